@@ -1,0 +1,69 @@
+"""plogq: one cross-entropy, H(P, Q) = -Σ p log q, exact and fast, whatever P and Q are written as."""
+
+from .binary import BinaryLogits, BinaryProbs
+from .checks import validation
+from .definition import (
+    cross_entropy,
+    entropy,
+    explain,
+    kl_divergence,
+    log_normalizer,
+    value_and_grad,
+)
+from .errors import (
+    DtypeError,
+    KernelRefused,
+    LabelError,
+    PairError,
+    PlogqError,
+    ProbabilityError,
+    ShapeError,
+)
+from .helpers import (
+    binary_cross_entropy,
+    categorical_cross_entropy,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+    sparse_categorical_cross_entropy,
+    sparse_softmax_cross_entropy,
+)
+from .predictions import LinearLogits, LogProbs, Logits
+from .shaping import focal, poly
+from .targets import Labels, Probs, Smoothed, SparseProbs, Weighted
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BinaryLogits",
+    "BinaryProbs",
+    "DtypeError",
+    "KernelRefused",
+    "LabelError",
+    "Labels",
+    "LinearLogits",
+    "LogProbs",
+    "Logits",
+    "PairError",
+    "PlogqError",
+    "ProbabilityError",
+    "Probs",
+    "ShapeError",
+    "Smoothed",
+    "SparseProbs",
+    "Weighted",
+    "binary_cross_entropy",
+    "categorical_cross_entropy",
+    "cross_entropy",
+    "entropy",
+    "explain",
+    "focal",
+    "kl_divergence",
+    "log_normalizer",
+    "poly",
+    "sigmoid_cross_entropy",
+    "softmax_cross_entropy",
+    "sparse_categorical_cross_entropy",
+    "sparse_softmax_cross_entropy",
+    "validation",
+    "value_and_grad",
+]

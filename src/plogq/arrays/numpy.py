@@ -1,0 +1,202 @@
+"""The array verbs that the formula needs, in NumPy.
+
+Classes are on the last axis here. Statistics are float64 for float64 and float32 for every
+narrower type; weights are float64 throughout, as they are one per event.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DtypeError
+
+Array = npt.NDArray[Any]
+
+name = "numpy"
+float_names = ("float64", "float32", "float16", "bfloat16")
+_FLOAT_NAMES = frozenset(float_names)
+
+
+def as_array(value: Any, role: str) -> Array:
+    """`value` as an ndarray; a sentence says why a masked, sparse or foreign object is none."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise DtypeError(
+            f"{role} is a masked array; plogq has no silent masks: mark missing labels with "
+            "Labels(y, ignore=...), or give masked events weight 0 with "
+            "Weighted(P, sample_weight=~mask)"
+        )
+    if isinstance(value, np.ndarray):
+        return np.asarray(value)
+    module = type(value).__module__.partition(".")[0]
+    if module == "scipy" or hasattr(value, "toarray"):
+        raise DtypeError(
+            f"{role} is a sparse matrix ({type(value).__name__}); write x.toarray(), or "
+            "SparseProbs(index, probs) for a target with few classes per event"
+        )
+    if isinstance(value, (list, tuple, bool, int, float, np.generic)) or hasattr(value, "__array__"):
+        try:
+            return np.asarray(value)
+        except ValueError as error:
+            raise DtypeError(f"{role} is not a rectangular array: {error}") from None
+    raise DtypeError(
+        f"{role} must be an array, got {type(value).__name__}; write np.asarray(x) first"
+    )
+
+
+def dtype_name(x: Array) -> str:
+    return x.dtype.name
+
+
+def is_float(x: Array) -> bool:
+    return x.dtype.name in _FLOAT_NAMES
+
+
+def is_integer(x: Array) -> bool:
+    return x.dtype.kind in "iu"
+
+
+def is_bool(x: Array) -> bool:
+    return x.dtype.kind == "b"
+
+
+def device(x: Array) -> str:
+    return "cpu"
+
+
+def epsilon(x: Array) -> float:
+    """The distance from 1 to the next number of x's type."""
+    return 2.0**-7 if x.dtype.name == "bfloat16" else float(np.finfo(x.dtype).eps)
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """∞ - ∞ and log 0 have defined outcomes here (N3), so NumPy need not warn of them."""
+    return np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore")
+
+
+def statistics_dtype(x: Array) -> np.dtype[Any]:
+    return np.dtype(np.float64 if x.dtype.name == "float64" else np.float32)
+
+
+def statistics(x: Array) -> Array:
+    """x in the type that its statistics have, native byte order; no copy where it has it."""
+    return x.astype(statistics_dtype(x), copy=False)
+
+
+def cast_like(x: Any, like: Array) -> Array:
+    return np.asarray(x).astype(like.dtype, copy=False)
+
+
+def weights(x: Any) -> Array:
+    """Weights, masses and probabilities per event, as float64."""
+    return np.asarray(x, dtype=np.float64)
+
+
+def indices(x: Array) -> Array:
+    return x.astype(np.int64, copy=False)
+
+
+def full(shape: tuple[int, ...], value: float) -> Array:
+    return np.full(shape, value, dtype=np.float64)
+
+
+def to_last(x: Array, axis: int) -> Array:
+    return np.moveaxis(x, axis, -1)
+
+
+def from_last(x: Array, axis: int) -> Array:
+    return np.moveaxis(x, -1, axis)
+
+
+def expand(x: Array) -> Array:
+    """A class axis of length one at the end."""
+    return x[..., None]
+
+
+def max_first(x: Array) -> tuple[Array, Array]:
+    """The greatest score with the class axis kept, and a mask that is True at its first place."""
+    first = np.argmax(x, axis=-1)
+    mask = np.arange(x.shape[-1]) == first[..., None]
+    return np.take_along_axis(x, first[..., None], axis=-1), mask
+
+
+def sum_classes(x: Array) -> Array:
+    return x.sum(axis=-1)
+
+
+def times(weight: Any, x: Any) -> Array:
+    """weight · x, and 0 where the weight is 0, whatever x is (0 · log 0 = 0)."""
+    return np.where(np.equal(weight, 0), 0.0, np.multiply(weight, x))
+
+
+def gather(x: Array, index: Array) -> Array:
+    """x at `index` [..., T] along the class axis."""
+    return np.take_along_axis(x, index, axis=-1)
+
+
+def take(x: Array, index: Array) -> Array:
+    """x [K] at every index."""
+    return x[index]
+
+
+def scatter(index: Array, value: Array, classes: int) -> Array:
+    """A dense [..., K] array that has `value` at `index` [..., T]; equal indices add up."""
+    dense = np.zeros((*index.shape[:-1], classes), dtype=np.float64)
+    rows = np.arange(dense.size // classes if classes else 0).reshape(*index.shape[:-1], 1)
+    np.add.at(dense.reshape(-1), rows * classes + index, value)
+    return dense
+
+
+where = np.where
+exp = np.exp
+log = np.log
+log1p = np.log1p
+tanh = np.tanh
+sqrt = np.sqrt
+maximum = np.maximum
+
+
+def absolute(x: Array) -> Array:
+    return np.abs(x)
+
+
+def total(x: Array) -> Any:
+    """The sum of everything, pairwise, in at least float32, in a fixed order."""
+    return np.sum(np.ascontiguousarray(x), dtype=np.float64)
+
+
+def host(x: Any) -> Array:
+    """x where NumPy can read it."""
+    return np.asarray(x)
+
+
+expm1 = np.expm1
+equal = np.equal
+
+
+def is_zero(x: Any) -> bool:
+    return bool(np.all(np.equal(x, 0)))
+
+
+def scalar_like(value: Any, like: Array) -> Any:
+    """A number of the type of `like`."""
+    return like.dtype.type(value)
+
+
+def row_sums(x: Array, axis: int) -> tuple[Array, Array]:
+    """The sum and the least entry along the class axis, per event, each at most one pass."""
+    least = x.min(axis=axis)
+    wide = x if x.dtype.name in ("float32", "float64") else x.astype(np.float32)
+    return wide.sum(axis=axis, dtype=np.float64), least.astype(np.float64)
+
+
+def aliases(x: Any, y: Any) -> bool:
+    """Whether writing to x could change y."""
+    return bool(np.may_share_memory(x, y))
+
+
+def writable(x: Array) -> bool:
+    return x.flags.writeable

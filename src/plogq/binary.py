@@ -1,0 +1,248 @@
+"""BinaryProbs and BinaryLogits: independent yes/no outcomes, each element an event of its own.
+
+H = yes · log(1 + e^-z) + no · log(1 + e^z), for scores z and mass `yes` and `no`; the definition's
+one formula with scores (0, z).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from . import checks
+from .arrays import Verbs, as_array, verbs
+from .errors import DtypeError, PairError, ShapeError
+from .kernels.contract import BinaryMeasure, BinaryScores
+from .targets import weight_array
+
+
+class BinaryTarget:
+    """The probability of yes, times a mass, for every element."""
+
+    __slots__ = ()
+
+    def array(self) -> Any:
+        raise NotImplementedError
+
+    def measure(self, xp: Verbs) -> BinaryMeasure:
+        """This target as the contract has it."""
+        raise NotImplementedError
+
+    def probability(self, xp: Verbs) -> Any:
+        """The probability of yes, without weights."""
+        raise NotImplementedError
+
+
+class BinaryProbs(BinaryTarget):
+    """The probability of yes for independent yes/no outcomes, as P or as Q.
+
+    As P of a prediction q: H = -y log q - (1 - y) log(1 - q), elementwise. `probs` lies in [0, 1],
+    any floating dtype; booleans and integers 0 and 1 are welcome as targets. As Q it is never
+    clipped: q = 0 where y > 0 costs ∞.
+
+    Raises:
+        DtypeError: something that is not a number.
+        ProbabilityError: when paired, for an entry outside [0, 1].
+
+    Example:
+        >>> import plogq
+        >>> p = plogq.BinaryProbs([[0, 1], [0, 0]])
+        >>> q = plogq.BinaryProbs([[0.6, 0.4], [0.4, 0.6]])
+        >>> plogq.cross_entropy(p, q).round(10)
+        np.float64(0.8149244548)
+    """
+
+    __slots__ = ("probs",)
+
+    def __init__(self, probs: Any) -> None:
+        self.probs = as_array(probs, "BinaryProbs")
+        xp = verbs(self.probs)
+        if not (xp.is_float(self.probs) or xp.is_bool(self.probs) or xp.is_integer(self.probs)):
+            raise DtypeError(
+                "BinaryProbs takes probabilities in [0, 1], booleans or integers 0 and 1, got "
+                f"{xp.dtype_name(self.probs)}"
+            )
+
+    def __repr__(self) -> str:
+        return f"BinaryProbs({self.probs!r})"
+
+    def array(self) -> Any:
+        return self.probs
+
+    def measure(self, xp: Verbs) -> BinaryMeasure:
+        if checks.checked() or not xp.is_float(self.probs):
+            checks.unit_interval(xp, self.probs, "BinaryProbs (as P)")
+        return BinaryMeasure(self.probs)
+
+    def probability(self, xp: Verbs) -> Any:
+        return xp.weights(self.probs)
+
+
+class SmoothedBinary(BinaryTarget):
+    """What `Smoothed` makes of a binary target: y' = (1 - epsilon) · y + epsilon / 2."""
+
+    __slots__ = ("epsilon", "target")
+
+    def __init__(self, target: BinaryTarget, epsilon: float) -> None:
+        self.target, self.epsilon = target, epsilon
+
+    def __repr__(self) -> str:
+        return f"Smoothed({self.target!r}, {self.epsilon})"
+
+    def array(self) -> Any:
+        return self.target.array()
+
+    def measure(self, xp: Verbs) -> BinaryMeasure:
+        inner = self.target.measure(xp)
+        keep, half = 1.0 - self.epsilon, self.epsilon / 2
+        mix = [half * (yes + no) for yes, no in zip(inner.yes, inner.no, strict=True)]
+        yes, no = (
+            tuple(keep * c + m for c, m in zip(side, mix, strict=True))
+            for side in (inner.yes, inner.no)
+        )
+        return replace(inner, yes=yes, no=no)
+
+    def probability(self, xp: Verbs) -> Any:
+        return (1.0 - self.epsilon) * self.target.probability(xp) + self.epsilon / 2
+
+
+class WeightedBinary(BinaryTarget):
+    """What `Weighted` makes of a binary target: class weights are (negative, positive)."""
+
+    __slots__ = ("class_weight", "sample_weight", "target")
+
+    def __init__(self, target: BinaryTarget, sample_weight: Any, class_weight: Any) -> None:
+        self.target = target
+        self.sample_weight = weight_array(sample_weight, "sample_weight")
+        self.class_weight: tuple[Any, Any] | None = None
+        shape = tuple(target.array().shape)
+        if self.sample_weight is not None and tuple(self.sample_weight.shape) != shape:
+            raise ShapeError(
+                f"sample_weight must have the shape of the events {shape}, got "
+                f"{tuple(self.sample_weight.shape)}; every element is an event, so write "
+                "np.broadcast_to(w[:, None], y.shape) for one weight per row"
+            )
+        if class_weight is not None:
+            try:
+                negative, positive = class_weight
+            except (TypeError, ValueError):
+                raise ShapeError(
+                    "class_weight of a binary target is the pair (negative, positive), got "
+                    f"{class_weight!r}; a positive weight w alone is (1.0, w)"
+                ) from None
+            self.class_weight = (
+                _side(negative, "negative", shape),
+                _side(positive, "positive", shape),
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"Weighted({self.target!r}, sample_weight={self.sample_weight!r}, "
+            f"class_weight={self.class_weight!r})"
+        )
+
+    def array(self) -> Any:
+        return self.target.array()
+
+    def measure(self, xp: Verbs) -> BinaryMeasure:
+        inner = self.target.measure(xp)
+        if self.class_weight is not None:
+            negative, positive = self.class_weight
+            inner = replace(
+                inner,
+                yes=(inner.yes[0] * positive, inner.yes[1] * positive),
+                no=(inner.no[0] * negative, inner.no[1] * negative),
+            )
+        if self.sample_weight is not None:
+            weight = xp.weights(self.sample_weight)
+            inner = replace(inner, event=weight if inner.event is None else inner.event * weight)
+        return inner
+
+    def probability(self, xp: Verbs) -> Any:
+        return self.target.probability(xp)
+
+
+def _side(weight: Any, role: str, shape: tuple[int, ...]) -> Any:
+    """One class weight: a number, or an array that lines up with the last axes of the events."""
+    weight = weight_array(weight, f"the {role} class weight")
+    if weight.ndim == 0:
+        return float(weight)
+    tail = tuple(weight.shape)
+    if len(tail) > len(shape) or any(
+        w not in (1, n) for w, n in zip(tail[::-1], shape[::-1], strict=False)
+    ):
+        raise ShapeError(
+            f"the {role} class weight has shape {tail}, which does not line up with the last axes "
+            f"of the events {shape}"
+        )
+    return verbs(weight).weights(weight)
+
+
+class BinaryLogits:
+    """Scores whose sigmoid is the probability of yes: q = 1 / (1 + e^-z), elementwise.
+
+    `scores` has any floating dtype. Scores of ±∞ are certainty: (+∞, yes) and (-∞, no) cost 0, the
+    other two ∞.
+
+    Raises:
+        DtypeError: scores that are not floating point.
+
+    Example:
+        >>> import plogq
+        >>> plogq.cross_entropy(plogq.BinaryProbs([1.0]), plogq.BinaryLogits([0.0])).round(6)
+        np.float64(0.693147)
+    """
+
+    __slots__ = ("scores",)
+
+    def __init__(self, scores: Any) -> None:
+        self.scores = as_array(scores, "BinaryLogits")
+        checks.floating(
+            verbs(self.scores),
+            self.scores,
+            "BinaryLogits",
+            "write BinaryLogits(z.astype(float)), or BinaryProbs(y) for yes/no targets",
+        )
+
+    def __repr__(self) -> str:
+        return f"BinaryLogits({self.scores!r})"
+
+
+BinaryPrediction = BinaryLogits | BinaryProbs
+
+
+def array_of(q: BinaryPrediction) -> Any:
+    return q.scores if isinstance(q, BinaryLogits) else q.probs
+
+
+def lower(q: BinaryPrediction, xp: Verbs) -> BinaryScores:
+    """Q as the contract has it."""
+    if isinstance(q, BinaryLogits):
+        if checks.checked("full"):
+            checks.no_nan(xp, q.scores, "BinaryLogits")
+        return BinaryScores("logits", q.scores)
+    checks.floating(
+        xp, q.probs, "BinaryProbs (as Q)", "as a prediction it needs BinaryProbs(q.astype(float))"
+    )
+    if checks.checked():
+        checks.unit_interval(xp, q.probs, "BinaryProbs (as Q)")
+    return BinaryScores("probs", q.probs)
+
+
+def like(q: BinaryPrediction, gradients: tuple[Any, ...]) -> BinaryPrediction:
+    """A representation of q's own type that holds a gradient in place of its array."""
+    made: Any = object.__new__(type(q))
+    if isinstance(q, BinaryLogits):
+        made.scores = gradients[0]
+    else:
+        made.probs = gradients[0]
+    return made
+
+
+def require_binary(value: Any) -> BinaryPrediction:
+    if isinstance(value, BinaryLogits | BinaryProbs):
+        return value
+    raise PairError(
+        "a binary target takes BinaryLogits(z) or BinaryProbs(q) as its prediction, "
+        f"got {type(value).__name__}"
+    )

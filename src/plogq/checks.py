@@ -1,0 +1,185 @@
+"""What is refused, and the sentence that says so.
+
+Every message says what came, what was expected and what to write instead. What costs a pass over
+the data is governed by `validation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from .errors import DtypeError, LabelError, ProbabilityError, ShapeError
+
+_LEVELS = ("off", "on", "full")
+_level: ContextVar[str] = ContextVar("plogq_validation", default="on")
+
+
+@contextmanager
+def validation(level: str) -> Iterator[None]:
+    """Set which value checks run inside a `with` block.
+
+    "on" (the default) checks that rows of `Probs` lie in [0, 1] and sum to 1, and that weights are
+    not negative. "off" leaves these checks out. "full" also checks that rows of `LogProbs` are
+    normalised and that no score is NaN. Shapes, dtypes and label ranges are checked always.
+
+    Raises:
+        ValueError: another level.
+
+    Example:
+        >>> import numpy as np, plogq
+        >>> with plogq.validation("off"):
+        ...     plogq.cross_entropy(plogq.Labels([0]), plogq.Probs([[0.5, 0.6]])).round(4)
+        np.float64(0.6931)
+    """
+    if level not in _LEVELS:
+        raise ValueError(f'validation takes "off", "on" or "full", got {level!r}')
+    token = _level.set(level)
+    try:
+        yield
+    finally:
+        _level.reset(token)
+
+
+def checked(level: str = "on") -> bool:
+    """Whether checks of this level run now."""
+    return _LEVELS.index(_level.get()) >= _LEVELS.index(level)
+
+
+def floating(xp: Any, x: Any, role: str, instead: str) -> None:
+    if not xp.is_float(x):
+        raise DtypeError(
+            f"{role} must be floating point ({', '.join(xp.float_names)}), "
+            f"got {xp.dtype_name(x)}; {instead}"
+        )
+
+
+def integral(xp: Any, x: Any, role: str, instead: str) -> None:
+    if not xp.is_integer(x):
+        raise DtypeError(f"{role} must be integers, got {xp.dtype_name(x)}; {instead}")
+
+
+def class_axis(shape: tuple[int, ...], axis: int, role: str) -> int:
+    """The class axis counted from the front."""
+    if not isinstance(axis, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ShapeError(f"axis of {role} must be one integer, got {axis!r}")
+    if not shape:
+        raise ShapeError(f"{role} is a single number; it needs a class axis, for example [[2., 5., 1.]]")
+    if not -len(shape) <= axis < len(shape):
+        raise ShapeError(
+            f"axis {axis} of {role} does not exist: its shape {shape} has {len(shape)} axes"
+        )
+    return axis % len(shape)
+
+
+def class_count(classes: int, role: str) -> None:
+    if classes == 1:
+        raise ShapeError(
+            f"{role} has one class, whose loss is always 0; for one yes/no outcome write "
+            "BinaryLogits(z) or BinaryProbs(q) with the target BinaryProbs(y)"
+        )
+    if classes == 0:
+        raise ShapeError(f"{role} has no classes: its class axis has length 0")
+
+
+def events_match(p_events: tuple[int, ...], p: str, q_events: tuple[int, ...], q: str, hint: str) -> None:
+    if p_events != q_events:
+        raise ShapeError(
+            f"P and Q must describe the same events: {p} has events {p_events}, {q} has events "
+            f"{q_events}; {hint}"
+        )
+
+
+def label_range(xp: Any, index: Any, classes: int, ignore: int | None, device: str = "cpu") -> None:
+    """Refuse labels outside [0, classes), naming the first; `ignore` is let through."""
+    y = xp.host(index)
+    if y.size == 0:
+        return
+    low, high = int(y.min()), int(y.max())
+    if low >= 0 and high < classes:
+        return
+    bad = (y < 0) | (y >= classes)
+    if ignore is not None:
+        bad &= y != ignore
+    if not bad.any():
+        return
+    first = int(bad.reshape(-1).argmax())
+    place = tuple(int(i) for i in _unravel(first, y.shape))
+    value = int(y.reshape(-1)[first])
+    where = place[0] if len(place) == 1 else place
+    fix = (
+        f"mark it with Labels(y, ignore={value}) if it means missing"
+        if value < 0
+        else "the last class is " + str(classes - 1)
+    )
+    raise LabelError(
+        f"label {value} at event {where} is outside the {classes} classes 0…{classes - 1}; {fix}"
+    )
+
+
+def _unravel(flat: int, shape: tuple[int, ...]) -> list[int]:
+    place: list[int] = []
+    for length in reversed(shape):
+        place.append(flat % length)
+        flat //= length
+    return place[::-1]
+
+
+def distribution(xp: Any, sums: Any, least: Any, eps: float, role: str) -> None:
+    """Refuse rows whose sum is not 1 within √eps, or whose least entry is below 0."""
+    tolerance = eps**0.5
+    sums, least = xp.host(sums), xp.host(least)
+    # Written so that NaN passes: a NaN makes the loss of its event NaN (N3) and hides nothing.
+    bad = (abs(sums - 1.0) > tolerance) | (least < 0)
+    if not bad.any():
+        return
+    first = int(bad.reshape(-1).argmax())
+    place = tuple(_unravel(first, sums.shape))
+    where = place[0] if len(place) == 1 else place
+    total, low = float(sums.reshape(-1)[first]), float(least.reshape(-1)[first])
+    if low < 0:
+        raise ProbabilityError(
+            f"event {where} of {role} has the entry {low:.6g}, which is no probability; "
+            "if these are scores write Logits(x), if log-probabilities LogProbs(x)"
+        )
+    raise ProbabilityError(
+        f"event {where} of {role} sums to {total:.6g}, not to 1 within {tolerance:.2g}; write "
+        "Logits(x) if these are scores, Probs(x / x.sum(axis, keepdims=True)) if they are "
+        "unnormalised, or Weighted(P, sample_weight=w) to give an event another mass"
+    )
+
+
+def unit_interval(xp: Any, x: Any, role: str) -> None:
+    """Refuse binary probabilities outside [0, 1]."""
+    y = xp.host(x)
+    if y.size and not (xp.is_bool(x)):
+        low, high = float(y.min()), float(y.max())
+        if low < 0 or high > 1:
+            value = low if low < 0 else high
+            bad = (y < 0) | (y > 1)
+            place = tuple(_unravel(int(bad.reshape(-1).argmax()), y.shape))
+            raise ProbabilityError(
+                f"{role} has the entry {value:.6g} outside [0, 1], first at {place}; "
+                "if these are scores write BinaryLogits(z)"
+            )
+
+
+def not_negative(xp: Any, w: Any, role: str) -> None:
+    """Refuse weights that are negative or NaN."""
+    y = xp.host(w)
+    bad = ~(y >= 0)
+    if bad.any():
+        first = int(bad.reshape(-1).argmax())
+        raise ProbabilityError(
+            f"{role} must be ≥ 0, got {float(y.reshape(-1)[first]):.6g} at position {first}"
+        )
+
+
+def no_nan(xp: Any, x: Any, role: str) -> None:
+    y = xp.host(x)
+    bad = y != y
+    if bad.any():
+        place = tuple(_unravel(int(bad.reshape(-1).argmax()), y.shape))
+        raise ProbabilityError(f"{role} is NaN at {place}")

@@ -1,0 +1,312 @@
+"""The commands `score`, `choose` and `explain`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+from rich.table import Table
+
+from . import __version__
+from .choose import DECISIONS, QUESTIONS, REDUCTIONS, TABLE, Question
+from .score import InputError, Wish, score_file
+from .score.kinds import Content
+from .score.read import open_source
+from .score.show import show
+
+app = typer.Typer(
+    name="plogq",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Cross-entropy, H(P, Q) = -Σ p log q: score a file of predictions, or find the right call.",
+)
+
+
+class Format(str, Enum):
+    """How a result is printed."""
+
+    table = "table"
+    json = "json"
+
+
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="A table to read, or JSON for a program.")
+]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"plogq {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def plogq(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    del version
+
+
+def _columns(context: typer.Context, incomplete: str) -> list[str]:
+    """Tab completion: the columns of the file that stands on the line already."""
+    path = context.params.get("file")
+    if path is None:
+        return []
+    try:
+        fields = open_source(Path(path)).fields
+    except (InputError, OSError, ValueError):
+        return []
+    return [f.name for f in fields if f.name.startswith(incomplete)]
+
+
+def _column_option(name: str, what: str) -> Any:
+    return typer.Option(
+        name, metavar="COLUMN", help=what, autocompletion=_columns, show_default=False
+    )
+
+
+@app.command(no_args_is_help=True)
+def score(
+    file: Annotated[
+        Path, typer.Argument(help="CSV, Parquet, Arrow IPC or NPZ; it may be larger than memory.")
+    ],
+    target: Annotated[
+        str | None,
+        _column_option(
+            "--target",
+            "What is true: class indices from 0, names of classes, or for soft targets a list "
+            "column or a pattern such as 't*'.",
+        ),
+    ] = None,
+    probs: Annotated[
+        str | None,
+        _column_option(
+            "--probs",
+            "The prediction, as probabilities: a list column, a pattern such as 'p*', names with "
+            "commas, or with yes/no outcomes one column.",
+        ),
+    ] = None,
+    logits: Annotated[
+        str | None, _column_option("--logits", "The prediction, as scores before the softmax.")
+    ] = None,
+    log_probs: Annotated[
+        str | None, _column_option("--log-probs", "The prediction, as log-probabilities.")
+    ] = None,
+    binary: Annotated[
+        bool,
+        typer.Option("--binary", help="Yes/no outcomes: one column with the prediction of yes."),
+    ] = False,
+    weight: Annotated[
+        str | None, _column_option("--weight", "Weights of the rows: every mean is Σ w x / Σ w.")
+    ] = None,
+    ignore: Annotated[
+        int | None, typer.Option(help="Leave out rows with this label, for example -100.")
+    ] = None,
+    first_label: Annotated[
+        int | None, typer.Option(help="The label of the first class, where it is not 0.")
+    ] = None,
+    tolerance: Annotated[
+        float, typer.Option(min=0.0, help="How far from 1 the probabilities of a row may sum.")
+    ] = 1e-3,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first bad row instead of counting it.")
+    ] = False,
+    classes: Annotated[int, typer.Option(min=0, help="Rows of classes in the table.")] = 20,
+    worst: Annotated[int, typer.Option(min=0, help="How many of the worst events to name.")] = 10,
+    format: FormatOption = Format.table,
+) -> None:
+    """Score a file of predictions: cross-entropy, baselines, classes, worst events.
+
+    Columns that are not given are found, and the report says what it took them for and why; where
+    more than one reading is possible it stops and says what to add. Rows count from 0.
+
+    [bold]Examples[/bold]
+
+      plogq score digits.parquet
+
+      plogq score test.csv --target species --probs 'prob_*'
+
+      plogq score tokens.arrow --logits logits --target next --ignore -100
+
+      plogq score clicks.npz --binary --probs clicked --target label --weight w
+
+      plogq score digits.parquet --format json | jq .cross_entropy
+    """
+    given: dict[Content, str] = {}
+    pairs: tuple[tuple[Content, str | None], ...] = (
+        ("probs", probs), ("logits", logits), ("log-probs", log_probs)
+    )  # fmt: skip
+    for content, columns in pairs:
+        if columns is not None:
+            given[content] = columns
+    if len(given) > 1:
+        _stop("score", "give one of --probs, --logits and --log-probs: they are one prediction")
+    content = next(iter(given), None)
+    wish = Wish(
+        target=target,
+        prediction=given[content] if content else None,
+        content=content,
+        binary=binary,
+        weight=weight,
+        ignore=ignore,
+        first_label=first_label,
+        tolerance=tolerance,
+    )
+    try:
+        with _progress(file.name) as progress:
+            report = score_file(file, wish, strict=strict, worst=worst, progress=progress)
+    except InputError as error:
+        _stop("score", str(error))
+    if format is Format.json:
+        _print_json(report.as_dict())
+    else:
+        show(report, Console(), classes)
+
+
+@app.command()
+def choose(
+    outcomes: Annotated[
+        str | None, typer.Option(help="exclusive (one of K classes) or independent (yes/no each).")
+    ] = None,
+    prediction: Annotated[
+        str | None, typer.Option(help="scores, probabilities, log-probabilities or hidden.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="hard (which class) or soft (a probability for each).")
+    ] = None,
+    format: FormatOption = Format.table,
+) -> None:
+    """Which cross-entropy do I want? Three questions, and the call in five libraries.
+
+    [bold]Examples[/bold]
+
+      plogq choose
+
+      plogq choose --outcomes exclusive --prediction scores --target hard
+    """
+    given = (outcomes, prediction, target)
+    answers = tuple(_answer(q, a) for q, a in zip(QUESTIONS, given, strict=True))
+    calls = DECISIONS[answers]  # pyright: ignore[reportArgumentType]
+    libraries = {
+        "plogq": calls.plogq,
+        "Keras": calls.keras,
+        "TensorFlow": calls.tensorflow,
+        "PyTorch": calls.pytorch,
+        "optax": calls.optax,
+    }
+    if format is Format.json:
+        _print_json({"answers": list(answers), "calls": libraries})
+        return
+    console = Console()
+    console.print(f"[bold]{', '.join(answers)}[/bold]")
+    # A call is there to be copied, so no table may break its line.
+    for library, call in libraries.items():
+        console.print(f"  {library:<11} {call}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"{REDUCTIONS}\n")
+    _print_table(
+        console,
+        ["helper", "outcomes", "Q", "P", "in plogq"],
+        [(h.name, h.outcomes, h.prediction, h.target, h.plogq) for h in TABLE],
+        marked=calls.plogq,
+    )
+
+
+def _answer(question: Question, given: str | None) -> str:
+    """The answer that a flag gave, or the one that the user gives now."""
+    names = [name for name, _ in question.answers]
+    if given is not None:
+        if given not in names:
+            _stop("choose", f"--{question.name} is {' or '.join(names)}, not {given!r}")
+        return given
+    typer.echo(question.text)
+    for i, (_, meaning) in enumerate(question.answers, 1):
+        typer.echo(f"  {i}  {meaning}")
+    while True:
+        try:
+            text = typer.prompt("Number").strip()
+        except typer.Abort:
+            _stop("choose", f"no answer came: add --{question.name} {'|'.join(names)}")
+        if text in names:
+            return text
+        if text.isdigit() and 1 <= int(text) <= len(names):
+            return names[int(text) - 1]
+        typer.echo(f"Answer with a number from 1 to {len(names)}.")
+
+
+@app.command()
+def explain(format: FormatOption = Format.table) -> None:
+    """Which kernels run on this machine: instruction set, threads, and the table of kernels.
+
+    [bold]Example[/bold]
+
+      PLOGQ_NUM_THREADS=1 plogq explain
+    """
+    from .kernels import describe
+
+    facts = describe()
+    if format is Format.json:
+        _print_json(facts)
+        return
+    console = Console()
+    for name, value in facts.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            rows: list[dict[str, Any]] = value
+            console.print()
+            _print_table(console, list(rows[0]), [tuple(_plain(v) for v in r.values()) for r in rows])
+        else:
+            console.print(f"{name.replace('_', ' ')}: {_plain(value)}", highlight=False)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        items: Sequence[Any] = value
+        return ", ".join(str(item) for item in items)
+    return str(value)
+
+
+def _print_table(
+    console: Console, header: Sequence[str], rows: Sequence[Sequence[str]], marked: str | None = None
+) -> None:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in header:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*row, style="bold green" if marked in row else None)
+    console.print(table)
+
+
+def _print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _stop(command: str, sentence: str) -> Any:
+    """End with exit code 2 and one sentence on stderr."""
+    typer.echo(f"plogq {command}: {sentence}", err=True)
+    raise typer.Exit(2)
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Callable[[float], None] | None]:
+    """A bar on stderr where that is a terminal; nothing otherwise."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    columns = ("[progress.description]{task.description}", BarColumn(), TaskProgressColumn())
+    with Progress(
+        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
+    ) as bar:
+        task = bar.add_task(name, total=1.0)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,436 @@
+"""Cross-entropy, its gradient, entropy and divergence: what a caller calls.
+
+A pair (P, Q) is checked and lowered to a measure and scores, a kernel answers with one loss per
+event, and the reduction makes one number of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from . import binary, checks, predictions, shaping
+from . import reduction as reductions
+from .arrays import Verbs, verbs
+from .errors import DtypeError, PairError, ShapeError
+from .formula import Formula, mass_of
+from .kernels.contract import Kernel
+from .kernels.table import Explanation, Key, choose
+from .targets import Labels, Probs, Smoothed, SparseProbs, Target, Weighted
+
+P = Target | binary.BinaryTarget
+Q = predictions.CategoricalPrediction | binary.BinaryPrediction
+
+
+@dataclass(slots=True)
+class Pair:
+    """P and Q, checked against one another and lowered, with the kernel that runs them."""
+
+    xp: Verbs
+    q: Q
+    measure: Any
+    scores: Any
+    kernel: Kernel
+    explanation: Explanation
+    events: tuple[int, ...]
+
+    def mass(self) -> Any:
+        return mass_of(self.measure, self.xp)
+
+
+def cross_entropy(
+    p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None, z_loss: float = 0.0
+) -> Any:
+    """The cross-entropy of the target P and the prediction Q, in nats.
+
+    H(P, Q) = -Σ_j p_j log q_j per event, then reduced: "mean" = Σ H / Σ mass, so that weights and
+    ignored labels are right by construction (0 where the total mass is 0); "sum"; "none", one loss
+    per event; "sum_over_batch_size" = Σ H / number of events. With `normalizer=n` the sum is
+    divided by n instead. `z_loss=c` adds c · mass · log²Z to every event.
+
+    The shapes of P and Q match exactly, less the class axis for labels; nothing is broadcast. The
+    loss is float64 for float64 predictions and float32 for all others.
+
+    Raises:
+        PairError: P and Q are not representations of the same kind of outcomes.
+        ShapeError: shapes that do not match.
+        LabelError: a label outside the classes.
+        ProbabilityError: a row that is no distribution.
+        ValueError: a reduction that does not exist.
+
+    Example:
+        >>> import numpy as np, plogq
+        >>> scores = np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]])
+        >>> plogq.cross_entropy(
+        ...     plogq.Labels([1, 0]), plogq.Logits(scores), reduction="none"
+        ... ).round(10)
+        array([0.0658839 , 0.00397428])
+    """
+    check_reduction(reduction, normalizer, z_loss, q)
+    pair = prepare(p, q)
+    forward = pair.kernel.forward(pair.measure, pair.scores)
+    return _reduced(pair, forward, reduction, normalizer, z_loss)
+
+
+def value_and_grad(
+    p: P,
+    q: Q,
+    *,
+    reduction: str = "mean",
+    normalizer: Any = None,
+    z_loss: float = 0.0,
+    out: Any = None,
+) -> tuple[Any, Any]:
+    """The loss of `cross_entropy` and its gradient, for arrays without autodiff.
+
+    ∂H/∂s_j = mass · q_j - p_j for scores s, in one pass over them. The gradient is a
+    representation of Q's own type, its arrays replaced by their gradients in their own dtypes:
+    `grad.scores`, `grad.log_probs`, `grad.probs`, or `grad.hidden`, `grad.weight`, `grad.bias`.
+    With reduction "none" it is the gradient of the sum. `out` is an array that takes the gradient,
+    of the shape and dtype of the scores; `out="scores"` overwrites the scores themselves.
+
+    Raises:
+        ValueError: an `out` that does not fit, or that overlaps an input without being asked for
+            by name; and whatever `cross_entropy` raises.
+
+    Example:
+        >>> import numpy as np, plogq
+        >>> loss, grad = plogq.value_and_grad(
+        ...     plogq.Labels([1]), plogq.Logits(np.array([[0.0, 0.0]]))
+        ... )
+        >>> grad.scores
+        array([[ 0.5, -0.5]])
+    """
+    check_reduction(reduction, normalizer, z_loss, q)
+    out = _output(p, q, out)
+    pair = prepare(p, q)
+    divisor = _divisor(pair, reduction, normalizer)
+    d_loss = 0.0 if pair.xp.is_zero(divisor) else 1.0 / float(divisor)
+    forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
+    like: Any = binary.like if isinstance(q, binary.BinaryPrediction) else predictions.like
+    return _reduced(pair, forward, reduction, normalizer, z_loss, divisor), like(q, gradients)
+
+
+def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
+    """The entropy of the target P, in nats.
+
+    H(P) = -Σ_j p_j log p_j per event, 0 for hard labels; a weight multiplies the terms that it
+    multiplies in H(P, Q). Reductions are those of `cross_entropy`. The result is float64.
+
+    Raises:
+        PairError: something that is no target.
+        ShapeError: smoothed labels, whose number of classes is not known.
+
+    Example:
+        >>> import plogq
+        >>> plogq.entropy(plogq.Probs([[0.5, 0.25, 0.25]])).round(6)
+        np.float64(1.039721)
+    """
+    reductions.check(reduction, normalizer)
+    xp = verbs(_require_p(p).array())
+    losses, mass = _entropies(p, None, xp)
+    divisor = reductions.divisor(xp, lambda: mass, losses.size, reduction, normalizer)
+    return reductions.reduce(xp, losses, divisor, reduction)
+
+
+def kl_divergence(p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None) -> Any:
+    """The Kullback-Leibler divergence of Q from P, in nats.
+
+    KL(P ‖ Q) = H(P, Q) - H(P) = Σ_j p_j log(p_j / q_j) per event. Its gradient is that of
+    `cross_entropy`. As a difference, it carries an absolute error of a few units in the last place
+    of H(P, Q).
+
+    Raises:
+        Whatever `cross_entropy` raises.
+
+    Example:
+        >>> import numpy as np, plogq
+        >>> p = plogq.Probs([[0.5, 0.25, 0.25]])
+        >>> plogq.kl_divergence(p, plogq.Logits(np.log([[0.25, 0.5, 0.25]]))).round(6)
+        np.float64(0.173287)
+    """
+    check_reduction(reduction, normalizer, 0.0, q)
+    pair = prepare(p, q)
+    losses = pair.kernel.forward(pair.measure, pair.scores).loss
+    classes = None if _is_binary(p) else pair.measure.classes
+    entropies, _ = _entropies(p, classes, pair.xp)
+    with pair.xp.quiet():
+        divergence = pair.xp.cast_like(losses - entropies, losses)
+    return reductions.reduce(
+        pair.xp, divergence, _divisor(pair, reduction, normalizer), reduction
+    )
+
+
+def log_normalizer(q: Q) -> Any:
+    """log Z of the prediction Q, one number per event, in nats.
+
+    log Z = log Σ_j exp s_j = m + log1p(R) for logits; log(1 + e^z) for binary logits.
+
+    Raises:
+        PairError: probabilities, which are taken as normalised and have no log Z.
+
+    Example:
+        >>> import plogq
+        >>> plogq.log_normalizer(plogq.Logits([[0.0, 0.0]])).round(6)
+        array([0.693147])
+    """
+    if isinstance(q, Probs | predictions.LogProbs | binary.BinaryProbs):
+        raise PairError(
+            f"{type(q).__name__} is taken as it is, so it has no log-normaliser; "
+            "log_normalizer takes Logits, LinearLogits or BinaryLogits"
+        )
+    if isinstance(q, binary.BinaryLogits):
+        xp = verbs(q.scores)
+        p: Any = binary.BinaryProbs(xp.full(tuple(q.scores.shape), 0.0))
+    else:
+        events, _, _ = predictions.shape_and_axis(predictions.require_prediction(q))
+        xp = verbs(predictions.array_of(q))
+        p = Labels(xp.indices(xp.full(events, 0.0)))
+    pair = prepare(p, q)
+    return pair.kernel.forward(pair.measure, pair.scores).log_z
+
+
+def explain(p: P, q: Q) -> Explanation:
+    """Which kernel runs for this pair, and why the kernels before it were refused.
+
+    Raises:
+        Whatever `cross_entropy` raises for the pair.
+
+    Example:
+        >>> import plogq
+        >>> plogq.explain(plogq.Labels([1]), plogq.Logits([[2.0, 5.0, 1.0]]))
+        Labels × Logits on numpy, cpu: cpu
+    """
+    return prepare(p, q).explanation
+
+
+def prepare(p: P, q: Q) -> Pair:
+    """P and Q checked, lowered and given to a kernel.
+
+    Raises:
+        PairError, ShapeError, LabelError, ProbabilityError, DtypeError: as `cross_entropy` says.
+    """
+    if isinstance(p, binary.BinaryTarget):
+        return _prepare_binary(p, binary.require_binary(_not_categorical(q, p)))
+    if isinstance(q, binary.BinaryLogits | binary.BinaryProbs) and isinstance(p, Target):
+        raise PairError(
+            f"{p.needs()} is over exclusive classes and {type(q).__name__} over independent "
+            "yes/no outcomes; write BinaryProbs(y) for the target, or Logits/Probs for Q"
+        )
+    p = _require_p(p, q)
+    q = predictions.require_prediction(q)
+    q_array = predictions.array_of(q)
+    xp = _one_framework(p, q_array)
+    events, axis, classes = predictions.shape_and_axis(q)
+    _check_shapes(p, q, events, axis, classes)
+    measure = p.measure(xp, classes, axis)
+    scores = predictions.lower(q, xp)
+    key = Key(type(p).__name__, type(q).__name__, xp.name, xp.device(q_array))
+    kernel, explanation = choose(key, measure, scores, Formula(xp))
+    return Pair(xp, q, measure, scores, kernel, explanation, events)
+
+
+def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
+    q_array = binary.array_of(q)
+    xp = _one_framework(p, q_array)
+    events = tuple(q_array.shape)
+    if tuple(p.array().shape) != events:
+        raise ShapeError(
+            f"yes/no outcomes are elementwise, so P and Q have one shape; got "
+            f"{tuple(p.array().shape)} and {events}; nothing is broadcast, write "
+            "y.reshape(z.shape) if they hold the same outcomes"
+        )
+    measure, scores = p.measure(xp), binary.lower(q, xp)
+    key = Key(type(p).__name__, type(q).__name__, xp.name, xp.device(q_array))
+    kernel, explanation = choose(key, measure, scores, Formula(xp))
+    return Pair(xp, q, measure, scores, kernel, explanation, events)
+
+
+def _is_binary(p: Any) -> bool:
+    return isinstance(p, binary.BinaryTarget)
+
+
+def _not_categorical(q: Any, p: binary.BinaryTarget) -> Any:
+    if isinstance(q, predictions.CategoricalPrediction):
+        raise PairError(
+            f"BinaryProbs is over independent yes/no outcomes and {type(q).__name__} over "
+            "exclusive classes; write Labels(y) or Probs(p) for the target, or BinaryLogits(z) or "
+            "BinaryProbs(q) for Q"
+        )
+    if not isinstance(q, binary.BinaryPrediction):
+        raise PairError(_suggest(p, q))
+    return q
+
+
+def _require_p(p: Any, q: Any = None) -> Any:
+    if isinstance(p, Target | binary.BinaryTarget):
+        if q is None or isinstance(q, predictions.CategoricalPrediction):
+            return p
+    raise PairError(_suggest(p, q))
+
+
+def _suggest(p: Any, q: Any) -> str:
+    """Which types would fit what came in place of P and Q."""
+    parts: list[str] = []
+    if not isinstance(p, Target | binary.BinaryTarget):
+        parts.append("P " + _fitting(p, _TARGET_FITS))
+    if q is not None and not isinstance(
+        q, predictions.CategoricalPrediction | binary.BinaryPrediction
+    ):
+        parts.append("Q " + _fitting(q, _PREDICTION_FITS))
+    return (
+        "cross_entropy takes representations, which say what each array is; "
+        + "; ".join(parts)
+    )
+
+
+_TARGET_FITS = {
+    "integer": "Labels(y) for class indices, or BinaryProbs(y) for yes/no outcomes",
+    "bool": "BinaryProbs(y)",
+    "float": "Probs(p) for rows of probabilities, or BinaryProbs(y) for yes/no outcomes",
+}
+_PREDICTION_FITS = {
+    "integer": "an array of scores or probabilities as floats, in Logits(z), Probs(q), …",
+    "bool": "an array of scores or probabilities as floats, in Logits(z), Probs(q), …",
+    "float": (
+        "Logits(z) for scores, Probs(q) for probabilities, LogProbs(x) for log-probabilities; "
+        "for yes/no outcomes BinaryLogits(z) or BinaryProbs(q)"
+    ),
+}
+
+
+def _fitting(value: Any, fits: dict[str, str]) -> str:
+    from .arrays import as_array
+
+    if isinstance(value, Target | predictions.Prediction | binary.BinaryLogits):
+        return f"came as {type(value).__name__}, which stands on the other side"
+    try:
+        x = as_array(value, "it")
+    except DtypeError:
+        return f"came as {type(value).__name__}: write {fits['float']}"
+    xp = verbs(x)
+    kind = "float" if xp.is_float(x) else "bool" if xp.is_bool(x) else "integer"
+    came = f"came as {type(value).__name__} of {xp.dtype_name(x)}, shape {tuple(x.shape)}"
+    return f"{came}: write {fits[kind]}"
+
+
+def _one_framework(p: Any, q_array: Any) -> Verbs:
+    xp, other = verbs(q_array), verbs(p.array())
+    if xp is not other:
+        raise DtypeError(
+            f"P is of {other.name} and Q of {xp.name}; nothing is moved silently between "
+            "frameworks, convert one of them"
+        )
+    return xp
+
+
+def _check_shapes(
+    p: Target, q: Any, events: tuple[int, ...], axis: int, classes: int
+) -> None:
+    p_events = p.events(axis, len(events) + 1)
+    shape = (*events[:axis], classes, *events[axis:])
+    q_name = f"{type(q).__name__} of shape {shape}, classes on axis {axis},"
+    hint = "nothing is broadcast"
+    if p_events != events:
+        if isinstance(_base(p), Labels):
+            if prod(p_events) == prod(events):
+                hint = f"write y.reshape({events})" if len(events) != 1 else "write y.reshape(-1)"
+            elif p_events == shape:
+                hint = "write Probs(p) if P holds one-hot or soft rows"
+            elif any(
+                p_events == (*shape[:i], *shape[i + 1 :]) for i in range(len(shape)) if i != axis
+            ):
+                right = next(
+                    i for i in range(len(shape)) if p_events == (*shape[:i], *shape[i + 1 :])
+                )
+                hint = f"if the classes are on axis {right}, write axis={right}"
+        checks.events_match(p_events, p.needs(), events, q_name, hint)
+    base = _base(p)
+    if isinstance(base, Probs) and base.class_count() != classes:
+        raise ShapeError(
+            f"P has {base.class_count()} classes ({base.needs()}, classes on axis "
+            f"{base.axis % base.probs.ndim}) and Q has {classes} ({q_name[:-1]})"
+        )
+
+
+def _base(p: Target) -> Target:
+    while isinstance(p, Smoothed | Weighted):
+        p = p.target
+    return p
+
+
+def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> None:
+    """Refuse options that do not fit the reduction or the prediction."""
+    reductions.check(name, normalizer)
+    if z_loss and isinstance(q, Probs | predictions.LogProbs | binary.BinaryProbs):
+        raise PairError(
+            f"z_loss penalises log Z, and {type(q).__name__} has none; it goes with Logits, "
+            "LinearLogits or BinaryLogits"
+        )
+
+
+def _divisor(pair: Pair, name: str, normalizer: Any) -> Any:
+    return reductions.divisor(pair.xp, pair.mass, prod(pair.events), name, normalizer)
+
+
+def _reduced(
+    pair: Pair, forward: Any, name: str, normalizer: Any, z_loss: float, divisor: Any = None
+) -> Any:
+    losses = forward.loss
+    if z_loss:
+        losses = shaping.add_z_loss(pair.xp, losses, forward.log_z, pair.mass(), z_loss)
+    if divisor is None:
+        divisor = _divisor(pair, name, normalizer)
+    return reductions.reduce(pair.xp, losses, divisor, name)
+
+
+def _entropies(p: P, classes: int | None, xp: Verbs) -> tuple[Any, Any]:
+    """-Σ p log p and the mass, per event."""
+    with xp.quiet():
+        if isinstance(p, binary.BinaryTarget):
+            yes, no = p.measure(xp).masses(xp)
+            y = p.probability(xp)
+            return xp.times(yes, -xp.log(y)) + xp.times(no, -xp.log1p(-y)), yes + no
+        measure, cost = p.entropy_terms(xp, classes)
+        mass = measure.mass(xp)
+        if measure.index is not None and not measure.background:
+            return xp.sum_classes(xp.times(measure.values(xp), cost)), mass
+        return measure.expect(cost, xp), mass
+
+
+def _output(p: Any, q: Any, out: Any) -> Any:
+    """The array that takes the gradient, checked, or None for a fresh one."""
+    if out is None:
+        return None
+    if isinstance(q, predictions.LinearLogits):
+        raise ValueError("out takes the gradient of stored scores; LinearLogits has three, leave it")
+    if not isinstance(q, predictions.CategoricalPrediction | binary.BinaryPrediction):
+        raise PairError(_suggest(p, q))
+    scores = (
+        binary.array_of(q)
+        if isinstance(q, binary.BinaryLogits | binary.BinaryProbs)
+        else predictions.array_of(q)
+    )
+    xp = verbs(scores)
+    if isinstance(out, str):
+        if out != "scores":
+            raise ValueError(f'out takes an array or the word "scores", got {out!r}')
+        if not xp.writable(scores):
+            raise ValueError('out="scores" would overwrite the scores, and they are read-only')
+        return scores
+    if type(out) is not type(scores) or out.shape != scores.shape or out.dtype != scores.dtype:
+        raise ValueError(
+            f"out must be an array like the scores, shape {tuple(scores.shape)} and dtype "
+            f"{xp.dtype_name(scores)}, got {type(out).__name__} "
+            f"{tuple(getattr(out, 'shape', ()))} {getattr(out, 'dtype', '')}".rstrip()
+        )
+    if not xp.writable(out):
+        raise ValueError("out is read-only")
+    for role, x in (("the scores", scores), ("the target", p.array() if hasattr(p, "array") else None)):
+        if x is not None and xp.aliases(out, x):
+            raise ValueError(
+                f'out overlaps {role}; to overwrite the scores say so by name, out="scores"'
+            )
+    return out
+

@@ -1,0 +1,29 @@
+"""What plogq raises: each error is also the built-in that a caller would have caught."""
+
+
+class PlogqError(Exception):
+    """The base of every error that plogq raises on purpose."""
+
+
+class ShapeError(PlogqError, ValueError):
+    """Two shapes that must match do not, or an axis does not exist."""
+
+
+class DtypeError(PlogqError, TypeError):
+    """An array, or what came in place of one, has a type that cannot stand where it was put."""
+
+
+class LabelError(PlogqError, ValueError):
+    """A label lies outside the classes that the prediction has."""
+
+
+class ProbabilityError(PlogqError, ValueError):
+    """A row that should be a distribution is not one."""
+
+
+class PairError(PlogqError, TypeError):
+    """P and Q do not describe the same kind of outcomes, or are not representations at all."""
+
+
+class KernelRefused(PlogqError, ValueError):
+    """A kernel that was asked for by name refuses this pair; the message says why."""

@@ -1,0 +1,173 @@
+"""The one formula, in a framework's own operations: H(P, Q) = mass · log1p(R) + E_P[d].
+
+With scores s, m = max s, a the first place of m, gaps d_j = m - s_j ≥ 0 and
+R = Σ_{j≠a} exp(-d_j) ≥ 0, log Z = m + log1p(R) and -log q_j = log1p(R) + d_j. For P ≥ 0 every
+term is non-negative, so nothing cancels. Stored probabilities are the same line with log Z = 0 and
+d_j = -log q_j; yes/no outcomes are the same line with scores (0, z).
+
+It answers the kernel contract, so it is what runs where every kernel has refused.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .kernels.contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores
+
+Array = Any
+
+
+class Gaps(NamedTuple):
+    """-log q_j = offset + cost_j, and what the gradient needs; classes last."""
+
+    offset: Array
+    cost: Array
+    log_z: Array
+    rest: Array  # R
+    first: Array  # True at a
+
+
+class Formula:
+    """The formula as a kernel that refuses nothing stored."""
+
+    name = "formula"
+
+    def __init__(self, xp: Any) -> None:
+        self.xp = xp
+
+    def refuses(self, measure: Any, scores: Any) -> str | None:
+        if isinstance(scores, (Scores, BinaryScores)):
+            return None
+        return "the formula takes stored scores; hidden · weight goes through the linear kernel"
+
+    def forward(self, measure: Any, scores: Any) -> Forward:
+        if isinstance(scores, BinaryScores):
+            return self._binary_forward(measure, scores)
+        with self.xp.quiet():
+            gaps = self._gaps(scores)
+            loss = self.xp.times(measure.mass(self.xp), gaps.offset) + measure.expect(
+                gaps.cost, self.xp
+            )
+            like = self.xp.statistics(scores.array)
+            return Forward(
+                self.xp.cast_like(loss, like), self.xp.cast_like(gaps.log_z, like), gaps
+            )
+
+    def backward(
+        self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
+    ) -> tuple[Array, ...]:
+        with self.xp.quiet():
+            if isinstance(scores, BinaryScores):
+                gradient = self._binary_backward(measure, scores, d_loss, d_log_z)
+            else:
+                gradient = self._backward(measure, scores, residual, d_loss, d_log_z)
+            gradient = self.xp.cast_like(gradient, scores.array)
+        if out is not None:
+            out[...] = gradient
+            gradient = out
+        return (gradient,)
+
+    def fused(
+        self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
+    ) -> tuple[Forward, tuple[Array, ...]]:
+        forward = self.forward(measure, scores)
+        d_log_z = 0.0
+        if z_loss:
+            with self.xp.quiet():
+                d_log_z = self.xp.times(mass_of(measure, self.xp), 2.0 * z_loss * forward.log_z)
+                d_log_z = d_loss * d_log_z
+        return forward, self.backward(measure, scores, forward.residual, d_loss, d_log_z, out)
+
+    def _gaps(self, scores: Scores) -> Gaps:
+        xp = self.xp
+        stored = xp.statistics(xp.to_last(scores.array, scores.axis))
+        if scores.kind != "logits":
+            cost = -stored if scores.kind == "log_probs" else -xp.log(stored)
+            zero = xp.full(stored.shape[:-1], 0.0)
+            return Gaps(zero, cost, zero, zero, None)
+        if scores.softcap is not None:
+            # tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact (N1).
+            stored = scores.softcap * xp.tanh(xp.weights(stored) / scores.softcap)
+        greatest, first = xp.max_first(stored)
+        # ∞ - ∞ at the first place of +∞ is no gap; elsewhere it is the NaN that N3 asks for.
+        gap = xp.where(first, 0.0, greatest - stored)
+        rest = xp.sum_classes(xp.where(first, 0.0, xp.exp(-gap)))
+        offset = xp.log1p(rest)
+        return Gaps(offset, gap, greatest[..., 0] + offset, rest, first)
+
+    def _backward(
+        self, measure: Measure, scores: Scores, gaps: Gaps, d_loss: Any, d_log_z: Any
+    ) -> Array:
+        xp = self.xp
+        d_loss = xp.expand(xp.weights(d_loss) + xp.full(measure.events, 0.0))
+        d_log_z = xp.expand(xp.weights(d_log_z) + xp.full(measure.events, 0.0))
+        sparse, rest = measure.spread(xp)
+        if scores.kind != "logits":
+            gradient = -d_loss * (sparse + rest)
+            if scores.kind == "probs":
+                stored = xp.statistics(xp.to_last(scores.array, scores.axis))
+                gradient = xp.times(gradient, 1.0 / stored)
+            return xp.from_last(gradient, scores.axis)
+        total = xp.expand(gaps.rest) + 1.0
+        weight = xp.where(gaps.first, 1.0, xp.exp(-gaps.cost))
+        q = weight / total
+        # 1 - q_a is R / (1 + R): never 1 - q_a with q_a ≈ 1 (N2).
+        not_q = xp.where(gaps.first, xp.expand(gaps.rest), total - weight) / total
+        mass = xp.expand(measure.mass(xp))
+        sparse_mass = xp.expand(xp.sum_classes(sparse))
+        hard = xp.where(
+            xp.equal(sparse, sparse_mass),
+            -xp.times(sparse, not_q),
+            xp.times(sparse_mass, q) - sparse,
+        )
+        gradient = (
+            xp.times(d_log_z, q)
+            + xp.times(d_loss, hard)
+            + xp.times(d_loss, xp.times(mass - sparse_mass, q) - rest)
+        )
+        if scores.softcap is not None:
+            stored = xp.weights(xp.to_last(scores.array, scores.axis))
+            # d tanh = 4e / (1 + e)², e = exp(-2|x|): 1 - tanh² would cancel near the cap.
+            e = xp.exp(-2.0 * xp.absolute(stored) / scores.softcap)
+            gradient = xp.times(gradient, 4.0 * e / (1.0 + e) ** 2)
+        return xp.from_last(gradient, scores.axis)
+
+    def _binary_forward(self, measure: BinaryMeasure, scores: BinaryScores) -> Forward:
+        xp = self.xp
+        with xp.quiet():
+            yes, no = measure.masses(xp)
+            x = xp.statistics(scores.array)
+            if scores.kind == "logits":
+                offset = xp.log1p(xp.exp(-xp.absolute(x)))
+                cost_yes, cost_no = offset + xp.maximum(-x, 0.0), offset + xp.maximum(x, 0.0)
+                log_z = cost_no
+            else:
+                cost_yes, cost_no = -xp.log(x), -xp.log1p(-x)
+                log_z = xp.full(x.shape, 0.0)
+            loss = xp.times(yes, cost_yes) + xp.times(no, cost_no)
+            return Forward(xp.cast_like(loss, x), xp.cast_like(log_z, x))
+
+    def _binary_backward(
+        self, measure: BinaryMeasure, scores: BinaryScores, d_loss: Any, d_log_z: Any
+    ) -> Array:
+        xp = self.xp
+        yes, no = measure.masses(xp)
+        x = xp.statistics(scores.array)
+        if scores.kind == "probs":
+            return xp.times(d_loss * no, 1.0 / (1.0 - x)) - xp.times(d_loss * yes, 1.0 / x)
+        e = xp.exp(-xp.absolute(x))
+        q = xp.where(x >= 0, 1.0, e) / (1.0 + e)
+        not_q = xp.where(x >= 0, e, 1.0) / (1.0 + e)
+        return (
+            xp.times(d_log_z, q)
+            + xp.times(d_loss, xp.times(no, q))
+            - xp.times(d_loss, xp.times(yes, not_q))
+        )
+
+
+def mass_of(measure: Measure | BinaryMeasure, xp: Any) -> Array:
+    """Σ p per event: the mass over exclusive classes, or over yes and no."""
+    if isinstance(measure, BinaryMeasure):
+        yes, no = measure.masses(xp)
+        return yes + no
+    return measure.mass(xp)

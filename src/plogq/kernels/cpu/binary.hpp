@@ -1,0 +1,90 @@
+// Independent yes/no outcomes: H = yes · log1p(e^-z) + no · log1p(e^z), element by element.
+#pragma once
+#include "event.hpp"
+
+namespace PLOGQ_ISA {
+
+template <class T>
+struct BinaryBlocks {
+  static constexpr int BLOCK_EVENTS = 1024;
+  static constexpr int64_t UNIT = 64 * BLOCK_EVENTS;
+  const Binary& p;
+
+  struct alignas(64) Block {
+    T z[BLOCK_EVENTS], y[BLOCK_EVENTS], w[BLOCK_EVENTS], loss[BLOCK_EVENTS], log_z[BLOCK_EVENTS],
+        g[BLOCK_EVENTS], d_loss[BLOCK_EVENTS], d_log_z[BLOCK_EVENTS];
+  };
+
+  static void fill(const double* from, double other, int64_t e, int n, T* to) {
+    for (int i = 0; i < n; ++i) to[i] = from ? T(from[e + i]) : T(other);
+  }
+
+  PLOGQ_INLINE Vec<T> times(Vec<T> w, Vec<T> x) {
+    Vec<T> wx = w * x;
+    return w == Vec<T>{} ? Vec<T>{} : wx;
+  }
+
+  void compute(int n, Block& x) const {
+    const Vec<T> zero = {}, one = all<T>(1);
+    const T y1 = T(p.yes_1), y0 = T(p.yes_0), n1 = T(p.no_1), n0 = T(p.no_0);
+    const T z2 = T(2 * p.z_loss);
+    for (int i = 0; i < n; i += LANES<T>) {
+      Vec<T> z = load(x.z + i), y = load(x.y + i), not_y = one - y, w = load(x.w + i);
+      Vec<T> yes = (y1 * y + y0 * not_y) * w, no = (n1 * y + n0 * not_y) * w;
+      Vec<T> beta = load(x.d_loss + i), g;
+      if (p.kind == LOGITS) {
+        // z > 0 ? -z : z keeps a NaN.
+        Vec<T> t = exp_scaled<T>(z > zero ? -z : z) * Simd<T>::unscale;
+        Vec<T> offset = log1p<T>(t);
+        Vec<T> up = z > zero ? z : zero, down = z > zero ? zero : -z;
+        Vec<T> log_z = offset + up;
+        store<T>(x.loss + i, times(yes, offset + down) + times(no, log_z));
+        store<T>(x.log_z + i, log_z);
+        if (!p.gradient) continue;
+        Vec<T> total = one + t;
+        Vec<T> q = (z > zero ? one : t) / total, not_q = (z > zero ? t : one) / total;
+        Vec<T> d_log_z = load(x.d_log_z + i) + times(beta * (yes + no), z2 * log_z);
+        g = times(d_log_z, q) + times(beta * no, q) - times(beta * yes, not_q);
+      } else {
+        Vec<T> cost_yes = -log<T>(z), cost_no = -log1p<T>(-z);
+        store<T>(x.loss + i, times(yes, cost_yes) + times(no, cost_no));
+        store<T>(x.log_z + i, zero);
+        g = times(beta * no, one / (one - z)) - times(beta * yes, one / z);
+      }
+      store<T>(x.g + i, g);
+    }
+  }
+
+  static void write_block(void* array, bool wide, int64_t e, int n, const T* from) {
+    if (!array) return;
+    if (wide) copy_out<T, double>(from, n, static_cast<char*>(array) + 8 * e, 8);
+    else copy_out<T, float>(from, n, static_cast<char*>(array) + 4 * e, 4);
+  }
+
+  static void unit(void* context, int64_t index) {
+    const BinaryBlocks& b = *static_cast<BinaryBlocks*>(context);
+    const Binary& p = b.p;
+    const bool wide = p.scores.dtype == F64;
+    Block x;
+    const int64_t last = (index + 1) * UNIT < p.events ? (index + 1) * UNIT : p.events;
+    for (int64_t e = index * UNIT; e < last; e += BLOCK_EVENTS) {
+      const int n = int(last - e < BLOCK_EVENTS ? last - e : BLOCK_EVENTS);
+      const int lanes = (n + GROUP - 1) / GROUP * GROUP;
+      gather_events<T>(p.scores, e, n, x.z);
+      gather_events<T>(p.target, e, n, x.y);
+      fill(p.weight, 1, e, n, x.w);
+      fill(p.d_loss, p.d_loss_all, e, n, x.d_loss);
+      fill(p.d_log_z, 0, e, n, x.d_log_z);
+      for (int i = n; i < lanes; ++i)
+        x.z[i] = x.y[i] = x.w[i] = x.d_loss[i] = x.d_log_z[i] = 0;
+      b.compute(lanes, x);
+      write_block(p.loss, wide, e, n, x.loss);
+      write_block(p.log_z, wide, e, n, x.log_z);
+      if (p.gradient) scatter_events<T>(p.gradient, e, n, x.g);
+    }
+  }
+
+  void run(int threads) { plogq::parallel((p.events + UNIT - 1) / UNIT, threads, unit, this); }
+};
+
+}  // namespace PLOGQ_ISA

@@ -1,0 +1,311 @@
+// Events along the lanes: 64 events side by side, for few classes, or a class axis that is not last.
+//
+// A tile of 64 events × some classes is copied into columns, one lane per event, so that no sum runs
+// across lanes. Where the classes fit into one tile it is copied once and turned into the gradient
+// in place.
+#pragma once
+#include "rows.hpp"
+
+namespace PLOGQ_ISA {
+
+constexpr int TILE = 64;    // classes in a tile
+constexpr int FLUSH = 16;   // additions in the narrow type before a sum moves to float64
+
+template <class T>
+struct alignas(64) Tile {
+  T scores[TILE * GROUP], raw[TILE * GROUP], dense[TILE * GROUP];
+  T run[BLOCK];
+  T m[GROUP], a[GROUP], b[GROUP], dense_weight[GROUP], spread_weight[GROUP];
+  double rest[GROUP], dense_cost[GROUP], dense_mass[GROUP], spread_cost[GROUP], log1p_rest[GROUP];
+  double spread_mass;
+};
+
+template <class T>
+struct Columns {
+  const Stored& p;
+  bool across;  // the events of a tile lie closer together than the classes of one
+
+  // Classes k0 … k0+n of 64 events as columns; lanes past `events` repeat the last event.
+  void pack(const View& v, int64_t e0, int events, int64_t k0, int n, T* to, Tile<T>& x) const {
+    if (across && v.axes && v.shape[v.axes - 1] >= GROUP) {
+      for (int k = 0; k < n; ++k)
+        pack_run(v, e0, events, (k0 + k) * v.class_stride, to + k * GROUP);
+      return;
+    }
+    for (int lane = 0; lane < GROUP; ++lane) {
+      const char* from =
+          v.event(e0 + (lane < events ? lane : events - 1)) + k0 * v.class_stride;
+      if (direct<T>(v, v.class_stride)) {
+        const T* s = reinterpret_cast<const T*>(from);
+        for (int k = 0; k < n; ++k) to[k * GROUP + lane] = s[k];
+      } else {
+        gather<T>(v.dtype, from, v.class_stride, n, x.run);
+        for (int k = 0; k < n; ++k) to[k * GROUP + lane] = x.run[k];
+      }
+    }
+  }
+  static void pack_run(const View& v, int64_t e, int events, int64_t offset, T* to) {
+    const int64_t inner = v.shape[v.axes - 1], stride = v.stride[v.axes - 1];
+    int lane = 0;
+    while (lane < events) {
+      int64_t run = inner - (e + lane) % inner;
+      if (run > events - lane) run = events - lane;
+      gather<T>(v.dtype, v.event(e + lane) + offset, stride, int(run), to + lane);
+      lane += int(run);
+    }
+    for (; lane < GROUP; ++lane) to[lane] = to[events - 1];
+  }
+  void unpack(const View& v, int64_t e0, int events, int64_t k0, int n, const T* from,
+              Tile<T>& x) const {
+    const int64_t inner = v.axes ? v.shape[v.axes - 1] : 1;
+    if (across && inner >= GROUP) {
+      const int64_t stride = v.stride[v.axes - 1];
+      for (int k = 0; k < n; ++k)
+        for (int lane = 0; lane < events;) {
+          int64_t run = inner - (e0 + lane) % inner;
+          if (run > events - lane) run = events - lane;
+          scatter<T>(v.dtype, from + k * GROUP + lane, int(run),
+                     v.event(e0 + lane) + (k0 + k) * v.class_stride, stride);
+          lane += int(run);
+        }
+      return;
+    }
+    for (int lane = 0; lane < events; ++lane) {
+      char* to = v.event(e0 + lane) + k0 * v.class_stride;
+      if (direct<T>(v, v.class_stride)) {
+        T* g = reinterpret_cast<T*>(to);
+        for (int k = 0; k < n; ++k) g[k] = from[k * GROUP + lane];
+      } else {
+        for (int k = 0; k < n; ++k) x.run[k] = from[k * GROUP + lane];
+        scatter<T>(v.dtype, x.run, n, to, v.class_stride);
+      }
+    }
+  }
+
+  // The scores of a tile as the formula sees them; x.raw keeps what is stored where that differs.
+  void load_tile(int64_t e0, int events, int64_t k0, int n, Tile<T>& x) const {
+    pack(p.scores, e0, events, k0, n, x.scores, x);
+    if (p.kind != PROBS && p.softcap == 0) return;
+    const T cap = T(p.softcap);
+    for (int i = 0; i < n * GROUP; i += LANES<T>) {
+      Vec<T> s = load(x.scores + i);
+      store<T>(x.raw + i, s);
+      store<T>(x.scores + i, p.kind == PROBS ? log<T>(s) : cap * tanh<T>(s / cap));
+    }
+  }
+  void load_dense(int64_t e0, int events, int64_t k0, int n, Tile<T>& x) const {
+    pack(p.dense, e0, events, k0, n, x.dense, x);
+    if (!p.class_weight) return;
+    for (int k = 0; k < n; ++k) {
+      const T w = T(p.class_weight[k0 + k]);
+      for (int l = 0; l < GROUP; ++l) x.dense[k * GROUP + l] *= w;
+    }
+  }
+  T spread(int64_t k) const { return p.spread ? T(p.spread[k]) : T(1); }
+
+  static void flush(Vec<T>* narrow, double* wide) {
+    for (int u = 0; u < UNROLL<T>; ++u) {
+      for (int l = 0; l < LANES<T>; ++l) wide[u * LANES<T> + l] += double(narrow[u][l]);
+      narrow[u] = Vec<T>{};
+    }
+  }
+
+  void statistics(int64_t e0, int events, bool loaded, Tile<T>& x) const {
+    constexpr int U = UNROLL<T>, L = LANES<T>;
+    const int64_t classes = p.scores.classes;
+    const bool logits = p.kind == LOGITS;
+    Vec<T> m[U];
+    IVec<T> first[U];
+    for (int u = 0; u < U; ++u) m[u] = all<T>(logits ? T(-INFINITY) : T(0)), first[u] = IVec<T>{} - 1;
+    for (int64_t k0 = 0; logits && k0 < classes; k0 += TILE) {
+      const int n = int(classes - k0 < TILE ? classes - k0 : TILE);
+      if (!loaded) load_tile(e0, events, k0, n, x);
+      for (int k = 0; k < n; ++k)
+        for (int u = 0; u < U; ++u) {
+          Vec<T> s = load(x.scores + k * GROUP + u * L);
+          first[u] = s > m[u] ? IVec<T>{} + typename Simd<T>::Int(k0 + k) : first[u];
+          m[u] = greater(s, m[u]);
+        }
+    }
+    const Vec<T> none = all<T>(-INFINITY), zero = {};
+    Vec<T> from[U];
+    for (int u = 0; u < U; ++u) {
+      store<T>(x.m + u * L, m[u]);
+      from[u] = m[u] == none ? zero : m[u];
+    }
+    for (int l = 0; l < GROUP; ++l)
+      x.rest[l] = x.dense_cost[l] = x.dense_mass[l] = x.spread_cost[l] = 0;
+    x.spread_mass = 0;
+    for (int64_t k0 = 0; k0 < classes; k0 += TILE) {
+      const int n = int(classes - k0 < TILE ? classes - k0 : TILE);
+      if (!loaded) load_tile(e0, events, k0, n, x);
+      if (p.dense && !loaded) load_dense(e0, events, k0, n, x);
+      for (int part = 0; part < n; part += FLUSH) {
+        const int stop = part + FLUSH < n ? part + FLUSH : n;
+        if (logits) {
+          Vec<T> acc[U] = {};
+          for (int k = part; k < stop; ++k)
+            for (int u = 0; u < U; ++u) {
+              Vec<T> s = load(x.scores + k * GROUP + u * L);
+              s = first[u] == typename Simd<T>::Int(k0 + k) ? none : s;
+              acc[u] += exp_scaled<T>(s - from[u]);
+            }
+          flush(acc, x.rest);
+        }
+        if (p.dense) {
+          Vec<T> cost[U] = {}, mass[U] = {};
+          for (int k = part; k < stop; ++k)
+            for (int u = 0; u < U; ++u) {
+              const int at = k * GROUP + u * L;
+              Vec<T> s = load(x.scores + at), w = load(x.dense + at);
+              Vec<T> wd = w * (s == from[u] ? zero : from[u] - s);
+              cost[u] += w == zero ? zero : wd;
+              mass[u] += w;
+            }
+          flush(cost, x.dense_cost);
+          flush(mass, x.dense_mass);
+        }
+        if (p.factor) {
+          Vec<T> cost[U] = {};
+          for (int k = part; k < stop; ++k) {
+            const T w = spread(k0 + k);
+            x.spread_mass += double(w);
+            if (w == 0) continue;
+            for (int u = 0; u < U; ++u) {
+              Vec<T> s = load(x.scores + k * GROUP + u * L);
+              cost[u] += w * (s == from[u] ? zero : from[u] - s);
+            }
+          }
+          flush(cost, x.spread_cost);
+        }
+      }
+    }
+    for (int l = 0; l < GROUP; ++l) x.rest[l] *= double(Simd<T>::unscale);
+    for (int l = 0; l < GROUP; l += LANES<double>)
+      store<double>(x.log1p_rest + l, log1p<double>(load(x.rest + l)));
+    for (int l = 0; l < events; ++l) {
+      Stats s;
+      s.m = double(x.m[l]);
+      s.rest = x.rest[l];
+      s.dense = x.dense_cost[l], s.dense_mass = x.dense_mass[l];
+      s.spread = x.spread_cost[l], s.spread_mass = x.spread_mass;
+      finish(p, e0 + l, p.scores.event(e0 + l), s, x.log1p_rest[l]);
+    }
+  }
+
+  void gradient(int64_t e0, int events, bool loaded, Tile<T>& x) const {
+    constexpr int U = UNROLL<T>, L = LANES<T>;
+    const int64_t classes = p.scores.classes;
+    Coefficients c[GROUP];
+    constexpr int few = GROUP * 4;
+    double sparse[few];
+    const int64_t all_entries = p.entries * events;
+    double* at = all_entries <= few ? sparse : new double[size_t(all_entries)];
+    const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
+    for (int l = 0; l < GROUP; ++l) {
+      const int64_t e = e0 + (l < events ? l : events - 1);
+      const double log_z = p.z_loss != 0 ? p.greatest[e] + std::log1p(p.rest[e]) : 0;
+      c[l] = coefficients(p, e, log_z);
+      x.m[l] = T(c[l].m);
+      const double q_weight = c[l].alpha / (1 + c[l].rest);
+      const bool two = std::fabs(q_weight) < (sizeof(T) == 4 ? 0x1p-60 : 0x1p-500);
+      x.a[l] = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
+      x.b[l] = T(two ? double(Simd<T>::unscale) / lift : 1.0);
+      x.dense_weight[l] = T(c[l].dense);
+      x.spread_weight[l] = T(c[l].spread);
+      if (l < events && !c[l].zero)
+        for (int64_t t = 0; t < p.entries; ++t)
+          at[l * p.entries + t] = sparse_gradient(p, e, p.scores.event(e), c[l], t);
+    }
+    for (int64_t k0 = 0; k0 < classes; k0 += TILE) {
+      const int n = int(classes - k0 < TILE ? classes - k0 : TILE);
+      if (!loaded) load_tile(e0, events, k0, n, x);
+      if (p.dense && !loaded) load_dense(e0, events, k0, n, x);
+      for (int l = 0; l < events; ++l)
+        if (c[l].m == INFINITY) {
+          x.m[l] = 0;
+          for (int k = 0; k < n; ++k) {
+            T& s = x.scores[k * GROUP + l];
+            s = s == T(INFINITY) ? T(0) : T(-INFINITY);
+          }
+        }
+      for (int k = 0; k < n; ++k) {
+        const T w = p.factor ? spread(k0 + k) : T(0);
+        for (int u = 0; u < U; ++u) {
+          const int i = k * GROUP + u * L;
+          Vec<T> g = {};
+          if (p.kind == LOGITS)
+            g = exp_scaled<T>(load(x.scores + i) - load(x.m + u * L)) * load(x.a + u * L) *
+                load(x.b + u * L);
+          if (p.dense) g = g - load(x.dense_weight + u * L) * load(x.dense + i);
+          if (p.factor) g = g - load(x.spread_weight + u * L) * w;
+          if (p.kind == PROBS) g = g == Vec<T>{} ? g : g / load(x.raw + i);
+          if (p.softcap != 0) {
+            Vec<T> slope = tanh_slope<T>(load(x.raw + i) / T(p.softcap));
+            g = g == Vec<T>{} ? g : g * slope;
+          }
+          store<T>(x.scores + i, g);
+        }
+      }
+      for (int l = 0; l < events; ++l) {
+        if (c[l].zero)
+          for (int k = 0; k < n; ++k) x.scores[k * GROUP + l] = 0;
+        else
+          for (int64_t t = 0; t < p.entries; ++t) {
+            const int64_t k = p.index[(e0 + l) * p.entries + t] - k0;
+            if (k >= 0 && k < n) x.scores[k * GROUP + l] = T(at[l * p.entries + t]);
+          }
+      }
+      unpack(p.gradient, e0, events, k0, n, x.scores, x);
+    }
+    if (at != sparse) delete[] at;
+  }
+
+  static void tile(void* context, int64_t unit) {
+    const Columns& c = *static_cast<Columns*>(context);
+    const Stored& p = c.p;
+    static thread_local Tile<T> x;
+    const int64_t classes = p.scores.classes;
+    const int64_t stop = p.events < (unit + 1) * c.events_at_once ? p.events
+                                                                  : (unit + 1) * c.events_at_once;
+    for (int64_t e = unit * c.events_at_once; e < stop; e += GROUP) {
+      const int events = int(stop - e < GROUP ? stop - e : GROUP);
+      const bool once = classes <= TILE;
+      if (once) {
+        c.load_tile(e, events, 0, int(classes), x);
+        if (p.dense) c.load_dense(e, events, 0, int(classes), x);
+      }
+      if (p.forward) c.statistics(e, events, once, x);
+      if (p.gradient) c.gradient(e, events, once, x);
+    }
+  }
+  int64_t events_at_once;
+
+  void run(int threads) {
+    const int64_t classes = p.scores.classes;
+    events_at_once = (65536 / classes + GROUP) / GROUP * GROUP;
+    plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads, tile, this);
+  }
+};
+
+// Lanes run along the classes where one event fills them and its classes lie close together.
+PLOGQ_INLINE bool lanes_across_events(const View& v, int64_t events) {
+  const int64_t between_events = v.axes ? v.stride[v.axes - 1] : 0;
+  const int64_t a = v.class_stride < 0 ? -v.class_stride : v.class_stride;
+  const int64_t b = between_events < 0 ? -between_events : between_events;
+  return b < a && events >= GROUP && v.axes && v.shape[v.axes - 1] >= GROUP / 4;
+}
+
+template <class T>
+static void run_stored(const Stored& p, int threads) {
+  const bool across = lanes_across_events(p.scores, p.events);
+  if (across || (p.scores.classes < GROUP && p.events > 1)) {
+    Columns<T> columns{p, across, 0};
+    columns.run(threads);
+  } else {
+    Rows<T> rows{p, 0, 0, 0, nullptr};
+    rows.run(threads);
+  }
+}
+
+}  // namespace PLOGQ_ISA

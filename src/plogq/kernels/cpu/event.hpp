@@ -1,0 +1,141 @@
+// One event, once its statistics are known: its loss, and the coefficients of its gradient.
+#pragma once
+#include "convert.hpp"
+
+namespace PLOGQ_ISA {
+
+// What a pass over the classes of one event, or of a chunk of them, finds.
+struct Stats {
+  double m = -INFINITY;  // the greatest score
+  double rest = 0;       // Σ exp(s - m) without the first greatest
+  double dense = 0;      // Σ p_j (m - s_j) over the dense part, and Σ p_j
+  double dense_mass = 0;
+  double spread = 0;  // Σ b_j (m - s_j) over the background, and Σ b_j
+  double spread_mass = 0;
+};
+
+// w · x, and 0 where w is 0, whatever x is.
+PLOGQ_INLINE double term(double w, double x) { return w == 0 ? 0 : w * x; }
+
+PLOGQ_INLINE double gap(double m, double s) { return s == m ? 0 : m - s; }
+
+// The statistics of two chunks as those of both: every term stays non-negative.
+static void merge(Stats& a, const Stats& b) {
+  const Stats& high = b.m > a.m ? b : a;
+  const Stats& low = b.m > a.m ? a : b;
+  const double d = gap(high.m, low.m);
+  const double m = high.m;
+  // A chunk without a finite score adds its rest only (0, or NaN), measured from 0.
+  double rest = high.rest;
+  if (low.m == -INFINITY) rest += low.rest;
+  else if (m == INFINITY && low.m == INFINITY) rest = NAN;
+  else rest += std::exp(-d) * (1 + low.rest);
+  const double from = low.m == -INFINITY ? (m == -INFINITY ? 0 : m) : d;
+  a.dense = high.dense + low.dense + term(low.dense_mass, from);
+  a.spread = high.spread + low.spread + term(low.spread_mass, from);
+  a.dense_mass += b.dense_mass;
+  a.spread_mass += b.spread_mass;
+  a.m = m;
+  a.rest = rest;
+}
+
+// The stored score of class k as the formula sees it: capped, or the log of a probability.
+static double score_at(const Stored& p, const char* event, int64_t k) {
+  double x = load_one(p.scores.dtype, event + k * p.scores.class_stride);
+  if (p.kind == PROBS) return std::log(x);
+  return p.softcap != 0 ? p.softcap * std::tanh(x / p.softcap) : x;
+}
+
+PLOGQ_INLINE void write(void* array, bool wide, int64_t e, double x) {
+  if (!array) return;
+  if (wide) static_cast<double*>(array)[e] = x;
+  else static_cast<float*>(array)[e] = float(x);
+}
+
+PLOGQ_INLINE double mass_of(const Stored& p, int64_t e) { return p.mass ? p.mass[e] : 1; }
+
+// H = mass · log1p(R) + E_P[d], written for event e.
+static void finish(const Stored& p, int64_t e, const char* event, const Stats& s, double log1p_rest) {
+  const bool wide = p.scores.dtype == F64;
+  // No class has a finite score: log q is -∞ - (-∞).
+  const bool logits = p.kind == LOGITS;
+  const double rest = logits && s.m == -INFINITY ? NAN : s.rest;
+  const double offset = !logits ? 0 : s.m == -INFINITY ? NAN : log1p_rest;
+  double loss = term(mass_of(p, e), offset);
+  if (p.dense) loss += term(p.dense_event ? p.dense_event[e] : 1, s.dense);
+  if (p.factor) loss += term(p.factor[e], s.spread);
+  for (int64_t t = 0; t < p.entries; ++t) {
+    const int64_t at = e * p.entries + t;
+    const double v = p.value ? p.value[at] : 1;
+    if (v != 0) loss += v * gap(logits ? s.m : 0, score_at(p, event, p.index[at]));
+  }
+  if (p.greatest) p.greatest[e] = logits ? s.m : 0;
+  if (p.rest) p.rest[e] = logits ? rest : 0;
+  write(p.loss, wide, e, loss);
+  write(p.log_z, wide, e, logits ? s.m + offset : 0);
+}
+
+// g_j = weight · exp(s_j - m) / (1 + R) - dense · (w_j p_j) - spread · b_j, then the sparse part.
+struct Coefficients {
+  double m, rest;
+  double alpha;  // d_loss · mass + d_log_z: what multiplies q
+  double d_loss;
+  double dense, spread;
+  bool zero;  // nothing flows back: an ignored event, or one that nobody asks about
+};
+
+static Coefficients coefficients(const Stored& p, int64_t e, double log_z) {
+  Coefficients c{};
+  c.m = p.greatest[e];
+  c.rest = p.rest[e];
+  c.d_loss = p.d_loss ? p.d_loss[e] : p.d_loss_all;
+  const double mass = mass_of(p, e);
+  double d_log_z = p.d_log_z ? p.d_log_z[e] : 0;
+  if (p.z_loss != 0) d_log_z += term(c.d_loss * mass, 2 * p.z_loss * log_z);
+  c.alpha = p.kind == LOGITS ? c.d_loss * mass + d_log_z : 0;
+  c.dense = p.dense ? c.d_loss * (p.dense_event ? p.dense_event[e] : 1) : 0;
+  c.spread = p.factor ? c.d_loss * p.factor[e] : 0;
+  bool sparse = false;
+  for (int64_t t = 0; t < p.entries; ++t)
+    sparse |= !p.value || p.value[e * p.entries + t] != 0;
+  c.zero = c.alpha == 0 && c.dense == 0 && c.spread == 0 && (c.d_loss == 0 || !sparse);
+  return c;
+}
+
+// The gradient at a class that the sparse part names, in float64. 1 - q_a is R / (1 + R), never
+// 1 - q_a with q_a ≈ 1 (N2).
+static double sparse_gradient(const Stored& p, int64_t e, const char* event, const Coefficients& c,
+                              int64_t t) {
+  const int64_t* index = p.index + e * p.entries;
+  const double* value = p.value ? p.value + e * p.entries : nullptr;
+  const int64_t k = index[t];
+  double v = 0;
+  for (int64_t other = 0; other < p.entries; ++other)
+    if (index[other] == k) v += value ? value[other] : 1;
+  double outside = 0;
+  if (p.dense) {
+    const double w = p.class_weight ? p.class_weight[k] : 1;
+    outside += term(c.dense, w * load_one(p.dense.dtype, p.dense.event(e) + k * p.dense.class_stride));
+  }
+  if (p.factor) outside += term(c.spread, p.spread ? p.spread[k] : 1);
+  if (p.kind != LOGITS) {
+    const double mass = term(c.d_loss, v) + outside;
+    if (p.kind == LOG_PROBS || mass == 0) return -mass;
+    return -mass / load_one(p.scores.dtype, event + k * p.scores.class_stride);
+  }
+  const double s = score_at(p, event, k);
+  const double share = s == c.m ? 1 : std::exp(s - c.m);
+  const double total = 1 + c.rest;
+  const double q = share / total;
+  const double not_q = s == c.m ? c.rest / total : 1 - q;
+  const double own = term(c.d_loss, v);
+  double g = term(c.alpha - own, q) - term(own, not_q) - outside;
+  if (p.softcap != 0) {
+    const double z = load_one(p.scores.dtype, event + k * p.scores.class_stride);
+    const double tail = std::exp(-2 * std::fabs(z) / p.softcap);
+    g = term(g, 4 * tail / ((1 + tail) * (1 + tail)));
+  }
+  return g;
+}
+
+}  // namespace PLOGQ_ISA

@@ -1,0 +1,43 @@
+// The kernels of one instruction set: this file is compiled once for each, under its own namespace.
+//
+// Nothing here may use a function template of the standard library that is not inlined: the linker
+// would keep one copy of it, compiled perhaps for a processor that this machine does not have.
+#include "binary.hpp"
+#include "columns.hpp"
+#include "sums.hpp"
+
+namespace PLOGQ_ISA {
+
+static void stored(const Stored& p, int threads) {
+  // tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact.
+  if (p.scores.dtype == F64 || p.softcap != 0) run_stored<double>(p, threads);
+  else run_stored<float>(p, threads);
+}
+
+static void binary(const Binary& p, int threads) {
+  if (p.scores.dtype == F64) BinaryBlocks<double>{p}.run(threads);
+  else BinaryBlocks<float>{p}.run(threads);
+}
+
+static void sums(const Sums& p, int threads) {
+  if (p.array.dtype == F64) RowSums<double>{p, 0}.run(threads);
+  else RowSums<float>{p, 0}.run(threads);
+}
+
+static double read(const char* data, int64_t bytes, int threads) {
+  Reader r{reinterpret_cast<const float*>(data), bytes / 4, nullptr};
+  const int64_t units = (r.count + Reader::UNIT - 1) / Reader::UNIT;
+  r.sums = new double[size_t(units > 0 ? units : 1)];
+  plogq::parallel(units, threads, Reader::unit, &r);
+  double total = 0;
+  for (int64_t i = 0; i < units; ++i) total += r.sums[i];
+  delete[] r.sums;
+  return total;
+}
+
+#define PLOGQ_STRING_(x) #x
+#define PLOGQ_STRING(x) PLOGQ_STRING_(x)
+extern const Kernels kernels;
+const Kernels kernels = {PLOGQ_STRING(PLOGQ_ISA_NAME), stored, binary, sums, read};
+
+}  // namespace PLOGQ_ISA

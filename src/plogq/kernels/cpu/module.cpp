@@ -1,0 +1,222 @@
+// The Python module: arrays come in through the buffer protocol, and never a copy of one.
+#include <nanobind/nanobind.h>
+
+#include <vector>
+
+#include "problem.hpp"
+
+namespace nb = nanobind;
+using namespace plogq;
+
+#define PLOGQ_DECLARE(name)                 \
+  namespace isa_##name {                    \
+  extern const Kernels kernels;             \
+  }
+PLOGQ_DECLARE(baseline)
+#ifdef PLOGQ_X86
+PLOGQ_DECLARE(avx2)
+PLOGQ_DECLARE(avx512)
+#endif
+
+namespace {
+
+// The kernels that this processor can run, the fastest first.
+std::vector<const Kernels*> supported() {
+  std::vector<const Kernels*> sets;
+#ifdef PLOGQ_X86
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("fma"))
+    sets.push_back(&isa_avx512::kernels);
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    sets.push_back(&isa_avx2::kernels);
+#endif
+  sets.push_back(&isa_baseline::kernels);
+  return sets;
+}
+
+const std::vector<const Kernels*>& sets() {
+  static const std::vector<const Kernels*> found = supported();
+  return found;
+}
+
+// An exported buffer, released when the call ends.
+class Buffer {
+ public:
+  Buffer(nb::handle array, bool writable) {
+    if (array.is_none()) return;
+    const int flags = PyBUF_STRIDES | (writable ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(array.ptr(), &buffer_, flags) != 0) nb::raise_python_error();
+    held_ = true;
+  }
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+  ~Buffer() {
+    if (held_) PyBuffer_Release(&buffer_);
+  }
+
+  template <class T>
+  T* data() const {
+    return held_ ? static_cast<T*>(buffer_.buf) : nullptr;
+  }
+  int64_t count() const { return held_ ? int64_t(buffer_.len / buffer_.itemsize) : 0; }
+  int64_t bytes() const { return held_ ? int64_t(buffer_.len) : 0; }
+
+  // The array as events, with its classes on `axis` (-1: no class axis). Axes that follow on from
+  // one another in memory become one.
+  View view(int axis, int dtype) const {
+    View v;
+    if (!held_) return v;
+    if (buffer_.ndim >= View::max_axes) throw nb::value_error("an array of more than 63 axes");
+    v.data = static_cast<char*>(buffer_.buf);
+    v.dtype = dtype;
+    const int64_t item = item_size(dtype);
+    v.aligned = reinterpret_cast<uintptr_t>(v.data) % uintptr_t(item) == 0;
+    for (int i = 0; i < buffer_.ndim; ++i) {
+      const int64_t length = buffer_.shape[i], stride = buffer_.strides[i];
+      v.aligned = v.aligned && stride % item == 0;
+      if (i == axis) {
+        v.classes = length;
+        v.class_stride = stride;
+      } else if (length != 1) {
+        if (v.axes > 0 && v.stride[v.axes - 1] == stride * length) {
+          v.shape[v.axes - 1] *= length;
+          v.stride[v.axes - 1] = stride;
+        } else {
+          v.shape[v.axes] = length;
+          v.stride[v.axes++] = stride;
+        }
+      }
+    }
+    return v;
+  }
+
+ private:
+  Py_buffer buffer_{};
+  bool held_ = false;
+};
+
+int64_t events_of(const View& v) {
+  int64_t n = 1;
+  for (int i = 0; i < v.axes; ++i) n *= v.shape[i];
+  return n;
+}
+
+void stored(int set, int threads, int kind, double softcap, nb::handle scores, int axis, int dtype,
+            nb::handle index, int64_t entries, nb::handle value, nb::handle dense, int dense_axis,
+            int dense_dtype, nb::handle dense_event, nb::handle class_weight, nb::handle factor,
+            nb::handle spread, nb::handle mass, nb::handle greatest, nb::handle rest,
+            nb::handle loss, nb::handle log_z, nb::handle gradient, nb::handle d_loss,
+            double d_loss_all, nb::handle d_log_z, double z_loss, bool forward) {
+  Buffer b_scores(scores, false), b_index(index, false), b_value(value, false),
+      b_dense(dense, false), b_dense_event(dense_event, false), b_class(class_weight, false),
+      b_factor(factor, false), b_spread(spread, false), b_mass(mass, false),
+      b_greatest(greatest, true), b_rest(rest, true), b_loss(loss, true), b_log_z(log_z, true),
+      b_gradient(gradient, true), b_d_loss(d_loss, false), b_d_log_z(d_log_z, false);
+  Stored p;
+  p.kind = kind;
+  p.softcap = softcap;
+  p.scores = b_scores.view(axis, dtype);
+  p.events = events_of(p.scores);
+  p.index = b_index.data<const int64_t>();
+  p.value = b_value.data<const double>();
+  p.entries = p.index ? entries : 0;
+  p.dense = b_dense.view(dense_axis, dense_dtype);
+  p.dense_event = b_dense_event.data<const double>();
+  p.class_weight = b_class.data<const double>();
+  p.factor = b_factor.data<const double>();
+  p.spread = b_spread.data<const double>();
+  p.mass = b_mass.data<const double>();
+  p.greatest = b_greatest.data<double>();
+  p.rest = b_rest.data<double>();
+  p.loss = b_loss.data<void>();
+  p.log_z = b_log_z.data<void>();
+  p.gradient = b_gradient.view(axis, dtype);
+  p.d_loss = b_d_loss.data<const double>();
+  p.d_loss_all = d_loss_all;
+  p.d_log_z = b_d_log_z.data<const double>();
+  p.z_loss = z_loss;
+  p.forward = forward;
+  if (p.events == 0 || p.scores.classes == 0) return;
+  nb::gil_scoped_release released;
+  sets()[size_t(set)]->stored(p, threads);
+}
+
+void binary(int set, int threads, int kind, nb::handle scores, int dtype, nb::handle target,
+            int target_dtype, double yes_1, double yes_0, double no_1, double no_0,
+            nb::handle weight, nb::handle loss, nb::handle log_z, nb::handle gradient,
+            nb::handle d_loss, double d_loss_all, nb::handle d_log_z, double z_loss) {
+  Buffer b_scores(scores, false), b_target(target, false), b_weight(weight, false),
+      b_loss(loss, true), b_log_z(log_z, true), b_gradient(gradient, true),
+      b_d_loss(d_loss, false), b_d_log_z(d_log_z, false);
+  Binary p;
+  p.kind = kind;
+  p.scores = b_scores.view(-1, dtype);
+  p.target = b_target.view(-1, target_dtype);
+  p.events = events_of(p.scores);
+  p.yes_1 = yes_1, p.yes_0 = yes_0, p.no_1 = no_1, p.no_0 = no_0;
+  p.weight = b_weight.data<const double>();
+  p.loss = b_loss.data<void>();
+  p.log_z = b_log_z.data<void>();
+  p.gradient = b_gradient.view(-1, dtype);
+  p.d_loss = b_d_loss.data<const double>();
+  p.d_loss_all = d_loss_all;
+  p.d_log_z = b_d_log_z.data<const double>();
+  p.z_loss = z_loss;
+  if (p.events == 0) return;
+  nb::gil_scoped_release released;
+  sets()[size_t(set)]->binary(p, threads);
+}
+
+void row_sums(int set, int threads, nb::handle array, int axis, int dtype, nb::handle weight,
+              nb::handle sum, nb::handle least) {
+  Buffer b_array(array, false), b_weight(weight, false), b_sum(sum, true), b_least(least, true);
+  Sums p;
+  p.array = b_array.view(axis, dtype);
+  p.events = events_of(p.array);
+  p.weight = b_weight.data<const double>();
+  p.sum = b_sum.data<double>();
+  p.least = b_least.data<double>();
+  if (p.events == 0 || p.array.classes == 0) return;
+  nb::gil_scoped_release released;
+  sets()[size_t(set)]->sums(p, threads);
+}
+
+double read_array(int set, int threads, nb::handle array) {
+  Buffer b(array, false);
+  nb::gil_scoped_release released;
+  return sets()[size_t(set)]->read(b.data<const char>(), b.bytes(), threads);
+}
+
+nb::tuple instruction_sets() {
+  nb::list names;
+  for (const Kernels* k : sets()) names.append(k->name);
+  return nb::tuple(names);
+}
+
+}  // namespace
+
+NB_MODULE(_cpu, m) {
+  m.doc() = "The CPU kernels; plogq.kernels.numpy is their one caller.";
+  m.def("stored", &stored, nb::arg("set"), nb::arg("threads"), nb::arg("kind"),
+        nb::arg("softcap"), nb::arg("scores").none(), nb::arg("axis"), nb::arg("dtype"),
+        nb::arg("index").none(), nb::arg("entries"), nb::arg("value").none(),
+        nb::arg("dense").none(), nb::arg("dense_axis"), nb::arg("dense_dtype"),
+        nb::arg("dense_event").none(), nb::arg("class_weight").none(), nb::arg("factor").none(),
+        nb::arg("spread").none(), nb::arg("mass").none(), nb::arg("greatest").none(),
+        nb::arg("rest").none(), nb::arg("loss").none(), nb::arg("log_z").none(),
+        nb::arg("gradient").none(), nb::arg("d_loss").none(), nb::arg("d_loss_all"),
+        nb::arg("d_log_z").none(), nb::arg("z_loss"), nb::arg("forward"));
+  m.def("binary", &binary, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("scores"),
+        nb::arg("dtype"), nb::arg("target"), nb::arg("target_dtype"), nb::arg("yes_1"),
+        nb::arg("yes_0"), nb::arg("no_1"), nb::arg("no_0"), nb::arg("weight").none(),
+        nb::arg("loss").none(), nb::arg("log_z").none(), nb::arg("gradient").none(),
+        nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
+        nb::arg("z_loss"));
+  m.def("row_sums", &row_sums, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
+        nb::arg("axis"), nb::arg("dtype"), nb::arg("weight").none(), nb::arg("sum"),
+        nb::arg("least"));
+  m.def("read", &read_array, nb::arg("set"), nb::arg("threads"), nb::arg("array"));
+  m.def("instruction_sets", &instruction_sets);
+}

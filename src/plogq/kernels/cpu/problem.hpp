@@ -1,0 +1,106 @@
+// What one call hands to the kernels: views of arrays that are never copied, and plain pointers.
+#pragma once
+#include <cstdint>
+
+namespace plogq {
+
+enum Dtype : int { F64 = 0, F32 = 1, F16 = 2, BF16 = 3, U8 = 4 };
+enum Kind : int { LOGITS = 0, LOG_PROBS = 1, PROBS = 2 };
+
+inline int64_t item_size(int dtype) {
+  return dtype == F64 ? 8 : dtype == F32 ? 4 : dtype == U8 ? 1 : 2;
+}
+
+// An array of events, each of them `classes` elements apart by `class_stride` bytes. The event axes
+// are collapsed where their strides allow, so that most arrays have one.
+struct View {
+  static constexpr int max_axes = 64;
+  char* data = nullptr;
+  int dtype = F32;
+  int64_t classes = 1, class_stride = 0;
+  int axes = 0;
+  int64_t shape[max_axes], stride[max_axes];
+  bool aligned = true;
+
+  explicit operator bool() const { return data != nullptr; }
+
+  char* event(int64_t e) const {
+    if (axes == 1) return data + e * stride[0];
+    int64_t offset = 0;
+    for (int i = axes - 1; i >= 0; --i) {
+      offset += e % shape[i] * stride[i];
+      e /= shape[i];
+    }
+    return data + offset;
+  }
+};
+
+// P × Q over exclusive classes. Null pointers mean: every value 1 (value, event, class weights), or
+// the part is absent (index, dense, factor).
+struct Stored {
+  int kind = LOGITS;
+  double softcap = 0;  // 0: none
+  int64_t events = 0;
+  View scores;
+  const int64_t* index = nullptr;  // [events, entries]
+  const double* value = nullptr;
+  int64_t entries = 0;
+  View dense;
+  const double* dense_event = nullptr;
+  const double* class_weight = nullptr;
+  const double* factor = nullptr;  // the background: factor[event] · spread[class]
+  const double* spread = nullptr;
+  const double* mass = nullptr;
+  // Statistics per event, written by forward and read by backward.
+  double* greatest = nullptr;
+  double* rest = nullptr;
+  void* loss = nullptr;  // double where the scores are float64, else float
+  void* log_z = nullptr;
+  // Gradient of Σ d_loss · loss + d_log_z · log Z; z_loss adds mass · z_loss · log²Z to the loss.
+  View gradient;
+  const double* d_loss = nullptr;
+  double d_loss_all = 1;
+  const double* d_log_z = nullptr;
+  double z_loss = 0;
+  bool forward = true;
+};
+
+// P × Q over yes/no outcomes: yes = yes_1 · y + yes_0 · (1 - y), likewise no, times weight.
+struct Binary {
+  int kind = LOGITS;
+  int64_t events = 0;
+  View scores, target;
+  double yes_1 = 1, yes_0 = 0, no_1 = 0, no_0 = 1;
+  const double* weight = nullptr;
+  void* loss = nullptr;
+  void* log_z = nullptr;
+  View gradient;
+  const double* d_loss = nullptr;
+  double d_loss_all = 1;
+  const double* d_log_z = nullptr;
+  double z_loss = 0;
+};
+
+// The sum over the classes, each times its weight, and the least entry where that is below 0.
+struct Sums {
+  int64_t events = 0;
+  View array;
+  const double* weight = nullptr;
+  double* sum = nullptr;
+  double* least = nullptr;
+};
+
+// One set of kernels, compiled for one instruction set.
+struct Kernels {
+  const char* name;
+  void (*stored)(const Stored&, int threads);
+  void (*binary)(const Binary&, int threads);
+  void (*sums)(const Sums&, int threads);
+  double (*read)(const char* data, int64_t bytes, int threads);
+};
+
+// Runs work(context, i) for i in [0, units) on `threads` threads that are spawned for this call and
+// joined before it returns: no pool and no global state, so fork and many callers are safe.
+void parallel(int64_t units, int threads, void (*work)(void*, int64_t), void* context);
+
+}  // namespace plogq

@@ -1,0 +1,325 @@
+// Events whose classes lie along the lanes: one row at a time, in chunks that stay in cache.
+//
+// A chunk is read for its maximum, then for Σ exp(s - m). The group of 64 that holds the first
+// maximum is summed without it, so R never contains the 1 that would swallow it. While one chunk is
+// summed the next is fetched.
+#pragma once
+#include "event.hpp"
+
+namespace PLOGQ_ISA {
+
+constexpr int BLOCK = 1024;           // classes that are converted at a time, in L1
+constexpr int64_t CHUNK = 32 * BLOCK;  // classes that share a maximum, in L2
+
+template <class T>
+struct alignas(64) Scratch {
+  T scores[BLOCK], raw[BLOCK], dense[BLOCK], weight[BLOCK], ones[BLOCK], out[BLOCK];
+  Scratch() {
+    for (int i = 0; i < BLOCK; ++i) ones[i] = 1;
+  }
+};
+
+PLOGQ_INLINE int padded(int n) { return (n + GROUP - 1) / GROUP * GROUP; }
+
+// Scores k0 … k0+n as lanes, padded to whole groups with `pad`. x.raw takes what is stored, where
+// that differs (softcap, probabilities).
+template <class T>
+static const T* scores_block(const Stored& p, const char* event, int64_t k0, int n, T pad,
+                             Scratch<T>& x) {
+  const View& v = p.scores;
+  const char* from = event + k0 * v.class_stride;
+  const bool plain = p.kind != PROBS && p.softcap == 0;
+  if (plain && n % GROUP == 0 && direct<T>(v, v.class_stride))
+    return reinterpret_cast<const T*>(from);
+  gather<T>(v.dtype, from, v.class_stride, n, x.scores);
+  for (int i = n; i < padded(n); ++i) x.scores[i] = pad;
+  if (plain) return x.scores;
+  const T cap = T(p.softcap);
+  for (int i = 0; i < padded(n); i += LANES<T>) {
+    Vec<T> s = load(x.scores + i);
+    store<T>(x.raw + i, s);
+    store<T>(x.scores + i, p.kind == PROBS ? log<T>(s) : cap * tanh<T>(s / cap));
+  }
+  for (int i = n; i < padded(n); ++i) x.scores[i] = pad;
+  return x.scores;
+}
+
+// The dense part's w_j p_j for the same classes, padded with 0.
+template <class T>
+static const T* dense_block(const Stored& p, const char* event, int64_t k0, int n, Scratch<T>& x) {
+  const View& v = p.dense;
+  const char* from = event + k0 * v.class_stride;
+  if (!p.class_weight && n % GROUP == 0 && direct<T>(v, v.class_stride))
+    return reinterpret_cast<const T*>(from);
+  gather<T>(v.dtype, from, v.class_stride, n, x.dense);
+  if (p.class_weight)
+    for (int i = 0; i < n; ++i) x.dense[i] *= T(p.class_weight[k0 + i]);
+  for (int i = n; i < padded(n); ++i) x.dense[i] = 0;
+  return x.dense;
+}
+
+// The background's b_j for the same classes, padded with 0.
+template <class T>
+static const T* spread_block(const Stored& p, int64_t k0, int n, Scratch<T>& x) {
+  if (!p.spread && n % GROUP == 0) return x.ones;
+  for (int i = 0; i < n; ++i) x.weight[i] = p.spread ? T(p.spread[k0 + i]) : T(1);
+  for (int i = n; i < padded(n); ++i) x.weight[i] = 0;
+  return x.weight;
+}
+
+template <class T>
+static T block_max(const T* s, int n) {
+  Vec<T> m[UNROLL<T>];
+  for (int u = 0; u < UNROLL<T>; ++u) m[u] = all<T>(-INFINITY);
+  for (int i = 0; i < n; i += GROUP)
+    for (int u = 0; u < UNROLL<T>; ++u) m[u] = greater(load(s + i + u * LANES<T>), m[u]);
+  return max_lanes<T>(m);
+}
+
+// acc += exp(s - m) · 2^scale, fetching what lies `ahead` bytes further on.
+template <class T>
+PLOGQ_INLINE void add_exp(const T* s, int n, T m, Vec<T>* acc, const char* ahead) {
+  for (int i = 0; i < n; i += GROUP)
+    for (int u = 0; u < UNROLL<T>; ++u) {
+      const int at = i + u * LANES<T>;
+      if (at * int(sizeof(T)) % 64 == 0) __builtin_prefetch(ahead + at * sizeof(T));
+      acc[u] += exp_scaled<T>(load(s + at) - m);
+    }
+}
+
+// Σ exp(s - m) over a block, without the element at `first` if that lies in it.
+template <class T>
+static double block_sum(const T* s, int n, T m, int first, const char* ahead) {
+  Vec<T> acc[UNROLL<T>] = {};
+  if (first < 0 || first >= n) {
+    add_exp<T>(s, n, m, acc, ahead);
+  } else {
+    const int group = first / GROUP * GROUP;
+    alignas(64) T own[GROUP];
+    std::memcpy(own, s + group, sizeof own);
+    own[first - group] = -INFINITY;
+    add_exp<T>(s, group, m, acc, ahead);
+    add_exp<T>(own, GROUP, m, acc, ahead + group * sizeof(T));
+    add_exp<T>(s + group + GROUP, n - group - GROUP, m, acc, ahead + (group + GROUP) * sizeof(T));
+  }
+  return sum_lanes<T>(acc) * double(Simd<T>::unscale);
+}
+
+// Σ w (m - s) and Σ w over a block, with 0 · ∞ = 0.
+template <class T>
+static void block_expect(const T* s, const T* w, int n, T m, double& cost, double& mass) {
+  const Vec<T> zero = {};
+  Vec<T> c[UNROLL<T>] = {}, a[UNROLL<T>] = {};
+  for (int i = 0; i < n; i += GROUP)
+    for (int u = 0; u < UNROLL<T>; ++u) {
+      const int at = i + u * LANES<T>;
+      Vec<T> x = load(s + at), v = load(w + at);
+      Vec<T> d = x == m ? zero : m - x;
+      Vec<T> vd = v * d;
+      c[u] += v == zero ? zero : vd;
+      a[u] += v;
+    }
+  cost += sum_lanes<T>(c);
+  mass += sum_lanes<T>(a);
+}
+
+// The statistics of classes [k0, k1) of one event, at most a chunk of them.
+template <class T>
+static Stats chunk_stats(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scratch<T>& x) {
+  const char* event = p.scores.event(e);
+  const char* dense = p.dense ? p.dense.event(e) : nullptr;
+  const bool logits = p.kind == LOGITS;
+  Stats out;
+  T m = -INFINITY;
+  int64_t best = -1;
+  if (logits) {
+    for (int64_t k = k0; k < k1; k += BLOCK) {
+      const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
+      const T b = block_max<T>(scores_block<T>(p, event, k, n, -INFINITY, x), padded(n));
+      if (b > m) m = b, best = k;
+    }
+    out.m = double(m);
+  }
+  // Without a finite score the gaps are measured from 0: exp(-∞ - 0) = 0, and a NaN stays one.
+  const T from = m == T(-INFINITY) ? T(0) : m;
+  if (!logits) out.m = 0;
+  if (!logits && !p.dense && !p.factor) return out;
+  const int64_t ahead = p.scores.class_stride * (k1 - k0);
+  for (int64_t k = k0; k < k1; k += BLOCK) {
+    const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
+    const T* s = scores_block<T>(p, event, k, n, -INFINITY, x);
+    if (logits) {
+      int first = -1;
+      if (k == best)
+        for (first = 0; !(s[first] == m);) ++first;
+      const char* next = event + k * p.scores.class_stride + ahead;
+      out.rest += block_sum<T>(s, padded(n), from, first, next);
+    }
+    if (p.dense)
+      block_expect<T>(s, dense_block<T>(p, dense, k, n, x), padded(n), from, out.dense,
+                      out.dense_mass);
+    if (p.factor)
+      block_expect<T>(s, spread_block<T>(p, k, n, x), padded(n), from, out.spread,
+                      out.spread_mass);
+  }
+  return out;
+}
+
+// out = exp(s - m) · a · b: in two factors where one would leave the normal numbers.
+template <class T, bool TWO>
+static void block_softmax(const T* s, int n, T m, T a, T b, T* out) {
+  for (int i = 0; i < n; i += GROUP)
+    for (int u = 0; u < UNROLL<T>; ++u) {
+      const int at = i + u * LANES<T>;
+      Vec<T> g = exp_scaled<T>(load(s + at) - m) * a;
+      store<T>(out + at, TWO ? g * b : g);
+    }
+}
+
+// out -= a · w, as far as w is not 0.
+template <class T>
+static void block_subtract(const T* w, int n, T a, T* out) {
+  for (int i = 0; i < n; i += LANES<T>) store<T>(out + i, load(out + i) - load(w + i) * a);
+}
+
+// The gradient of classes [k0, k1) of one event, less its sparse part.
+template <class T>
+static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
+                           const Coefficients& c, Scratch<T>& x) {
+  const char* event = p.scores.event(e);
+  const char* dense = c.dense != 0 ? p.dense.event(e) : nullptr;
+  char* to = p.gradient.event(e);
+  const double q_weight = c.alpha / (1 + c.rest);
+  // exp_scaled carries 2^scale; a weight so small that weight · 2^-scale is no normal number is
+  // applied in two steps.
+  const bool two = std::fabs(q_weight) < (sizeof(T) == 4 ? 0x1p-60 : 0x1p-500);
+  const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
+  const T a = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
+  const T b = T(double(Simd<T>::unscale) / lift);
+  for (int64_t k = k0; k < k1; k += BLOCK) {
+    const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
+    const int lanes = padded(n);
+    const bool in_place = n == lanes && direct<T>(p.gradient, p.gradient.class_stride);
+    char* target = to + k * p.gradient.class_stride;
+    T* out = in_place ? reinterpret_cast<T*>(target) : x.out;
+    const bool needs_scores = c.alpha != 0 || p.kind == PROBS || p.softcap != 0;
+    const T* s = c.zero || !needs_scores ? x.ones
+                                         : scores_block<T>(p, event, k, n, -INFINITY, x);
+    if (c.zero || c.alpha == 0) {
+      for (int i = 0; i < lanes; ++i) out[i] = 0;
+    } else if (c.m == INFINITY) {
+      // Certainty: all probability on the classes at +∞.
+      for (int i = 0; i < lanes; ++i) out[i] = s[i] == T(INFINITY) ? T(q_weight) : T(q_weight * 0.0);
+    } else if (two) {
+      block_softmax<T, true>(s, lanes, T(c.m), a, b, out);
+    } else {
+      block_softmax<T, false>(s, lanes, T(c.m), a, b, out);
+    }
+    if (!c.zero) {
+      if (c.dense != 0)
+        block_subtract<T>(dense_block<T>(p, dense, k, n, x), lanes, T(c.dense), out);
+      if (c.spread != 0) block_subtract<T>(spread_block<T>(p, k, n, x), lanes, T(c.spread), out);
+      if (p.kind == PROBS)
+        for (int i = 0; i < n; ++i)
+          if (out[i] != 0) out[i] /= x.raw[i];
+      if (p.softcap != 0) {
+        const T cap = T(p.softcap);
+        for (int i = 0; i < lanes; i += LANES<T>) {
+          Vec<T> g = load(out + i), slope = tanh_slope<T>(load(x.raw + i) / cap);
+          store<T>(out + i, g == Vec<T>{} ? g : g * slope);
+        }
+      }
+    }
+    if (!in_place) scatter<T>(p.gradient.dtype, out, n, target, p.gradient.class_stride);
+  }
+}
+
+// Everything about events that are rows, as work for threads.
+template <class T>
+struct Rows {
+  const Stored& p;
+  int64_t chunks, chunks_at_once, events_at_once;
+  Stats* partial;
+
+  static int64_t low(int64_t a, int64_t b) { return a < b ? a : b; }
+
+  void statistics(int64_t e, const Stats& s) const {
+    finish(p, e, p.scores.event(e), s, std::log1p(s.rest));
+  }
+  Coefficients weights(int64_t e) const {
+    return coefficients(p, e, p.z_loss != 0 ? p.greatest[e] + std::log1p(p.rest[e]) : 0);
+  }
+  // The sparse gradients are worked out before the pass, which may overwrite the scores.
+  void gradient(int64_t e, int64_t k0, int64_t k1, Scratch<T>& x) const {
+    const Coefficients c = weights(e);
+    constexpr int few = 64;
+    double sparse[few];
+    const char* event = p.scores.event(e);
+    const int64_t entries = c.zero ? 0 : p.entries;
+    double* at = entries <= few ? sparse : new double[size_t(entries)];
+    for (int64_t t = 0; t < entries; ++t) at[t] = sparse_gradient(p, e, event, c, t);
+    chunk_gradient<T>(p, e, k0, k1, c, x);
+    for (int64_t t = 0; t < entries; ++t) {
+      const int64_t k = p.index[e * p.entries + t];
+      if (k >= k0 && k < k1)
+        store_one(p.gradient.dtype, p.gradient.event(e) + k * p.gradient.class_stride, at[t]);
+    }
+    if (at != sparse) delete[] at;
+  }
+
+  // Whole events, forward and gradient while the row is still in cache.
+  static void whole(void* context, int64_t unit) {
+    const Rows& r = *static_cast<Rows*>(context);
+    const Stored& p = r.p;
+    Scratch<T> x;
+    const int64_t classes = p.scores.classes;
+    for (int64_t e = unit * r.events_at_once; e < low(p.events, (unit + 1) * r.events_at_once); ++e) {
+      if (p.forward) {
+        Stats s = chunk_stats<T>(p, e, 0, low(CHUNK, classes), x);
+        for (int64_t k = CHUNK; k < classes; k += CHUNK)
+          merge(s, chunk_stats<T>(p, e, k, low(k + CHUNK, classes), x));
+        r.statistics(e, s);
+      }
+      if (p.gradient) r.gradient(e, 0, classes, x);
+    }
+  }
+  // Few events with many classes: chunks of one event are shared out among the threads.
+  static void part_stats(void* context, int64_t unit) {
+    const Rows& r = *static_cast<Rows*>(context);
+    Scratch<T> x;
+    const int64_t k = unit % r.chunks * CHUNK;
+    r.partial[unit] =
+        chunk_stats<T>(r.p, unit / r.chunks, k, low(k + CHUNK, r.p.scores.classes), x);
+  }
+
+  void run(int threads) {
+    const int64_t classes = p.scores.classes;
+    chunks = (classes + CHUNK - 1) / CHUNK;
+    // A unit of at least 64 Ki elements, so that handing it out costs nothing beside it.
+    events_at_once = classes >= 65536 ? 1 : (65536 + classes - 1) / classes;
+    const int64_t units = (p.events + events_at_once - 1) / events_at_once;
+    const bool split = threads > 1 && chunks > 1 && p.forward && units < 4 * threads &&
+                       !(p.gradient && p.gradient.data == p.scores.data);
+    if (!split) {
+      plogq::parallel(units, threads, whole, this);
+      return;
+    }
+    partial = new Stats[size_t(p.events * chunks)];
+    plogq::parallel(p.events * chunks, threads, part_stats, this);
+    for (int64_t e = 0; e < p.events; ++e) {
+      Stats s = partial[e * chunks];
+      for (int64_t i = 1; i < chunks; ++i) merge(s, partial[e * chunks + i]);
+      statistics(e, s);
+    }
+    delete[] partial;
+    if (p.gradient) plogq::parallel(p.events * chunks, threads, part_gradient, this);
+  }
+  static void part_gradient(void* context, int64_t unit) {
+    const Rows& r = *static_cast<Rows*>(context);
+    Scratch<T> x;
+    const int64_t k = unit % r.chunks * CHUNK;
+    r.gradient(unit / r.chunks, k, low(k + CHUNK, r.p.scores.classes), x);
+  }
+};
+
+}  // namespace PLOGQ_ISA

@@ -1,0 +1,174 @@
+"""LinearLogits in tiles: the scores of a few events at a time, never all of them.
+
+A tile of scores is one matrix product, the kernel for stored logits turns it into its own
+gradient in place, and two more products carry that to hidden and weight.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .contract import Background, Forward, Measure, Projection, Scores
+
+Array = npt.NDArray[Any]
+
+_TILE_BYTES = 8 << 20
+_SUM_BYTES = 2 << 20
+
+
+class Tiled:
+    """The linear kernel: tiles of events over NumPy's matrix product and an inner kernel."""
+
+    name = "linear"
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def refuses(self, measure: Any, scores: Any) -> str | None:
+        if not isinstance(scores, Projection):
+            return "the linear kernel takes LinearLogits"
+        return self.inner.refuses(measure, Scores("logits", scores.hidden, -1, scores.softcap))
+
+    def forward(self, measure: Measure, scores: Projection) -> Forward:
+        tiles = _Tiles(measure, scores)
+        for rows in tiles:
+            result = self.inner.forward(tiles.measure(rows), tiles.scores(rows))
+            tiles.loss[rows], tiles.log_z[rows] = result.loss, result.log_z
+        return tiles.result()
+
+    def backward(
+        self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
+    ) -> tuple[Any, ...]:
+        tiles = _Tiles(measure, scores, gradients=True)
+        d_loss = np.broadcast_to(np.asarray(d_loss, np.float64), measure.events).reshape(-1)
+        d_log_z = np.broadcast_to(np.asarray(d_log_z, np.float64), measure.events).reshape(-1)
+        for rows in tiles:
+            part, tile = tiles.measure(rows), tiles.scores(rows)
+            result = self.inner.forward(part, tile)
+            self.inner.backward(
+                part, tile, result.residual, d_loss[rows], d_log_z[rows], out=tile.array
+            )
+            tiles.accumulate(rows, tile.array)
+        return tiles.gradients()
+
+    def fused(
+        self, measure: Measure, scores: Projection, d_loss: float, z_loss: float, out: Any = None
+    ) -> tuple[Forward, tuple[Any, ...]]:
+        tiles = _Tiles(measure, scores, gradients=True)
+        for rows in tiles:
+            part, tile = tiles.measure(rows), tiles.scores(rows)
+            result, _ = self.inner.fused(part, tile, d_loss, z_loss, out=tile.array)
+            tiles.loss[rows], tiles.log_z[rows] = result.loss, result.log_z
+            tiles.accumulate(rows, tile.array)
+        return tiles.result(), tiles.gradients()
+
+
+class _Tiles:
+    """The workspace, the outputs and the slices of one call; events are flat inside."""
+
+    def __init__(self, measure: Measure, scores: Projection, gradients: bool = False) -> None:
+        self.whole, self.q = measure, scores
+        wide = np.float64 if scores.hidden.dtype.name == "float64" else np.float32
+        self.dtype = np.dtype(wide)
+        classes, features = scores.weight.shape
+        count = int(np.prod(measure.events, dtype=np.int64))
+        self.hidden = scores.hidden.reshape(count, features)
+        self.weight = scores.weight.astype(wide, copy=False)
+        self.rows = max(1, min(count, _TILE_BYTES // (classes * self.dtype.itemsize)))
+        self.work = np.empty((self.rows, classes), wide)
+        self.loss, self.log_z = np.empty(count, wide), np.empty(count, wide)
+        self.flat = _flat(measure, count)
+        if gradients:
+            self.d_hidden = np.empty((count, features), wide)
+            self.d_weight = np.zeros((classes, features), wide)
+            self.d_bias = np.zeros(classes, np.float64)
+            self.step = max(1, _SUM_BYTES // (features * self.dtype.itemsize))
+            self.sum = np.empty((min(self.step, classes), features), wide)
+
+    def __iter__(self) -> Any:
+        for start in range(0, len(self.loss), self.rows):
+            yield slice(start, min(start + self.rows, len(self.loss)))
+
+    def scores(self, rows: slice) -> Scores:
+        """hidden · weightᵀ + bias of these events, in the workspace."""
+        tile = self.work[: rows.stop - rows.start]
+        np.matmul(self.hidden[rows].astype(self.dtype, copy=False), self.weight.T, out=tile)
+        if self.q.bias is not None:
+            tile += self.q.bias
+        return Scores("logits", tile, 1, self.q.softcap)
+
+    def measure(self, rows: slice) -> Measure:
+        """P of these events."""
+
+        def cut(x: Any) -> Any:
+            return None if x is None else x[rows]
+
+        m = self.flat
+        return replace(
+            m,
+            events=(rows.stop - rows.start,),
+            index=cut(m.index),
+            value=cut(m.value),
+            dense=cut(m.dense),
+            event=cut(m.event),
+            background=tuple(Background(b.factor[rows], b.classes) for b in m.background),
+        )
+
+    def accumulate(self, rows: slice, d_scores: Array) -> None:
+        """Carry the gradient of a tile of scores to hidden, weight and bias."""
+        np.matmul(d_scores, self.weight, out=self.d_hidden[rows])
+        hidden = self.hidden[rows].astype(self.dtype, copy=False)
+        for start in range(0, len(self.weight), self.step):
+            stop = min(start + self.step, len(self.weight))
+            # A block of the sum at a time, so that it is added while it is still in cache.
+            part = np.matmul(d_scores[:, start:stop].T, hidden, out=self.sum[: stop - start])
+            self.d_weight[start:stop] += part
+        if self.q.bias is not None:
+            self.d_bias += d_scores.sum(axis=0)
+
+    def result(self) -> Forward:
+        events = self.whole.events
+        return Forward(self.loss.reshape(events), self.log_z.reshape(events))
+
+    def gradients(self) -> tuple[Any, Any, Any]:
+        q = self.q
+        return (
+            self.d_hidden.reshape(q.hidden.shape).astype(q.hidden.dtype, copy=False),
+            self.d_weight.astype(q.weight.dtype, copy=False),
+            None if q.bias is None else self.d_bias.astype(q.bias.dtype),
+        )
+
+
+def _flat(m: Measure, count: int) -> Measure:
+    """The same measure with one axis of events."""
+
+    def flat(x: Any) -> Any:
+        return None if x is None else x.reshape(count)
+
+    def rows(x: Any) -> Any:
+        return None if x is None else x.reshape(count, x.shape[-1])
+
+    dense = None if m.dense is None else rows(np.moveaxis(m.dense, m.axis, -1))
+    return replace(
+        m,
+        events=(count,),
+        index=rows(m.index),
+        value=rows(m.value),
+        dense=dense,
+        axis=1,
+        event=flat(m.event),
+        background=tuple(Background(flat(b.factor), b.classes) for b in m.background),
+    )
+
+
+def _tiled() -> Tiled:
+    from .numpy import stored
+
+    return Tiled(stored)
+
+
+tiled = _tiled()

@@ -1,0 +1,176 @@
+"""Which kernel runs: a table from (P, Q, framework, device) to candidates, in order.
+
+The first candidate that does not refuse the pair runs; where all refuse, the formula runs in the
+framework's own operations. Kernels are reached through loader functions, so that a framework's
+kernels are imported only for arrays of that framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ..errors import KernelRefused
+from .contract import Kernel
+
+CATEGORICAL = ("Labels", "Probs", "SparseProbs", "Smoothed", "Weighted")
+BINARY = ("BinaryProbs", "SmoothedBinary", "WeightedBinary")
+
+
+class Key(NamedTuple):
+    """What a kernel is looked up by: the names of the two types, the framework, the device."""
+
+    target: str
+    prediction: str
+    framework: str
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kernel and the pairs that it is a candidate for; `place` orders the candidates."""
+
+    name: str
+    targets: tuple[str, ...]
+    predictions: tuple[str, ...]
+    framework: str
+    device: str
+    place: int
+    load: Callable[[], Kernel]
+
+
+def _numpy_cpu() -> Kernel:
+    from .numpy import stored
+
+    return stored
+
+
+def _numpy_cpu_binary() -> Kernel:
+    from .numpy import binary
+
+    return binary
+
+
+def _numpy_linear() -> Kernel:
+    from .linear import tiled
+
+    return tiled
+
+
+ROWS = (
+    Row("cpu", CATEGORICAL, ("Logits", "LogProbs", "Probs"), "numpy", "cpu", 0, _numpy_cpu),
+    Row("cpu", BINARY, ("BinaryLogits", "BinaryProbs"), "numpy", "cpu", 0, _numpy_cpu_binary),
+    Row("linear", CATEGORICAL, ("LinearLogits",), "numpy", "cpu", 0, _numpy_linear),
+)
+
+
+def build(rows: tuple[Row, ...]) -> dict[Key, tuple[Row, ...]]:
+    """The table of `rows`.
+
+    Raises:
+        ValueError: two kernels claim one place for one key.
+    """
+    table: dict[Key, dict[int, Row]] = {}
+    for row in rows:
+        for target in row.targets:
+            for prediction in row.predictions:
+                key = Key(target, prediction, row.framework, row.device)
+                places = table.setdefault(key, {})
+                if row.place in places:
+                    raise ValueError(
+                        f"kernels {places[row.place].name!r} and {row.name!r} both claim place "
+                        f"{row.place} for {key}"
+                    )
+                places[row.place] = row
+    return {key: tuple(places[i] for i in sorted(places)) for key, places in table.items()}
+
+
+_TABLE = build(ROWS)
+_asked: ContextVar[str | None] = ContextVar("plogq_kernel", default=None)
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Inside this block the kernel of this name runs, or KernelRefused says why it cannot."""
+    token = _asked.set(name)
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Which kernel runs for a pair, and why the others do not."""
+
+    key: Key
+    chosen: str
+    refusals: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        k = self.key
+        lines = [f"{k.target} × {k.prediction} on {k.framework}, {k.device}: {self.chosen}"]
+        lines += [f"  {name} refused: {why}" for name, why in self.refusals]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+def choose(key: Key, measure: Any, scores: Any, formula: Kernel) -> tuple[Kernel, Explanation]:
+    """The kernel that runs this pair, with the refusals of those before it.
+
+    Raises:
+        KernelRefused: the kernel that `using` asked for does not do this pair.
+    """
+    asked = _asked.get()
+    refusals: list[tuple[str, str]] = []
+    for row in (*_TABLE.get(key, ()), None):
+        kernel = formula if row is None else row.load()
+        if asked is not None and kernel.name != asked:
+            continue
+        why = kernel.refuses(measure, scores)
+        if why is None:
+            return kernel, Explanation(key, kernel.name, tuple(refusals))
+        refusals.append((kernel.name, why))
+    if refusals:
+        raise KernelRefused("; ".join(f"kernel {name!r} refused: {why}" for name, why in refusals))
+    names = sorted({row.name for row in _TABLE.get(key, ())} | {"formula"})
+    raise KernelRefused(
+        f"there is no kernel {asked!r} for {key.target} × {key.prediction} on {key.framework}; "
+        f"there are {', '.join(names)}"
+    )
+
+
+def _numpy_row_sums() -> Callable[[Any, int], tuple[Any, Any] | None]:
+    from .numpy import row_sums
+
+    return row_sums
+
+
+_ROW_SUMS = {"numpy": _numpy_row_sums}
+
+
+def row_sums(framework: str, x: Any, axis: int) -> tuple[Any, Any] | None:
+    """Sum and least entry along the class axis by a kernel, or None where there is none for x."""
+    load = _ROW_SUMS.get(framework)
+    return None if load is None else load()(x, axis)
+
+
+def describe() -> dict[str, Any]:
+    """The kernels of this machine: instruction set, threads, and the table as rows of text."""
+    from .numpy import machine
+
+    table = [
+        {
+            "kernel": row.name,
+            "targets": ", ".join(row.targets),
+            "predictions": ", ".join(row.predictions),
+            "framework": row.framework,
+            "device": row.device,
+        }
+        for row in ROWS
+    ]
+    return {**machine(), "table": table}

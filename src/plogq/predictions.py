@@ -1,0 +1,234 @@
+"""Q: what is predicted, over K exclusive classes (`Probs` serves both sides)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import checks
+from .arrays import Verbs, as_array, verbs
+from .errors import PairError, ShapeError
+from .kernels.contract import Projection, Scores
+from .targets import Probs, check_rows
+
+
+class Prediction:
+    """Scores over K exclusive classes, with a log-normaliser, for every event."""
+
+    __slots__ = ()
+
+
+class Logits(Prediction):
+    """Scores whose softmax is Q: log q = s - log Σ exp s.
+
+    `scores` has any floating dtype and the classes on `axis`. With `softcap=c` the scores are
+    c · tanh(scores / c) (Gemma 2). A score of -∞ rules its class out.
+
+    Raises:
+        DtypeError: scores that are not floating point.
+        ShapeError: no such axis, or fewer than two classes.
+
+    Example:
+        >>> import numpy as np, plogq
+        >>> images = np.zeros((2, 3, 4, 4))  # classes on axis 1
+        >>> plogq.cross_entropy(
+        ...     plogq.Labels(np.zeros((2, 4, 4), int)), plogq.Logits(images, axis=1)
+        ... ).round(6)
+        np.float64(1.098612)
+    """
+
+    __slots__ = ("axis", "scores", "softcap")
+
+    def __init__(self, scores: Any, *, axis: int = -1, softcap: float | None = None) -> None:
+        self.scores = as_array(scores, "Logits")
+        checks.floating(
+            verbs(self.scores), self.scores, "Logits", "write Logits(scores.astype(float))"
+        )
+        self.axis = axis
+        self.softcap = check_softcap(softcap)
+        shape = tuple(self.scores.shape)
+        checks.class_count(shape[checks.class_axis(shape, axis, "Logits")], "Logits")
+
+    def __repr__(self) -> str:
+        return f"Logits({self.scores!r}, axis={self.axis}, softcap={self.softcap})"
+
+
+class LogProbs(Prediction):
+    """Log-probabilities, taken as they are: log q is what is stored, never renormalised.
+
+    H(P, Q) = -Σ_j p_j log q_j. `log_probs` has any floating dtype and the classes on `axis`.
+
+    Raises:
+        DtypeError: log-probabilities that are not floating point.
+        ShapeError: no such axis, or fewer than two classes.
+
+    Example:
+        >>> import numpy as np, plogq
+        >>> q = plogq.LogProbs(np.log([[0.1, 0.8, 0.1]]))
+        >>> plogq.cross_entropy(plogq.Labels([1]), q).round(10)
+        np.float64(0.2231435513)
+    """
+
+    __slots__ = ("axis", "log_probs")
+
+    def __init__(self, log_probs: Any, *, axis: int = -1) -> None:
+        self.log_probs = as_array(log_probs, "LogProbs")
+        checks.floating(
+            verbs(self.log_probs), self.log_probs, "LogProbs", "write LogProbs(x.astype(float))"
+        )
+        self.axis = axis
+        shape = tuple(self.log_probs.shape)
+        checks.class_count(shape[checks.class_axis(shape, axis, "LogProbs")], "LogProbs")
+
+    def __repr__(self) -> str:
+        return f"LogProbs({self.log_probs!r}, axis={self.axis})"
+
+
+class LinearLogits(Prediction):
+    """Logits that are not computed yet: scores = hidden · weightᵀ + bias.
+
+    `hidden` is [*events, D], `weight` [K, D] and `bias` [K], of one floating dtype. The scores are
+    made in tiles and thrown away, so that memory never holds events × K of them, in the loss or in
+    the gradients.
+
+    Raises:
+        DtypeError: arrays that are not floating point, or of different dtypes.
+        ShapeError: shapes that do not multiply.
+
+    Example:
+        >>> import numpy as np, plogq
+        >>> hidden, weight = np.eye(2), np.array([[2.0, 0.0], [5.0, 1.0], [1.0, 0.0]])
+        >>> loss, grad = plogq.value_and_grad(
+        ...     plogq.Labels([1, 1]), plogq.LinearLogits(hidden, weight)
+        ... )
+        >>> grad.weight.shape
+        (3, 2)
+    """
+
+    __slots__ = ("bias", "hidden", "softcap", "weight")
+
+    def __init__(
+        self, hidden: Any, weight: Any, bias: Any = None, *, softcap: float | None = None
+    ) -> None:
+        self.hidden = as_array(hidden, "LinearLogits hidden")
+        self.weight = as_array(weight, "LinearLogits weight")
+        self.bias = None if bias is None else as_array(bias, "LinearLogits bias")
+        self.softcap = check_softcap(softcap)
+        for role, x in (("hidden", self.hidden), ("weight", self.weight), ("bias", self.bias)):
+            if x is not None:
+                checks.floating(
+                    verbs(x), x, f"LinearLogits {role}", f"write {role}.astype(np.float32)"
+                )
+        xp = verbs(self.hidden)
+        names = {xp.dtype_name(x) for x in (self.hidden, self.weight, self.bias) if x is not None}
+        if len(names) > 1:
+            raise checks.DtypeError(
+                f"LinearLogits takes arrays of one dtype, got {' and '.join(sorted(names))}"
+            )
+        if self.weight.ndim != 2 or self.hidden.ndim < 1:
+            raise ShapeError(
+                "LinearLogits takes hidden [*events, D] and weight [K, D], got shapes "
+                f"{tuple(self.hidden.shape)} and {tuple(self.weight.shape)}"
+            )
+        if self.hidden.shape[-1] != self.weight.shape[1]:
+            hint = (
+                "; weight is [K, D], write weight.T"
+                if self.hidden.shape[-1] == self.weight.shape[0]
+                else ""
+            )
+            raise ShapeError(
+                f"hidden has {self.hidden.shape[-1]} features and weight {self.weight.shape[1]}"
+                f" (shapes {tuple(self.hidden.shape)} and {tuple(self.weight.shape)}){hint}"
+            )
+        if self.bias is not None and tuple(self.bias.shape) != (self.weight.shape[0],):
+            raise ShapeError(
+                f"bias must have shape ({self.weight.shape[0]},), one number per class, "
+                f"got {tuple(self.bias.shape)}"
+            )
+        checks.class_count(int(self.weight.shape[0]), "LinearLogits")
+
+    def __repr__(self) -> str:
+        return (
+            f"LinearLogits({self.hidden!r}, {self.weight!r}, {self.bias!r}, softcap={self.softcap})"
+        )
+
+
+def check_softcap(softcap: float | None) -> float | None:
+    if softcap is None:
+        return None
+    if not 0.0 < softcap < float("inf"):
+        raise ValueError(f"softcap must be a positive number, got {softcap!r}")
+    return float(softcap)
+
+
+CategoricalPrediction = Logits | LogProbs | LinearLogits | Probs
+
+
+def shape_and_axis(q: CategoricalPrediction) -> tuple[tuple[int, ...], int, int]:
+    """The events of Q, its class axis (counted from the front) and its number of classes."""
+    if isinstance(q, LinearLogits):
+        return tuple(q.hidden.shape)[:-1], q.hidden.ndim - 1, int(q.weight.shape[0])
+    x = array_of(q)
+    shape = tuple(x.shape)
+    axis = q.axis % len(shape)
+    return shape[:axis] + shape[axis + 1 :], axis, int(shape[axis])
+
+
+def array_of(q: CategoricalPrediction) -> Any:
+    """The array that says which framework, dtype and device Q has."""
+    if isinstance(q, Logits):
+        return q.scores
+    if isinstance(q, LogProbs):
+        return q.log_probs
+    if isinstance(q, LinearLogits):
+        return q.hidden
+    return q.probs
+
+
+def lower(q: CategoricalPrediction, xp: Verbs) -> Scores | Projection:
+    """Q as the contract has it.
+
+    Raises:
+        ProbabilityError: rows that are no distribution, where checks are on.
+    """
+    if isinstance(q, LinearLogits):
+        return Projection(q.hidden, q.weight, q.bias, q.softcap)
+    _, axis, classes = shape_and_axis(q)
+    if isinstance(q, Logits):
+        if checks.checked("full"):
+            checks.no_nan(xp, q.scores, "Logits")
+        return Scores("logits", q.scores, axis, q.softcap)
+    if isinstance(q, LogProbs):
+        if checks.checked("full"):
+            sums, _ = xp.row_sums(xp.exp(xp.statistics(q.log_probs)), axis)
+            checks.distribution(xp, sums, sums, xp.epsilon(q.log_probs), "exp(LogProbs)")
+        return Scores("log_probs", q.log_probs, axis)
+    checks.class_count(classes, "Probs")
+    check_rows(xp, q, "Probs (as Q)")
+    return Scores("probs", q.probs, axis)
+
+
+def require_prediction(value: Any) -> CategoricalPrediction:
+    if isinstance(value, Logits | LogProbs | LinearLogits | Probs):
+        return value
+    raise PairError(
+        "Q takes Logits, LogProbs, Probs or LinearLogits, or for yes/no outcomes BinaryLogits or "
+        f"BinaryProbs; got {type(value).__name__}"
+    )
+
+
+def like(q: CategoricalPrediction, gradients: tuple[Any, ...]) -> CategoricalPrediction:
+    """A representation of q's own type that holds gradients in place of its arrays."""
+    if isinstance(q, LinearLogits):
+        made: Any = object.__new__(LinearLogits)
+        made.hidden, made.weight, made.bias = gradients
+        made.softcap = q.softcap
+        return made
+    made = object.__new__(type(q))
+    made.axis = q.axis
+    if isinstance(q, Logits):
+        made.scores, made.softcap = gradients[0], q.softcap
+    elif isinstance(q, LogProbs):
+        made.log_probs = gradients[0]
+    else:
+        made.probs = gradients[0]
+    return made
