@@ -1,4 +1,4 @@
-"""plogq: one cross-entropy, H(P, Q) = -Σ p log q, exact and fast, whatever P and Q are written as."""
+"""One cross-entropy, H(P, Q) = -Σ p log q: exact, fast, and clear about what each array is."""
 
 from .binary import BinaryLogits, BinaryProbs
 from .checks import validation
@@ -27,7 +27,7 @@ from .helpers import (
     sparse_categorical_cross_entropy,
     sparse_softmax_cross_entropy,
 )
-from .predictions import LinearLogits, LogProbs, Logits
+from .predictions import LinearLogits, Logits, LogProbs
 from .shaping import focal, poly
 from .targets import Labels, Probs, Smoothed, SparseProbs, Weighted
 

@@ -6,6 +6,7 @@ one formula with scores (0, z).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
 
@@ -16,21 +17,22 @@ from .kernels.contract import BinaryMeasure, BinaryScores
 from .targets import weight_array
 
 
-class BinaryTarget:
+class BinaryTarget(ABC):
     """The probability of yes, times a mass, for every element."""
 
     __slots__ = ()
 
+    @abstractmethod
     def array(self) -> Any:
-        raise NotImplementedError
+        """An array that says which framework this target belongs to."""
 
+    @abstractmethod
     def measure(self, xp: Verbs) -> BinaryMeasure:
         """This target as the contract has it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def probability(self, xp: Verbs) -> Any:
         """The probability of yes, without weights."""
-        raise NotImplementedError
 
 
 class BinaryProbs(BinaryTarget):
@@ -44,7 +46,7 @@ class BinaryProbs(BinaryTarget):
         DtypeError: something that is not a number.
         ProbabilityError: when paired, for an entry outside [0, 1].
 
-    Example:
+    Examples:
         >>> import plogq
         >>> p = plogq.BinaryProbs([[0, 1], [0, 0]])
         >>> q = plogq.BinaryProbs([[0.6, 0.4], [0.4, 0.6]])
@@ -187,7 +189,7 @@ class BinaryLogits:
     Raises:
         DtypeError: scores that are not floating point.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.cross_entropy(plogq.BinaryProbs([1.0]), plogq.BinaryLogits([0.0])).round(6)
         np.float64(0.693147)
@@ -212,6 +214,7 @@ BinaryPrediction = BinaryLogits | BinaryProbs
 
 
 def array_of(q: BinaryPrediction) -> Any:
+    """The array that says which framework, dtype and device Q has."""
     return q.scores if isinstance(q, BinaryLogits) else q.probs
 
 
@@ -240,6 +243,7 @@ def like(q: BinaryPrediction, gradients: tuple[Any, ...]) -> BinaryPrediction:
 
 
 def require_binary(value: Any) -> BinaryPrediction:
+    """`value`, or a sentence that says what a binary target takes as its prediction."""
     if isinstance(value, BinaryLogits | BinaryProbs):
         return value
     raise PairError(

@@ -6,19 +6,20 @@ the data is governed by `validation`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from .errors import DtypeError, LabelError, ProbabilityError, ShapeError
+from .kernels.sums import value_range
 
 _LEVELS = ("off", "on", "full")
 _level: ContextVar[str] = ContextVar("plogq_validation", default="on")
 
 
 @contextmanager
-def validation(level: str) -> Iterator[None]:
+def validation(level: str) -> Generator[None]:
     """Set which value checks run inside a `with` block.
 
     "on" (the default) checks that rows of `Probs` lie in [0, 1] and sum to 1, and that weights are
@@ -28,7 +29,7 @@ def validation(level: str) -> Iterator[None]:
     Raises:
         ValueError: another level.
 
-    Example:
+    Examples:
         >>> import numpy as np, plogq
         >>> with plogq.validation("off"):
         ...     plogq.cross_entropy(plogq.Labels([0]), plogq.Probs([[0.5, 0.6]])).round(4)
@@ -49,6 +50,7 @@ def checked(level: str = "on") -> bool:
 
 
 def floating(xp: Any, x: Any, role: str, instead: str) -> None:
+    """Refuse dtypes that are not floating point; `instead` says what to write."""
     if not xp.is_float(x):
         raise DtypeError(
             f"{role} must be floating point ({', '.join(xp.float_names)}), "
@@ -57,6 +59,7 @@ def floating(xp: Any, x: Any, role: str, instead: str) -> None:
 
 
 def integral(xp: Any, x: Any, role: str, instead: str) -> None:
+    """Refuse dtypes that are not integers; `instead` says what to write."""
     if not xp.is_integer(x):
         raise DtypeError(f"{role} must be integers, got {xp.dtype_name(x)}; {instead}")
 
@@ -66,7 +69,9 @@ def class_axis(shape: tuple[int, ...], axis: int, role: str) -> int:
     if not isinstance(axis, int):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ShapeError(f"axis of {role} must be one integer, got {axis!r}")
     if not shape:
-        raise ShapeError(f"{role} is a single number; it needs a class axis, for example [[2., 5., 1.]]")
+        raise ShapeError(
+            f"{role} is a single number; it needs a class axis, for example [[2., 5., 1.]]"
+        )
     if not -len(shape) <= axis < len(shape):
         raise ShapeError(
             f"axis {axis} of {role} does not exist: its shape {shape} has {len(shape)} axes"
@@ -75,6 +80,7 @@ def class_axis(shape: tuple[int, ...], axis: int, role: str) -> int:
 
 
 def class_count(classes: int, role: str) -> None:
+    """Refuse exclusive classes of which there are fewer than two (N7)."""
     if classes == 1:
         raise ShapeError(
             f"{role} has one class, whose loss is always 0; for one yes/no outcome write "
@@ -84,7 +90,10 @@ def class_count(classes: int, role: str) -> None:
         raise ShapeError(f"{role} has no classes: its class axis has length 0")
 
 
-def events_match(p_events: tuple[int, ...], p: str, q_events: tuple[int, ...], q: str, hint: str) -> None:
+def events_match(
+    p_events: tuple[int, ...], p: str, q_events: tuple[int, ...], q: str, hint: str
+) -> None:
+    """Refuse events of two shapes, showing both."""
     if p_events != q_events:
         raise ShapeError(
             f"P and Q must describe the same events: {p} has events {p_events}, {q} has events "
@@ -154,8 +163,8 @@ def distribution(xp: Any, sums: Any, least: Any, eps: float, role: str) -> None:
 def unit_interval(xp: Any, x: Any, role: str) -> None:
     """Refuse binary probabilities outside [0, 1]."""
     y = xp.host(x)
-    if y.size and not (xp.is_bool(x)):
-        low, high = float(y.min()), float(y.max())
+    if y.size and not xp.is_bool(x):
+        low, high = value_range(xp, x)
         if low < 0 or high > 1:
             value = low if low < 0 else high
             bad = (y < 0) | (y > 1)
@@ -178,6 +187,7 @@ def not_negative(xp: Any, w: Any, role: str) -> None:
 
 
 def no_nan(xp: Any, x: Any, role: str) -> None:
+    """Refuse NaN, naming the first place."""
     y = xp.host(x)
     bad = y != y
     if bad.any():

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from rich import box
@@ -28,11 +28,11 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    help="Cross-entropy, H(P, Q) = -Σ p log q: score a file of predictions, or find the right call.",
+    help="Cross-entropy, H(P, Q) = -Σ p log q: score a file of predictions, or find your call.",
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How a result is printed."""
 
     table = "table"
@@ -57,12 +57,14 @@ def plogq(
         typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
+    """Cross-entropy on the command line."""
     del version
 
 
 def _columns(context: typer.Context, incomplete: str) -> list[str]:
     """Tab completion: the columns of the file that stands on the line already."""
-    path = context.params.get("file")
+    # An option that still waits for its value leaves the file among the unread arguments.
+    path = context.params.get("file") or next(iter(context.args), None)
     if path is None:
         return []
     try:
@@ -145,13 +147,10 @@ def score(
 
       plogq score digits.parquet --format json | jq .cross_entropy
     """
-    given: dict[Content, str] = {}
     pairs: tuple[tuple[Content, str | None], ...] = (
         ("probs", probs), ("logits", logits), ("log-probs", log_probs)
     )  # fmt: skip
-    for content, columns in pairs:
-        if columns is not None:
-            given[content] = columns
+    given: dict[Content, str] = {content: text for content, text in pairs if text is not None}
     if len(given) > 1:
         _stop("score", "give one of --probs, --logits and --log-probs: they are one prediction")
     content = next(iter(given), None)
@@ -263,26 +262,31 @@ def explain(format: FormatOption = Format.table) -> None:
     console = Console()
     for name, value in facts.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            rows: list[dict[str, Any]] = value
+            rows = cast("list[dict[str, Any]]", value)
             console.print()
-            _print_table(console, list(rows[0]), [tuple(_plain(v) for v in r.values()) for r in rows])
+            _print_table(
+                console, list(rows[0]), [tuple(_plain(v) for v in r.values()) for r in rows]
+            )
         else:
             console.print(f"{name.replace('_', ' ')}: {_plain(value)}", highlight=False)
 
 
 def _plain(value: Any) -> str:
     if isinstance(value, list | tuple):
-        items: Sequence[Any] = value
-        return ", ".join(str(item) for item in items)
+        return ", ".join(str(item) for item in cast("Sequence[Any]", value))
     return str(value)
 
 
 def _print_table(
-    console: Console, header: Sequence[str], rows: Sequence[Sequence[str]], marked: str | None = None
+    console: Console,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    marked: str | None = None,
 ) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in header:
-        table.add_column(name)
+        # A name that is cut short by an ellipsis is of no use to whoever wants to copy it.
+        table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*row, style="bold green" if marked in row else None)
     console.print(table)
@@ -292,14 +296,14 @@ def _print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def _stop(command: str, sentence: str) -> Any:
+def _stop(command: str, sentence: str) -> NoReturn:
     """End with exit code 2 and one sentence on stderr."""
     typer.echo(f"plogq {command}: {sentence}", err=True)
     raise typer.Exit(2)
 
 
 @contextmanager
-def _progress(name: str) -> Iterator[Callable[[float], None] | None]:
+def _progress(name: str) -> Generator[Callable[[float], None] | None, None, None]:
     """A bar on stderr where that is a terminal; nothing otherwise."""
     if not sys.stderr.isatty():
         yield None

@@ -14,10 +14,10 @@ from . import binary, checks, predictions, shaping
 from . import reduction as reductions
 from .arrays import Verbs, verbs
 from .errors import DtypeError, PairError, ShapeError
-from .formula import Formula, mass_of
+from .formula import Formula
 from .kernels.contract import Kernel
-from .kernels.table import Explanation, Key, choose
-from .targets import Labels, Probs, Smoothed, SparseProbs, Target, Weighted
+from .kernels.table import Explanation, Key, Refusal, choose
+from .targets import Labels, Probs, Smoothed, Target, Weighted
 
 P = Target | binary.BinaryTarget
 Q = predictions.CategoricalPrediction | binary.BinaryPrediction
@@ -31,12 +31,16 @@ class Pair:
     q: Q
     measure: Any
     scores: Any
+    key: Key
     kernel: Kernel
-    explanation: Explanation
+    refusals: list[Refusal]
     events: tuple[int, ...]
 
-    def mass(self) -> Any:
-        return mass_of(self.measure, self.xp)
+    def divisor(self, reduction: str, normalizer: Any) -> Any:
+        """What the sum of the losses is divided by."""
+        return reductions.divisor(
+            lambda: self.measure.total_mass(self.xp), prod(self.events), reduction, normalizer
+        )
 
 
 def cross_entropy(
@@ -59,7 +63,7 @@ def cross_entropy(
         ProbabilityError: a row that is no distribution.
         ValueError: a reduction that does not exist.
 
-    Example:
+    Examples:
         >>> import numpy as np, plogq
         >>> scores = np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]])
         >>> plogq.cross_entropy(
@@ -69,7 +73,7 @@ def cross_entropy(
     """
     check_reduction(reduction, normalizer, z_loss, q)
     pair = prepare(p, q)
-    forward = pair.kernel.forward(pair.measure, pair.scores)
+    forward = pair.kernel.forward(pair.measure, pair.scores, log_z=z_loss != 0)
     return _reduced(pair, forward, reduction, normalizer, z_loss)
 
 
@@ -94,7 +98,7 @@ def value_and_grad(
         ValueError: an `out` that does not fit, or that overlaps an input without being asked for
             by name; and whatever `cross_entropy` raises.
 
-    Example:
+    Examples:
         >>> import numpy as np, plogq
         >>> loss, grad = plogq.value_and_grad(
         ...     plogq.Labels([1]), plogq.Logits(np.array([[0.0, 0.0]]))
@@ -105,7 +109,7 @@ def value_and_grad(
     check_reduction(reduction, normalizer, z_loss, q)
     out = _output(p, q, out)
     pair = prepare(p, q)
-    divisor = _divisor(pair, reduction, normalizer)
+    divisor = pair.divisor(reduction, normalizer)
     d_loss = 0.0 if pair.xp.is_zero(divisor) else 1.0 / float(divisor)
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     like: Any = binary.like if isinstance(q, binary.BinaryPrediction) else predictions.like
@@ -122,7 +126,7 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
         PairError: something that is no target.
         ShapeError: smoothed labels, whose number of classes is not known.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.entropy(plogq.Probs([[0.5, 0.25, 0.25]])).round(6)
         np.float64(1.039721)
@@ -130,7 +134,7 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
     reductions.check(reduction, normalizer)
     xp = verbs(_require_p(p).array())
     losses, mass = _entropies(p, None, xp)
-    divisor = reductions.divisor(xp, lambda: mass, losses.size, reduction, normalizer)
+    divisor = reductions.divisor(lambda: xp.total(mass), losses.size, reduction, normalizer)
     return reductions.reduce(xp, losses, divisor, reduction)
 
 
@@ -142,9 +146,9 @@ def kl_divergence(p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None
     of H(P, Q).
 
     Raises:
-        Whatever `cross_entropy` raises.
+        PlogqError: whatever `cross_entropy` raises.
 
-    Example:
+    Examples:
         >>> import numpy as np, plogq
         >>> p = plogq.Probs([[0.5, 0.25, 0.25]])
         >>> plogq.kl_divergence(p, plogq.Logits(np.log([[0.25, 0.5, 0.25]]))).round(6)
@@ -157,9 +161,7 @@ def kl_divergence(p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None
     entropies, _ = _entropies(p, classes, pair.xp)
     with pair.xp.quiet():
         divergence = pair.xp.cast_like(losses - entropies, losses)
-    return reductions.reduce(
-        pair.xp, divergence, _divisor(pair, reduction, normalizer), reduction
-    )
+    return reductions.reduce(pair.xp, divergence, pair.divisor(reduction, normalizer), reduction)
 
 
 def log_normalizer(q: Q) -> Any:
@@ -170,7 +172,7 @@ def log_normalizer(q: Q) -> Any:
     Raises:
         PairError: probabilities, which are taken as normalised and have no log Z.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.log_normalizer(plogq.Logits([[0.0, 0.0]])).round(6)
         array([0.693147])
@@ -188,21 +190,22 @@ def log_normalizer(q: Q) -> Any:
         xp = verbs(predictions.array_of(q))
         p = Labels(xp.indices(xp.full(events, 0.0)))
     pair = prepare(p, q)
-    return pair.kernel.forward(pair.measure, pair.scores).log_z
+    return pair.kernel.forward(pair.measure, pair.scores, log_z=True).log_z
 
 
 def explain(p: P, q: Q) -> Explanation:
     """Which kernel runs for this pair, and why the kernels before it were refused.
 
     Raises:
-        Whatever `cross_entropy` raises for the pair.
+        PlogqError: whatever `cross_entropy` raises for the pair.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.explain(plogq.Labels([1]), plogq.Logits([[2.0, 5.0, 1.0]]))
         Labels × Logits on numpy, cpu: cpu
     """
-    return prepare(p, q).explanation
+    pair = prepare(p, q)
+    return Explanation(pair.key, pair.kernel.name, tuple(pair.refusals))
 
 
 def prepare(p: P, q: Q) -> Pair:
@@ -213,22 +216,22 @@ def prepare(p: P, q: Q) -> Pair:
     """
     if isinstance(p, binary.BinaryTarget):
         return _prepare_binary(p, binary.require_binary(_not_categorical(q, p)))
-    if isinstance(q, binary.BinaryLogits | binary.BinaryProbs) and isinstance(p, Target):
+    target: Target = _require_p(p, q)
+    if isinstance(q, binary.BinaryLogits | binary.BinaryProbs):
         raise PairError(
-            f"{p.needs()} is over exclusive classes and {type(q).__name__} over independent "
+            f"{target.needs()} is over exclusive classes and {type(q).__name__} over independent "
             "yes/no outcomes; write BinaryProbs(y) for the target, or Logits/Probs for Q"
         )
-    p = _require_p(p, q)
     q = predictions.require_prediction(q)
     q_array = predictions.array_of(q)
-    xp = _one_framework(p, q_array)
+    xp = _one_framework(target, q_array)
     events, axis, classes = predictions.shape_and_axis(q)
-    _check_shapes(p, q, events, axis, classes)
-    measure = p.measure(xp, classes, axis)
+    _check_shapes(target, q, events, axis, classes)
+    measure = target.measure(xp, classes, axis)
     scores = predictions.lower(q, xp)
-    key = Key(type(p).__name__, type(q).__name__, xp.name, xp.device(q_array))
-    kernel, explanation = choose(key, measure, scores, Formula(xp))
-    return Pair(xp, q, measure, scores, kernel, explanation, events)
+    key = Key(type(target).__name__, type(q).__name__, xp.name, xp.device(q_array))
+    kernel, refusals = choose(key, measure, scores, Formula(xp))
+    return Pair(xp, q, measure, scores, key, kernel, refusals, events)
 
 
 def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
@@ -243,8 +246,8 @@ def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
         )
     measure, scores = p.measure(xp), binary.lower(q, xp)
     key = Key(type(p).__name__, type(q).__name__, xp.name, xp.device(q_array))
-    kernel, explanation = choose(key, measure, scores, Formula(xp))
-    return Pair(xp, q, measure, scores, kernel, explanation, events)
+    kernel, refusals = choose(key, measure, scores, Formula(xp))
+    return Pair(xp, q, measure, scores, key, kernel, refusals, events)
 
 
 def _is_binary(p: Any) -> bool:
@@ -264,9 +267,9 @@ def _not_categorical(q: Any, p: binary.BinaryTarget) -> Any:
 
 
 def _require_p(p: Any, q: Any = None) -> Any:
-    if isinstance(p, Target | binary.BinaryTarget):
-        if q is None or isinstance(q, predictions.CategoricalPrediction):
-            return p
+    known = q is None or isinstance(q, predictions.CategoricalPrediction | binary.BinaryPrediction)
+    if isinstance(p, Target | binary.BinaryTarget) and known:
+        return p
     raise PairError(_suggest(p, q))
 
 
@@ -279,10 +282,7 @@ def _suggest(p: Any, q: Any) -> str:
         q, predictions.CategoricalPrediction | binary.BinaryPrediction
     ):
         parts.append("Q " + _fitting(q, _PREDICTION_FITS))
-    return (
-        "cross_entropy takes representations, which say what each array is; "
-        + "; ".join(parts)
-    )
+    return "cross_entropy takes representations, which say what each array is; " + "; ".join(parts)
 
 
 _TARGET_FITS = {
@@ -325,9 +325,7 @@ def _one_framework(p: Any, q_array: Any) -> Verbs:
     return xp
 
 
-def _check_shapes(
-    p: Target, q: Any, events: tuple[int, ...], axis: int, classes: int
-) -> None:
+def _check_shapes(p: Target, q: Any, events: tuple[int, ...], axis: int, classes: int) -> None:
     p_events = p.events(axis, len(events) + 1)
     shape = (*events[:axis], classes, *events[axis:])
     q_name = f"{type(q).__name__} of shape {shape}, classes on axis {axis},"
@@ -370,18 +368,16 @@ def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> None:
         )
 
 
-def _divisor(pair: Pair, name: str, normalizer: Any) -> Any:
-    return reductions.divisor(pair.xp, pair.mass, prod(pair.events), name, normalizer)
-
-
 def _reduced(
     pair: Pair, forward: Any, name: str, normalizer: Any, z_loss: float, divisor: Any = None
 ) -> Any:
     losses = forward.loss
     if z_loss:
-        losses = shaping.add_z_loss(pair.xp, losses, forward.log_z, pair.mass(), z_loss)
+        losses = shaping.add_z_loss(
+            pair.xp, losses, forward.log_z, pair.measure.mass(pair.xp), z_loss
+        )
     if divisor is None:
-        divisor = _divisor(pair, name, normalizer)
+        divisor = pair.divisor(name, normalizer)
     return reductions.reduce(pair.xp, losses, divisor, name)
 
 
@@ -404,7 +400,9 @@ def _output(p: Any, q: Any, out: Any) -> Any:
     if out is None:
         return None
     if isinstance(q, predictions.LinearLogits):
-        raise ValueError("out takes the gradient of stored scores; LinearLogits has three, leave it")
+        raise ValueError(
+            "out takes the gradient of stored scores; LinearLogits has three, leave it"
+        )
     if not isinstance(q, predictions.CategoricalPrediction | binary.BinaryPrediction):
         raise PairError(_suggest(p, q))
     scores = (
@@ -427,10 +425,12 @@ def _output(p: Any, q: Any, out: Any) -> Any:
         )
     if not xp.writable(out):
         raise ValueError("out is read-only")
-    for role, x in (("the scores", scores), ("the target", p.array() if hasattr(p, "array") else None)):
+    for role, x in (
+        ("the scores", scores),
+        ("the target", p.array() if hasattr(p, "array") else None),
+    ):
         if x is not None and xp.aliases(out, x):
             raise ValueError(
                 f'out overlaps {role}; to overwrite the scores say so by name, out="scores"'
             )
     return out
-

@@ -24,7 +24,7 @@ class Gaps(NamedTuple):
     cost: Array
     log_z: Array
     rest: Array  # R
-    first: Array  # True at a
+    first: Array | None  # True at a; None for stored probabilities
 
 
 class Formula:
@@ -40,7 +40,7 @@ class Formula:
             return None
         return "the formula takes stored scores; hidden · weight goes through the linear kernel"
 
-    def forward(self, measure: Any, scores: Any) -> Forward:
+    def forward(self, measure: Any, scores: Any, log_z: bool = False) -> Forward:
         if isinstance(scores, BinaryScores):
             return self._binary_forward(measure, scores)
         with self.xp.quiet():
@@ -49,9 +49,7 @@ class Formula:
                 gaps.cost, self.xp
             )
             like = self.xp.statistics(scores.array)
-            return Forward(
-                self.xp.cast_like(loss, like), self.xp.cast_like(gaps.log_z, like), gaps
-            )
+            return Forward(self.xp.cast_like(loss, like), self.xp.cast_like(gaps.log_z, like), gaps)
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
@@ -71,10 +69,10 @@ class Formula:
         self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Array, ...]]:
         forward = self.forward(measure, scores)
-        d_log_z = 0.0
+        d_log_z: Any = 0.0
         if z_loss:
             with self.xp.quiet():
-                d_log_z = self.xp.times(mass_of(measure, self.xp), 2.0 * z_loss * forward.log_z)
+                d_log_z = self.xp.times(measure.mass(self.xp), z_loss * 2.0 * forward.log_z)
                 d_log_z = d_loss * d_log_z
         return forward, self.backward(measure, scores, forward.residual, d_loss, d_log_z, out)
 
@@ -163,11 +161,3 @@ class Formula:
             + xp.times(d_loss, xp.times(no, q))
             - xp.times(d_loss, xp.times(yes, not_q))
         )
-
-
-def mass_of(measure: Measure | BinaryMeasure, xp: Any) -> Array:
-    """Σ p per event: the mass over exclusive classes, or over yes and no."""
-    if isinstance(measure, BinaryMeasure):
-        yes, no = measure.masses(xp)
-        return yes + no
-    return measure.mass(xp)

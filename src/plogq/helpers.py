@@ -15,7 +15,7 @@ def binary_cross_entropy(y: Any, q: Any, **options: Any) -> Any:
 
     Shapes match; options, dtypes, errors and units (nats) are those of `cross_entropy`.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.binary_cross_entropy([1.0], [0.8]).round(6)
         np.float64(0.223144)
@@ -28,7 +28,7 @@ def categorical_cross_entropy(p: Any, q: Any, **options: Any) -> Any:
 
     Shapes match; options, dtypes, errors and units (nats) are those of `cross_entropy`.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.categorical_cross_entropy([[0.0, 1.0, 0.0]], [[0.1, 0.8, 0.1]]).round(6)
         np.float64(0.223144)
@@ -41,7 +41,7 @@ def sparse_categorical_cross_entropy(y: Any, q: Any, **options: Any) -> Any:
 
     y has the shape of q less its last axis; all else is that of `cross_entropy`.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.sparse_categorical_cross_entropy([1], [[0.1, 0.8, 0.1]]).round(6)
         np.float64(0.223144)
@@ -54,7 +54,7 @@ def sigmoid_cross_entropy(y: Any, z: Any, **options: Any) -> Any:
 
     Shapes match; options, dtypes, errors and units (nats) are those of `cross_entropy`.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.sigmoid_cross_entropy([1.0], [2.0]).round(6)
         np.float64(0.126928)
@@ -67,7 +67,7 @@ def softmax_cross_entropy(p: Any, z: Any, **options: Any) -> Any:
 
     Shapes match; options, dtypes, errors and units (nats) are those of `cross_entropy`.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.softmax_cross_entropy([[0.0, 1.0, 0.0]], [[2.0, 5.0, 1.0]]).round(6)
         np.float64(0.065884)
@@ -80,7 +80,7 @@ def sparse_softmax_cross_entropy(y: Any, z: Any, **options: Any) -> Any:
 
     y has the shape of z less its last axis; all else is that of `cross_entropy`.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.sparse_softmax_cross_entropy([1], [[2.0, 5.0, 1.0]]).round(6)
         np.float64(0.065884)

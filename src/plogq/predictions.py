@@ -27,7 +27,7 @@ class Logits(Prediction):
         DtypeError: scores that are not floating point.
         ShapeError: no such axis, or fewer than two classes.
 
-    Example:
+    Examples:
         >>> import numpy as np, plogq
         >>> images = np.zeros((2, 3, 4, 4))  # classes on axis 1
         >>> plogq.cross_entropy(
@@ -61,7 +61,7 @@ class LogProbs(Prediction):
         DtypeError: log-probabilities that are not floating point.
         ShapeError: no such axis, or fewer than two classes.
 
-    Example:
+    Examples:
         >>> import numpy as np, plogq
         >>> q = plogq.LogProbs(np.log([[0.1, 0.8, 0.1]]))
         >>> plogq.cross_entropy(plogq.Labels([1]), q).round(10)
@@ -94,7 +94,7 @@ class LinearLogits(Prediction):
         DtypeError: arrays that are not floating point, or of different dtypes.
         ShapeError: shapes that do not multiply.
 
-    Example:
+    Examples:
         >>> import numpy as np, plogq
         >>> hidden, weight = np.eye(2), np.array([[2.0, 0.0], [5.0, 1.0], [1.0, 0.0]])
         >>> loss, grad = plogq.value_and_grad(
@@ -153,6 +153,7 @@ class LinearLogits(Prediction):
 
 
 def check_softcap(softcap: float | None) -> float | None:
+    """A softcap as a positive number, or None."""
     if softcap is None:
         return None
     if not 0.0 < softcap < float("inf"):
@@ -203,11 +204,13 @@ def lower(q: CategoricalPrediction, xp: Verbs) -> Scores | Projection:
             checks.distribution(xp, sums, sums, xp.epsilon(q.log_probs), "exp(LogProbs)")
         return Scores("log_probs", q.log_probs, axis)
     checks.class_count(classes, "Probs")
-    check_rows(xp, q, "Probs (as Q)")
+    if checks.checked():
+        check_rows(xp, q, "Probs (as Q)")
     return Scores("probs", q.probs, axis)
 
 
 def require_prediction(value: Any) -> CategoricalPrediction:
+    """`value`, or a sentence that says which types would fit."""
     if isinstance(value, Logits | LogProbs | LinearLogits | Probs):
         return value
     raise PairError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 REDUCTIONS = ("mean", "sum", "none", "sum_over_batch_size")
@@ -24,15 +25,15 @@ def check(reduction: str, normalizer: Any) -> None:
         )
 
 
-def divisor(xp: Any, mass: Any, events: int, reduction: str, normalizer: Any) -> Any:
+def divisor(total_mass: Callable[[], Any], events: int, reduction: str, normalizer: Any) -> Any:
     """What the sum of the losses is divided by; 1 for "none" and "sum".
 
-    `mass` is a function that returns the mass per event: only the mean needs it.
+    `total_mass` is a function: only the mean needs it.
     """
     if normalizer is not None:
         return normalizer
     if reduction == "mean":
-        return xp.total(mass())
+        return total_mass()
     if reduction == "sum_over_batch_size":
         return float(events)
     return 1.0

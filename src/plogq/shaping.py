@@ -10,13 +10,14 @@ from .arrays import as_array, verbs
 def focal(losses: Any, gamma: float = 2.0) -> Any:
     """The focal loss (1 - e^-L)^gamma · L of every loss L (Lin et al. 2017).
 
-    `losses` are in nats, one per event, as `reduction="none"` gives them; the result has their
-    shape and dtype. Class balancing (alpha) is a change of P: `Weighted(P, class_weight=...)`.
+    `losses` are in nats, one per event, as `reduction="none"` gives them for targets of mass 1,
+    so that e^-L is the probability given to the label: multiply class weights (alpha) on the
+    result, not into P. The result has their shape and dtype.
 
     Raises:
         ValueError: a negative gamma.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> losses = plogq.cross_entropy(
         ...     plogq.Labels([1]), plogq.Probs([[0.1, 0.8, 0.1]]), reduction="none"
@@ -35,9 +36,10 @@ def focal(losses: Any, gamma: float = 2.0) -> Any:
 def poly(losses: Any, epsilon: float = 1.0) -> Any:
     """The poly-1 loss L + epsilon · (1 - e^-L) of every loss L (Leng et al. 2022).
 
-    `losses` are in nats, one per event; the result has their shape and dtype.
+    `losses` are in nats, one per event, for targets of mass 1; the result has their shape and
+    dtype.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> losses = plogq.cross_entropy(
         ...     plogq.Labels([1]), plogq.Probs([[0.1, 0.8, 0.1]]), reduction="none"

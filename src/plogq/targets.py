@@ -7,29 +7,31 @@ and ignored labels combine freely and mean the same thing in every combination.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import replace
 from typing import Any
 
 from . import checks
 from .arrays import Verbs, as_array, verbs
 from .errors import DtypeError, PairError, ShapeError
-from .kernels import table
 from .kernels.contract import Background, Measure
+from .kernels.sums import row_sums
 
 
-class Target:
+class Target(ABC):
     """A distribution over K exclusive classes, times a mass, for every event."""
 
     __slots__ = ()
 
+    @abstractmethod
     def array(self) -> Any:
         """An array that says which framework this target belongs to."""
-        raise NotImplementedError
 
+    @abstractmethod
     def events(self, q_axis: int, q_ndim: int) -> tuple[int, ...]:
         """The shape of the events, given where the prediction has its classes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def measure(self, xp: Verbs, classes: int, q_axis: int) -> Measure:
         """This target over `classes` classes, as the contract has it.
 
@@ -37,15 +39,14 @@ class Target:
             LabelError: a label outside the classes.
             ProbabilityError: a row that is no distribution, or a negative weight.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
         """The measure, and -log p of the distribution at what the measure stores.
 
         The second array has the shape of the measure's `index` for a sparse measure, and
         [*events, K] for any other. `classes` is None where the number of classes is not known.
         """
-        raise NotImplementedError
 
     def needs(self) -> str:
         """What this target is called in a message, with its shape."""
@@ -73,7 +74,7 @@ class Labels(Target):
         DtypeError: labels that are not integers.
         LabelError: when paired with a prediction that has no such class.
 
-    Example:
+    Examples:
         >>> import numpy as np, plogq
         >>> scores = np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]])
         >>> plogq.cross_entropy(plogq.Labels([1, 0]), plogq.Logits(scores)).round(10)
@@ -129,7 +130,11 @@ class Labels(Target):
             # Which class it is does not matter to the entropy of a certain event.
             index, classes = xp.full(events, 0.0), 1
         else:
-            index = xp.where(self.index == self.ignore, 0, self.index) if self.ignore is not None else self.index
+            index = (
+                xp.where(self.index == self.ignore, 0, self.index)
+                if self.ignore is not None
+                else self.index
+            )
         value = None if self.ignore is None else xp.expand(xp.weights(self.index != self.ignore))
         measure = Measure(events, classes, index=xp.expand(xp.indices(index)), value=value)
         return measure, xp.full((*events, 1), 0.0)
@@ -148,7 +153,7 @@ class Probs(Target):
         ProbabilityError: when paired, for a row that is no distribution.
         ShapeError: no such axis.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> plogq.cross_entropy(plogq.Labels([1]), plogq.Probs([[0.1, 0.8, 0.1]])).round(10)
         np.float64(0.2231435513)
@@ -183,9 +188,12 @@ class Probs(Target):
         return int(self.probs.shape[self.axis])
 
     def measure(self, xp: Verbs, classes: int, q_axis: int) -> Measure:
-        check_rows(xp, self, "Probs (as P)")
         return Measure(
-            self.events(q_axis, 0), classes, dense=self.probs, axis=self.axis % self.probs.ndim
+            self.events(q_axis, 0),
+            classes,
+            dense=self.probs,
+            axis=self.axis % self.probs.ndim,
+            sums=check_rows(xp, self, "Probs (as P)"),
         )
 
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
@@ -193,14 +201,12 @@ class Probs(Target):
         return measure, -xp.log(xp.weights(xp.to_last(self.probs, self.axis)))
 
 
-def check_rows(xp: Verbs, probs: Probs, role: str) -> None:
-    """Refuse rows of `probs` that are no distribution, where checks are on."""
-    if not checks.checked():
-        return
-    axis = probs.axis % probs.probs.ndim
-    found = table.row_sums(xp.name, probs.probs, axis)
-    sums, least = xp.row_sums(probs.probs, axis) if found is None else found
-    checks.distribution(xp, sums, least, xp.epsilon(probs.probs), role)
+def check_rows(xp: Verbs, probs: Probs, role: str) -> Any:
+    """The sums of the rows of `probs`, refused where checks are on and a row is no distribution."""
+    sums, least = row_sums(xp, probs.probs, probs.axis % probs.probs.ndim)
+    if checks.checked():
+        checks.distribution(xp, sums, least, xp.epsilon(probs.probs), role)
+    return sums
 
 
 class SparseProbs(Target):
@@ -215,7 +221,7 @@ class SparseProbs(Target):
         LabelError: when paired with a prediction that has no such class.
         ShapeError: the two shapes differ.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> p = plogq.SparseProbs([[0, 2]], [[0.75, 0.25]])
         >>> plogq.cross_entropy(p, plogq.Logits([[1.0, 0.0, 1.0]])).round(6)
@@ -273,7 +279,7 @@ class Smoothed(Target):
         PairError: what it wraps is no target.
         ValueError: epsilon outside [0, 1].
 
-    Example:
+    Examples:
         >>> import plogq
         >>> p = plogq.Smoothed(plogq.Labels([1]), 0.1)
         >>> plogq.cross_entropy(p, plogq.Logits([[2.0, 5.0, 1.0]])).round(6)
@@ -331,6 +337,7 @@ class Smoothed(Target):
 
 
 def check_epsilon(epsilon: float) -> float:
+    """A share of the mass, in [0, 1]."""
     if not 0.0 <= epsilon <= 1.0:
         raise ValueError(f"the share epsilon that Smoothed spreads lies in [0, 1], got {epsilon!r}")
     return float(epsilon)
@@ -355,7 +362,7 @@ class Weighted(Target):
         ProbabilityError: a negative weight.
         ShapeError: a weight of another shape.
 
-    Example:
+    Examples:
         >>> import plogq
         >>> p = plogq.Weighted(plogq.Labels([1, 0]), sample_weight=[3.0, 1.0])
         >>> q = plogq.Logits([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]])
@@ -403,9 +410,7 @@ class Weighted(Target):
         if self.class_weight is not None:
             shape = tuple(self.class_weight.shape)
             if shape != (inner.classes,):
-                raise ShapeError(
-                    f"class_weight has {shape[0]} weights for {inner.classes} classes"
-                )
+                raise ShapeError(f"class_weight has {shape[0]} weights for {inner.classes} classes")
             inner = inner.class_weighted(xp, xp.weights(self.class_weight))
         if self.sample_weight is not None:
             shape = tuple(self.sample_weight.shape)

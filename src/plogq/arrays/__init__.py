@@ -26,10 +26,11 @@ def verbs(array: Any) -> Verbs:
     Raises:
         DtypeError: no framework that plogq knows has arrays of this type.
     """
-    found = _VERBS.get(type(array))
+    kind: type[Any] = type(array)
+    found = _VERBS.get(kind)
     if found is None:
         raise DtypeError(
-            f"{type(array).__name__} is not an array of a framework that plogq knows; "
+            f"{kind.__name__} is not an array of a framework that plogq knows; "
             "it takes NumPy arrays: write np.asarray(x)"
         )
     return found

@@ -7,7 +7,7 @@ narrower type; weights are float64 throughout, as they are one per event.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 name = "numpy"
 float_names = ("float64", "float32", "float16", "bfloat16")
-_FLOAT_NAMES = frozenset(float_names)
+_IS_FLOAT: dict[np.dtype[Any], bool] = {}
 
 
 def as_array(value: Any, role: str) -> Array:
@@ -30,14 +30,16 @@ def as_array(value: Any, role: str) -> Array:
             "Weighted(P, sample_weight=~mask)"
         )
     if isinstance(value, np.ndarray):
-        return np.asarray(value)
+        return np.asarray(cast(Array, value))
     module = type(value).__module__.partition(".")[0]
     if module == "scipy" or hasattr(value, "toarray"):
         raise DtypeError(
             f"{role} is a sparse matrix ({type(value).__name__}); write x.toarray(), or "
             "SparseProbs(index, probs) for a target with few classes per event"
         )
-    if isinstance(value, (list, tuple, bool, int, float, np.generic)) or hasattr(value, "__array__"):
+    if isinstance(value, (list, tuple, bool, int, float, np.generic)) or hasattr(
+        value, "__array__"
+    ):
         try:
             return np.asarray(value)
         except ValueError as error:
@@ -52,7 +54,10 @@ def dtype_name(x: Array) -> str:
 
 
 def is_float(x: Array) -> bool:
-    return x.dtype.name in _FLOAT_NAMES
+    found = _IS_FLOAT.get(x.dtype)
+    if found is None:
+        found = _IS_FLOAT[x.dtype] = x.dtype.name in float_names
+    return found
 
 
 def is_integer(x: Array) -> bool:
@@ -118,8 +123,8 @@ def expand(x: Array) -> Array:
 
 def max_first(x: Array) -> tuple[Array, Array]:
     """The greatest score with the class axis kept, and a mask that is True at its first place."""
-    first = np.argmax(x, axis=-1)
-    mask = np.arange(x.shape[-1]) == first[..., None]
+    first: Array = np.asarray(np.argmax(x, axis=-1))
+    mask: Array = np.equal(np.arange(x.shape[-1]), first[..., None])
     return np.take_along_axis(x, first[..., None], axis=-1), mask
 
 
@@ -178,7 +183,7 @@ equal = np.equal
 
 
 def is_zero(x: Any) -> bool:
-    return bool(np.all(np.equal(x, 0)))
+    return bool(x == 0)
 
 
 def scalar_like(value: Any, like: Array) -> Any:
@@ -186,11 +191,18 @@ def scalar_like(value: Any, like: Array) -> Any:
     return like.dtype.type(value)
 
 
-def row_sums(x: Array, axis: int) -> tuple[Array, Array]:
-    """The sum and the least entry along the class axis, per event, each at most one pass."""
+def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, Array]:
+    """The sum along the class axis, each class times its weight, and the least entry."""
     least = x.min(axis=axis)
     wide = x if x.dtype.name in ("float32", "float64") else x.astype(np.float32)
+    if weight is not None:
+        return np.moveaxis(wide, axis, -1) @ weight, least.astype(np.float64)
     return wide.sum(axis=axis, dtype=np.float64), least.astype(np.float64)
+
+
+def value_range(x: Array) -> tuple[float, float]:
+    """The least and the greatest element, NaN aside."""
+    return float(np.fmin.reduce(x, axis=None)), float(np.fmax.reduce(x, axis=None))
 
 
 def aliases(x: Any, y: Any) -> bool:

@@ -14,7 +14,10 @@ event for the gradient: the greatest score m and R = Σ_{j≠a} exp(s_j - m), a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Any, Protocol
+
+from .sums import row_sums
 
 Array = Any
 
@@ -32,7 +35,8 @@ class Measure:
     """P over K exclusive classes: its sparse part, its dense part and its background.
 
     `events` is the shape of the events. `index` and `value` are [*events, T] (`value` None: ones).
-    `dense` has its classes on `axis`; `event` [*events] and `classes` [K] scale it (None: ones).
+    `dense` has its classes on `axis`; `event` [*events] and `class_weight` [K] scale it (None:
+    ones). `sums` are the sums of `dense` over the classes, where they are known already.
     """
 
     events: tuple[int, ...]
@@ -43,19 +47,39 @@ class Measure:
     axis: int = -1
     event: Array | None = None
     class_weight: Array | None = None
+    sums: Array | None = None
     background: tuple[Background, ...] = ()
 
     def mass(self, xp: Any) -> Array:
         """Σ_j p_j per event."""
         total = xp.full(self.events, 0.0)
         if self.index is not None:
-            total = total + xp.sum_classes(self.values(xp))
+            total = total + (
+                self.index.shape[-1] if self.value is None else xp.sum_classes(self.value)
+            )
         if self.dense is not None:
-            total = total + self._scaled(xp, xp.sum_classes(self._dense_classes(xp)))
+            sums = self.sums
+            if sums is None:
+                sums, _ = row_sums(xp, self.dense, self.axis, self.class_weight)
+            total = total + self._scaled(xp, sums)
         for part in self.background:
             spread = self.classes if part.classes is None else part.classes.sum()
             total = total + part.factor * spread
         return total
+
+    def unit_mass(self) -> bool:
+        """Whether every event has mass 1 by construction: labels without wrappers."""
+        return (
+            self.index is not None
+            and self.index.shape[-1] == 1
+            and self.value is None
+            and self.dense is None
+            and not self.background
+        )
+
+    def total_mass(self, xp: Any) -> Any:
+        """Σ p over all events."""
+        return float(prod(self.events)) if self.unit_mass() else xp.total(self.mass(xp))
 
     def values(self, xp: Any) -> Array:
         return xp.full(self.index.shape, 1.0) if self.value is None else self.value  # type: ignore[union-attr]
@@ -64,9 +88,7 @@ class Measure:
         """E_P[costs] for costs [*events, K], with 0 · ∞ = 0."""
         total = xp.full(self.events, 0.0)
         if self.index is not None:
-            total = total + xp.sum_classes(
-                xp.times(self.values(xp), xp.gather(costs, self.index))
-            )
+            total = total + xp.sum_classes(xp.times(self.values(xp), xp.gather(costs, self.index)))
         if self.dense is not None:
             total = total + self._scaled(
                 xp, xp.sum_classes(xp.times(self._dense_classes(xp), costs))
@@ -111,6 +133,7 @@ class Measure:
             self,
             value=None if self.index is None else self.values(xp) * xp.take(weight, self.index),
             class_weight=weight if self.class_weight is None else self.class_weight * weight,
+            sums=None,
             background=tuple(
                 replace(b, classes=weight if b.classes is None else b.classes * weight)
                 for b in self.background
@@ -165,6 +188,27 @@ class BinaryMeasure:
         yes, no = (c[0] * y + c[1] * (1.0 - y) for c in (self.yes, self.no))
         return (yes, no) if self.event is None else (yes * self.event, no * self.event)
 
+    def mass(self, xp: Any) -> Array:
+        """The mass on yes and on no together, per event."""
+        both = self._constant()
+        if both is None:
+            yes, no = self.masses(xp)
+            return yes + no
+        return xp.full(tuple(self.target.shape), both) if self.event is None else self.event * both
+
+    def total_mass(self, xp: Any) -> Any:
+        """The mass of all events."""
+        both = self._constant()
+        if both is None or self.event is not None:
+            return xp.total(self.mass(xp))
+        return both * float(prod(self.target.shape))
+
+    def _constant(self) -> float | None:
+        """The mass that every event has by construction, where yes and no weigh the same."""
+        one, zero = (yes + no for yes, no in zip(self.yes, self.no, strict=True))
+        alike = isinstance(one, float) and isinstance(zero, float) and one == zero
+        return one if alike else None
+
 
 @dataclass(slots=True, frozen=True)
 class BinaryScores:
@@ -176,10 +220,10 @@ class BinaryScores:
 
 @dataclass(slots=True)
 class Forward:
-    """What `forward` owes: one loss and one log Z per event, and what `backward` needs."""
+    """What `forward` owes: a loss per event, log Z if it was asked for, what `backward` needs."""
 
     loss: Array
-    log_z: Array
+    log_z: Array = None
     residual: Any = field(default=None)
 
 
@@ -197,7 +241,7 @@ class Kernel(Protocol):
         """A sentence that says why this kernel does not do this pair, or None if it does."""
         ...
 
-    def forward(self, measure: Any, scores: Any) -> Forward: ...
+    def forward(self, measure: Any, scores: Any, log_z: bool = False) -> Forward: ...
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None

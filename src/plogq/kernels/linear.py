@@ -33,11 +33,11 @@ class Tiled:
             return "the linear kernel takes LinearLogits"
         return self.inner.refuses(measure, Scores("logits", scores.hidden, -1, scores.softcap))
 
-    def forward(self, measure: Measure, scores: Projection) -> Forward:
+    def forward(self, measure: Measure, scores: Projection, log_z: bool = False) -> Forward:
         tiles = _Tiles(measure, scores)
         for rows in tiles:
-            result = self.inner.forward(tiles.measure(rows), tiles.scores(rows))
-            tiles.loss[rows], tiles.log_z[rows] = result.loss, result.log_z
+            result = self.inner.forward(tiles.measure(rows), tiles.scores(rows), log_z=log_z)
+            tiles.keep(rows, result)
         return tiles.result()
 
     def backward(
@@ -62,7 +62,7 @@ class Tiled:
         for rows in tiles:
             part, tile = tiles.measure(rows), tiles.scores(rows)
             result, _ = self.inner.fused(part, tile, d_loss, z_loss, out=tile.array)
-            tiles.loss[rows], tiles.log_z[rows] = result.loss, result.log_z
+            tiles.keep(rows, result)
             tiles.accumulate(rows, tile.array)
         return tiles.result(), tiles.gradients()
 
@@ -118,6 +118,12 @@ class _Tiles:
             background=tuple(Background(b.factor[rows], b.classes) for b in m.background),
         )
 
+    def keep(self, rows: slice, result: Forward) -> None:
+        """Put the losses of a tile, and its log Z where there is one, in their places."""
+        self.loss[rows] = result.loss
+        if result.log_z is not None:
+            self.log_z[rows] = result.log_z
+
     def accumulate(self, rows: slice, d_scores: Array) -> None:
         """Carry the gradient of a tile of scores to hidden, weight and bias."""
         np.matmul(d_scores, self.weight, out=self.d_hidden[rows])
@@ -135,11 +141,13 @@ class _Tiles:
         return Forward(self.loss.reshape(events), self.log_z.reshape(events))
 
     def gradients(self) -> tuple[Any, Any, Any]:
+        """The gradients of hidden, weight and bias, in their own dtypes."""
         q = self.q
+        d_bias: Any = None if q.bias is None else self.d_bias.astype(q.bias.dtype, copy=False)
         return (
             self.d_hidden.reshape(q.hidden.shape).astype(q.hidden.dtype, copy=False),
             self.d_weight.astype(q.weight.dtype, copy=False),
-            None if q.bias is None else self.d_bias.astype(q.bias.dtype),
+            d_bias,
         )
 
 

@@ -6,7 +6,7 @@ Arrays go in as they lie in memory, whatever their strides; only blocks of them 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import numpy as verbs
 from .contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores
 from .cpu import _cpu
 
@@ -34,7 +35,7 @@ def instruction_sets() -> tuple[str, ...]:
 
 
 @contextmanager
-def instruction_set(name: str) -> Iterator[None]:
+def instruction_set(name: str) -> Generator[None]:
     """Inside this block the kernels of this instruction set run.
 
     Raises:
@@ -80,7 +81,7 @@ def machine() -> dict[str, Any]:
 
 def read(array: Array) -> float:
     """The sum of a contiguous float32 array: what merely reading it with these threads costs."""
-    return float(_cpu.read(_set.get(), threads(array.size), array))
+    return _cpu.read(_set.get(), threads(array.size), array)
 
 
 def code(x: Array) -> int | None:
@@ -92,14 +93,19 @@ def code(x: Array) -> int | None:
     return found
 
 
+def _known(x: Array) -> int:
+    """The number of a dtype that `refuses` has let through."""
+    found = code(x)
+    assert found is not None
+    return found
+
+
 def exported(x: Array | None) -> Array | None:
     """x as the buffer protocol can hand it over: bfloat16 travels as the 16 bits that it is."""
     return x.view(np.uint16) if x is not None and _CODES.get(x.dtype) == _BFLOAT16 else x
 
 
-def row_sums(
-    x: Array, axis: int, weight: Array | None = None
-) -> tuple[Array, Array] | None:
+def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, Array] | None:
     """Σ over the classes, each times its weight, and the least entry (0 where all are greater).
 
     None for a dtype that the kernels do not take.
@@ -111,6 +117,15 @@ def row_sums(
     sums, least = np.zeros(events), np.zeros(events)
     _cpu.row_sums(_set.get(), threads(x.size), exported(x), axis, dtype, weight, sums, least)
     return sums, least
+
+
+def value_range(x: Array) -> tuple[float, float] | None:
+    """The least and the greatest element, NaN aside; None for a dtype that is not taken."""
+    dtype = code(x)
+    # float64 goes through float32 inside, which may round a value onto the bound.
+    if dtype in (None, 0):
+        return None
+    return _cpu.value_range(_set.get(), threads(x.size), exported(x), dtype)
 
 
 def _per_event(x: Any, events: tuple[int, ...]) -> Array | None:
@@ -128,7 +143,10 @@ def _refuses_dtype(x: Array, role: str) -> str | None:
     if code(x) is not None:
         return None
     order = "" if x.dtype.isnative else ", in a byte order that is not this machine's"
-    return f"{role} is {x.dtype.name}{order}; the kernels take native float64, float32, float16 and bfloat16"
+    return (
+        f"{role} is {x.dtype.name}{order}; "
+        "the kernels take native float64, float32, float16 and bfloat16"
+    )
 
 
 class Stored:
@@ -147,8 +165,8 @@ class Stored:
                 return why
         return _refuses_dtype(scores.array, "Q")
 
-    def forward(self, measure: Measure, scores: Scores) -> Forward:
-        return self._run(measure, scores, self._forward(measure, scores))
+    def forward(self, measure: Measure, scores: Scores, log_z: bool = False) -> Forward:
+        return self._run(measure, scores, self._forward(measure, scores, log_z))
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
@@ -168,15 +186,17 @@ class Stored:
         self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Array, ...]]:
         gradient = np.empty_like(scores.array) if out is None else out
-        forward = self._forward(measure, scores)
+        forward = self._forward(measure, scores, z_loss != 0)
         self._run(measure, scores, forward, gradient, d_loss_all=d_loss, z_loss=z_loss)
         return forward, (gradient,)
 
-    def _forward(self, measure: Measure, scores: Scores) -> Forward:
+    def _forward(self, measure: Measure, scores: Scores, log_z: bool) -> Forward:
         wide = np.float64 if scores.array.dtype == np.float64 else np.float32
         events = measure.events
         return Forward(
-            np.empty(events, wide), np.empty(events, wide), (np.empty(events), np.empty(events))
+            np.empty(events, wide),
+            np.empty(events, wide) if log_z else None,
+            (np.empty(events), np.empty(events)),
         )
 
     def _run(
@@ -193,7 +213,6 @@ class Stored:
     ) -> Forward:
         m = measure
         background = m.background[0] if m.background else None
-        trivial = m.value is None and m.dense is None and background is None
         index = None if m.index is None else np.ascontiguousarray(m.index, np.int64)
         _cpu.stored(
             _set.get(),
@@ -202,18 +221,18 @@ class Stored:
             scores.softcap or 0.0,
             exported(scores.array),
             scores.axis,
-            code(scores.array),
+            _known(scores.array),
             index,
             0 if index is None else index.shape[-1],
             _contiguous(m.value),
             exported(m.dense),
             m.axis,
-            0 if m.dense is None else code(m.dense),
+            0 if m.dense is None else _known(m.dense),
             _per_event(m.event, m.events),
             _contiguous(m.class_weight),
             None if background is None else _per_event(background.factor, m.events),
             None if background is None else _contiguous(background.classes),
-            None if trivial and (index is None or index.shape[-1] == 1) else _mass(m),
+            None if m.unit_mass() else _contiguous(m.mass(verbs)),
             forward.residual[0],
             forward.residual[1],
             forward.loss,
@@ -226,20 +245,6 @@ class Stored:
             forward.loss is not None,
         )
         return forward
-
-
-def _mass(m: Measure) -> Array:
-    """Σ_j p_j per event, the dense part summed by the kernel."""
-    total = np.zeros(m.events)
-    if m.index is not None:
-        total += 1.0 * m.index.shape[-1] if m.value is None else m.value.sum(axis=-1)
-    if m.dense is not None:
-        sums = row_sums(m.dense, m.axis % m.dense.ndim, _contiguous(m.class_weight))
-        assert sums is not None  # refuses() has seen the dtype
-        total += sums[0] if m.event is None else m.event * sums[0]
-    for part in m.background:
-        total += part.factor * (m.classes if part.classes is None else part.classes.sum())
-    return total
 
 
 class Binary:
@@ -258,8 +263,8 @@ class Binary:
                 return why
         return _refuses_dtype(scores.array, "Q")
 
-    def forward(self, measure: BinaryMeasure, scores: BinaryScores) -> Forward:
-        return self._run(measure, scores)
+    def forward(self, measure: BinaryMeasure, scores: BinaryScores, log_z: bool = False) -> Forward:
+        return self._run(measure, scores, log_z=log_z)
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
@@ -279,7 +284,11 @@ class Binary:
         self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Array, ...]]:
         gradient = np.empty_like(scores.array) if out is None else out
-        return self._run(measure, scores, gradient, d_loss_all=d_loss, z_loss=z_loss), (gradient,)
+        log_z = z_loss != 0
+        forward = self._run(
+            measure, scores, gradient, d_loss_all=d_loss, z_loss=z_loss, log_z=log_z
+        )
+        return forward, (gradient,)
 
     def _run(
         self,
@@ -291,20 +300,21 @@ class Binary:
         d_loss_all: float = 1.0,
         d_log_z: Array | None = None,
         z_loss: float = 0.0,
+        log_z: bool = False,
     ) -> Forward:
         x, y = scores.array, measure.target
         if y.dtype.kind in "iu":
             y = y.astype(np.bool_)
         wide = np.float64 if x.dtype == np.float64 else np.float32
-        forward = Forward(np.empty(x.shape, wide), np.empty(x.shape, wide))
+        forward = Forward(np.empty(x.shape, wide), np.empty(x.shape, wide) if log_z else None)
         _cpu.binary(
             _set.get(),
             threads(x.size),
             _KINDS[scores.kind],
             exported(x),
-            code(x),
+            _known(x),
             exported(y),
-            _BOOL if y.dtype.kind == "b" else code(y),
+            _BOOL if y.dtype.kind == "b" else _known(y),
             *measure.yes,
             *measure.no,
             _per_event(measure.event, x.shape),

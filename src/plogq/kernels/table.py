@@ -7,7 +7,7 @@ kernels are imported only for arrays of that framework.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -88,12 +88,14 @@ def build(rows: tuple[Row, ...]) -> dict[Key, tuple[Row, ...]]:
     return {key: tuple(places[i] for i in sorted(places)) for key, places in table.items()}
 
 
+Refusal = tuple[str, str]
 _TABLE = build(ROWS)
+_LOADED: dict[Key, list[Kernel]] = {}
 _asked: ContextVar[str | None] = ContextVar("plogq_kernel", default=None)
 
 
 @contextmanager
-def using(name: str) -> Iterator[None]:
+def using(name: str) -> Generator[None]:
     """Inside this block the kernel of this name runs, or KernelRefused says why it cannot."""
     token = _asked.set(name)
     try:
@@ -108,7 +110,7 @@ class Explanation:
 
     key: Key
     chosen: str
-    refusals: tuple[tuple[str, str], ...]
+    refusals: tuple[Refusal, ...]
 
     def __str__(self) -> str:
         k = self.key
@@ -119,44 +121,36 @@ class Explanation:
     __repr__ = __str__
 
 
-def choose(key: Key, measure: Any, scores: Any, formula: Kernel) -> tuple[Kernel, Explanation]:
+def choose(key: Key, measure: Any, scores: Any, formula: Kernel) -> tuple[Kernel, list[Refusal]]:
     """The kernel that runs this pair, with the refusals of those before it.
 
     Raises:
         KernelRefused: the kernel that `using` asked for does not do this pair.
     """
     asked = _asked.get()
-    refusals: list[tuple[str, str]] = []
-    for row in (*_TABLE.get(key, ()), None):
-        kernel = formula if row is None else row.load()
+    refusals: list[Refusal] = []
+    for kernel in candidates(key, formula):
         if asked is not None and kernel.name != asked:
             continue
         why = kernel.refuses(measure, scores)
         if why is None:
-            return kernel, Explanation(key, kernel.name, tuple(refusals))
+            return kernel, refusals
         refusals.append((kernel.name, why))
     if refusals:
         raise KernelRefused("; ".join(f"kernel {name!r} refused: {why}" for name, why in refusals))
-    names = sorted({row.name for row in _TABLE.get(key, ())} | {"formula"})
+    names = sorted({kernel.name for kernel in candidates(key, formula)})
     raise KernelRefused(
         f"there is no kernel {asked!r} for {key.target} × {key.prediction} on {key.framework}; "
         f"there are {', '.join(names)}"
     )
 
 
-def _numpy_row_sums() -> Callable[[Any, int], tuple[Any, Any] | None]:
-    from .numpy import row_sums
-
-    return row_sums
-
-
-_ROW_SUMS = {"numpy": _numpy_row_sums}
-
-
-def row_sums(framework: str, x: Any, axis: int) -> tuple[Any, Any] | None:
-    """Sum and least entry along the class axis by a kernel, or None where there is none for x."""
-    load = _ROW_SUMS.get(framework)
-    return None if load is None else load()(x, axis)
+def candidates(key: Key, formula: Kernel) -> list[Kernel]:
+    """The kernels of a key in order, the formula last; each is loaded once."""
+    loaded = _LOADED.get(key)
+    if loaded is None:
+        loaded = _LOADED[key] = [row.load() for row in _TABLE.get(key, ())]
+    return [*loaded, formula]
 
 
 def describe() -> dict[str, Any]:

@@ -83,7 +83,9 @@ struct Columns {
   }
 
   // The scores of a tile as the formula sees them; x.raw keeps what is stored where that differs.
-  void load_tile(int64_t e0, int events, int64_t k0, int n, Tile<T>& x) const {
+  // Not inlined, for the reason given at scores_block.
+  __attribute__((noinline)) void load_tile(int64_t e0, int events, int64_t k0, int n,
+                                           Tile<T>& x) const {
     pack(p.scores, e0, events, k0, n, x.scores, x);
     if (p.kind != PROBS && p.softcap == 0) return;
     const T cap = T(p.softcap);
@@ -183,6 +185,7 @@ struct Columns {
     for (int l = 0; l < GROUP; ++l) x.rest[l] *= double(Simd<T>::unscale);
     for (int l = 0; l < GROUP; l += LANES<double>)
       store<double>(x.log1p_rest + l, log1p<double>(load(x.rest + l)));
+    if (hard()) return finish_hard(e0, events, x);
     for (int l = 0; l < events; ++l) {
       Stats s;
       s.m = double(x.m[l]);
@@ -193,42 +196,116 @@ struct Columns {
     }
   }
 
+  // One label per event and nothing else, the common case: the general path's arithmetic for one
+  // event (finish, coefficients, sparse_gradient), 64 events at a time.
+  bool hard() const {
+    return p.kind == LOGITS && p.entries == 1 && !p.dense && !p.factor && p.softcap == 0 &&
+           !p.d_log_z && p.z_loss == 0 && p.scores.classes <= TILE;
+  }
+  void finish_hard(int64_t e0, int events, Tile<T>& x) const {
+    const bool wide = p.scores.dtype == F64;
+    double loss[GROUP], s[GROUP];
+    for (int l = 0; l < events; ++l) s[l] = double(x.scores[p.index[e0 + l] * GROUP + l]);
+    for (int l = 0; l < events; ++l) {
+      const double m = double(x.m[l]), v = p.value ? p.value[e0 + l] : 1;
+      if (m == -INFINITY) x.log1p_rest[l] = x.rest[l] = NAN;
+      loss[l] = term(v, x.log1p_rest[l] + gap(m, s[l]));
+      p.greatest[e0 + l] = m;
+      p.rest[e0 + l] = x.rest[l];
+    }
+    for (int l = 0; l < events; ++l) write(p.loss, wide, e0 + l, loss[l]);
+    for (int l = 0; p.log_z && l < events; ++l)
+      write(p.log_z, wide, e0 + l, double(x.m[l]) + x.log1p_rest[l]);
+  }
+  void gradient_hard(int64_t e0, int events, Tile<T>& x) const {
+    constexpr int U = UNROLL<T>, L = LANES<T>;
+    const int classes = int(p.scores.classes);
+    double own[GROUP] = {}, rest[GROUP] = {};
+    bool top[GROUP] = {};
+    for (int l = 0; l < GROUP; ++l) {
+      const int64_t e = e0 + (l < events ? l : events - 1);
+      own[l] = (p.d_loss ? p.d_loss[e] : p.d_loss_all) * (p.value ? p.value[e] : 1);
+      rest[l] = p.rest[e];
+      x.m[l] = T(p.greatest[e]);
+      scale_lane(l, own[l] / (1 + rest[l]), x);
+    }
+    for (int l = 0; l < events; ++l)
+      top[l] = x.scores[p.index[e0 + l] * GROUP + l] == x.m[l];
+    certain(events, classes, x);
+    for (int k = 0; k < classes; ++k)
+      for (int u = 0; u < U; ++u) {
+        const int i = k * GROUP + u * L;
+        store<T>(x.scores + i, exp_scaled<T>(load(x.scores + i) - load(x.m + u * L)) *
+                                   load(x.a + u * L) * load(x.b + u * L));
+      }
+    for (int l = 0; l < events; ++l) {
+      T& cell = x.scores[p.index[e0 + l] * GROUP + l];
+      cell = T(top[l] ? -own[l] * (rest[l] / (1 + rest[l])) : double(cell) - own[l]);
+    }
+    for (int l = 0; l < events; ++l)
+      if (own[l] == 0)
+        for (int k = 0; k < classes; ++k) x.scores[k * GROUP + l] = 0;
+    unpack(p.gradient, e0, events, 0, classes, x.scores, x);
+  }
+
+  // The weight of q in two factors, so that neither leaves the normal numbers.
+  static void scale_lane(int l, double q_weight, Tile<T>& x) {
+    const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
+    const bool two = std::fabs(q_weight) < (sizeof(T) == 4 ? 0x1p-60 : 0x1p-500);
+    x.a[l] = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
+    x.b[l] = T(two ? double(Simd<T>::unscale) / lift : 1.0);
+  }
+  // Where the greatest score is +∞ all probability is on the classes at +∞.
+  static void certain(int events, int n, Tile<T>& x) {
+    for (int l = 0; l < events; ++l)
+      if (x.m[l] == T(INFINITY)) {
+        x.m[l] = 0;
+        for (int k = 0; k < n; ++k) {
+          T& s = x.scores[k * GROUP + l];
+          s = s == T(INFINITY) ? T(0) : T(-INFINITY);
+        }
+      }
+  }
+
   void gradient(int64_t e0, int events, bool loaded, Tile<T>& x) const {
     constexpr int U = UNROLL<T>, L = LANES<T>;
     const int64_t classes = p.scores.classes;
+    if (hard()) return gradient_hard(e0, events, x);
     Coefficients c[GROUP];
     constexpr int few = GROUP * 4;
     double sparse[few];
     const int64_t all_entries = p.entries * events;
     double* at = all_entries <= few ? sparse : new double[size_t(all_entries)];
-    const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
     for (int l = 0; l < GROUP; ++l) {
       const int64_t e = e0 + (l < events ? l : events - 1);
       const double log_z = p.z_loss != 0 ? p.greatest[e] + std::log1p(p.rest[e]) : 0;
       c[l] = coefficients(p, e, log_z);
       x.m[l] = T(c[l].m);
-      const double q_weight = c[l].alpha / (1 + c[l].rest);
-      const bool two = std::fabs(q_weight) < (sizeof(T) == 4 ? 0x1p-60 : 0x1p-500);
-      x.a[l] = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
-      x.b[l] = T(two ? double(Simd<T>::unscale) / lift : 1.0);
+      scale_lane(l, c[l].alpha / (1 + c[l].rest), x);
       x.dense_weight[l] = T(c[l].dense);
       x.spread_weight[l] = T(c[l].spread);
-      if (l < events && !c[l].zero)
-        for (int64_t t = 0; t < p.entries; ++t)
-          at[l * p.entries + t] = sparse_gradient(p, e, p.scores.event(e), c[l], t);
+    }
+    for (int64_t t = 0; t < p.entries; ++t) {
+      alignas(64) double s[GROUP] = {}, share[GROUP];
+      for (int l = 0; l < events; ++l) {
+        const int64_t e = e0 + l;
+        s[l] = score_at(p, p.scores.event(e), p.index[e * p.entries + t]);
+        share[l] = s[l] - c[l].m;
+      }
+      for (int l = events; l < GROUP; ++l) share[l] = 0;
+      for (int l = 0; l < GROUP; l += LANES<double>)
+        store<double>(share + l, exp_scaled<double>(load(share + l)) * Simd<double>::unscale);
+      for (int l = 0; l < events; ++l)
+        if (!c[l].zero)
+          at[l * p.entries + t] = sparse_gradient(p, e0 + l, p.scores.event(e0 + l), c[l], t, s[l],
+                                                  share[l]);
     }
     for (int64_t k0 = 0; k0 < classes; k0 += TILE) {
       const int n = int(classes - k0 < TILE ? classes - k0 : TILE);
       if (!loaded) load_tile(e0, events, k0, n, x);
       if (p.dense && !loaded) load_dense(e0, events, k0, n, x);
-      for (int l = 0; l < events; ++l)
-        if (c[l].m == INFINITY) {
-          x.m[l] = 0;
-          for (int k = 0; k < n; ++k) {
-            T& s = x.scores[k * GROUP + l];
-            s = s == T(INFINITY) ? T(0) : T(-INFINITY);
-          }
-        }
+      for (int l = 0; l < events; ++l) x.m[l] = T(c[l].m);
+      certain(events, n, x);
       for (int k = 0; k < n; ++k) {
         const T w = p.factor ? spread(k0 + k) : T(0);
         for (int u = 0; u < U; ++u) {
@@ -264,7 +341,8 @@ struct Columns {
   static void tile(void* context, int64_t unit) {
     const Columns& c = *static_cast<Columns*>(context);
     const Stored& p = c.p;
-    static thread_local Tile<T> x;
+    Tile<T>* const scratch = new Tile<T>;  // too large for the stack of a thread everywhere
+    Tile<T>& x = *scratch;
     const int64_t classes = p.scores.classes;
     const int64_t stop = p.events < (unit + 1) * c.events_at_once ? p.events
                                                                   : (unit + 1) * c.events_at_once;
@@ -278,6 +356,7 @@ struct Columns {
       if (p.forward) c.statistics(e, events, once, x);
       if (p.gradient) c.gradient(e, events, once, x);
     }
+    delete scratch;
   }
   int64_t events_at_once;
 

@@ -102,10 +102,10 @@ static Coefficients coefficients(const Stored& p, int64_t e, double log_z) {
   return c;
 }
 
-// The gradient at a class that the sparse part names, in float64. 1 - q_a is R / (1 + R), never
-// 1 - q_a with q_a ≈ 1 (N2).
+// The gradient at a class that the sparse part names, in float64, given its score s and
+// share = exp(s - m). 1 - q_a is R / (1 + R), never 1 - q_a with q_a ≈ 1 (N2).
 static double sparse_gradient(const Stored& p, int64_t e, const char* event, const Coefficients& c,
-                              int64_t t) {
+                              int64_t t, double s, double share) {
   const int64_t* index = p.index + e * p.entries;
   const double* value = p.value ? p.value + e * p.entries : nullptr;
   const int64_t k = index[t];
@@ -123,8 +123,7 @@ static double sparse_gradient(const Stored& p, int64_t e, const char* event, con
     if (p.kind == LOG_PROBS || mass == 0) return -mass;
     return -mass / load_one(p.scores.dtype, event + k * p.scores.class_stride);
   }
-  const double s = score_at(p, event, k);
-  const double share = s == c.m ? 1 : std::exp(s - c.m);
+  if (s == c.m) share = 1;
   const double total = 1 + c.rest;
   const double q = share / total;
   const double not_q = s == c.m ? c.rest / total : 1 - q;

@@ -24,6 +24,19 @@ static void sums(const Sums& p, int threads) {
   else RowSums<float>{p, 0}.run(threads);
 }
 
+static void range(const View& v, int64_t events, double* low, double* high, int threads) {
+  const int64_t units = (events + Range::UNIT - 1) / Range::UNIT;
+  double* found = new double[size_t(2 * units)];
+  Range r{v, events, found, found + units};
+  plogq::parallel(units, threads, Range::unit, &r);
+  *low = INFINITY, *high = -INFINITY;
+  for (int64_t i = 0; i < units; ++i) {
+    if (r.low[i] < *low) *low = r.low[i];
+    if (r.high[i] > *high) *high = r.high[i];
+  }
+  delete[] found;
+}
+
 static double read(const char* data, int64_t bytes, int threads) {
   Reader r{reinterpret_cast<const float*>(data), bytes / 4, nullptr};
   const int64_t units = (r.count + Reader::UNIT - 1) / Reader::UNIT;
@@ -38,6 +51,7 @@ static double read(const char* data, int64_t bytes, int threads) {
 #define PLOGQ_STRING_(x) #x
 #define PLOGQ_STRING(x) PLOGQ_STRING_(x)
 extern const Kernels kernels;
-const Kernels kernels = {PLOGQ_STRING(PLOGQ_ISA_NAME), stored, binary, sums, read};
+const Kernels kernels = {PLOGQ_STRING(PLOGQ_ISA_NAME), stored, binary, sums, range,
+                         read};
 
 }  // namespace PLOGQ_ISA

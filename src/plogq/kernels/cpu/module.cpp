@@ -183,6 +183,17 @@ void row_sums(int set, int threads, nb::handle array, int axis, int dtype, nb::h
   sets()[size_t(set)]->sums(p, threads);
 }
 
+nb::tuple value_range(int set, int threads, nb::handle array, int dtype) {
+  Buffer b(array, false);
+  const View v = b.view(-1, dtype);
+  double low = 0, high = 0;
+  if (const int64_t events = events_of(v)) {
+    nb::gil_scoped_release released;
+    sets()[size_t(set)]->range(v, events, &low, &high, threads);
+  }
+  return nb::make_tuple(low, high);
+}
+
 double read_array(int set, int threads, nb::handle array) {
   Buffer b(array, false);
   nb::gil_scoped_release released;
@@ -217,6 +228,8 @@ NB_MODULE(_cpu, m) {
   m.def("row_sums", &row_sums, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
         nb::arg("axis"), nb::arg("dtype"), nb::arg("weight").none(), nb::arg("sum"),
         nb::arg("least"));
+  m.def("value_range", &value_range, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
+        nb::arg("dtype"));
   m.def("read", &read_array, nb::arg("set"), nb::arg("threads"), nb::arg("array"));
   m.def("instruction_sets", &instruction_sets);
 }

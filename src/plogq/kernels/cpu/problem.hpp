@@ -96,6 +96,7 @@ struct Kernels {
   void (*stored)(const Stored&, int threads);
   void (*binary)(const Binary&, int threads);
   void (*sums)(const Sums&, int threads);
+  void (*range)(const View&, int64_t events, double* low, double* high, int threads);
   double (*read)(const char* data, int64_t bytes, int threads);
 };
 

@@ -22,9 +22,10 @@ struct alignas(64) Scratch {
 PLOGQ_INLINE int padded(int n) { return (n + GROUP - 1) / GROUP * GROUP; }
 
 // Scores k0 … k0+n as lanes, padded to whole groups with `pad`. x.raw takes what is stored, where
-// that differs (softcap, probabilities).
+// that differs (softcap, probabilities). Never inlined: c · tanh must be rounded before a maximum is
+// taken off it, not fused into that difference, or the first maximum would have a gap of its own.
 template <class T>
-static const T* scores_block(const Stored& p, const char* event, int64_t k0, int n, T pad,
+__attribute__((noinline)) static const T* scores_block(const Stored& p, const char* event, int64_t k0, int n, T pad,
                              Scratch<T>& x) {
   const View& v = p.scores;
   const char* from = event + k0 * v.class_stride;
@@ -257,7 +258,10 @@ struct Rows {
     const char* event = p.scores.event(e);
     const int64_t entries = c.zero ? 0 : p.entries;
     double* at = entries <= few ? sparse : new double[size_t(entries)];
-    for (int64_t t = 0; t < entries; ++t) at[t] = sparse_gradient(p, e, event, c, t);
+    for (int64_t t = 0; t < entries; ++t) {
+      const double s = score_at(p, event, p.index[e * p.entries + t]);
+      at[t] = sparse_gradient(p, e, event, c, t, s, std::exp(s - c.m));
+    }
     chunk_gradient<T>(p, e, k0, k1, c, x);
     for (int64_t t = 0; t < entries; ++t) {
       const int64_t k = p.index[e * p.entries + t];

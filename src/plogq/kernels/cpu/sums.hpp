@@ -51,7 +51,8 @@ struct RowSums {
     const RowSums& r = *static_cast<RowSums*>(context);
     const View& v = r.p.array;
     constexpr int U = UNROLL<T>, L = LANES<T>;
-    static thread_local Tile<T> x;
+    Tile<T>* const scratch = new Tile<T>;
+    Tile<T>& x = *scratch;
     Stored none;
     Columns<T> columns{none, lanes_across_events(v, r.p.events), 0};
     int64_t last = (index + 1) * r.events_at_once;
@@ -79,6 +80,7 @@ struct RowSums {
         r.p.least[e + l] = -double(low[l / L][l % L]);
       }
     }
+    delete scratch;
   }
 
   void run(int threads) {
@@ -89,6 +91,37 @@ struct RowSums {
     if (!columns && classes >= 65536) events_at_once = 1;
     plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads,
                     columns ? tile : unit, this);
+  }
+};
+
+// The least and the greatest element, for checks; NaN counts for neither.
+struct Range {
+  static constexpr int64_t UNIT = 64 * BLOCK;
+  const View& v;
+  int64_t events;
+  double* low;
+  double* high;
+
+  static void unit(void* context, int64_t index) {
+    const Range& r = *static_cast<Range*>(context);
+    alignas(64) float block[BLOCK];
+    constexpr int U = UNROLL<float>, L = LANES<float>;
+    Vec<float> low[U], high[U];
+    for (int u = 0; u < U; ++u) low[u] = high[u] = all<float>(-INFINITY);
+    const int64_t last = (index + 1) * UNIT < r.events ? (index + 1) * UNIT : r.events;
+    for (int64_t e = index * UNIT; e < last; e += BLOCK) {
+      const int n = int(last - e < BLOCK ? last - e : BLOCK);
+      gather_events<float>(r.v, e, n, block);
+      for (int i = n; i < padded(n); ++i) block[i] = block[0];
+      for (int i = 0; i < padded(n); i += GROUP)
+        for (int u = 0; u < U; ++u) {
+          Vec<float> x = load(block + i + u * L);
+          low[u] = greater(-x, low[u]);
+          high[u] = greater(x, high[u]);
+        }
+    }
+    r.low[index] = -double(max_lanes<float>(low));
+    r.high[index] = double(max_lanes<float>(high));
   }
 };
 

@@ -1,0 +1,59 @@
+from typing import Any
+
+def instruction_sets() -> tuple[str, ...]: ...
+def stored(
+    set: int,
+    threads: int,
+    kind: int,
+    softcap: float,
+    scores: Any,
+    axis: int,
+    dtype: int,
+    index: Any,
+    entries: int,
+    value: Any,
+    dense: Any,
+    dense_axis: int,
+    dense_dtype: int,
+    dense_event: Any,
+    class_weight: Any,
+    factor: Any,
+    spread: Any,
+    mass: Any,
+    greatest: Any,
+    rest: Any,
+    loss: Any,
+    log_z: Any,
+    gradient: Any,
+    d_loss: Any,
+    d_loss_all: float,
+    d_log_z: Any,
+    z_loss: float,
+    forward: bool,
+) -> None: ...
+def binary(
+    set: int,
+    threads: int,
+    kind: int,
+    scores: Any,
+    dtype: int,
+    target: Any,
+    target_dtype: int,
+    yes_1: float,
+    yes_0: float,
+    no_1: float,
+    no_0: float,
+    weight: Any,
+    loss: Any,
+    log_z: Any,
+    gradient: Any,
+    d_loss: Any,
+    d_loss_all: float,
+    d_log_z: Any,
+    z_loss: float,
+) -> None: ...
+def row_sums(
+    set: int, threads: int, array: Any, axis: int, dtype: int, weight: Any, sum: Any, least: Any
+) -> None: ...
+def value_range(set: int, threads: int, array: Any, dtype: int) -> tuple[float, float]: ...
+def read(set: int, threads: int, array: Any) -> float: ...
