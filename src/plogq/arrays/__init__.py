@@ -26,7 +26,7 @@ def verbs(array: Any) -> Verbs:
     Raises:
         DtypeError: no framework that plogq knows has arrays of this type.
     """
-    kind: type[Any] = type(array)
+    kind = array.__class__
     found = _VERBS.get(kind)
     if found is None:
         raise DtypeError(

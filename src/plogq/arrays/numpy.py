@@ -124,7 +124,8 @@ def expand(x: Array) -> Array:
 def max_first(x: Array) -> tuple[Array, Array]:
     """The greatest score with the class axis kept, and a mask that is True at its first place."""
     first: Array = np.asarray(np.argmax(x, axis=-1))
-    mask: Array = np.equal(np.arange(x.shape[-1]), first[..., None])
+    mask = np.zeros(x.shape, np.bool_)
+    np.put_along_axis(mask, first[..., None], True, axis=-1)
     return np.take_along_axis(x, first[..., None], axis=-1), mask
 
 

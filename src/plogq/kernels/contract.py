@@ -82,7 +82,8 @@ class Measure:
         return float(prod(self.events)) if self.unit_mass() else xp.total(self.mass(xp))
 
     def values(self, xp: Any) -> Array:
-        return xp.full(self.index.shape, 1.0) if self.value is None else self.value  # type: ignore[union-attr]
+        index: Any = self.index
+        return xp.full(index.shape, 1.0) if self.value is None else self.value
 
     def expect(self, costs: Array, xp: Any) -> Array:
         """E_P[costs] for costs [*events, K], with 0 · ∞ = 0."""

@@ -12,7 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .contract import Background, Forward, Measure, Projection, Scores
+from ..arrays import numpy as verbs
+from ..formula import Formula
+from .contract import Background, Forward, Kernel, Measure, Projection, Scores
+from .numpy import stored
 
 Array = npt.NDArray[Any]
 
@@ -21,22 +24,28 @@ _SUM_BYTES = 2 << 20
 
 
 class Tiled:
-    """The linear kernel: tiles of events over NumPy's matrix product and an inner kernel."""
+    """The linear kernel: tiles of events over NumPy's matrix product and an inner kernel.
+
+    The inner kernel is the one for stored logits, or the formula where that refuses the target.
+    """
 
     name = "linear"
 
-    def __init__(self, inner: Any) -> None:
-        self.inner = inner
+    def __init__(self, stored: Kernel, formula: Kernel) -> None:
+        self.stored, self.formula = stored, formula
 
     def refuses(self, measure: Any, scores: Any) -> str | None:
-        if not isinstance(scores, Projection):
-            return "the linear kernel takes LinearLogits"
-        return self.inner.refuses(measure, Scores("logits", scores.hidden, -1, scores.softcap))
+        return None if isinstance(scores, Projection) else "the linear kernel takes LinearLogits"
+
+    def _inner(self, tiles: _Tiles) -> Kernel:
+        refused = self.stored.refuses(tiles.flat, Scores("logits", tiles.work))
+        return self.stored if refused is None else self.formula
 
     def forward(self, measure: Measure, scores: Projection, log_z: bool = False) -> Forward:
         tiles = _Tiles(measure, scores)
+        inner = self._inner(tiles)
         for rows in tiles:
-            result = self.inner.forward(tiles.measure(rows), tiles.scores(rows), log_z=log_z)
+            result = inner.forward(tiles.measure(rows), tiles.scores(rows), log_z=log_z)
             tiles.keep(rows, result)
         return tiles.result()
 
@@ -44,12 +53,13 @@ class Tiled:
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Any, ...]:
         tiles = _Tiles(measure, scores, gradients=True)
+        inner = self._inner(tiles)
         d_loss = np.broadcast_to(np.asarray(d_loss, np.float64), measure.events).reshape(-1)
         d_log_z = np.broadcast_to(np.asarray(d_log_z, np.float64), measure.events).reshape(-1)
         for rows in tiles:
             part, tile = tiles.measure(rows), tiles.scores(rows)
-            result = self.inner.forward(part, tile)
-            self.inner.backward(
+            result = inner.forward(part, tile)
+            inner.backward(
                 part, tile, result.residual, d_loss[rows], d_log_z[rows], out=tile.array
             )
             tiles.accumulate(rows, tile.array)
@@ -59,9 +69,10 @@ class Tiled:
         self, measure: Measure, scores: Projection, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Any, ...]]:
         tiles = _Tiles(measure, scores, gradients=True)
+        inner = self._inner(tiles)
         for rows in tiles:
             part, tile = tiles.measure(rows), tiles.scores(rows)
-            result, _ = self.inner.fused(part, tile, d_loss, z_loss, out=tile.array)
+            result, _ = inner.fused(part, tile, d_loss, z_loss, out=tile.array)
             tiles.keep(rows, result)
             tiles.accumulate(rows, tile.array)
         return tiles.result(), tiles.gradients()
@@ -83,7 +94,7 @@ class _Tiles:
         self.loss, self.log_z = np.empty(count, wide), np.empty(count, wide)
         self.flat = _flat(measure, count)
         if gradients:
-            self.d_hidden = np.empty((count, features), wide)
+            self.d_hidden: Any = np.empty((count, features), wide)
             self.d_weight = np.zeros((classes, features), wide)
             self.d_bias = np.zeros(classes, np.float64)
             self.step = max(1, _SUM_BYTES // (features * self.dtype.itemsize))
@@ -143,9 +154,10 @@ class _Tiles:
     def gradients(self) -> tuple[Any, Any, Any]:
         """The gradients of hidden, weight and bias, in their own dtypes."""
         q = self.q
+        hidden: Any = q.hidden
         d_bias: Any = None if q.bias is None else self.d_bias.astype(q.bias.dtype, copy=False)
         return (
-            self.d_hidden.reshape(q.hidden.shape).astype(q.hidden.dtype, copy=False),
+            self.d_hidden.reshape(hidden.shape).astype(hidden.dtype, copy=False),
             self.d_weight.astype(q.weight.dtype, copy=False),
             d_bias,
         )
@@ -173,10 +185,4 @@ def _flat(m: Measure, count: int) -> Measure:
     )
 
 
-def _tiled() -> Tiled:
-    from .numpy import stored
-
-    return Tiled(stored)
-
-
-tiled = _tiled()
+tiled = Tiled(stored, Formula(verbs))

@@ -43,7 +43,9 @@ struct BinaryBlocks {
         if (!p.gradient) continue;
         Vec<T> total = one + t;
         Vec<T> q = (z > zero ? one : t) / total, not_q = (z > zero ? t : one) / total;
-        Vec<T> d_log_z = load(x.d_log_z + i) + times(beta * (yes + no), z2 * log_z);
+        Vec<T> d_log_z = load(x.d_log_z + i);
+        // Not 0 · log Z, which is NaN where log Z is ∞.
+        if (p.z_loss != 0) d_log_z += times(beta * (yes + no), z2 * log_z);
         g = times(d_log_z, q) + times(beta * no, q) - times(beta * yes, not_q);
       } else {
         Vec<T> cost_yes = -log<T>(z), cost_no = -log1p<T>(-z);
@@ -57,8 +59,10 @@ struct BinaryBlocks {
 
   static void write_block(void* array, bool wide, int64_t e, int n, const T* from) {
     if (!array) return;
-    if (wide) copy_out<T, double>(from, n, static_cast<char*>(array) + 8 * e, 8);
-    else copy_out<T, float>(from, n, static_cast<char*>(array) + 4 * e, 4);
+    if (wide)
+      copy_out<T, double>(from, n, static_cast<char*>(array) + 8 * e, 8);
+    else
+      copy_out<T, float>(from, n, static_cast<char*>(array) + 4 * e, 4);
   }
 
   static void unit(void* context, int64_t index) {
@@ -75,8 +79,7 @@ struct BinaryBlocks {
       fill(p.weight, 1, e, n, x.w);
       fill(p.d_loss, p.d_loss_all, e, n, x.d_loss);
       fill(p.d_log_z, 0, e, n, x.d_log_z);
-      for (int i = n; i < lanes; ++i)
-        x.z[i] = x.y[i] = x.w[i] = x.d_loss[i] = x.d_log_z[i] = 0;
+      for (int i = n; i < lanes; ++i) x.z[i] = x.y[i] = x.w[i] = x.d_loss[i] = x.d_log_z[i] = 0;
       b.compute(lanes, x);
       write_block(p.loss, wide, e, n, x.loss);
       write_block(p.log_z, wide, e, n, x.log_z);

@@ -1,15 +1,16 @@
-// Events along the lanes: 64 events side by side, for few classes, or a class axis that is not last.
+// Events along the lanes: 64 events side by side, for few classes, or a class axis that is not
+// last.
 //
-// A tile of 64 events × some classes is copied into columns, one lane per event, so that no sum runs
-// across lanes. Where the classes fit into one tile it is copied once and turned into the gradient
-// in place.
+// A tile of 64 events × some classes is copied into columns, one lane per event, so that no sum
+// runs across lanes. Where the classes fit into one tile it is copied once and turned into the
+// gradient in place.
 #pragma once
 #include "rows.hpp"
 
 namespace PLOGQ_ISA {
 
-constexpr int TILE = 64;    // classes in a tile
-constexpr int FLUSH = 16;   // additions in the narrow type before a sum moves to float64
+constexpr int TILE = 64;   // classes in a tile
+constexpr int FLUSH = 16;  // additions in the narrow type before a sum moves to float64
 
 template <class T>
 struct alignas(64) Tile {
@@ -33,8 +34,7 @@ struct Columns {
       return;
     }
     for (int lane = 0; lane < GROUP; ++lane) {
-      const char* from =
-          v.event(e0 + (lane < events ? lane : events - 1)) + k0 * v.class_stride;
+      const char* from = v.event(e0 + (lane < events ? lane : events - 1)) + k0 * v.class_stride;
       if (direct<T>(v, v.class_stride)) {
         const T* s = reinterpret_cast<const T*>(from);
         for (int k = 0; k < n; ++k) to[k * GROUP + lane] = s[k];
@@ -118,7 +118,8 @@ struct Columns {
     const bool logits = p.kind == LOGITS;
     Vec<T> m[U];
     IVec<T> first[U];
-    for (int u = 0; u < U; ++u) m[u] = all<T>(logits ? T(-INFINITY) : T(0)), first[u] = IVec<T>{} - 1;
+    for (int u = 0; u < U; ++u)
+      m[u] = all<T>(logits ? T(-INFINITY) : T(0)), first[u] = IVec<T>{} - 1;
     for (int64_t k0 = 0; logits && k0 < classes; k0 += TILE) {
       const int n = int(classes - k0 < TILE ? classes - k0 : TILE);
       if (!loaded) load_tile(e0, events, k0, n, x);
@@ -229,8 +230,7 @@ struct Columns {
       x.m[l] = T(p.greatest[e]);
       scale_lane(l, own[l] / (1 + rest[l]), x);
     }
-    for (int l = 0; l < events; ++l)
-      top[l] = x.scores[p.index[e0 + l] * GROUP + l] == x.m[l];
+    for (int l = 0; l < events; ++l) top[l] = x.scores[p.index[e0 + l] * GROUP + l] == x.m[l];
     certain(events, classes, x);
     for (int k = 0; k < classes; ++k)
       for (int u = 0; u < U; ++u) {
@@ -297,8 +297,8 @@ struct Columns {
         store<double>(share + l, exp_scaled<double>(load(share + l)) * Simd<double>::unscale);
       for (int l = 0; l < events; ++l)
         if (!c[l].zero)
-          at[l * p.entries + t] = sparse_gradient(p, e0 + l, p.scores.event(e0 + l), c[l], t, s[l],
-                                                  share[l]);
+          at[l * p.entries + t] =
+              sparse_gradient(p, e0 + l, p.scores.event(e0 + l), c[l], t, s[l], share[l]);
     }
     for (int64_t k0 = 0; k0 < classes; k0 += TILE) {
       const int n = int(classes - k0 < TILE ? classes - k0 : TILE);
@@ -344,8 +344,8 @@ struct Columns {
     Tile<T>* const scratch = new Tile<T>;  // too large for the stack of a thread everywhere
     Tile<T>& x = *scratch;
     const int64_t classes = p.scores.classes;
-    const int64_t stop = p.events < (unit + 1) * c.events_at_once ? p.events
-                                                                  : (unit + 1) * c.events_at_once;
+    const int64_t stop =
+        p.events < (unit + 1) * c.events_at_once ? p.events : (unit + 1) * c.events_at_once;
     for (int64_t e = unit * c.events_at_once; e < stop; e += GROUP) {
       const int events = int(stop - e < GROUP ? stop - e : GROUP);
       const bool once = classes <= TILE;

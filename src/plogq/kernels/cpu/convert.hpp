@@ -13,8 +13,8 @@ typedef float V32 __attribute__((vector_size(PLOGQ_VECTOR_BYTES)));
 typedef uint16_t U16 __attribute__((vector_size(PLOGQ_VECTOR_BYTES / 2)));
 typedef uint16_t U16u __attribute__((vector_size(PLOGQ_VECTOR_BYTES / 2), aligned(1), may_alias));
 
-// float16 → float32 in integer steps: shifted into place it is 2^-112 of its value, which also makes
-// the subnormals right; infinities and NaN get their exponent by addition.
+// float16 → float32 in integer steps: shifted into place it is 2^-112 of its value, which also
+// makes the subnormals right; infinities and NaN get their exponent by addition.
 PLOGQ_INLINE V32 widen_f16(U32 h) {
   U32 sign = (h & 0x8000u) << 16;
   U32 rest = (h & 0x7fffu) << 13;
@@ -56,21 +56,40 @@ PLOGQ_INLINE double load_one(int dtype, const char* p) {
   float f;
   uint16_t h;
   switch (dtype) {
-    case F64: std::memcpy(&d, p, 8); return d;
-    case F32: std::memcpy(&f, p, 4); return f;
-    case F16: std::memcpy(&h, p, 2); return widen_one<false>(h);
-    case BF16: std::memcpy(&h, p, 2); return widen_one<true>(h);
-    default: return double(*reinterpret_cast<const unsigned char*>(p));
+    case F64:
+      std::memcpy(&d, p, 8);
+      return d;
+    case F32:
+      std::memcpy(&f, p, 4);
+      return f;
+    case F16:
+      std::memcpy(&h, p, 2);
+      return widen_one<false>(h);
+    case BF16:
+      std::memcpy(&h, p, 2);
+      return widen_one<true>(h);
+    default:
+      return double(*reinterpret_cast<const unsigned char*>(p));
   }
 }
 PLOGQ_INLINE void store_one(int dtype, char* p, double x) {
   float f = float(x);
   uint16_t h;
   switch (dtype) {
-    case F64: std::memcpy(p, &x, 8); return;
-    case F32: std::memcpy(p, &f, 4); return;
-    case F16: h = narrow_one<false>(f); std::memcpy(p, &h, 2); return;
-    default: h = narrow_one<true>(f); std::memcpy(p, &h, 2); return;
+    case F64:
+      std::memcpy(p, &x, 8);
+      return;
+    case F32:
+      std::memcpy(p, &f, 4);
+      return;
+    case F16:
+      h = narrow_one<false>(f);
+      std::memcpy(p, &h, 2);
+      return;
+    default:
+      h = narrow_one<true>(f);
+      std::memcpy(p, &h, 2);
+      return;
   }
 }
 
@@ -83,7 +102,8 @@ static void widen(const char* from, int64_t stride, int n, T* to) {
       U16 h = *reinterpret_cast<const U16u*>(from + 2 * i);
       U32 wide = __builtin_convertvector(h, U32);
       V32 f = BF ? widen_bf16(wide) : widen_f16(wide);
-      if constexpr (sizeof(T) == sizeof(float)) store<float>(to + i, f);
+      if constexpr (sizeof(T) == sizeof(float))
+        store<float>(to + i, f);
       else
         for (int l = 0; l < L; ++l) to[i + l] = T(f[l]);
     }
@@ -100,7 +120,8 @@ static void narrow(const T* from, int n, char* to, int64_t stride) {
   if (stride == 2)
     for (; i + L <= n; i += L) {
       V32 f;
-      if constexpr (sizeof(T) == sizeof(float)) f = load<float>(from + i);
+      if constexpr (sizeof(T) == sizeof(float))
+        f = load<float>(from + i);
       else
         for (int l = 0; l < L; ++l) f[l] = float(from[i + l]);
       U32 h = BF ? narrow_bf16(f) : narrow_f16(f);
@@ -139,20 +160,36 @@ static void copy_out(const T* from, int n, char* to, int64_t stride) {
 template <class T>
 static void gather(int dtype, const char* from, int64_t stride, int n, T* to) {
   switch (dtype) {
-    case F64: copy_in<T, double>(from, stride, n, to); break;
-    case F32: copy_in<T, float>(from, stride, n, to); break;
-    case F16: widen<T, false>(from, stride, n, to); break;
-    case BF16: widen<T, true>(from, stride, n, to); break;
-    default: copy_in<T, unsigned char>(from, stride, n, to);
+    case F64:
+      copy_in<T, double>(from, stride, n, to);
+      break;
+    case F32:
+      copy_in<T, float>(from, stride, n, to);
+      break;
+    case F16:
+      widen<T, false>(from, stride, n, to);
+      break;
+    case BF16:
+      widen<T, true>(from, stride, n, to);
+      break;
+    default:
+      copy_in<T, unsigned char>(from, stride, n, to);
   }
 }
 template <class T>
 static void scatter(int dtype, const T* from, int n, char* to, int64_t stride) {
   switch (dtype) {
-    case F64: copy_out<T, double>(from, n, to, stride); break;
-    case F32: copy_out<T, float>(from, n, to, stride); break;
-    case F16: narrow<T, false>(from, n, to, stride); break;
-    default: narrow<T, true>(from, n, to, stride);
+    case F64:
+      copy_out<T, double>(from, n, to, stride);
+      break;
+    case F32:
+      copy_out<T, float>(from, n, to, stride);
+      break;
+    case F16:
+      narrow<T, false>(from, n, to, stride);
+      break;
+    default:
+      narrow<T, true>(from, n, to, stride);
   }
 }
 

@@ -27,9 +27,12 @@ static void merge(Stats& a, const Stats& b) {
   const double m = high.m;
   // A chunk without a finite score adds its rest only (0, or NaN), measured from 0.
   double rest = high.rest;
-  if (low.m == -INFINITY) rest += low.rest;
-  else if (m == INFINITY && low.m == INFINITY) rest = NAN;
-  else rest += std::exp(-d) * (1 + low.rest);
+  if (low.m == -INFINITY)
+    rest += low.rest;
+  else if (m == INFINITY && low.m == INFINITY)
+    rest = NAN;
+  else
+    rest += std::exp(-d) * (1 + low.rest);
   const double from = low.m == -INFINITY ? (m == -INFINITY ? 0 : m) : d;
   a.dense = high.dense + low.dense + term(low.dense_mass, from);
   a.spread = high.spread + low.spread + term(low.spread_mass, from);
@@ -48,14 +51,17 @@ static double score_at(const Stored& p, const char* event, int64_t k) {
 
 PLOGQ_INLINE void write(void* array, bool wide, int64_t e, double x) {
   if (!array) return;
-  if (wide) static_cast<double*>(array)[e] = x;
-  else static_cast<float*>(array)[e] = float(x);
+  if (wide)
+    static_cast<double*>(array)[e] = x;
+  else
+    static_cast<float*>(array)[e] = float(x);
 }
 
 PLOGQ_INLINE double mass_of(const Stored& p, int64_t e) { return p.mass ? p.mass[e] : 1; }
 
 // H = mass · log1p(R) + E_P[d], written for event e.
-static void finish(const Stored& p, int64_t e, const char* event, const Stats& s, double log1p_rest) {
+static void finish(const Stored& p, int64_t e, const char* event, const Stats& s,
+                   double log1p_rest) {
   const bool wide = p.scores.dtype == F64;
   // No class has a finite score: log q is -∞ - (-∞).
   const bool logits = p.kind == LOGITS;
@@ -96,8 +102,7 @@ static Coefficients coefficients(const Stored& p, int64_t e, double log_z) {
   c.dense = p.dense ? c.d_loss * (p.dense_event ? p.dense_event[e] : 1) : 0;
   c.spread = p.factor ? c.d_loss * p.factor[e] : 0;
   bool sparse = false;
-  for (int64_t t = 0; t < p.entries; ++t)
-    sparse |= !p.value || p.value[e * p.entries + t] != 0;
+  for (int64_t t = 0; t < p.entries; ++t) sparse |= !p.value || p.value[e * p.entries + t] != 0;
   c.zero = c.alpha == 0 && c.dense == 0 && c.spread == 0 && (c.d_loss == 0 || !sparse);
   return c;
 }
@@ -115,7 +120,8 @@ static double sparse_gradient(const Stored& p, int64_t e, const char* event, con
   double outside = 0;
   if (p.dense) {
     const double w = p.class_weight ? p.class_weight[k] : 1;
-    outside += term(c.dense, w * load_one(p.dense.dtype, p.dense.event(e) + k * p.dense.class_stride));
+    outside +=
+        term(c.dense, w * load_one(p.dense.dtype, p.dense.event(e) + k * p.dense.class_stride));
   }
   if (p.factor) outside += term(c.spread, p.spread ? p.spread[k] : 1);
   if (p.kind != LOGITS) {

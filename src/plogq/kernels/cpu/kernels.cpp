@@ -10,18 +10,24 @@ namespace PLOGQ_ISA {
 
 static void stored(const Stored& p, int threads) {
   // tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact.
-  if (p.scores.dtype == F64 || p.softcap != 0) run_stored<double>(p, threads);
-  else run_stored<float>(p, threads);
+  if (p.scores.dtype == F64 || p.softcap != 0)
+    run_stored<double>(p, threads);
+  else
+    run_stored<float>(p, threads);
 }
 
 static void binary(const Binary& p, int threads) {
-  if (p.scores.dtype == F64) BinaryBlocks<double>{p}.run(threads);
-  else BinaryBlocks<float>{p}.run(threads);
+  if (p.scores.dtype == F64)
+    BinaryBlocks<double>{p}.run(threads);
+  else
+    BinaryBlocks<float>{p}.run(threads);
 }
 
 static void sums(const Sums& p, int threads) {
-  if (p.array.dtype == F64) RowSums<double>{p, 0}.run(threads);
-  else RowSums<float>{p, 0}.run(threads);
+  if (p.array.dtype == F64)
+    RowSums<double>{p, 0}.run(threads);
+  else
+    RowSums<float>{p, 0}.run(threads);
 }
 
 static void range(const View& v, int64_t events, double* low, double* high, int threads) {
@@ -51,7 +57,6 @@ static double read(const char* data, int64_t bytes, int threads) {
 #define PLOGQ_STRING_(x) #x
 #define PLOGQ_STRING(x) PLOGQ_STRING_(x)
 extern const Kernels kernels;
-const Kernels kernels = {PLOGQ_STRING(PLOGQ_ISA_NAME), stored, binary, sums, range,
-                         read};
+const Kernels kernels = {PLOGQ_STRING(PLOGQ_ISA_NAME), stored, binary, sums, range, read};
 
 }  // namespace PLOGQ_ISA

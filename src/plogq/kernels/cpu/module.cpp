@@ -8,9 +8,9 @@
 namespace nb = nanobind;
 using namespace plogq;
 
-#define PLOGQ_DECLARE(name)                 \
-  namespace isa_##name {                    \
-  extern const Kernels kernels;             \
+#define PLOGQ_DECLARE(name)       \
+  namespace isa_##name {          \
+    extern const Kernels kernels; \
   }
 PLOGQ_DECLARE(baseline)
 #ifdef PLOGQ_X86
@@ -148,8 +148,8 @@ void binary(int set, int threads, int kind, nb::handle scores, int dtype, nb::ha
             nb::handle weight, nb::handle loss, nb::handle log_z, nb::handle gradient,
             nb::handle d_loss, double d_loss_all, nb::handle d_log_z, double z_loss) {
   Buffer b_scores(scores, false), b_target(target, false), b_weight(weight, false),
-      b_loss(loss, true), b_log_z(log_z, true), b_gradient(gradient, true),
-      b_d_loss(d_loss, false), b_d_log_z(d_log_z, false);
+      b_loss(loss, true), b_log_z(log_z, true), b_gradient(gradient, true), b_d_loss(d_loss, false),
+      b_d_log_z(d_log_z, false);
   Binary p;
   p.kind = kind;
   p.scores = b_scores.view(-1, dtype);
@@ -210,15 +210,14 @@ nb::tuple instruction_sets() {
 
 NB_MODULE(_cpu, m) {
   m.doc() = "The CPU kernels; plogq.kernels.numpy is their one caller.";
-  m.def("stored", &stored, nb::arg("set"), nb::arg("threads"), nb::arg("kind"),
-        nb::arg("softcap"), nb::arg("scores").none(), nb::arg("axis"), nb::arg("dtype"),
-        nb::arg("index").none(), nb::arg("entries"), nb::arg("value").none(),
-        nb::arg("dense").none(), nb::arg("dense_axis"), nb::arg("dense_dtype"),
-        nb::arg("dense_event").none(), nb::arg("class_weight").none(), nb::arg("factor").none(),
-        nb::arg("spread").none(), nb::arg("mass").none(), nb::arg("greatest").none(),
-        nb::arg("rest").none(), nb::arg("loss").none(), nb::arg("log_z").none(),
-        nb::arg("gradient").none(), nb::arg("d_loss").none(), nb::arg("d_loss_all"),
-        nb::arg("d_log_z").none(), nb::arg("z_loss"), nb::arg("forward"));
+  m.def("stored", &stored, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("softcap"),
+        nb::arg("scores").none(), nb::arg("axis"), nb::arg("dtype"), nb::arg("index").none(),
+        nb::arg("entries"), nb::arg("value").none(), nb::arg("dense").none(), nb::arg("dense_axis"),
+        nb::arg("dense_dtype"), nb::arg("dense_event").none(), nb::arg("class_weight").none(),
+        nb::arg("factor").none(), nb::arg("spread").none(), nb::arg("mass").none(),
+        nb::arg("greatest").none(), nb::arg("rest").none(), nb::arg("loss").none(),
+        nb::arg("log_z").none(), nb::arg("gradient").none(), nb::arg("d_loss").none(),
+        nb::arg("d_loss_all"), nb::arg("d_log_z").none(), nb::arg("z_loss"), nb::arg("forward"));
   m.def("binary", &binary, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("scores"),
         nb::arg("dtype"), nb::arg("target"), nb::arg("target_dtype"), nb::arg("yes_1"),
         nb::arg("yes_0"), nb::arg("no_1"), nb::arg("no_0"), nb::arg("weight").none(),

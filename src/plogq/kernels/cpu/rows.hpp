@@ -8,7 +8,7 @@
 
 namespace PLOGQ_ISA {
 
-constexpr int BLOCK = 1024;           // classes that are converted at a time, in L1
+constexpr int BLOCK = 1024;            // classes that are converted at a time, in L1
 constexpr int64_t CHUNK = 32 * BLOCK;  // classes that share a maximum, in L2
 
 template <class T>
@@ -22,11 +22,12 @@ struct alignas(64) Scratch {
 PLOGQ_INLINE int padded(int n) { return (n + GROUP - 1) / GROUP * GROUP; }
 
 // Scores k0 … k0+n as lanes, padded to whole groups with `pad`. x.raw takes what is stored, where
-// that differs (softcap, probabilities). Never inlined: c · tanh must be rounded before a maximum is
-// taken off it, not fused into that difference, or the first maximum would have a gap of its own.
+// that differs (softcap, probabilities). Never inlined: c · tanh must be rounded before a maximum
+// is taken off it, not fused into that difference, or the first maximum would have a gap of its
+// own.
 template <class T>
-__attribute__((noinline)) static const T* scores_block(const Stored& p, const char* event, int64_t k0, int n, T pad,
-                             Scratch<T>& x) {
+__attribute__((noinline)) static const T* scores_block(const Stored& p, const char* event,
+                                                       int64_t k0, int n, T pad, Scratch<T>& x) {
   const View& v = p.scores;
   const char* from = event + k0 * v.class_stride;
   const bool plain = p.kind != PROBS && p.softcap == 0;
@@ -160,8 +161,7 @@ static Stats chunk_stats(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scr
       block_expect<T>(s, dense_block<T>(p, dense, k, n, x), padded(n), from, out.dense,
                       out.dense_mass);
     if (p.factor)
-      block_expect<T>(s, spread_block<T>(p, k, n, x), padded(n), from, out.spread,
-                      out.spread_mass);
+      block_expect<T>(s, spread_block<T>(p, k, n, x), padded(n), from, out.spread, out.spread_mass);
   }
   return out;
 }
@@ -204,13 +204,13 @@ static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
     char* target = to + k * p.gradient.class_stride;
     T* out = in_place ? reinterpret_cast<T*>(target) : x.out;
     const bool needs_scores = c.alpha != 0 || p.kind == PROBS || p.softcap != 0;
-    const T* s = c.zero || !needs_scores ? x.ones
-                                         : scores_block<T>(p, event, k, n, -INFINITY, x);
+    const T* s = c.zero || !needs_scores ? x.ones : scores_block<T>(p, event, k, n, -INFINITY, x);
     if (c.zero || c.alpha == 0) {
       for (int i = 0; i < lanes; ++i) out[i] = 0;
     } else if (c.m == INFINITY) {
       // Certainty: all probability on the classes at +∞.
-      for (int i = 0; i < lanes; ++i) out[i] = s[i] == T(INFINITY) ? T(q_weight) : T(q_weight * 0.0);
+      for (int i = 0; i < lanes; ++i)
+        out[i] = s[i] == T(INFINITY) ? T(q_weight) : T(q_weight * 0.0);
     } else if (two) {
       block_softmax<T, true>(s, lanes, T(c.m), a, b, out);
     } else {
@@ -277,7 +277,8 @@ struct Rows {
     const Stored& p = r.p;
     Scratch<T> x;
     const int64_t classes = p.scores.classes;
-    for (int64_t e = unit * r.events_at_once; e < low(p.events, (unit + 1) * r.events_at_once); ++e) {
+    for (int64_t e = unit * r.events_at_once; e < low(p.events, (unit + 1) * r.events_at_once);
+         ++e) {
       if (p.forward) {
         Stats s = chunk_stats<T>(p, e, 0, low(CHUNK, classes), x);
         for (int64_t k = CHUNK; k < classes; k += CHUNK)
