@@ -23,8 +23,8 @@ class BinaryTarget(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def array(self) -> Any:
-        """An array that says which framework this target belongs to."""
+    def arrays(self) -> tuple[Any, ...]:
+        """The arrays that this target holds; the first says which framework it belongs to."""
 
     @abstractmethod
     def measure(self, xp: Verbs) -> BinaryMeasure:
@@ -68,8 +68,8 @@ class BinaryProbs(BinaryTarget):
     def __repr__(self) -> str:
         return f"BinaryProbs({self.probs!r})"
 
-    def array(self) -> Any:
-        return self.probs
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.probs,)
 
     def measure(self, xp: Verbs) -> BinaryMeasure:
         if checks.checked() or not xp.is_float(self.probs):
@@ -91,8 +91,8 @@ class SmoothedBinary(BinaryTarget):
     def __repr__(self) -> str:
         return f"Smoothed({self.target!r}, {self.epsilon})"
 
-    def array(self) -> Any:
-        return self.target.array()
+    def arrays(self) -> tuple[Any, ...]:
+        return self.target.arrays()
 
     def measure(self, xp: Verbs) -> BinaryMeasure:
         inner = self.target.measure(xp)
@@ -117,7 +117,7 @@ class WeightedBinary(BinaryTarget):
         self.target = target
         self.sample_weight = weight_array(sample_weight, "sample_weight")
         self.class_weight: tuple[Any, Any] | None = None
-        shape = tuple(target.array().shape)
+        shape = tuple(target.arrays()[0].shape)
         if self.sample_weight is not None and tuple(self.sample_weight.shape) != shape:
             raise ShapeError(
                 f"sample_weight must have the shape of the events {shape}, got "
@@ -143,8 +143,10 @@ class WeightedBinary(BinaryTarget):
             f"class_weight={self.class_weight!r})"
         )
 
-    def array(self) -> Any:
-        return self.target.array()
+    def arrays(self) -> tuple[Any, ...]:
+        weights = (self.sample_weight, *(self.class_weight or ()))
+        held = (w for w in weights if w is not None and not isinstance(w, float))
+        return (*self.target.arrays(), *held)
 
     def measure(self, xp: Verbs) -> BinaryMeasure:
         inner = self.target.measure(xp)

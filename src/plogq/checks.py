@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from operator import index as index_of
 from typing import Any
 
 from .errors import DtypeError, LabelError, ProbabilityError, ShapeError
@@ -66,8 +67,10 @@ def integral(xp: Any, x: Any, role: str, instead: str) -> None:
 
 def class_axis(shape: tuple[int, ...], axis: int, role: str) -> int:
     """The class axis counted from the front."""
-    if not isinstance(axis, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ShapeError(f"axis of {role} must be one integer, got {axis!r}")
+    try:
+        axis = index_of(axis)
+    except TypeError:
+        raise ShapeError(f"axis of {role} must be one integer, got {axis!r}") from None
     if not shape:
         raise ShapeError(
             f"{role} is a single number; it needs a class axis, for example [[2., 5., 1.]]"

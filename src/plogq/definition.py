@@ -132,7 +132,7 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
         np.float64(1.039721)
     """
     reductions.check(reduction, normalizer)
-    xp = verbs(_require_p(p).array())
+    xp = verbs(_require_p(p).arrays()[0])
     losses, mass = _entropies(p, None, xp)
     divisor = reductions.divisor(lambda: xp.total(mass), losses.size, reduction, normalizer)
     return reductions.reduce(xp, losses, divisor, reduction)
@@ -226,8 +226,9 @@ def prepare(p: P, q: Q) -> Pair:
     q_array = predictions.array_of(q)
     xp = _one_framework(target, q_array)
     events, axis, classes = predictions.shape_and_axis(q)
+    checks.class_count(classes, type(q).__name__)
     _check_shapes(target, q, events, axis, classes)
-    measure = target.measure(xp, classes, axis)
+    measure = target.measure(xp, classes)
     scores = predictions.lower(q, xp)
     key = Key(type(target).__name__, type(q).__name__, xp.name, xp.device(q_array))
     kernel, refusals = choose(key, measure, scores, Formula(xp))
@@ -238,10 +239,10 @@ def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
     q_array = binary.array_of(q)
     xp = _one_framework(p, q_array)
     events = tuple(q_array.shape)
-    if tuple(p.array().shape) != events:
+    if tuple(p.arrays()[0].shape) != events:
         raise ShapeError(
             f"yes/no outcomes are elementwise, so P and Q have one shape; got "
-            f"{tuple(p.array().shape)} and {events}; nothing is broadcast, write "
+            f"{tuple(p.arrays()[0].shape)} and {events}; nothing is broadcast, write "
             "y.reshape(z.shape) if they hold the same outcomes"
         )
     measure, scores = p.measure(xp), binary.lower(q, xp)
@@ -316,7 +317,7 @@ def _fitting(value: Any, fits: dict[str, str]) -> str:
 
 
 def _one_framework(p: Any, q_array: Any) -> Verbs:
-    xp, other = verbs(q_array), verbs(p.array())
+    xp, other = verbs(q_array), verbs(p.arrays()[0])
     if xp is not other:
         raise DtypeError(
             f"P is of {other.name} and Q of {xp.name}; nothing is moved silently between "
@@ -326,7 +327,7 @@ def _one_framework(p: Any, q_array: Any) -> Verbs:
 
 
 def _check_shapes(p: Target, q: Any, events: tuple[int, ...], axis: int, classes: int) -> None:
-    p_events = p.events(axis, len(events) + 1)
+    p_events = p.events()
     shape = (*events[:axis], classes, *events[axis:])
     q_name = f"{type(q).__name__} of shape {shape}, classes on axis {axis},"
     hint = "nothing is broadcast"
@@ -425,11 +426,11 @@ def _output(p: Any, q: Any, out: Any) -> Any:
         )
     if not xp.writable(out):
         raise ValueError("out is read-only")
-    for role, x in (
-        ("the scores", scores),
-        ("the target", p.array() if hasattr(p, "array") else None),
-    ):
-        if x is not None and xp.aliases(out, x):
+    inputs = [("the scores", scores)]
+    if isinstance(p, Target | binary.BinaryTarget):
+        inputs += [("an array of the target", x) for x in p.arrays()]
+    for role, x in inputs:
+        if xp.aliases(out, x):
             raise ValueError(
                 f'out overlaps {role}; to overwrite the scores say so by name, out="scores"'
             )

@@ -193,7 +193,7 @@ def lower(q: CategoricalPrediction, xp: Verbs) -> Scores | Projection:
     """
     if isinstance(q, LinearLogits):
         return Projection(q.hidden, q.weight, q.bias, q.softcap)
-    _, axis, classes = shape_and_axis(q)
+    _, axis, _ = shape_and_axis(q)
     if isinstance(q, Logits):
         if checks.checked("full"):
             checks.no_nan(xp, q.scores, "Logits")
@@ -203,7 +203,6 @@ def lower(q: CategoricalPrediction, xp: Verbs) -> Scores | Projection:
             sums, _ = xp.row_sums(xp.exp(xp.statistics(q.log_probs)), axis)
             checks.distribution(xp, sums, sums, xp.epsilon(q.log_probs), "exp(LogProbs)")
         return Scores("log_probs", q.log_probs, axis)
-    checks.class_count(classes, "Probs")
     if checks.checked():
         check_rows(xp, q, "Probs (as Q)")
     return Scores("probs", q.probs, axis)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import replace
+from operator import index as index_of
 from typing import Any
 
 from . import checks
@@ -24,15 +25,15 @@ class Target(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def array(self) -> Any:
-        """An array that says which framework this target belongs to."""
+    def arrays(self) -> tuple[Any, ...]:
+        """The arrays that this target holds; the first says which framework it belongs to."""
 
     @abstractmethod
-    def events(self, q_axis: int, q_ndim: int) -> tuple[int, ...]:
-        """The shape of the events, given where the prediction has its classes."""
+    def events(self) -> tuple[int, ...]:
+        """The shape of the events."""
 
     @abstractmethod
-    def measure(self, xp: Verbs, classes: int, q_axis: int) -> Measure:
+    def measure(self, xp: Verbs, classes: int) -> Measure:
         """This target over `classes` classes, as the contract has it.
 
         Raises:
@@ -50,7 +51,7 @@ class Target(ABC):
 
     def needs(self) -> str:
         """What this target is called in a message, with its shape."""
-        return f"{type(self).__name__}{tuple(self.array().shape)}"
+        return f"{type(self).__name__}{tuple(self.arrays()[0].shape)}"
 
 
 def require_target(value: Any, where: str) -> Target:
@@ -97,20 +98,21 @@ class Labels(Target):
             else:
                 instead = "give every class its index 0…K-1"
             checks.integral(xp, self.index, "Labels", instead)
-        if ignore is not None and not isinstance(ignore, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise DtypeError(f"ignore must be one integer or None, got {ignore!r}")
-        self.ignore = ignore
+        try:
+            self.ignore = None if ignore is None else index_of(ignore)
+        except TypeError:
+            raise DtypeError(f"ignore must be one integer or None, got {ignore!r}") from None
 
     def __repr__(self) -> str:
         return f"Labels({self.index!r}, ignore={self.ignore})"
 
-    def array(self) -> Any:
-        return self.index
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.index,)
 
-    def events(self, q_axis: int, q_ndim: int) -> tuple[int, ...]:
+    def events(self) -> tuple[int, ...]:
         return tuple(self.index.shape)
 
-    def measure(self, xp: Verbs, classes: int, q_axis: int) -> Measure:
+    def measure(self, xp: Verbs, classes: int) -> Measure:
         checks.label_range(xp, self.index, classes, self.ignore)
         events = tuple(self.index.shape)
         if self.ignore is None:
@@ -176,10 +178,10 @@ class Probs(Target):
     def __repr__(self) -> str:
         return f"Probs({self.probs!r}, axis={self.axis})"
 
-    def array(self) -> Any:
-        return self.probs
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.probs,)
 
-    def events(self, q_axis: int, q_ndim: int) -> tuple[int, ...]:
+    def events(self) -> tuple[int, ...]:
         shape = tuple(self.probs.shape)
         axis = self.axis % len(shape)
         return shape[:axis] + shape[axis + 1 :]
@@ -187,9 +189,9 @@ class Probs(Target):
     def class_count(self) -> int:
         return int(self.probs.shape[self.axis])
 
-    def measure(self, xp: Verbs, classes: int, q_axis: int) -> Measure:
+    def measure(self, xp: Verbs, classes: int) -> Measure:
         return Measure(
-            self.events(q_axis, 0),
+            self.events(),
             classes,
             dense=self.probs,
             axis=self.axis % self.probs.ndim,
@@ -197,7 +199,7 @@ class Probs(Target):
         )
 
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
-        measure = self.measure(xp, self.class_count(), self.axis)
+        measure = self.measure(xp, self.class_count())
         return measure, -xp.log(xp.weights(xp.to_last(self.probs, self.axis)))
 
 
@@ -247,18 +249,18 @@ class SparseProbs(Target):
     def __repr__(self) -> str:
         return f"SparseProbs({self.index!r}, {self.probs!r})"
 
-    def array(self) -> Any:
-        return self.index
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.index, self.probs)
 
-    def events(self, q_axis: int, q_ndim: int) -> tuple[int, ...]:
+    def events(self) -> tuple[int, ...]:
         return tuple(self.index.shape)[:-1]
 
-    def measure(self, xp: Verbs, classes: int, q_axis: int) -> Measure:
+    def measure(self, xp: Verbs, classes: int) -> Measure:
         checks.label_range(xp, self.index, classes, None)
         if checks.checked():
             checks.not_negative(xp, self.probs, "SparseProbs probs")
         return Measure(
-            self.events(q_axis, 0),
+            self.events(),
             classes,
             index=xp.indices(self.index),
             value=xp.weights(self.probs),
@@ -266,7 +268,10 @@ class SparseProbs(Target):
 
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
         known = classes if classes is not None else int(self.index.max(initial=0)) + 1
-        return self.measure(xp, known, -1), -xp.log(xp.weights(self.probs))
+        # An index that is listed twice is one class, whose probability is the sum.
+        same = xp.weights(self.index[..., :, None] == self.index[..., None, :])
+        p = xp.sum_classes(same * xp.weights(self.probs)[..., None, :])
+        return self.measure(xp, known), -xp.log(p)
 
 
 class Smoothed(Target):
@@ -288,7 +293,8 @@ class Smoothed(Target):
 
     __slots__ = ("epsilon", "target")
 
-    def __new__(cls, target: Any, epsilon: float) -> Any:
+    # Copying and pickling call __new__ without arguments.
+    def __new__(cls, target: Any = None, epsilon: float = 0.0) -> Any:  # pyright: ignore[reportInconsistentConstructor]
         from .binary import BinaryTarget, SmoothedBinary
 
         if isinstance(target, BinaryTarget):
@@ -302,14 +308,14 @@ class Smoothed(Target):
     def __repr__(self) -> str:
         return f"Smoothed({self.target!r}, {self.epsilon})"
 
-    def array(self) -> Any:
-        return self.target.array()
+    def arrays(self) -> tuple[Any, ...]:
+        return self.target.arrays()
 
-    def events(self, q_axis: int, q_ndim: int) -> tuple[int, ...]:
-        return self.target.events(q_axis, q_ndim)
+    def events(self) -> tuple[int, ...]:
+        return self.target.events()
 
-    def measure(self, xp: Verbs, classes: int, q_axis: int) -> Measure:
-        return self._smooth(xp, self.target.measure(xp, classes, q_axis))
+    def measure(self, xp: Verbs, classes: int) -> Measure:
+        return self._smooth(xp, self.target.measure(xp, classes))
 
     def _smooth(self, xp: Verbs, inner: Measure) -> Measure:
         if self.epsilon == 0.0:
@@ -322,6 +328,8 @@ class Smoothed(Target):
         return replace(kept, background=(*kept.background, share))
 
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
+        if self.epsilon == 0.0:
+            return self.target.entropy_terms(xp, classes)
         if classes is None and not has_classes(self.target):
             raise ShapeError(
                 "the entropy of a smoothed target depends on the number of classes, which labels "
@@ -372,7 +380,9 @@ class Weighted(Target):
 
     __slots__ = ("class_weight", "sample_weight", "target")
 
-    def __new__(cls, target: Any, *, sample_weight: Any = None, class_weight: Any = None) -> Any:
+    def __new__(  # pyright: ignore[reportInconsistentConstructor]
+        cls, target: Any = None, *, sample_weight: Any = None, class_weight: Any = None
+    ) -> Any:
         from .binary import BinaryTarget, WeightedBinary
 
         if isinstance(target, BinaryTarget):
@@ -397,14 +407,15 @@ class Weighted(Target):
             f"class_weight={self.class_weight!r})"
         )
 
-    def array(self) -> Any:
-        return self.target.array()
+    def arrays(self) -> tuple[Any, ...]:
+        weights = (self.sample_weight, self.class_weight)
+        return (*self.target.arrays(), *(w for w in weights if w is not None))
 
-    def events(self, q_axis: int, q_ndim: int) -> tuple[int, ...]:
-        return self.target.events(q_axis, q_ndim)
+    def events(self) -> tuple[int, ...]:
+        return self.target.events()
 
-    def measure(self, xp: Verbs, classes: int, q_axis: int) -> Measure:
-        return self._weigh(xp, self.target.measure(xp, classes, q_axis))
+    def measure(self, xp: Verbs, classes: int) -> Measure:
+        return self._weigh(xp, self.target.measure(xp, classes))
 
     def _weigh(self, xp: Verbs, inner: Measure) -> Measure:
         if self.class_weight is not None:

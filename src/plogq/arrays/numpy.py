@@ -42,8 +42,11 @@ def as_array(value: Any, role: str) -> Array:
     ):
         try:
             return np.asarray(value)
-        except ValueError as error:
-            raise DtypeError(f"{role} is not a rectangular array: {error}") from None
+        except ValueError:
+            raise DtypeError(
+                f"{role} is not a rectangular array: its rows differ in length; write rows of one "
+                "length, padded with a label that Labels(y, ignore=...) leaves out"
+            ) from None
     raise DtypeError(
         f"{role} must be an array, got {type(value).__name__}; write np.asarray(x) first"
     )

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ..arrays import numpy as verbs
 from ..formula import Formula
 from .contract import Background, Forward, Kernel, Measure, Projection, Scores
-from .numpy import stored
+from .numpy import Stored
 
 Array = npt.NDArray[Any]
 
@@ -59,9 +59,7 @@ class Tiled:
         for rows in tiles:
             part, tile = tiles.measure(rows), tiles.scores(rows)
             result = inner.forward(part, tile)
-            inner.backward(
-                part, tile, result.residual, d_loss[rows], d_log_z[rows], out=tile.array
-            )
+            inner.backward(part, tile, result.residual, d_loss[rows], d_log_z[rows], out=tile.array)
             tiles.accumulate(rows, tile.array)
         return tiles.gradients()
 
@@ -126,6 +124,7 @@ class _Tiles:
             value=cut(m.value),
             dense=cut(m.dense),
             event=cut(m.event),
+            sums=cut(m.sums),
             background=tuple(Background(b.factor[rows], b.classes) for b in m.background),
         )
 
@@ -181,8 +180,9 @@ def _flat(m: Measure, count: int) -> Measure:
         dense=dense,
         axis=1,
         event=flat(m.event),
+        sums=flat(m.sums),
         background=tuple(Background(flat(b.factor), b.classes) for b in m.background),
     )
 
 
-tiled = Tiled(stored, Formula(verbs))
+tiled = Tiled(Stored(flush=True), Formula(verbs))

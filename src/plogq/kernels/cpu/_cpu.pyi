@@ -30,6 +30,7 @@ def stored(
     d_log_z: Any,
     z_loss: float,
     forward: bool,
+    flush: bool,
 ) -> None: ...
 def binary(
     set: int,

@@ -57,12 +57,10 @@ struct BinaryBlocks {
     }
   }
 
-  static void write_block(void* array, bool wide, int64_t e, int n, const T* from) {
+  static void write_block(void* array, bool wide, bool streams, int64_t e, int n, const T* from) {
     if (!array) return;
-    if (wide)
-      copy_out<T, double>(from, n, static_cast<char*>(array) + 8 * e, 8);
-    else
-      copy_out<T, float>(from, n, static_cast<char*>(array) + 4 * e, 4);
+    const int64_t item = wide ? 8 : 4;
+    emit<T>(streams, wide ? F64 : F32, from, n, static_cast<char*>(array) + item * e, item);
   }
 
   static void unit(void* context, int64_t index) {
@@ -81,10 +79,11 @@ struct BinaryBlocks {
       fill(p.d_log_z, 0, e, n, x.d_log_z);
       for (int i = n; i < lanes; ++i) x.z[i] = x.y[i] = x.w[i] = x.d_loss[i] = x.d_log_z[i] = 0;
       b.compute(lanes, x);
-      write_block(p.loss, wide, e, n, x.loss);
-      write_block(p.log_z, wide, e, n, x.log_z);
-      if (p.gradient) scatter_events<T>(p.gradient, e, n, x.g);
+      write_block(p.loss, wide, p.streams, e, n, x.loss);
+      write_block(p.log_z, wide, p.streams, e, n, x.log_z);
+      if (p.gradient) scatter_events<T>(p.gradient, e, n, x.g, p.streams);
     }
+    if (p.streams) settle();
   }
 
   void run(int threads) { plogq::parallel((p.events + UNIT - 1) / UNIT, threads, unit, this); }

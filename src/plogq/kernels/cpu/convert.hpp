@@ -1,7 +1,7 @@
 // Elements of any dtype and stride, as contiguous lanes of the type that the arithmetic uses.
 #pragma once
 #include "problem.hpp"
-#include "vec.hpp"
+#include "stream.hpp"
 
 namespace PLOGQ_ISA {
 
@@ -193,6 +193,20 @@ static void scatter(int dtype, const T* from, int n, char* to, int64_t stride) {
   }
 }
 
+// The same for a block whose memory is past the cache, if `streams` and it is contiguous there.
+template <class T>
+static void emit(bool streams, int dtype, const T* from, int n, char* to, int64_t stride) {
+  const int64_t item = item_size(dtype);
+  if (!streams || stride != item) return scatter<T>(dtype, from, n, to, stride);
+  if (item == int64_t(sizeof(T))) return stream_out(from, n * item, to);
+  alignas(64) char narrow[1024 * 8];
+  for (int i = 0; i < n; i += 1024) {
+    const int part = n - i < 1024 ? n - i : 1024;
+    scatter<T>(dtype, from + i, part, narrow, item);
+    stream_out(narrow, part * item, to + i * item);
+  }
+}
+
 template <class T>
 constexpr int NATIVE = sizeof(T) == 8 ? F64 : F32;
 
@@ -215,13 +229,13 @@ static void gather_events(const View& v, int64_t e, int n, T* to) {
   }
 }
 template <class T>
-static void scatter_events(const View& v, int64_t e, int n, const T* from) {
+static void scatter_events(const View& v, int64_t e, int n, const T* from, bool streams) {
   const int64_t inner = v.axes ? v.shape[v.axes - 1] : 1;
   const int64_t stride = v.axes ? v.stride[v.axes - 1] : 0;
   while (n > 0) {
     int64_t run = inner - e % inner;
     if (run > n) run = n;
-    scatter<T>(v.dtype, from, int(run), v.event(e), stride);
+    emit<T>(streams, v.dtype, from, int(run), v.event(e), stride);
     e += run, from += run, n -= int(run);
   }
 }

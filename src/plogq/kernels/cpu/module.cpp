@@ -103,12 +103,21 @@ int64_t events_of(const View& v) {
   return n;
 }
 
+// Results from this size on bypass the cache: none of them would still be there for the next
+// reader.
+constexpr int64_t STREAM_BYTES = int64_t(8) << 20;
+
+bool past_cache(const View& gradient, const View& scores, int64_t events) {
+  return gradient && gradient.data != scores.data &&
+         events * gradient.classes * item_size(gradient.dtype) >= STREAM_BYTES;
+}
+
 void stored(int set, int threads, int kind, double softcap, nb::handle scores, int axis, int dtype,
             nb::handle index, int64_t entries, nb::handle value, nb::handle dense, int dense_axis,
             int dense_dtype, nb::handle dense_event, nb::handle class_weight, nb::handle factor,
             nb::handle spread, nb::handle mass, nb::handle greatest, nb::handle rest,
             nb::handle loss, nb::handle log_z, nb::handle gradient, nb::handle d_loss,
-            double d_loss_all, nb::handle d_log_z, double z_loss, bool forward) {
+            double d_loss_all, nb::handle d_log_z, double z_loss, bool forward, bool flush) {
   Buffer b_scores(scores, false), b_index(index, false), b_value(value, false),
       b_dense(dense, false), b_dense_event(dense_event, false), b_class(class_weight, false),
       b_factor(factor, false), b_spread(spread, false), b_mass(mass, false),
@@ -138,6 +147,8 @@ void stored(int set, int threads, int kind, double softcap, nb::handle scores, i
   p.d_log_z = b_d_log_z.data<const double>();
   p.z_loss = z_loss;
   p.forward = forward;
+  p.flush = flush;
+  p.streams = past_cache(p.gradient, p.scores, p.events);
   if (p.events == 0 || p.scores.classes == 0) return;
   nb::gil_scoped_release released;
   sets()[size_t(set)]->stored(p, threads);
@@ -164,6 +175,7 @@ void binary(int set, int threads, int kind, nb::handle scores, int dtype, nb::ha
   p.d_loss_all = d_loss_all;
   p.d_log_z = b_d_log_z.data<const double>();
   p.z_loss = z_loss;
+  p.streams = p.events * item_size(dtype) >= STREAM_BYTES && p.gradient.data != p.scores.data;
   if (p.events == 0) return;
   nb::gil_scoped_release released;
   sets()[size_t(set)]->binary(p, threads);
@@ -217,7 +229,8 @@ NB_MODULE(_cpu, m) {
         nb::arg("factor").none(), nb::arg("spread").none(), nb::arg("mass").none(),
         nb::arg("greatest").none(), nb::arg("rest").none(), nb::arg("loss").none(),
         nb::arg("log_z").none(), nb::arg("gradient").none(), nb::arg("d_loss").none(),
-        nb::arg("d_loss_all"), nb::arg("d_log_z").none(), nb::arg("z_loss"), nb::arg("forward"));
+        nb::arg("d_loss_all"), nb::arg("d_log_z").none(), nb::arg("z_loss"), nb::arg("forward"),
+        nb::arg("flush"));
   m.def("binary", &binary, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("scores"),
         nb::arg("dtype"), nb::arg("target"), nb::arg("target_dtype"), nb::arg("yes_1"),
         nb::arg("yes_0"), nb::arg("no_1"), nb::arg("no_0"), nb::arg("weight").none(),

@@ -63,6 +63,8 @@ struct Stored {
   const double* d_log_z = nullptr;
   double z_loss = 0;
   bool forward = true;
+  bool flush = false;    // gradients below the normal numbers become 0: BLAS is slow on them
+  bool streams = false;  // the gradient is larger than the cache and nobody reads it here
 };
 
 // P × Q over yes/no outcomes: yes = yes_1 · y + yes_0 · (1 - y), likewise no, times weight.
@@ -79,6 +81,7 @@ struct Binary {
   double d_loss_all = 1;
   const double* d_log_z = nullptr;
   double z_loss = 0;
+  bool streams = false;
 };
 
 // The sum over the classes, each times its weight, and the least entry where that is below 0.

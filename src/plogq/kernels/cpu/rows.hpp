@@ -183,10 +183,10 @@ static void block_subtract(const T* w, int n, T a, T* out) {
   for (int i = 0; i < n; i += LANES<T>) store<T>(out + i, load(out + i) - load(w + i) * a);
 }
 
-// The gradient of classes [k0, k1) of one event, less its sparse part.
+// The gradient of classes [k0, k1) of one event; `sparse` is what the sparse part's classes get.
 template <class T>
 static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
-                           const Coefficients& c, Scratch<T>& x) {
+                           const Coefficients& c, const double* sparse, Scratch<T>& x) {
   const char* event = p.scores.event(e);
   const char* dense = c.dense != 0 ? p.dense.event(e) : nullptr;
   char* to = p.gradient.event(e);
@@ -200,7 +200,8 @@ static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
   for (int64_t k = k0; k < k1; k += BLOCK) {
     const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
     const int lanes = padded(n);
-    const bool in_place = n == lanes && direct<T>(p.gradient, p.gradient.class_stride);
+    const bool in_place =
+        n == lanes && !p.streams && direct<T>(p.gradient, p.gradient.class_stride);
     char* target = to + k * p.gradient.class_stride;
     T* out = in_place ? reinterpret_cast<T*>(target) : x.out;
     const bool needs_scores = c.alpha != 0 || p.kind == PROBS || p.softcap != 0;
@@ -215,6 +216,13 @@ static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
       block_softmax<T, true>(s, lanes, T(c.m), a, b, out);
     } else {
       block_softmax<T, false>(s, lanes, T(c.m), a, b, out);
+    }
+    if (p.flush) {
+      const Vec<T> least = all<T>(Simd<T>::smallest_normal);
+      for (int i = 0; i < lanes; i += LANES<T>) {
+        Vec<T> g = load(out + i);
+        store<T>(out + i, absolute<T>(g) < least ? Vec<T>{} : g);
+      }
     }
     if (!c.zero) {
       if (c.dense != 0)
@@ -231,7 +239,11 @@ static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
         }
       }
     }
-    if (!in_place) scatter<T>(p.gradient.dtype, out, n, target, p.gradient.class_stride);
+    for (int64_t t = 0; !c.zero && t < p.entries; ++t) {
+      const int64_t at = p.index[e * p.entries + t] - k;
+      if (at >= 0 && at < n) out[at] = T(sparse[t]);
+    }
+    if (!in_place) emit<T>(p.streams, p.gradient.dtype, out, n, target, p.gradient.class_stride);
   }
 }
 
@@ -262,12 +274,7 @@ struct Rows {
       const double s = score_at(p, event, p.index[e * p.entries + t]);
       at[t] = sparse_gradient(p, e, event, c, t, s, std::exp(s - c.m));
     }
-    chunk_gradient<T>(p, e, k0, k1, c, x);
-    for (int64_t t = 0; t < entries; ++t) {
-      const int64_t k = p.index[e * p.entries + t];
-      if (k >= k0 && k < k1)
-        store_one(p.gradient.dtype, p.gradient.event(e) + k * p.gradient.class_stride, at[t]);
-    }
+    chunk_gradient<T>(p, e, k0, k1, c, at, x);
     if (at != sparse) delete[] at;
   }
 
@@ -287,6 +294,7 @@ struct Rows {
       }
       if (p.gradient) r.gradient(e, 0, classes, x);
     }
+    if (p.streams) settle();
   }
   // Few events with many classes: chunks of one event are shared out among the threads.
   static void part_stats(void* context, int64_t unit) {
@@ -324,6 +332,7 @@ struct Rows {
     Scratch<T> x;
     const int64_t k = unit % r.chunks * CHUNK;
     r.gradient(unit / r.chunks, k, low(k + CHUNK, r.p.scores.classes), x);
+    if (r.p.streams) settle();
   }
 };
 
