@@ -294,7 +294,7 @@ class Smoothed(Target):
     __slots__ = ("epsilon", "target")
 
     # Copying and pickling call __new__ without arguments.
-    def __new__(cls, target: Any = None, epsilon: float = 0.0) -> Any:  # pyright: ignore[reportInconsistentConstructor]
+    def __new__(cls, target: Any = None, epsilon: float = 0.0) -> Any:
         from .binary import BinaryTarget, SmoothedBinary
 
         if isinstance(target, BinaryTarget):
@@ -380,7 +380,7 @@ class Weighted(Target):
 
     __slots__ = ("class_weight", "sample_weight", "target")
 
-    def __new__(  # pyright: ignore[reportInconsistentConstructor]
+    def __new__(
         cls, target: Any = None, *, sample_weight: Any = None, class_weight: Any = None
     ) -> Any:
         from .binary import BinaryTarget, WeightedBinary

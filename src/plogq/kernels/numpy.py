@@ -115,7 +115,9 @@ def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, A
         return None
     events = x.shape[:axis] + x.shape[axis + 1 :]
     sums, least = np.zeros(events), np.zeros(events)
-    _cpu.row_sums(_set.get(), threads(x.size), exported(x), axis, dtype, weight, sums, least)
+    _cpu.row_sums(
+        _set.get(), threads(x.size), exported(x), axis, dtype, _contiguous(weight), sums, least
+    )
     return sums, least
 
 

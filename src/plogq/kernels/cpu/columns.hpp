@@ -83,17 +83,10 @@ struct Columns {
   }
 
   // The scores of a tile as the formula sees them; x.raw keeps what is stored where that differs.
-  // Not inlined, for the reason given at scores_block.
-  __attribute__((noinline)) void load_tile(int64_t e0, int events, int64_t k0, int n,
-                                           Tile<T>& x) const {
-    pack(p.scores, e0, events, k0, n, x.scores, x);
-    if (p.kind != PROBS && p.softcap == 0) return;
-    const T cap = T(p.softcap);
-    for (int i = 0; i < n * GROUP; i += LANES<T>) {
-      Vec<T> s = load(x.scores + i);
-      store<T>(x.raw + i, s);
-      store<T>(x.scores + i, p.kind == PROBS ? log<T>(s) : cap * tanh<T>(s / cap));
-    }
+  void load_tile(int64_t e0, int events, int64_t k0, int n, Tile<T>& x) const {
+    const bool plain = p.kind != PROBS && p.softcap == 0;
+    pack(p.scores, e0, events, k0, n, plain ? x.scores : x.raw, x);
+    if (!plain) transform<T>(p, x.raw, x.scores, n * GROUP);
   }
   void load_dense(int64_t e0, int events, int64_t k0, int n, Tile<T>& x) const {
     pack(p.dense, e0, events, k0, n, x.dense, x);

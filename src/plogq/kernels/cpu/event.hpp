@@ -42,11 +42,27 @@ static void merge(Stats& a, const Stats& b) {
   a.rest = rest;
 }
 
-// The stored score of class k as the formula sees it: capped, or the log of a probability.
+// Stored numbers as the formula sees them: scores capped, probabilities as their logs. Never
+// inlined, and the only place that caps: a score must round alike wherever it is met, or the first
+// maximum would have a gap of its own (fusing c · tanh into a difference is enough for that).
+template <class T>
+__attribute__((noinline)) static void transform(const Stored& p, const T* raw, T* scores, int n) {
+  const T cap = T(p.softcap);
+  for (int i = 0; i < n; i += LANES<T>) {
+    Vec<T> s = load(raw + i);
+    store<T>(scores + i, p.kind == PROBS ? log<T>(s) : cap * tanh<T>(s / cap));
+  }
+}
+
+// The score of class k as the formula sees it.
 static double score_at(const Stored& p, const char* event, int64_t k) {
-  double x = load_one(p.scores.dtype, event + k * p.scores.class_stride);
+  const double x = load_one(p.scores.dtype, event + k * p.scores.class_stride);
   if (p.kind == PROBS) return std::log(x);
-  return p.softcap != 0 ? p.softcap * std::tanh(x / p.softcap) : x;
+  if (p.softcap == 0) return x;
+  double lanes[LANES<double>];
+  for (double& lane : lanes) lane = x;
+  transform<double>(p, lanes, lanes, LANES<double>);
+  return lanes[0];
 }
 
 PLOGQ_INLINE void write(void* array, bool wide, int64_t e, double x) {

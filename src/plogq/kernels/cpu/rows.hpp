@@ -22,26 +22,19 @@ struct alignas(64) Scratch {
 PLOGQ_INLINE int padded(int n) { return (n + GROUP - 1) / GROUP * GROUP; }
 
 // Scores k0 … k0+n as lanes, padded to whole groups with `pad`. x.raw takes what is stored, where
-// that differs (softcap, probabilities). Never inlined: c · tanh must be rounded before a maximum
-// is taken off it, not fused into that difference, or the first maximum would have a gap of its
-// own.
+// that differs (softcap, probabilities).
 template <class T>
-__attribute__((noinline)) static const T* scores_block(const Stored& p, const char* event,
-                                                       int64_t k0, int n, T pad, Scratch<T>& x) {
+static const T* scores_block(const Stored& p, const char* event, int64_t k0, int n, T pad,
+                             Scratch<T>& x) {
   const View& v = p.scores;
   const char* from = event + k0 * v.class_stride;
   const bool plain = p.kind != PROBS && p.softcap == 0;
   if (plain && n % GROUP == 0 && direct<T>(v, v.class_stride))
     return reinterpret_cast<const T*>(from);
-  gather<T>(v.dtype, from, v.class_stride, n, x.scores);
-  for (int i = n; i < padded(n); ++i) x.scores[i] = pad;
-  if (plain) return x.scores;
-  const T cap = T(p.softcap);
-  for (int i = 0; i < padded(n); i += LANES<T>) {
-    Vec<T> s = load(x.scores + i);
-    store<T>(x.raw + i, s);
-    store<T>(x.scores + i, p.kind == PROBS ? log<T>(s) : cap * tanh<T>(s / cap));
-  }
+  T* to = plain ? x.scores : x.raw;
+  gather<T>(v.dtype, from, v.class_stride, n, to);
+  for (int i = n; i < padded(n); ++i) to[i] = 0;
+  if (!plain) transform<T>(p, x.raw, x.scores, padded(n));
   for (int i = n; i < padded(n); ++i) x.scores[i] = pad;
   return x.scores;
 }

@@ -1,0 +1,1 @@
+"""Ours and the peers in turn, in one run: `python -m benchmarks --help`."""

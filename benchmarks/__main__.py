@@ -1,0 +1,161 @@
+"""The command: `python -m benchmarks --help`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from . import record as records
+from .case import READ, Case, Outcome, Outcomes
+from .catalogue import CASES
+from .machine import describe, sentence
+from .memory import extra
+from .report import plain, record
+from .timing import measure
+
+_ABOUT = """\
+Time plogq and each installed peer in turn, in one run: A B C A B C …, so that whatever else the
+machine does falls on all of them alike. Peers run with their own defaults, threads included; one
+that is not installed is left out with a line that says so."""
+
+_READING = """\
+columns:
+  median             seconds a call, over all rounds
+  ratio              that median over plogq's: 8.00× means eight times as slow
+  G elements/s       scores handled, in thousands of millions a second
+  of read bandwidth  time of merely reading the inputs, over the median; reading is measured
+                     in the same run
+  extra memory       what a call adds to the resident size at its peak, besides the inputs and the
+                     gradients returned; each measured in a process of its own
+  relative error     of the mean loss, against the same formula in float64
+
+Below each table stand the figures to reach: ✓ met, ✗ missed, – not measured here.
+
+examples:
+  python -m benchmarks --list              the cases
+  python -m benchmarks --quick             everything, at sizes for trying it out
+  python -m benchmarks labels-loss small   two cases
+  python -m benchmarks --write docs        everything; fill the tables of the pages in docs/
+
+Close other programs first; a full run takes about half an hour."""
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=_ABOUT,
+        epilog=_READING,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument("names", nargs="*", metavar="CASE", help="cases to run (default: all)")
+    made.add_argument("--list", action="store_true", help="print the cases and their targets")
+    made.add_argument("--rounds", type=int, default=None, metavar="N", help="rounds (default: 9)")
+    made.add_argument("--quick", action="store_true", help="small sizes and 3 rounds")
+    made.add_argument("--no-memory", action="store_true", help="leave out the memory column")
+    made.add_argument(
+        "--write",
+        nargs="+",
+        type=Path,
+        default=(),
+        metavar="PAGE",
+        help="keep the results in benchmarks/record.json and fill the tables of these pages, or of "
+        "every page of a directory",
+    )
+    made.add_argument("--format", choices=("table", "json"), default="table")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    given = parser().parse_args(arguments)
+    unknown = [name for name in given.names if name not in CASES]
+    if unknown:
+        return _refuse(f"there is no case {unknown[0]!r}; there are {', '.join(CASES)}")
+    if given.quick and given.write:
+        return _refuse("--quick sizes are for trying things out; pages take full sizes only")
+    if given.rounds is not None and given.rounds < 1:
+        return _refuse(f"--rounds takes a number from 1, got {given.rounds}")
+    absent = [page for page in given.write if not page.exists()]
+    if absent:
+        return _refuse(f"there is no page {absent[0]}")
+    if given.list:
+        print("\n".join(_listed(case) for case in CASES.values()))
+        return 0
+    chosen = [CASES[name] for name in given.names or CASES]
+    rounds = given.rounds or (3 if given.quick else 9)
+    machine = describe()
+    as_table = given.format == "table"
+    if as_table:
+        print(sentence(machine), end="\n\n", flush=True)
+    results: list[dict[str, Any]] = []
+    for case in chosen:
+        result = run(case, rounds, given.quick, not given.no_memory, machine, _say)
+        results.append(result)
+        if as_table:
+            print(plain(result), end="\n\n", flush=True)
+        if given.write:
+            known = records.add([result], CASES)
+            for page in given.write:
+                records.fill(page, known)
+    if not as_table:
+        print(json.dumps(results, indent=1, ensure_ascii=False))
+    return 0
+
+
+def run(
+    case: Case,
+    rounds: int,
+    quick: bool,
+    memory: bool,
+    machine: dict[str, Any],
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """One case, measured: its times in this process, its memory in others."""
+
+    def tell(what: str) -> None:
+        say(f"{case.name}: {what}")
+
+    work = case.work(quick)
+    try:
+        rows, left_out = measure(work, rounds, tell)
+        if memory and case.memory:
+            for row in rows.values():
+                if row.name != READ:
+                    tell(f"memory of {row.title}")
+                    peak = extra(case.name, row.name, quick)
+                    row.memory = None if peak is None else max(0, peak - work.result_bytes)
+    finally:
+        work.close()
+    say("")
+    title = f"{case.title} (small sizes)" if quick else case.title
+    outcomes = Outcomes(
+        case.name, title, rows, left_out, work.result_bytes, work.input_bytes, work.score_bytes
+    )
+    return record(case, outcomes, machine, rounds) | {"title": title}
+
+
+def _listed(case: Case) -> str:
+    """A case's name, what it is, and its targets."""
+    work = case.work(False)
+    rows = {c.name: Outcome(c.name, c.title, 0) for c in work.contenders}
+    nothing = Outcomes(case.name, case.title, rows, {}, score_bytes=work.score_bytes)
+    goals = "; ".join(target.judge(nothing).target for target in case.targets)
+    return f"{case.name:14} {case.title.replace('`', '')}\n{'':14} {goals}"
+
+
+def _say(what: str) -> None:
+    """What is going on, on one line of a terminal; nothing where no one looks."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{what}", end="", file=sys.stderr, flush=True)
+
+
+def _refuse(why: str) -> int:
+    print(f"benchmarks: {why}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

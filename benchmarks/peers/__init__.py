@@ -1,0 +1,57 @@
+"""The peers: for each, the package it needs and what it can do, one file a library.
+
+A peer's `WORK` maps the name of a kind of work to a function that takes the inputs as NumPy arrays,
+hands them over in the peer's own type outside the clock, and returns the function that is timed.
+It returns the mean loss, or (mean loss, gradients).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from ..case import Run
+
+Prepare = Callable[..., Run]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A library, or one way of using it; `table` names the dictionary of work in its file."""
+
+    name: str
+    title: str
+    needs: tuple[str, ...]
+    module: str
+    table: str = "WORK"
+
+    def work(self, kind: str) -> Callable[..., Callable[[], Run]]:
+        """What prepares this kind of work; the peer's file is imported when it is called."""
+
+        def later(*inputs: Any) -> Callable[[], Run]:
+            def prepare() -> Run:
+                table: dict[str, Prepare] = getattr(
+                    import_module(f"{__name__}.{self.module}"), self.table
+                )
+                return table[kind](*(make() for make in inputs))
+
+            return prepare
+
+        return later
+
+
+PEERS = {
+    peer.name: peer
+    for peer in (
+        Peer("plogq", "plogq", ("plogq",), "ours"),
+        Peer("read", "merely reading the array", ("plogq",), "read"),
+        Peer("numpy", "NumPy by hand", ("numpy",), "by_hand"),
+        Peer("scipy", "SciPy logsumexp", ("scipy",), "scipy_special"),
+        Peer("sklearn", "scikit-learn log_loss", ("sklearn", "scipy"), "sklearn_metrics"),
+        Peer("torch", "PyTorch eager", ("torch",), "torch_nn", "EAGER"),
+        Peer("torch.compile", "PyTorch compiled", ("torch",), "torch_nn", "COMPILED"),
+        Peer("jax", "JAX jit", ("jax",), "jax_nn"),
+    )
+}

@@ -1,0 +1,88 @@
+"""PyTorch: torch.nn.functional, eager and through torch.compile, with its default threads.
+
+The tensors share the arrays' memory. `.grad` is cleared in every call, as a training loop does.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from ..case import Run
+
+Loss = Callable[..., Any]
+
+
+def tensor(x: Any) -> torch.Tensor:
+    """The array as a tensor, without a copy."""
+    if x.dtype.name == "bfloat16":
+        return tensor(x.view(np.int16)).view(torch.bfloat16)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # read-only inputs: nothing here writes to them
+        return torch.from_numpy(x)
+
+
+def _same(loss: Loss) -> Loss:
+    return loss
+
+
+def _compiled(loss: Loss) -> Loss:
+    # Cases differ in shape, and Dynamo stops compiling after eight versions of one function.
+    torch.compiler.reset()
+    return torch.compile(loss, dynamic=False)
+
+
+def _linear(hidden: Any, weight: Any, bias: Any, y: Any) -> Any:
+    return F.cross_entropy(F.linear(hidden, weight, bias), y)
+
+
+def _loss(loss: Loss, wrap: Callable[[Loss], Loss]) -> Callable[..., Run]:
+    def prepare(*arrays: Any) -> Run:
+        inputs, function = [tensor(x) for x in arrays], wrap(loss)
+
+        def run() -> Any:
+            with torch.no_grad():
+                return function(*inputs)
+
+        return run
+
+    return prepare
+
+
+def _gradients(loss: Loss, wrap: Callable[[Loss], Loss], count: int = 1) -> Callable[..., Run]:
+    """The loss, then backward() into fresh gradients of the first `count` inputs."""
+
+    def prepare(*arrays: Any) -> Run:
+        inputs, function = [tensor(x) for x in arrays], wrap(loss)
+        leaves = [x.requires_grad_() for x in inputs[:count]]
+
+        def run() -> Any:
+            value = function(*inputs)
+            value.backward()
+            gradients = tuple(x.grad for x in leaves)
+            for x in leaves:
+                x.grad = None
+            return value.detach(), gradients
+
+        return run
+
+    return prepare
+
+
+def _table(wrap: Callable[[Loss], Loss]) -> dict[str, Callable[..., Run]]:
+    return {
+        "labels_loss": _loss(F.cross_entropy, wrap),
+        "labels_grad": _gradients(F.cross_entropy, wrap),
+        "probs_grad": _gradients(F.cross_entropy, wrap),
+        "binary_grad": _gradients(F.binary_cross_entropy_with_logits, wrap),
+        "linear_grad": _gradients(_linear, wrap, count=3),
+    }
+
+
+EAGER = _table(_same)
+COMPILED = _table(_compiled)

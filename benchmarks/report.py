@@ -1,0 +1,140 @@
+"""Outcomes as tables: for the terminal in columns, for the docs in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .case import OURS, READ, Case, Outcome, Outcomes, Verdict
+from .machine import sentence
+
+Row = tuple[str, ...]
+
+
+def judge(case: Case, outcomes: Outcomes) -> list[Verdict]:
+    return [target.judge(outcomes) for target in case.targets]
+
+
+def plain(case: dict[str, Any]) -> str:
+    """One case for the terminal."""
+    lines = [case["title"].replace("`", ""), ""]
+    lines += _columns(table(case))
+    lines += [f"  left out: {name} ({why})" for name, why in case["left_out"].items()]
+    lines += [f"  {_mark(v)} {v['target']}: {v['measured']}" for v in case["targets"]]
+    return "\n".join(lines)
+
+
+def markdown(case: dict[str, Any]) -> str:
+    """One case for the docs, with the machine it was measured on."""
+    lines = _pipes(table(case))
+    lines += [""]
+    lines += [f"- {_mark(v)} target {v['target']}: {v['measured']}" for v in case["targets"]]
+    lines += [f"- left out: {name} ({why})" for name, why in case["left_out"].items()]
+    lines += ["", f"{sentence(case['machine'])}. Median of {case['rounds']} rounds."]
+    return "\n".join(lines)
+
+
+def figures(cases: Iterable[dict[str, Any]]) -> str:
+    """Every target beside what was measured, for the docs."""
+    rows: list[Row] = [("work", "target", "measured", "met")]
+    for case in cases:
+        for i, v in enumerate(case["targets"]):
+            rows.append((case["title"] if i == 0 else "", v["target"], v["measured"], _mark(v)))
+    return "\n".join(_pipes(rows, numbers=False))
+
+
+def record(case: Case, outcomes: Outcomes, machine: dict[str, Any], rounds: int) -> dict[str, Any]:
+    """One case as plain data: what the tables are printed from."""
+    read = outcomes.median(READ)
+    return {
+        "name": case.name,
+        "title": case.title,
+        "unit": case.unit,
+        "machine": machine,
+        "rounds": rounds,
+        "read_gb_per_s": None if read is None else outcomes.input_bytes / read / 1e9,
+        "rows": [_row(row, outcomes) for row in outcomes.rows.values()],
+        "left_out": outcomes.left_out,
+        "targets": [
+            {"target": v.target, "measured": v.measured, "met": v.met}
+            for v in judge(case, outcomes)
+        ],
+    }
+
+
+def _row(row: Outcome, outcomes: Outcomes) -> dict[str, Any]:
+    ours, read = outcomes.median(OURS), outcomes.median(READ)
+    return {
+        "name": row.name,
+        "title": row.title,
+        "seconds": row.median,
+        "samples": row.samples,
+        "ratio": None if ours is None else row.median / ours,
+        "elements_per_s": row.elements / row.median if row.elements else None,
+        "read_share": None if read is None or row.name == READ else read / row.median,
+        "extra_memory": row.memory,
+        "error": row.error,
+    }
+
+
+def table(case: dict[str, Any]) -> list[Row]:
+    """The rows of one case as text, header first; columns that nobody fills are left out."""
+    read = case["read_gb_per_s"]
+    share = "" if read is None else f"of read bandwidth ({read:.1f} GB/s)"
+    header: Row = ("", "median", "ratio", case["unit"], share, "extra memory", "relative error")
+    rows = [
+        (
+            row["title"],
+            duration(row["seconds"]),
+            _number(row["ratio"], "{:.2f}×"),
+            _rate(row["elements_per_s"]),
+            _number(row["read_share"], "{:.0%}"),
+            _memory(row["extra_memory"]),
+            _number(row["error"], "{:.0e}"),
+        )
+        for row in case["rows"]
+    ]
+    filled = [0, *(i for i in range(1, len(header)) if any(row[i] for row in rows))]
+    return [tuple(row[i] for i in filled) for row in [header, *rows]]
+
+
+def duration(seconds: float) -> str:
+    for unit, scale in (("s", 1.0), ("ms", 1e3), ("µs", 1e6)):
+        if seconds * scale >= 1 or unit == "µs":
+            value = seconds * scale
+            return f"{value:#.3g} {unit}" if value < 99.95 else f"{value:,.0f} {unit}"
+    raise AssertionError
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
+
+
+def _rate(value: float | None) -> str:
+    return "" if value is None else f"{value / 1e9:.3g}"
+
+
+def _memory(count: int | None) -> str:
+    return "" if count is None else f"{count / 1e6:,.0f} MB"
+
+
+def _mark(verdict: dict[str, Any]) -> str:
+    return {True: "✓", False: "✗", None: "–"}[verdict["met"]]
+
+
+def _columns(rows: Sequence[Row]) -> list[str]:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  "
+        + "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ] + [""]
+
+
+def _pipes(rows: Sequence[Row], numbers: bool = True) -> list[str]:
+    rule = [":--" if i == 0 or not numbers else "--:" for i in range(len(rows[0]))]
+    lines = [rows[0], tuple(rule), *rows[1:]]
+    return ["| " + " | ".join(line) + " |" for line in lines]

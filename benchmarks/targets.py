@@ -1,0 +1,114 @@
+"""The figures to reach, each a sentence that judges what was measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .case import OURS, Outcomes, Target, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Faster(Target):
+    """Ours is at least `times` as fast as a contender."""
+
+    than: str
+    times: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        ours, other = outcomes.median(OURS), outcomes.median(self.than)
+        title = _title(outcomes, self.than)
+        goal = f"≥ {self.times:g}× {title}" if self.times > 1 else f"no slower than {title}"
+        if ours is None or other is None:
+            return _unmeasured(goal, outcomes, self.than)
+        ratio = other / ours
+        return Verdict(goal, f"{ratio:.2f}×", ratio >= self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Within(Target):
+    """Ours takes at most `times` the time of a contender that does less."""
+
+    of: str
+    times: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        ours, other = outcomes.median(OURS), outcomes.median(self.of)
+        goal = f"≤ {self.times:g}× the time of {_title(outcomes, self.of)}"
+        if ours is None or other is None:
+            return _unmeasured(goal, outcomes, self.of)
+        ratio = ours / other
+        return Verdict(goal, f"{ratio:.2f}×", ratio <= self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class Error(Target):
+    """The relative error of ours is at most `bound`."""
+
+    bound: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        goal = f"relative error of the loss ≤ {self.bound:.0e}"
+        row = outcomes.rows.get(OURS)
+        if row is None or row.error is None:
+            return _unmeasured(goal, outcomes, OURS)
+        return Verdict(goal, f"{row.error:.1e}", row.error <= self.bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory(Target):
+    """Extra memory, besides the gradients that are returned, is at most a share of the scores'."""
+
+    share: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        goal = f"extra memory ≤ {self.share:.0%} of the scores' {_mb(outcomes.score_bytes)}"
+        row = outcomes.rows.get(OURS)
+        if row is None or row.memory is None:
+            return _unmeasured(goal, outcomes, OURS)
+        share = row.memory / outcomes.score_bytes
+        return Verdict(goal, f"{_mb(row.memory)}, {share:.1%}", share <= self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class Flat(Target):
+    """Cost per element over all contenders: the greatest at most `times` the least."""
+
+    times: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        goal = f"flat within {self.times - 1:.0%}"
+        costs = [row.median / row.elements for row in outcomes.rows.values() if row.samples]
+        if not costs:
+            return _unmeasured(goal, outcomes, OURS)
+        ratio = max(costs) / min(costs)
+        return Verdict(goal, f"greatest / least = {ratio:.2f}", ratio <= self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class SameMemory(Target):
+    """Two contenders that differ in size take the same memory, within `times`."""
+
+    small: str
+    large: str
+    times: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        goal = f"memory flat in the rows (≤ {self.times:g}× of a tenth of them)"
+        small, large = (outcomes.rows.get(name) for name in (self.small, self.large))
+        if small is None or large is None or not small.memory or large.memory is None:
+            return _unmeasured(goal, outcomes, OURS)
+        measured = f"{_mb(small.memory)} and {_mb(large.memory)}"
+        return Verdict(goal, measured, large.memory <= self.times * small.memory)
+
+
+def _title(outcomes: Outcomes, name: str) -> str:
+    row = outcomes.rows.get(name)
+    return name if row is None else row.title
+
+
+def _unmeasured(goal: str, outcomes: Outcomes, name: str) -> Verdict:
+    return Verdict(goal, outcomes.left_out.get(name, "not measured"), None)
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:,.0f} MB"

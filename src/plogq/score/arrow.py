@@ -1,0 +1,118 @@
+"""pyarrow's arrays as NumPy columns: no copy where the buffers allow it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from .column import Array, Column, Fault, Field, Kind
+
+# pyarrow ships no type stubs: its arrays, types and functions are Any from here on.
+_types: Any = pa.types
+_compute: Any = pc
+_arrow: Any = pa
+
+
+def field(name: str, kind: Any) -> Field:
+    """What a column of this Arrow type can stand for."""
+    kind = _storage(kind)
+    if _types.is_dictionary(kind):
+        kind = kind.value_type
+    if _is_list(kind):
+        width = kind.list_size if _types.is_fixed_size_list(kind) else None
+        numbers = _scalar(_storage(kind.value_type)) in ("whole", "real", "boolean")
+        return Field(name, "list" if numbers else "other", width)
+    return Field(name, _scalar(kind))
+
+
+def column(array: Any, name: str, width: int | None = None) -> Column:
+    """One array as a column; the rows of a list column must have `width` values (None: as many as
+    most of them have)."""
+    if isinstance(array, _arrow.ExtensionArray):
+        array = array.storage
+    if _types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if _is_list(array.type):
+        return _lists(array, name, width)
+    missing = _missing(array, f"{name} is missing")
+    if _scalar(array.type) == "text":
+        return Column(array.to_numpy(zero_copy_only=False), missing)
+    return Column(_numbers(array), missing)
+
+
+def _numbers(array: Any) -> Array:
+    if _types.is_decimal(array.type):
+        array = array.cast(_arrow.float64())
+    if array.null_count:
+        # Otherwise whole numbers with gaps would come back as floats or objects.
+        array = array.fill_null(_arrow.scalar(0, _arrow.int8()).cast(array.type))
+    values: Array = array.to_numpy(zero_copy_only=False)
+    return values
+
+
+def _lists(array: Any, name: str, width: int | None) -> Column:
+    rows = len(array)
+    faults = _missing(array, f"{name} is missing")
+    lengths: Array = _compute.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+    present: Array = array.is_valid().to_numpy(zero_copy_only=False)
+    if width is None:
+        width = int(np.bincount(lengths[present]).argmax()) if present.any() else 0
+    whole = (lengths == width) & present
+    if not whole.all():
+        uneven = present & ~whole
+        faults.append(Fault(uneven, lambda i: f"{name} has {lengths[i]} values instead of {width}"))
+        array = array.filter(_arrow.array(whole))
+    # flatten() leaves out the values of missing rows, and respects an offset.
+    flat = array.flatten()
+    if flat.null_count:
+        gaps = np.zeros(rows, bool)
+        nulls = flat.is_null().to_numpy(zero_copy_only=False).reshape(-1, width)
+        gaps[whole] = nulls.any(axis=1)
+        faults.append(Fault(gaps, lambda _: f"a value of {name} is missing"))
+    values = _numbers(flat).reshape(-1, width)
+    if not whole.all():
+        spread = np.zeros((rows, width), values.dtype)
+        spread[whole] = values
+        values = spread
+    return Column(values, faults)
+
+
+def _missing(array: Any, why: str) -> list[Fault]:
+    if not array.null_count:
+        return []
+    return [Fault(array.is_null().to_numpy(zero_copy_only=False), lambda _: why)]
+
+
+def _scalar(kind: Any) -> Kind:
+    if _types.is_boolean(kind):
+        return "boolean"
+    if _types.is_integer(kind):
+        return "whole"
+    if _types.is_floating(kind) or _types.is_decimal(kind):
+        return "real"
+    if _types.is_string(kind) or _types.is_large_string(kind) or _types.is_string_view(kind):
+        return "text"
+    return "other"
+
+
+def _storage(kind: Any) -> Any:
+    return kind.storage_type if isinstance(kind, _arrow.BaseExtensionType) else kind
+
+
+def _is_list(kind: Any) -> bool:
+    return bool(
+        _types.is_list(kind) or _types.is_large_list(kind) or _types.is_fixed_size_list(kind)
+    )
+
+
+def positions(values: Array, names: Sequence[str]) -> Array:
+    """Where each of these texts stands among the names, -1 where it does not."""
+    found = _compute.index_in(
+        _arrow.array(values, _arrow.string()), value_set=_arrow.array(names, _arrow.string())
+    )
+    places: Array = found.fill_null(-1).to_numpy(zero_copy_only=False)
+    return places.astype(np.int64)

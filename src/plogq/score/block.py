@@ -1,0 +1,92 @@
+"""A prediction or soft target of one batch as one array, with its class axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .column import Array, Batch
+from .naming import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Numbers with the classes on `axis`; (rows,) with axis None for yes/no outcomes.
+
+    Columns of their own stay columns, shape (K, rows): copying them side by side would transpose.
+    `sums` and `tops` are every row's sum and maximum where they came with the copying.
+    """
+
+    values: Array
+    axis: int | None
+    sums: Array | None = None
+    tops: Array | None = None
+
+    def __len__(self) -> int:
+        return int(self.values.shape[1 if self.axis == 0 else 0])
+
+    def rows(self, keep: Array) -> Block:
+        """Some of the rows."""
+        values = self.values[:, keep] if self.axis == 0 else self.values[keep]
+        sums = None if self.sums is None else self.sums[keep]
+        tops = None if self.tops is None else self.tops[keep]
+        return Block(values, self.axis, sums, tops)
+
+    def totals(self) -> Array:
+        """The sum of every row."""
+        return self.values.sum(axis=self.axis) if self.sums is None else self.sums
+
+    def maxima(self) -> Array:
+        """The maximum of every row."""
+        return self.values.max(axis=self.axis) if self.tops is None else self.tops
+
+    def row(self, i: int) -> Array:
+        """All values of one row."""
+        return np.atleast_1d(self.values[:, i] if self.axis == 0 else self.values[i])
+
+    def of_class(self, index: Array) -> Array:
+        """In each row the value of one class; for yes/no outcomes the only value there is."""
+        if self.axis is None:
+            return self.values
+        # One take over the flat array costs a third of indexing with two arrays.
+        place = np.arange(len(index))
+        if self.axis == 0:
+            place += index * len(index)
+        else:
+            place *= self.values.shape[1]
+            place += index
+        return self.values.reshape(-1).take(place)
+
+    def mass(self, weight: Array | None) -> Array:
+        """The (weighted) sum of the rows; for yes/no outcomes of no and of yes."""
+        values = self.values if weight is None else self.values * self._spread(weight)
+        if self.axis is None:
+            total = len(self) if weight is None else weight.sum()
+            yes = values.sum(dtype=np.float64)
+            return np.array([total - yes, yes])
+        return values.sum(axis=1 - self.axis, dtype=np.float64)
+
+    def _spread(self, weight: Array) -> Array:
+        return weight[:, None] if self.axis == 1 else weight
+
+
+def read_block(group: Group, batch: Batch, binary: bool) -> Block:
+    """The columns of a group as one block, in float32 or float64."""
+    parts = [batch.columns[name].values for name in group.names]
+    # float16 sums lose the digits that the checks look at; float32 holds every float16.
+    small = all(p.dtype.kind == "f" and p.dtype.itemsize <= 4 for p in parts)
+    dtype: Any = np.float32 if small else np.float64
+    if len(parts) == 1:
+        values = np.ascontiguousarray(parts[0], dtype)
+        return Block(values, None if binary else 1)
+    values = np.empty((len(parts), batch.rows), dtype)
+    sums, tops = np.zeros(batch.rows, dtype), np.full(batch.rows, -np.inf, dtype)
+    for row, part in zip(values, parts, strict=True):
+        # Each column is summed and compared while it is in the cache: passes over the whole block
+        # later would fetch it again.
+        row[:] = part
+        sums += row
+        np.maximum(tops, row, out=tops)
+    return Block(values, 0, sums, tops)

@@ -1,0 +1,87 @@
+"""What every reader hands over: NumPy columns, and the rows that cannot be read with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from numpy.typing import NDArray
+
+from .. import PlogqError
+
+Array = NDArray[Any]
+Widths = Mapping[str, int]
+Kind = Literal["whole", "real", "boolean", "text", "list", "other"]
+
+
+class InputError(PlogqError, ValueError):
+    """The file, or what was said of it, cannot be scored; the message is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A column's name and what it holds; `width` is the length of its rows where it has one."""
+
+    name: str
+    kind: Kind
+    width: int | None = None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its rows are one number each."""
+        return self.kind in ("whole", "real", "boolean")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Rows of a batch (a mask) that cannot be scored; `why` says so of one of them."""
+
+    rows: Array
+    why: Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The values of one column in one batch, shape (rows,) or (rows, width); faulty rows hold
+    anything of the right type."""
+
+    values: Array
+    faults: Sequence[Fault] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Some consecutive rows of a file.
+
+    `done` is how much of the file has been read with it, from 0 to 1. `numbers` are their row
+    numbers where they do not simply go on from `start`; `lost` are rows that no column could take
+    in (a CSV line with too many fields), each with its number.
+    """
+
+    start: int
+    rows: int
+    columns: Mapping[str, Column]
+    done: float
+    numbers: Array | None = None
+    lost: Sequence[tuple[int, str]] = ()
+
+    def number(self, index: Array) -> Array:
+        """The row numbers in the file of some rows of this batch."""
+        return index + self.start if self.numbers is None else self.numbers[index]
+
+
+class Source(Protocol):
+    """A file of predictions. Rows are counted from 0, as NumPy and pandas count them."""
+
+    @property
+    def fields(self) -> Sequence[Field]:
+        """The columns, in the order of the file."""
+        ...
+
+    def batches(
+        self, names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
+        """The file from its beginning, these columns only, at most `rows` rows at a time; the
+        rows of a list column must have the width given for it."""
+        ...

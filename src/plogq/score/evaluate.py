@@ -1,0 +1,152 @@
+"""Scoring a file: find the columns, read batch after batch, add up."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .column import Array, Batch, Fault, InputError, Source
+from .events import read_events
+from .find import Roles, find
+from .read import open_source
+from .report import BadRow, Report, make_report
+from .seen import Wish
+from .tally import Tally
+
+_arrow: Any = pa
+
+# Enough rows for vectors to pay, few enough that a batch stays in the processor's cache: the
+# passes over it then cost a fraction of reading it.
+_MOST_ROWS = 1 << 16
+_NUMBERS = 1 << 20
+_SAMPLE_ROWS = 1000
+_SAMPLE_LISTS = 64
+
+
+def score_file(
+    path: str | PathLike[str],
+    wish: Wish | None = None,
+    *,
+    strict: bool = False,
+    worst: int = 10,
+    named_bad_rows: int = 10,
+    batch_rows: int | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> Report:
+    """The cross-entropy of the predictions in a CSV, Parquet, Arrow IPC or NPZ file, in nats.
+
+    `wish` says which column is what; what it leaves open is found, and the report says why. Bad
+    rows are left out and counted, unless `strict`. `progress` is called with the part that has
+    been read, from 0 to 1.
+
+    Raises:
+        InputError: no such file, a file that is none of these, columns that allow more than one
+            reading, no row that can be scored, or with `strict` a bad row.
+    """
+    path = Path(path)
+    # NaN and ∞ in a file are bad rows, to be named; a warning would name no row.
+    with _one_sentence(path), np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        source = open_source(path)
+        roles = _find(source, wish or Wish())
+        rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // len(roles.classes)))
+        tally = Tally(len(roles.classes), worst)
+        bad = _BadRows(strict, named_bad_rows)
+        seen = left_out = 0
+        with closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches:
+            for batch in batches:
+                seen += batch.rows + len(batch.lost)
+                faults: list[Fault] = []
+                if batch.rows:
+                    events, faults, omitted = read_events(batch, roles)
+                    left_out += omitted
+                    tally.add(events)
+                bad.add(batch, faults)
+                if progress is not None:
+                    progress(batch.done)
+        if not tally.events:
+            raise InputError(_nothing(path, seen, left_out, bad))
+        return make_report(path.name, roles, tally, seen, left_out, bad.count, bad.first)
+
+
+def _find(source: Source, wish: Wish) -> Roles:
+    """The roles of the columns, from the first rows."""
+    readable = [f for f in source.fields if f.kind != "other"]
+    if not readable:
+        raise InputError("the file has no column of numbers or text")
+    # A row of a list column may be a hundred thousand numbers long.
+    lists = any(f.kind == "list" for f in readable)
+    rows = _SAMPLE_LISTS if lists else _SAMPLE_ROWS
+    names = [f.name for f in readable]
+    with closing(source.batches(names, rows, {})) as batches:
+        sample = next((b for b in batches if b.rows), None)
+        if sample is None:
+            raise InputError("the file has no rows")
+        whole_file = next(batches, None) is None
+    return find(source.fields, sample, whole_file, wish)
+
+
+def _ahead(batches: Generator[Batch, None, None]) -> Generator[Batch, None, None]:
+    """The same batches, the next one read by a thread while this one is scored: reading and
+    arithmetic both let go of the interpreter's lock."""
+    with closing(batches), ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(next, batches, None)
+        while (batch := coming.result()) is not None:
+            coming = reader.submit(next, batches, None)
+            yield batch
+
+
+class _BadRows:
+    """How many rows could not be scored, and the first of them."""
+
+    def __init__(self, strict: bool, most: int) -> None:
+        self.count = 0
+        self.first: list[BadRow] = []
+        self._strict = strict
+        self._most = most
+
+    def add(self, batch: Batch, faults: list[Fault]) -> None:
+        """Count the bad rows of a batch, and name some."""
+        room = self._most - len(self.first)
+        found, total = list(batch.lost), len(batch.lost)
+        if faults:
+            wrong: Array = np.logical_or.reduce([fault.rows for fault in faults])
+            total += int(wrong.sum())
+            for i in np.flatnonzero(wrong)[: max(1, room)].tolist():
+                fault = next(f for f in faults if f.rows[i])
+                found.append((int(batch.number(np.array([i]))[0]), fault.why(i)))
+        if not found:
+            return
+        found.sort()
+        if self._strict:
+            number, why = found[0]
+            raise InputError(f"row {number:,}: {why}")
+        self.count += total
+        self.first += [BadRow(number, why) for number, why in found[:room]]
+
+
+def _nothing(path: Path, rows: int, left_out: int, bad: _BadRows) -> str:
+    if bad.first:
+        first = bad.first[0]
+        return f"none of the {rows:,} rows can be scored; row {first.row:,}: {first.reason}"
+    return f"none of the {rows:,} rows can be scored: {left_out:,} are left out by label or weight"
+
+
+@contextmanager
+def _one_sentence(path: Path) -> Generator[None, None, None]:
+    """Errors of the readers beneath, as one sentence that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (_arrow.ArrowException, zipfile.BadZipFile, zlib.error, OSError) as error:
+        first = str(error).strip().split("\n")[0]
+        raise InputError(f"{path.name} cannot be read: {first}") from error

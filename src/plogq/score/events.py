@@ -1,0 +1,222 @@
+"""A batch of columns as events: P, Q, the loss of each, and the rows that are no events."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import (
+    BinaryLogits,
+    BinaryProbs,
+    Labels,
+    Logits,
+    LogProbs,
+    Probs,
+    cross_entropy,
+    entropy,
+    validation,
+)
+from . import arrow, faults
+from .block import Block, read_block
+from .column import Array, Batch, Fault
+from .find import Roles
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The rows of a batch that can be scored.
+
+    `index` says which rows they are (None: all), `loss` is H in nats, `truth` the index of the
+    (most probable) true class, `mass` the total probability of every class where targets are
+    soft, and `uncertainty` then the targets' own entropy.
+    """
+
+    batch: Batch
+    index: Array | None
+    loss: Array
+    truth: Array
+    correct: Array
+    weight: Array | None
+    mass: Array | None
+    uncertainty: Array | None
+    prediction: Block
+    roles: Roles
+
+    def numbers(self, index: Array) -> Array:
+        """The row numbers in the file of some of the events."""
+        return self.batch.number(index if self.index is None else self.index[index])
+
+    def given_to_truth(self, index: Array) -> Array:
+        """The probability that Q gives to the true class of some of the events: exp(-H)."""
+        chosen, truth = self.prediction.rows(index), self.truth[index]
+        loss = _hard_loss(chosen, truth, chosen.of_class(truth), self.roles)
+        return np.exp(-np.asarray(loss, np.float64))
+
+    def predicted(self, index: Array) -> Array:
+        """The class that Q gives the most to, for some of the events."""
+        chosen = self.prediction.rows(index)
+        if chosen.axis is None:
+            return _says_yes(chosen.values, self.roles).astype(np.int64)
+        return chosen.values.argmax(axis=chosen.axis)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """The columns of a batch, decoded: every row of them, the bad ones too."""
+
+    q: Block
+    p: Block | None
+    truth: Array
+    weight: Array | None
+
+    def rows(self, index: Array | None) -> _Read:
+        if index is None:
+            return self
+        return _Read(
+            self.q.rows(index),
+            None if self.p is None else self.p.rows(index),
+            self.truth[index],
+            None if self.weight is None else self.weight[index],
+        )
+
+
+def read_events(batch: Batch, roles: Roles) -> tuple[Events, list[Fault], int]:
+    """The events of a batch, what is wrong with its other rows, and how many rows are left out
+    on purpose (an ignored label, a weight of 0)."""
+    read, found, left_out = _read(batch, roles)
+    if left_out is not None:
+        found = [Fault(fault.rows & ~left_out, fault.why) for fault in found]
+    index = _sound(batch.rows, found, left_out)
+    events = _score(batch, roles, read, index)
+    if roles.content == "logits" and np.isnan(events.loss.sum()):
+        # Scores without a softmax: the loss shows them, so no pass over the scores looks for them.
+        lost = np.isnan(events.loss)
+        wrong = np.zeros(batch.rows, bool)
+        wrong[lost if index is None else index[lost]] = True
+        found.append(Fault(wrong, lambda i: faults.no_softmax(read.q, roles.prediction, i)))
+        events = _score(batch, roles, read, _sound(batch.rows, found, left_out))
+    return events, found, 0 if left_out is None else int(left_out.sum())
+
+
+def _read(batch: Batch, roles: Roles) -> tuple[_Read, list[Fault], Array | None]:
+    """The columns, what is wrong with them, and the rows that are left out on purpose."""
+    found = [f for name in roles.names for f in batch.columns[name].faults]
+    q = read_block(roles.prediction, batch, roles.binary)
+    left_out = np.zeros(batch.rows, bool)
+    p = weight = None
+    if roles.weight is not None:
+        weight = batch.columns[roles.weight].values.astype(np.float64)
+        found += faults.bad_weights(weight, roles.weight)
+        left_out |= weight == 0
+    if roles.form == "soft":
+        p = read_block(roles.target, batch, roles.binary)
+        p = p if p.axis == q.axis else Block(np.ascontiguousarray(p.values.T), q.axis)
+        found += faults.improper(p, roles.target, roles.tolerance)
+        truth: Array = p.values > 0.5 if p.axis is None else p.values.argmax(axis=p.axis)
+        truth = truth.astype(np.int64, copy=False)
+    else:
+        raw = batch.columns[roles.target.names[0]].values
+        truth, wrong = _labels(raw, roles)
+        found += wrong
+        if roles.ignore is not None:
+            left_out |= raw == roles.ignore
+    if roles.content == "probs":
+        found += faults.improper(q, roles.prediction, roles.tolerance)
+    elif roles.content == "log-probs" and q.axis is not None:
+        found += faults.unnormalised(q, q.axis, roles.prediction, roles.tolerance)
+    return _Read(q, p, truth, weight), found, left_out if left_out.any() else None
+
+
+def _labels(raw: Array, roles: Roles) -> tuple[Array, list[Fault]]:
+    """The index of every row's class, and the labels that name none."""
+    name = roles.target.names[0]
+    if roles.form == "named":
+        index = arrow.positions(raw, roles.classes)
+        return np.maximum(index, 0), faults.unknown_names(raw, index, name)
+    low = roles.first_label
+    return faults.whole_numbers(raw, name, low, low + len(roles.classes) - 1)
+
+
+def _sound(rows: int, found: Sequence[Fault], left_out: Array | None) -> Array | None:
+    """The indices of the rows to score; None when that is all of them."""
+    if not found and left_out is None:
+        return None
+    out = np.zeros(rows, bool) if left_out is None else left_out.copy()
+    for fault in found:
+        out |= fault.rows
+    return np.flatnonzero(~out)
+
+
+def _score(batch: Batch, roles: Roles, read: _Read, index: Array | None) -> Events:
+    kept = read.rows(index)
+    mass = uncertainty = None
+    given = kept.q.of_class(kept.truth)
+    if kept.p is None:
+        loss = _hard_loss(kept.q, kept.truth, given, roles)
+    else:
+        target: Any = _as_probs(kept.p)
+        with validation("off"):
+            loss = cross_entropy(target, _prediction(kept.q, roles), reduction="none")
+            uncertainty = np.asarray(entropy(target, reduction="none"), np.float64)
+        mass = kept.p.mass(kept.weight)
+    return Events(
+        batch=batch,
+        index=index,
+        loss=np.asarray(loss, np.float64),
+        truth=kept.truth,
+        correct=_correct(kept.q, kept.truth, given, roles),
+        weight=kept.weight,
+        mass=mass,
+        uncertainty=uncertainty,
+        prediction=kept.q,
+        roles=roles,
+    )
+
+
+def _hard_loss(q: Block, truth: Array, given: Array, roles: Roles) -> Any:
+    """H of labels, whose own entries in Q are `given`. The rows have been looked at, so the value
+    checks are off."""
+    with validation("off"):
+        if q.axis is not None and roles.content == "probs":
+            # H of a label depends on q of its class alone: it is that of the yes/no question
+            # whether this class comes, which does. One number a row is read, and not K.
+            return cross_entropy(
+                BinaryProbs(np.ones_like(given)), BinaryProbs(given), reduction="none"
+            )
+        p = BinaryProbs(truth.astype(q.values.dtype)) if q.axis is None else Labels(truth)
+        return cross_entropy(p, _prediction(q, roles), reduction="none")
+
+
+def _as_probs(p: Block) -> Probs | BinaryProbs:
+    return BinaryProbs(p.values) if p.axis is None else Probs(p.values, axis=p.axis)
+
+
+def _prediction(q: Block, roles: Roles) -> Any:
+    if q.axis is None:
+        return BinaryProbs(q.values) if roles.content == "probs" else BinaryLogits(q.values)
+    kinds = {"probs": Probs, "logits": Logits, "log-probs": LogProbs}
+    return kinds[roles.content](q.values, axis=q.axis)
+
+
+def _says_yes(values: Array, roles: Roles) -> Array:
+    return values > (0.5 if roles.content == "probs" else 0.0)
+
+
+def _correct(q: Block, truth: Array, given: Array, roles: Roles) -> Array:
+    """Whether Q gives the most to the true class; of equal classes the first counts."""
+    values = q.values
+    if q.axis is None:
+        return _says_yes(values, roles) == (truth == 1)
+    if q.axis == 1:
+        return values.argmax(axis=1) == truth
+    # NumPy's argmax over the first axis takes 4 ns an element, max and == a tenth of that.
+    top = q.maxima()
+    correct = given == top
+    best = values == top
+    if np.count_nonzero(best) != len(top):
+        tied = np.flatnonzero(best.sum(axis=0) > 1)
+        correct[tied] = values[:, tied].argmax(axis=0) == truth[tied]
+    return correct

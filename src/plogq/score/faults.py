@@ -1,0 +1,109 @@
+"""What is wrong with the values of a batch: masks of rows, and the sentence for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import Logits, log_normalizer
+from .block import Block
+from .column import Array, Fault
+from .naming import Group
+
+
+def improper(block: Block, group: Group, tolerance: float) -> list[Fault]:
+    """Rows that are no distribution (for yes/no outcomes: no probability)."""
+    values, axis = block.values, block.axis
+    if axis is None:
+        wrong: Array = ~((values >= 0) & (values <= 1))
+        return [Fault(wrong, lambda i: _outside(block, group, i))] if wrong.any() else []
+    totals = block.totals()
+    low, high = 1 - tolerance, 1 + tolerance
+    # Nothing below 0 and a sum of 1 leave no room above 1; a NaN fails every comparison.
+    if values.min() >= 0 and totals.min() >= low and totals.max() <= high:
+        return []
+    outside = ~np.logical_and.reduce((values >= 0) & (values <= high), axis=axis)
+    uneven = ~((totals >= low) & (totals <= high))
+    return [
+        Fault(outside, lambda i: _outside(block, group, i)),
+        Fault(uneven, lambda i: f"{group} sum to {totals[i]:.6g}, not to 1"),
+    ]
+
+
+def unnormalised(block: Block, axis: int, group: Group, tolerance: float) -> list[Fault]:
+    """Rows whose values are no log-probabilities: their exponentials do not sum to 1."""
+    log_sums: Array = np.asarray(log_normalizer(Logits(block.values, axis=axis)))
+    wrong: Array = ~(np.abs(log_sums) <= tolerance)
+    if not wrong.any():
+        return []
+
+    def why(i: int) -> str:
+        return f"the exponentials of {group} sum to {np.exp(log_sums[i]):.6g}, not to 1"
+
+    return [Fault(wrong, why)]
+
+
+def no_softmax(block: Block, group: Group, i: int) -> str:
+    """Why the scores of a row have no softmax."""
+    row = block.row(i)
+    if np.isnan(row).any():
+        return f"{_entry(block, group, int(np.isnan(row).argmax()))} is NaN"
+    if np.isneginf(row).all():
+        return f"all of {group} are -inf"
+    return f"more than one of {group} is +inf"
+
+
+def bad_weights(weight: Array, name: str) -> list[Fault]:
+    """Weights that are negative, infinite or NaN."""
+    if weight.min() >= 0 and weight.max() < np.inf:
+        return []
+    wrong = ~((weight >= 0) & (weight < np.inf))
+    return [Fault(wrong, lambda i: f"{name} is {weight[i]:g}, not a weight")]
+
+
+def whole_numbers(raw: Array, name: str, low: int, high: int) -> tuple[Array, list[Fault]]:
+    """Labels as integers from 0 (0 for those that are wrong), and which are wrong."""
+    faults: list[Fault] = []
+    labels = raw
+    if raw.dtype.kind == "f":
+        broken = ~(raw == np.floor(raw))
+        if broken.any():
+            faults.append(
+                Fault(broken, lambda i: f"{name} is {_plain(raw[i])}, not a whole number")
+            )
+            labels = np.where(broken, low, raw)
+    if not (labels.min() >= low and labels.max() <= high):
+        outside = (labels < low) | (labels > high)
+        faults.append(
+            Fault(outside, lambda i: f"{name} is {_plain(raw[i])}, outside {low} to {high}")
+        )
+        labels = np.where(outside, low, labels)
+    index = labels.astype(np.int64, copy=False)
+    return (index - low if low else index), faults
+
+
+def unknown_names(raw: Array, index: Array, name: str) -> list[Fault]:
+    """Texts that name no class: their index is negative."""
+    wrong = index < 0
+    return (
+        [Fault(wrong, lambda i: f"{name} is {raw[i]!s}, which is no class")] if wrong.any() else []
+    )
+
+
+def _plain(number: Any) -> str:
+    """A label as it would be written: all digits of a whole number."""
+    return f"{number:.0f}" if number == np.floor(number) else f"{number:g}"
+
+
+def _entry(block: Block, group: Group, k: int) -> str:
+    """The column, or the place in a list column, of class k."""
+    if block.axis == 1:
+        return f"{group.names[0]}[{k}]"
+    return group.names[k]
+
+
+def _outside(block: Block, group: Group, i: int) -> str:
+    row = block.row(i)
+    k = int(np.argmin((row >= 0) & (row <= 1)))
+    return f"{_entry(block, group, k)} is {row[k]:g}, outside [0, 1]"

@@ -1,0 +1,161 @@
+"""What column names say: which belong together, in which order, and which class each stands for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from itertools import pairwise, takewhile
+
+from .column import Field, InputError
+
+_NUMBERED = re.compile(r"^(?P<stem>.*?)[\s_.\-\[(]*(?P<number>\d+)[\])]?$")
+_TARGETS = frozenset(
+    (
+        "label", "labels", "target", "targets", "y", "y_true", "ytrue", "truth", "true",
+        "true_label", "gold", "ground_truth", "class", "class_id", "class_label",
+    )
+)  # fmt: skip
+_WEIGHTS = frozenset(("weight", "weights", "w", "sample_weight", "sample_weights"))
+_IDENTIFIERS = frozenset(
+    ("id", "ids", "index", "idx", "row", "rowid", "row_id", "key", "uid", "uuid", "fold", "split")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Columns that are one thing, in the order of their classes.
+
+    `first` is the number in the first one's name where the names are numbered without a gap.
+    """
+
+    names: tuple[str, ...]
+    first: int | None = None
+
+    def __str__(self) -> str:
+        if len(self.names) == 1:
+            return repr(self.names[0])
+        if len(self.names) == 2:
+            return f"{self.names[0]} and {self.names[1]}"
+        return f"{self.names[0]}…{self.names[-1]}"
+
+    @property
+    def stem(self) -> str:
+        """The name without its number, in small letters."""
+        match = _NUMBERED.match(self.names[0])
+        return (match["stem"] if match else self.names[0]).lower()
+
+    @property
+    def pattern(self) -> str:
+        """What a user can write to mean these columns."""
+        if len(self.names) == 1:
+            return self.names[0]
+        if self.first is not None:
+            return f"'{_shared(self.names)}*'"
+        return ",".join(self.names[:3]) + (",…" if len(self.names) > 3 else "")
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class that each column's name stands for: what differs between the names."""
+        if self.first is not None:
+            return tuple(str(self.first + i) for i in range(len(self.names)))
+        shared = _shared(self.names)
+        cut = max((shared.rfind(mark) for mark in "_-. :/"), default=-1) + 1
+        return tuple(name[cut:] for name in self.names)
+
+
+def is_target(name: str) -> bool:
+    """Whether a column of this name is what is true."""
+    return name.strip().lower() in _TARGETS
+
+
+def is_weight(name: str) -> bool:
+    """Whether a column of this name weights the rows."""
+    return name.strip().lower() in _WEIGHTS
+
+
+def is_identifier(name: str) -> bool:
+    """Whether a column of this name numbers or names the rows."""
+    plain = name.strip().lower()
+    return plain in _IDENTIFIERS or plain.startswith(("unnamed", "__index")) or plain == ""
+
+
+def select(text: str, fields: Sequence[Field], option: str, taken: Sequence[str]) -> Group:
+    """The columns that a user named: a name, a pattern such as 'p*', or names with commas.
+
+    Raises:
+        InputError: there are none such.
+    """
+    names = [f.name for f in fields]
+    if text in names:
+        return Group((text,), None)
+    if any(mark in text for mark in "*?["):
+        found = [n for n in names if fnmatchcase(n, text) and n not in taken]
+        if not found:
+            raise InputError(f"{option} {text!r} matches no column; there are {listed(names)}")
+        odd = [f for f in fields if f.name in found and not f.numeric]
+        if odd and len(found) > 1:
+            raise InputError(
+                f"{option} {text!r} also matches {odd[0].name!r}, which does not hold numbers: "
+                "write a narrower pattern"
+            )
+        return ordered(found)
+    parts = [part.strip() for part in text.split(",")]
+    for part in parts:
+        if part not in names:
+            raise InputError(f"{option}: there is no column {part!r}; there are {listed(names)}")
+    return Group(tuple(parts), _first_of(parts))
+
+
+def numbered(fields: Sequence[Field]) -> list[Group]:
+    """The columns whose names differ by a number alone, such as p0 to p9, and lone ones, each
+    group once."""
+    stems: dict[str, list[str]] = {}
+    for f in fields:
+        match = _NUMBERED.match(f.name)
+        stems.setdefault(match["stem"] if match else f.name, []).append(f.name)
+    return [ordered(names) for names in stems.values()]
+
+
+def ordered(names: Sequence[str]) -> Group:
+    """These columns by number where they are numbered alike (p2 before p10), else as they come.
+
+    Raises:
+        InputError: their numbers leave a gap, so that it is unclear which class each stands for.
+    """
+    matches = [_NUMBERED.match(name) for name in names]
+    stems = {m["stem"] if m else None for m in matches}
+    if len(names) < 2 or len(stems) > 1 or None in stems:
+        return Group(tuple(names))
+    numbers = {name: int(m["number"]) for name, m in zip(names, matches, strict=True) if m}
+    sequence = sorted(names, key=numbers.__getitem__)
+    first = _first_of(sequence)
+    if first is None:
+        gap = next((a, b) for a, b in pairwise(sequence) if numbers[b] != numbers[a] + 1)
+        raise InputError(
+            f"no column stands between {gap[0]} and {gap[1]}, so it is unclear which class each "
+            f"column is: name them in the order of the classes, as in --probs {','.join(gap)}"
+        )
+    return Group(tuple(sequence), first)
+
+
+def _first_of(names: Sequence[str]) -> int | None:
+    matches = [_NUMBERED.match(name) for name in names]
+    if len(names) < 2 or len({m["stem"] if m else None for m in matches}) > 1:
+        return None
+    numbers = [int(m["number"]) for m in matches if m]
+    in_turn = numbers == list(range(numbers[0], numbers[0] + len(names))) if numbers else False
+    return numbers[0] if in_turn else None
+
+
+def _shared(names: Sequence[str]) -> str:
+    """What all names begin with."""
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in alike)
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Some of these names, for a message."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,195 @@
+"""What a scored file comes to: plain numbers, in nats, for a program or for a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import exp, isfinite, log
+from typing import Any, cast
+
+import numpy as np
+
+from .. import BinaryProbs, Probs, entropy, validation
+from .find import Roles
+from .tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A prediction that is the same for every row, and what the model gains on it."""
+
+    name: str
+    cross_entropy: float
+    gain: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRow:
+    """One class: its events, their mean H in nats, and the share of them predicted right."""
+
+    label: str
+    count: int
+    cross_entropy: float
+    recall: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorstRow:
+    """An event of high loss: the probability given to its label, and the class predicted."""
+
+    row: int
+    label: str
+    probability: float
+    predicted: str
+    cross_entropy: float
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that could not be scored, and why."""
+
+    row: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A file's cross-entropy and what surrounds it. Losses are in nats, rows count from 0.
+
+    `cross_entropy` is Σ w H / Σ w; it is ∞ as soon as one event's is, and then
+    `finite_cross_entropy` and `standard_error` are those of the other events. `target_entropy` is
+    the least that any prediction can reach, above 0 for soft targets alone. Recall and accuracy
+    are weighted like the loss.
+    """
+
+    file: str
+    reasons: tuple[str, ...]
+    rows: int
+    events: int
+    left_out: int
+    bad_rows: int
+    first_bad: tuple[BadRow, ...]
+    weight: float
+    cross_entropy: float
+    finite_cross_entropy: float
+    standard_error: float
+    infinite: int
+    target_entropy: float
+    perplexity: float
+    accuracy: float
+    baselines: tuple[Baseline, ...]
+    classes: tuple[ClassRow, ...]
+    worst: tuple[WorstRow, ...]
+
+    @property
+    def bits(self) -> float:
+        """The cross-entropy in bits."""
+        return self.cross_entropy / log(2)
+
+    @property
+    def bits_standard_error(self) -> float:
+        """The standard error in bits."""
+        return self.standard_error / log(2)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report for JSON, which knows no ∞ and no NaN: they become None."""
+        plain = asdict(self)
+        plain["bits"] = self.bits
+        plain["bits_standard_error"] = self.bits_standard_error
+        return _without_infinities(plain)
+
+
+def make_report(
+    file: str, roles: Roles, tally: Tally, rows: int, left_out: int, bad: int,
+    first_bad: Sequence[BadRow],
+) -> Report:  # fmt: skip
+    """The totals as a report; there is at least one event."""
+    loss = float("inf") if tally.infinite else tally.loss.mean
+    return Report(
+        file=file,
+        reasons=roles.reasons,
+        rows=rows,
+        events=tally.events,
+        left_out=left_out,
+        bad_rows=bad,
+        first_bad=tuple(first_bad),
+        weight=tally.weight,
+        cross_entropy=loss,
+        finite_cross_entropy=tally.loss.mean if tally.loss.count else float("nan"),
+        standard_error=tally.loss.standard_error,
+        infinite=tally.infinite,
+        target_entropy=tally.uncertainty.mean,
+        perplexity=_exp(loss),
+        accuracy=tally.correct_weight / tally.weight,
+        baselines=tuple(_baselines(tally, roles, loss)),
+        classes=tuple(_classes(tally, roles)),
+        worst=tuple(_worst(tally, roles)),
+    )
+
+
+def _baselines(tally: Tally, roles: Roles, loss: float) -> list[Baseline]:
+    """A prediction of Q for every row has H = H(mean P, Q), and so its least value, at
+    Q = mean P, is the entropy of the class frequencies."""
+    count = len(roles.classes)
+    with validation("off"):
+        uniform = float(entropy(Probs(np.full(count, 1 / count))))
+        frequencies = tally.mass / tally.mass.sum()
+        target = BinaryProbs(frequencies[1:]) if roles.binary else Probs(frequencies)
+        constant = float(entropy(target))
+    pairs = (("uniform", uniform), ("class frequencies", constant))
+    return [Baseline(n, h, h - loss, (h - loss) / h if h > 0 else float("nan")) for n, h in pairs]
+
+
+def _classes(tally: Tally, roles: Roles) -> list[ClassRow]:
+    labels = _labels(roles)
+    return [
+        ClassRow(
+            labels[k],
+            int(tally.class_count[k]),
+            _ratio(tally.class_loss[k], tally.class_weight[k]),
+            _ratio(tally.class_correct[k], tally.class_weight[k]),
+        )
+        for k in range(len(labels))
+    ]
+
+
+def _worst(tally: Tally, roles: Roles) -> list[WorstRow]:
+    labels, worst = _labels(roles), tally.worst
+    return [
+        WorstRow(
+            int(worst.rows[i]),
+            labels[int(worst.truth[i])],
+            float(worst.given[i]),
+            labels[int(worst.predicted[i])],
+            float(worst.loss[i]),
+        )
+        for i in range(len(worst.rows))
+    ]
+
+
+def _labels(roles: Roles) -> list[str]:
+    """The classes as the target writes them."""
+    if roles.form == "index" and not roles.binary:
+        return [str(roles.first_label + k) for k in range(len(roles.classes))]
+    return list(roles.classes)
+
+
+def _ratio(total: float, weight: float) -> float:
+    return float(total / weight) if weight > 0 else float("nan")
+
+
+def _exp(loss: float) -> float:
+    # math.exp raises where the result is too large, and a mean of huge losses is no error.
+    return exp(loss) if loss < 709 else float("inf")
+
+
+def _without_infinities(value: Any) -> Any:
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value)
+        return {key: _without_infinities(item) for key, item in items.items()}
+    if isinstance(value, list | tuple):
+        return [_without_infinities(item) for item in cast("Sequence[Any]", value)]
+    if isinstance(value, float) and not isfinite(value):
+        return None
+    return value

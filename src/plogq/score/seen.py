@@ -1,0 +1,91 @@
+"""What is known of a file before it is read: columns, first rows, and what the user said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .column import Array, Batch, Field, Kind
+from .kinds import Content
+from .naming import Group
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user said of a file; None where nothing was said.
+
+    `prediction` is a column, a pattern or names with commas, and `content` what it holds: "probs",
+    "logits" or "log-probs". `tolerance` is how far from 1 a row of probabilities may sum.
+    """
+
+    target: str | None = None
+    prediction: str | None = None
+    content: Content | None = None
+    binary: bool = False
+    weight: str | None = None
+    ignore: int | None = None
+    first_label: int | None = None
+    tolerance: float = 1e-3
+
+
+@dataclass(slots=True)
+class Seen:
+    """The columns and their first rows; `taken` are the columns that have a role already."""
+
+    fields: Sequence[Field]
+    sample: Batch
+    whole_file: bool
+    wish: Wish
+    taken: list[str] = field(default_factory=list[str])
+
+    @property
+    def names(self) -> list[str]:
+        """Every column."""
+        return [f.name for f in self.fields]
+
+    @property
+    def free(self) -> list[Field]:
+        """The columns that have no role yet."""
+        return [f for f in self.fields if f.name not in self.taken]
+
+    @property
+    def scope(self) -> str:
+        """Which rows were looked at, where there are more."""
+        return "" if self.whole_file else f" in the first {self.sample.rows:,} rows"
+
+    def kind(self, name: str) -> Kind:
+        """What a column holds."""
+        return next(f.kind for f in self.fields if f.name == name)
+
+    def plain(self, group: Group) -> bool:
+        """Whether the group is one column with one value a row."""
+        return len(group.names) == 1 and self.kind(group.names[0]) != "list"
+
+    def width(self, group: Group) -> int:
+        """How many values a row of the group has."""
+        first = group.names[0]
+        if self.kind(first) != "list":
+            return len(group.names)
+        return len(self.sample.columns[first].values[0])
+
+    def column(self, name: str) -> Array:
+        """The values of one column that could be read."""
+        return self.sample.columns[name].values[self._sound([name])]
+
+    def values(self, group: Group) -> Array:
+        """The complete rows of a group: (rows, K), or (rows,) for one plain column."""
+        parts = [self.sample.columns[name].values for name in group.names]
+        values = parts[0] if len(parts) == 1 else np.stack(parts, axis=1)
+        values = values[self._sound(group.names)].astype(np.float64)
+        complete = ~np.isnan(values)
+        return values[complete if values.ndim == 1 else complete.all(axis=1)]
+
+    def _sound(self, names: Sequence[str]) -> Array:
+        """The rows in which all these columns could be read."""
+        sound = np.ones(self.sample.rows, bool)
+        for name in names:
+            for fault in self.sample.columns[name].faults:
+                sound &= ~fault.rows
+        return sound
