@@ -134,11 +134,15 @@ def _per_event(x: Any, events: tuple[int, ...]) -> Array | None:
     """x as one float64 per event, or None for None."""
     if x is None:
         return None
-    return np.ascontiguousarray(np.broadcast_to(np.asarray(x, np.float64), events))
+    return _contiguous(np.broadcast_to(np.asarray(x, np.float64), events))
 
 
-def _contiguous(x: Any) -> Array | None:
-    return None if x is None else np.ascontiguousarray(x, np.float64)
+def _contiguous(x: Any, dtype: type[np.generic] = np.float64) -> Array | None:
+    """x, one number per event or per class, as the kernels' plain pointers want it."""
+    if x is None:
+        return None
+    plain = np.ascontiguousarray(x, dtype)
+    return plain if plain.flags.aligned else plain.copy()
 
 
 def _refuses_dtype(x: Array, role: str) -> str | None:
@@ -222,7 +226,7 @@ class Stored:
     ) -> Forward:
         m = measure
         background = m.background[0] if m.background else None
-        index = None if m.index is None else np.ascontiguousarray(m.index, np.int64)
+        index = _contiguous(m.index, np.int64)
         _cpu.stored(
             _set.get(),
             threads(scores.array.size),

@@ -105,6 +105,9 @@ struct Columns {
     }
   }
 
+  // Stored probabilities of one label cost what reading that one costs.
+  bool reads_classes() const { return p.kind == LOGITS || p.dense || p.factor; }
+
   void statistics(int64_t e0, int events, bool loaded, Tile<T>& x) const {
     constexpr int U = UNROLL<T>, L = LANES<T>;
     const int64_t classes = p.scores.classes;
@@ -132,7 +135,7 @@ struct Columns {
     for (int l = 0; l < GROUP; ++l)
       x.rest[l] = x.dense_cost[l] = x.dense_mass[l] = x.spread_cost[l] = 0;
     x.spread_mass = 0;
-    for (int64_t k0 = 0; k0 < classes; k0 += TILE) {
+    for (int64_t k0 = 0; reads_classes() && k0 < classes; k0 += TILE) {
       const int n = int(classes - k0 < TILE ? classes - k0 : TILE);
       if (!loaded) load_tile(e0, events, k0, n, x);
       if (p.dense && !loaded) load_dense(e0, events, k0, n, x);
@@ -342,7 +345,7 @@ struct Columns {
     for (int64_t e = unit * c.events_at_once; e < stop; e += GROUP) {
       const int events = int(stop - e < GROUP ? stop - e : GROUP);
       const bool once = classes <= TILE;
-      if (once) {
+      if (once && (c.reads_classes() || p.gradient)) {
         c.load_tile(e, events, 0, int(classes), x);
         if (p.dense) c.load_dense(e, events, 0, int(classes), x);
       }

@@ -1,0 +1,82 @@
+"""The kernel table: loud about two kernels for one place, and about a kernel that cannot run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+import plogq
+from plogq.kernels import describe, table
+from plogq.kernels import numpy as cpu
+
+Y, Z = plogq.Labels([1, 0]), plogq.Logits(np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]]))
+
+
+def test_two_kernels_for_one_place_are_an_error() -> None:
+    row = table.ROWS[0]
+    with pytest.raises(ValueError, match="kernels 'cpu' and 'other' both claim place 0"):
+        table.build((*table.ROWS, replace(row, name="other")))
+    later = table.build((*table.ROWS, replace(row, name="other", place=row.place + 1)))
+    key = table.Key(row.targets[0], row.predictions[0], row.framework, row.device)
+    assert [r.name for r in later[key]] == [row.name, "other"]
+
+
+@pytest.mark.parametrize("name", ["formula", "cpu"])
+def test_a_kernel_that_is_asked_for_by_name_runs(name: str) -> None:
+    with table.using(name):
+        assert plogq.explain(Y, Z).chosen == name
+        got = plogq.cross_entropy(Y, Z, reduction="none")
+    assert got == pytest.approx([0.0658839038, 0.0039742834], abs=5e-11)
+    assert plogq.explain(Y, Z).chosen == "cpu"
+
+
+def test_a_kernel_that_is_asked_for_by_name_runs_or_raises() -> None:
+    swapped = plogq.Logits(Z.scores.astype(Z.scores.dtype.newbyteorder()))
+    with (
+        table.using("cpu"),
+        pytest.raises(plogq.KernelRefused, match=r"'cpu' refused: .*byte order"),
+    ):
+        plogq.cross_entropy(Y, swapped)
+    with table.using("gpu"), pytest.raises(plogq.KernelRefused) as caught:
+        plogq.cross_entropy(Y, Z)
+    assert "no kernel 'gpu' for Labels × Logits on numpy" in str(caught.value)
+    assert "there are cpu, formula" in str(caught.value)
+    linear = plogq.LinearLogits(np.zeros((2, 1)), np.zeros((3, 1)))
+    with table.using("formula"), pytest.raises(plogq.KernelRefused, match="stored scores"):
+        plogq.cross_entropy(Y, linear)
+
+
+def test_every_pair_of_types_has_a_kernel() -> None:
+    keys = set(table.build(table.ROWS))
+    for p in ("Labels", "Probs", "SparseProbs", "Smoothed", "Weighted"):
+        for q in ("Logits", "LogProbs", "Probs", "LinearLogits"):
+            assert table.Key(p, q, "numpy", "cpu") in keys
+    for p in ("BinaryProbs", "SmoothedBinary", "WeightedBinary"):
+        for q in ("BinaryLogits", "BinaryProbs"):
+            assert table.Key(p, q, "numpy", "cpu") in keys
+
+
+def test_the_machine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLOGQ_NUM_THREADS", "3")
+    found: dict[str, Any] = describe()
+    assert found["instruction_set"] == cpu.instruction_sets()[0]
+    assert found["threads"] == 3
+    assert {row["kernel"] for row in found["table"]} == {row.name for row in table.ROWS}
+
+
+@pytest.mark.parametrize("name", cpu.instruction_sets())
+def test_an_instruction_set_is_in_force_inside_its_block(name: str) -> None:
+    with cpu.instruction_set(name):
+        assert describe()["instruction_set"] == name
+        got = plogq.cross_entropy(Y, Z, reduction="none")
+    assert got == pytest.approx([0.0658839038, 0.0039742834], abs=5e-11)
+    assert describe()["instruction_set"] == cpu.instruction_sets()[0]
+
+
+def test_an_instruction_set_that_does_not_exist_is_refused() -> None:
+    wrong = pytest.raises(ValueError, match=r"this processor runs .*, not 'abacus'")
+    with wrong, cpu.instruction_set("abacus"):
+        pass

@@ -1,0 +1,216 @@
+"""Which column is what: what is found, the sentence that says why, and when it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from plogq.score import InputError, Wish, score_file
+
+Write = Callable[..., Path]
+HALF = [0.5, 0.25, 0.125, 0.75]
+REST = [0.5, 0.75, 0.875, 0.25]
+WHOLE = [0, 1, 1, 0]
+
+
+def reasons(path: Path, **wish: Any) -> str:
+    return " ".join(score_file(path, Wish(**wish)).reasons)
+
+
+def refusal(path: Path, **wish: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        score_file(path, Wish(**wish))
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+def test_probabilities_are_found_and_the_reason_given(write: Write) -> None:
+    said = reasons(write({"p0": HALF, "p1": REST, "label": WHOLE}))
+    assert "2 columns p0 and p1 lie in [0, 1] and sum to 1: probabilities." in said
+    assert "Column 'label' holds whole numbers from 0 to 1: the target (named like one)" in said
+
+
+def test_ten_columns_are_named_as_a_range(write: Write) -> None:
+    columns: dict[str, Any] = {f"p{k}": [0.1] * 4 for k in range(10)} | {"label": [0, 9, 3, 2]}
+    said = reasons(write(columns))
+    assert "10 columns p0…p9 lie in [0, 1] and sum to 1: probabilities." in said
+
+
+def test_scores_are_found_by_a_value_outside(write: Write) -> None:
+    said = reasons(write({"z_0": [1.0, -2.5], "z_1": [3.0, 0.5], "y": [0, 1]}))
+    assert "2 columns z_0 and z_1 are not confined to [0, 1] (there is 3): scores (logits)." in said
+
+
+def test_log_probabilities_are_found_by_their_sum(write: Write) -> None:
+    columns = {"c0": np.log(HALF), "c1": np.log(REST), "y": WHOLE}
+    report = score_file(write(columns))
+    assert "their exponentials sum to 1: log-probabilities." in report.reasons[0]
+    assert report.cross_entropy == pytest.approx(-sum(map(log, (0.5, 0.75, 0.875, 0.75))) / 4)
+
+
+def test_the_sample_is_named_where_the_file_goes_on(write: Write) -> None:
+    columns = {"p0": [0.5] * 3000, "p1": [0.5] * 3000, "label": [0, 1] * 1500}
+    said = reasons(write(columns, "npz"))
+    assert "sum to 1 in the first 1,000 rows: probabilities" in said
+    assert "from 0 to 1 in the first 1,000 rows" in said
+
+
+def test_a_list_column_is_found(tmp_path: Path) -> None:
+    table = pa.table({"out": pa.array([[0.5, 0.5], [0.25, 0.75]]), "y_true": [1, 0]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    said = reasons(tmp_path / "x.parquet")
+    assert "'out' (2 values) lie in [0, 1] and sum to 1: probabilities." in said
+
+
+def test_one_column_is_a_yes_or_no(write: Write) -> None:
+    report = score_file(write({"q": HALF, "clicked": WHOLE}))
+    assert "column 'q' lies in [0, 1]: the probability of 1." in report.reasons
+    assert [c.label for c in report.classes] == ["0", "1"]
+    # -log(1 - .5), -log .25, -log .125, -log(1 - .75) are 1, 2, 3 and 2 bits.
+    assert report.bits == pytest.approx(2.0, rel=1e-14)
+
+
+def test_one_column_of_scores(write: Write) -> None:
+    report = score_file(write({"z": [0.0, 2.0, -2.0], "y": [True, True, False]}))
+    assert "the score (logit) of 1." in report.reasons[0]
+    soft = np.log1p(np.exp(-2.0))
+    assert report.cross_entropy == pytest.approx((log(2) + 2 * soft) / 3, rel=1e-14)
+
+
+def test_columns_that_were_given_are_taken_as_given(write: Write) -> None:
+    columns = {"a0": HALF, "a1": REST, "b0": REST, "b1": HALF, "first": WHOLE, "second": WHOLE}
+    said = reasons(write(columns), prediction="b*", content="probs", target="second")
+    assert "2 columns b0 and b1: probabilities, as --probs says." in said
+    assert "Column 'second' holds whole numbers from 0 to 1: the target (as --target says)" in said
+
+
+def test_columns_can_be_listed_in_the_order_of_the_classes(write: Write) -> None:
+    path = write({"cat": HALF, "dog": REST, "label": WHOLE})
+    straight = score_file(path, Wish(prediction="cat,dog", content="probs"))
+    crossed = score_file(path, Wish(prediction="dog,cat", content="probs"))
+    assert straight.cross_entropy == pytest.approx(-sum(map(log, (0.5, 0.75, 0.875, 0.75))) / 4)
+    assert crossed.cross_entropy == pytest.approx(-sum(map(log, (0.5, 0.25, 0.125, 0.25))) / 4)
+
+
+def test_columns_of_unlike_names_that_sum_to_1(write: Write) -> None:
+    said = reasons(write({"cat": HALF, "dog": REST, "label": WHOLE}))
+    assert "2 columns cat and dog lie in [0, 1] and sum to 1" in said
+
+
+def test_names_of_classes_are_matched_with_columns(write: Write, form: str) -> None:
+    columns = {"p_cat": HALF, "p_cow": REST, "label": ["cat", "cow", "cow", "cat"]}
+    report = score_file(write(columns, form))
+    assert [c.label for c in report.classes] == ["cat", "cow"]
+    assert report.cross_entropy == pytest.approx(-sum(map(log, (0.5, 0.75, 0.875, 0.75))) / 4)
+    assert "matched with the columns p_cat and p_cow" in report.reasons[1]
+
+
+def test_categories_of_a_dictionary_column(tmp_path: Path) -> None:
+    label = pa.array(["cat", "cow", "cow", "cat"]).dictionary_encode()
+    pq.write_table(pa.table({"p_cat": HALF, "p_cow": REST, "label": label}), tmp_path / "x.parquet")
+    assert score_file(tmp_path / "x.parquet").events == 4
+
+
+def test_labels_that_count_from_1_with_their_columns(write: Write) -> None:
+    report = score_file(write({"p1": HALF, "p2": REST, "label": [1, 2, 2, 1]}))
+    assert "The labels count from 1." in report.reasons
+    assert [c.label for c in report.classes] == ["1", "2"]
+    assert report.bad_rows == 0
+    zero = score_file(write({"p1": HALF, "p2": REST, "label": WHOLE}))
+    assert zero.cross_entropy == report.cross_entropy
+
+
+def test_a_weight_that_nobody_asked_for_is_mentioned(write: Write) -> None:
+    path = write({"p0": HALF, "p1": REST, "label": WHOLE, "sample_weight": [1.0, 2.0, 3.0, 4.0]})
+    assert "Column 'sample_weight' is not used: add --weight sample_weight" in reasons(path)
+
+
+def test_identifiers_are_no_target(write: Write) -> None:
+    said = reasons(write({"id": [7, 8, 9, 10], "p0": HALF, "p1": REST, "species": WHOLE}))
+    assert "Column 'species'" in said
+    assert "the only one that can be" in said
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        (
+            {"a0": HALF, "a1": REST, "b0": HALF, "b1": REST, "label": WHOLE},
+            "a0 and a1 and b0 and b1 could each be the prediction: add --probs",
+        ),
+        (
+            {"p0": HALF, "p1": REST, "label": WHOLE, "y": WHOLE},
+            "'label' and 'y' could each be the target: add --target label or --target y",
+        ),
+        (
+            {"p0": HALF, "p1": REST, "left": WHOLE, "right": WHOLE},
+            "left, right could each be the target: add --target left",
+        ),
+        ({"p0": HALF, "p1": REST}, "no column looks like a target"),
+        ({"label": WHOLE}, "no column looks like a prediction"),
+        (
+            {"s0": HALF, "s1": HALF, "label": WHOLE},
+            "lie in [0, 1] but do not sum to 1 (the first that does not sums to 0.5)",
+        ),
+        (
+            {"logit0": HALF, "logit1": REST, "label": WHOLE},
+            "yet the name says scores (logits): add --probs 'logit*', --logits 'logit*'",
+        ),
+        (
+            {"p0": [3.0, 1.0, 2.0, 0.5], "p1": REST, "label": WHOLE},
+            "yet the name says probabilities",
+        ),
+        ({"p0": HALF, "p1": REST, "p3": REST, "label": WHOLE}, "between p1 and p3"),
+        (
+            {"p1": HALF, "p2": REST, "label": [1, 1, 1, 1]},
+            "add --first-label 1, or --first-label 0",
+        ),
+        (
+            {"p0": HALF, "p1": REST, "label": ["x", "y", "x", "y"]},
+            "holds text (such as 'x') and the prediction p0 and p1 does not name its classes so",
+        ),
+        ({"p0": HALF, "p1": REST, "label": [0.5, 1.5, 2.5, 0.5]}, "holds fractions such as 0.5"),
+        ({"z": [-1.0, -2.0, 0.0, -3.0], "y": WHOLE}, "never above 0"),
+        ({"q": HALF, "y": ["a", "b", "a", "b"]}, "write 0 and 1, or true and false"),
+    ],
+)
+def test_what_is_ambiguous_stops(write: Write, columns: dict[str, Any], sentence: str) -> None:
+    assert sentence in refusal(write(columns))
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ({"target": "nothing"}, "--target: there is no column 'nothing'; there are p0, p1, label"),
+        ({"target": "x*"}, "--target 'x*' matches no column"),
+        ({"weight": "nothing"}, "--weight: there is no column of numbers 'nothing'"),
+        ({"prediction": "q*", "content": "logits"}, "--logits 'q*' matches no column"),
+        ({"prediction": "note", "content": "probs"}, "'note' does not hold numbers"),
+        ({"prediction": "*", "content": "probs"}, "also matches 'note'"),
+        ({"prediction": "p*", "content": "probs", "binary": True}, "--binary takes one column"),
+        ({"prediction": "p0", "content": "log-probs"}, "needs a value for each class"),
+        ({"target": "p*", "prediction": "label", "content": "probs"}, "needs a target of one"),
+    ],
+)
+def test_what_was_said_and_cannot_be(write: Write, wish: dict[str, Any], sentence: str) -> None:
+    path = write({"p0": HALF, "p1": REST, "label": WHOLE, "note": ["a", "b", "c", "d"]})
+    assert sentence in refusal(path, **wish)
+
+
+def test_a_soft_target_needs_a_value_for_each_class(write: Write) -> None:
+    columns = {"p0": HALF, "p1": REST} | {f"t{k}": [0.25] * 4 for k in range(4)}
+    sentence = refusal(write(columns), target="t*")
+    assert "the target t0…t3 has 4 values a row and the prediction p0 and p1 2" in sentence
+
+
+def test_lists_of_one_value_predict_nothing(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"q": pa.array([[0.5], [0.5]]), "y": [0, 1]}), tmp_path / "x.parquet")
+    assert "one class leaves nothing to predict" in refusal(tmp_path / "x.parquet")

@@ -1,0 +1,178 @@
+"""What an import loads, and which module may import which: downward only."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import plogq
+
+PACKAGE = Path(plogq.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# Each layer, and the layers that it may import. A module belongs to the longest name that fits.
+REPRESENTATIONS = ("targets", "predictions", "binary")
+BASE = ("errors", "arrays")
+CORE = (*REPRESENTATIONS, "formula", "checks", "reduction", "shaping")
+KERNELS = ("kernels", "kernels.contract", "kernels.sums", "kernels.table")
+# The command line and the scoring of files use what a caller may use.
+PUBLIC = ("", "kernels", *BASE)
+LAYERS: dict[str, tuple[str, ...]] = {
+    "errors": (),
+    "arrays": ("errors", "arrays"),
+    # Kernels see their contract, their framework's verbs, the formula and one another.
+    "kernels.contract": ("kernels.sums",),
+    "kernels.sums": ("kernels",),
+    "kernels.table": (*KERNELS, *BASE),
+    "kernels": (*KERNELS, *BASE, "formula"),
+    "checks": ("kernels.sums", *BASE),
+    "reduction": BASE,
+    "shaping": BASE,
+    "formula": ("kernels.contract",),
+    **dict.fromkeys(
+        REPRESENTATIONS, (*REPRESENTATIONS, "checks", "kernels.contract", "kernels.sums", *BASE)
+    ),
+    "definition": (*CORE, "kernels.contract", "kernels.table", *BASE),
+    "helpers": ("definition", *CORE),
+    "": ("definition", "helpers", *CORE, *BASE),
+    "score": ("score", *PUBLIC),
+    "choose": PUBLIC,
+    "commands": ("choose", "score", *PUBLIC),
+    "cli": ("commands", "choose", "score", *PUBLIC),
+}
+# What may be imported besides ourselves and the standard library, and by whom.
+OUTSIDE = {
+    "arrays": {"numpy"},
+    "kernels": {"numpy"},
+    "score": {"numpy", "pyarrow", "rich"},
+    "commands": {"typer", "click", "rich"},
+}
+
+
+def module_name(path: Path) -> str:
+    """The dotted name below plogq, "" for the package itself."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def layer(name: str) -> str:
+    fitting = [x for x in LAYERS if x and (name == x or name.startswith(x + "."))]
+    if not fitting and name:
+        raise AssertionError(f"plogq.{name} has no layer: say in LAYERS what it may import")
+    return max(fitting, key=len, default="")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Every module that a file imports, anywhere in it, and whether it is ours."""
+    package = ["plogq", *path.relative_to(PACKAGE).parent.parts]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _split(alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            if not node.level:
+                names = [node.module or ""]
+                if names == ["plogq"]:
+                    names = [_submodule("plogq", alias.name) for alias in node.names]
+            else:
+                base = ".".join(package[: len(package) - node.level + 1])
+                base = f"{base}.{node.module}" if node.module else base
+                names = [_submodule(base, alias.name) for alias in node.names]
+            for name in names:
+                yield from _split(name)
+
+
+def _submodule(base: str, name: str) -> str:
+    """`from base import name` imports base.name if that is a module, else base."""
+    folder = PACKAGE.joinpath(*base.split(".")[1:])
+    # A compiled module has a suffix of its own, and is built later than this is read.
+    is_module = (folder / f"{name}.py").exists() or (folder / name).is_dir()
+    return f"{base}.{name}" if is_module else base
+
+
+def _split(name: str) -> Iterator[tuple[str, bool]]:
+    if name == "plogq" or name.startswith("plogq."):
+        yield name.partition(".")[2], True
+    else:
+        yield name, False
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: module_name(p) or "plogq")
+def test_imports_run_downward_only(path: Path) -> None:
+    here = layer(module_name(path))
+    for name, ours in imports(path):
+        if ours:
+            there = layer(name)
+            assert there in LAYERS[here], f"{here or 'plogq'} imports {there or 'plogq'}: {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: module_name(p) or "plogq")
+def test_only_arrays_and_kernels_of_the_core_import_numpy(path: Path) -> None:
+    """The formula is written once, in verbs; the definition knows no framework."""
+    here = layer(module_name(path)).partition(".")[0]
+    allowed = OUTSIDE.get(here, set())
+    for name, ours in imports(path):
+        top = name.partition(".")[0]
+        if not ours and top not in sys.stdlib_module_names:
+            assert top in allowed, f"{path.name} imports {name}"
+
+
+def test_the_test_of_the_layers_sees_what_it_should(tmp_path: Path) -> None:
+    """It reads imports inside functions, relative ones and whole-package ones."""
+    found = dict.fromkeys(name for path in MODULES for name, ours in imports(path) if ours)
+    for expected in ("arrays", "kernels.contract", "kernels.table", "targets", "definition"):
+        assert expected in found
+    lazy = [name for name, _ in imports(PACKAGE / "kernels" / "table.py")]
+    assert {"kernels.numpy", "kernels.linear"} <= set(lazy)
+    assert "definition" not in LAYERS["kernels"]
+
+
+def loaded(statement: str) -> set[str]:
+    """The top-level modules outside the standard library that a fresh process has afterwards."""
+    program = (
+        f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    tops = {name.partition(".")[0] for name in run.stdout.split()}
+    return tops - set(sys.stdlib_module_names)
+
+
+def test_import_plogq_loads_numpy_and_nothing_else() -> None:
+    """No other framework, no library of the command line, no ml_dtypes."""
+    with_numpy = loaded("import numpy")
+    assert "numpy" in with_numpy
+    assert loaded("import plogq") - with_numpy == {"plogq"}
+
+
+def test_using_plogq_loads_nothing_more() -> None:
+    use = (
+        "import plogq; plogq.value_and_grad(plogq.Labels([1]), plogq.Logits([[2.0, 5.0]])); "
+        "plogq.value_and_grad(plogq.Labels([1]), plogq.LinearLogits([[2.0]], [[1.0], [2.0]]))"
+    )
+    assert loaded(use) - loaded("import numpy") == {"plogq"}
+
+
+def test_import_plogq_does_not_load_the_command_line() -> None:
+    program = "import sys, plogq; print(*(m for m in sys.modules if m.startswith('plogq')))"
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    names = run.stdout.split()
+    assert "plogq.definition" in names
+    assert not [n for n in names if n.startswith(("plogq.cli", "plogq.score"))]
+
+
+def test_the_public_names_are_those_that_exist() -> None:
+    assert sorted(plogq.__all__) == sorted(set(plogq.__all__))
+    for name in plogq.__all__:
+        assert getattr(plogq, name) is not None
+    public = {n for n in vars(plogq) if not n.startswith("_")}
+    modules = {module_name(p).partition(".")[0] for p in MODULES}
+    assert public - modules <= set(plogq.__all__)
