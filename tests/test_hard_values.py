@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import plogq
@@ -41,6 +41,7 @@ rows = dtypes.flatmap(
 )
 
 
+@settings(max_examples=150)
 @given(rows)
 def test_labels_of_hard_rows(drawn: tuple[Any, list[float], int]) -> None:
     dtype, row, y = drawn
@@ -57,6 +58,7 @@ def test_labels_of_hard_rows(drawn: tuple[Any, list[float], int]) -> None:
     bounds.check_hard_gradient(grad.scores, truth, dtype)
 
 
+@settings(max_examples=150)
 @given(rows, st.integers(0, 2**31))
 def test_soft_targets_of_hard_rows(drawn: tuple[Any, list[float], int], seed: int) -> None:
     """A quarter of the classes without mass, where 0 · log 0 = 0; gaps that do not overflow."""
@@ -78,6 +80,7 @@ def test_soft_targets_of_hard_rows(drawn: tuple[Any, list[float], int], seed: in
     bounds.check_soft_gradient(grad.scores, truth, dtype, mass)
 
 
+@settings(max_examples=100)
 @given(
     dtypes.flatmap(
         lambda dtype: st.tuples(st.just(dtype), st.lists(values(dtype), min_size=1, max_size=20))
@@ -95,6 +98,7 @@ def test_yes_no_outcomes_of_hard_scores(drawn: tuple[Any, list[float]]) -> None:
         bounds.check_hard_gradient(grad.scores, truth, dtype)
 
 
+@settings(max_examples=100)
 @given(
     dtypes.flatmap(
         lambda dtype: st.tuples(

@@ -18,10 +18,13 @@ Array = Any
 
 
 class Gaps(NamedTuple):
-    """-log q_j = offset + cost_j, and what the gradient needs; classes last."""
+    """-log q_j = offset + 2 half_j, and what the gradient needs; classes last.
+
+    Half of a gap between finite scores never overflows, so that a share of it stays finite (N1).
+    """
 
     offset: Array
-    cost: Array
+    half: Array
     log_z: Array
     rest: Array  # R
     first: Array | None  # True at a; None for stored probabilities
@@ -45,9 +48,8 @@ class Formula:
             return self._binary_forward(measure, scores)
         with self.xp.quiet():
             gaps = self._gaps(scores)
-            loss = self.xp.times(measure.mass(self.xp), gaps.offset) + measure.expect(
-                gaps.cost, self.xp
-            )
+            loss = self.xp.times(measure.mass(self.xp), gaps.offset)
+            loss = loss + 2.0 * measure.expect(gaps.half, self.xp)
             like = self.xp.statistics(scores.array)
             return Forward(self.xp.cast_like(loss, like), self.xp.cast_like(gaps.log_z, like), gaps)
 
@@ -80,18 +82,18 @@ class Formula:
         xp = self.xp
         stored = xp.statistics(xp.to_last(scores.array, scores.axis))
         if scores.kind != "logits":
-            cost = -stored if scores.kind == "log_probs" else -xp.log(stored)
+            log_q = stored if scores.kind == "log_probs" else xp.log(stored)
             zero = xp.full(stored.shape[:-1], 0.0)
-            return Gaps(zero, cost, zero, zero, None)
+            return Gaps(zero, -0.5 * log_q, zero, zero, None)
         if scores.softcap is not None:
             # tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact (N1).
             stored = scores.softcap * xp.tanh(xp.weights(stored) / scores.softcap)
         greatest, first = xp.max_first(stored)
         # ∞ - ∞ at the first place of +∞ is no gap; elsewhere it is the NaN that N3 asks for.
-        gap = xp.where(first, 0.0, greatest - stored)
-        rest = xp.sum_classes(xp.where(first, 0.0, xp.exp(-gap)))
+        half = xp.where(first, 0.0, 0.5 * greatest - 0.5 * stored)
+        rest = xp.sum_classes(xp.where(first, 0.0, xp.exp(-2.0 * half)))
         offset = xp.log1p(rest)
-        return Gaps(offset, gap, greatest[..., 0] + offset, rest, first)
+        return Gaps(offset, half, greatest[..., 0] + offset, rest, first)
 
     def _backward(
         self, measure: Measure, scores: Scores, gaps: Gaps, d_loss: Any, d_log_z: Any
@@ -107,7 +109,7 @@ class Formula:
                 gradient = xp.times(gradient, 1.0 / stored)
             return xp.from_last(gradient, scores.axis)
         total = xp.expand(gaps.rest) + 1.0
-        weight = xp.where(gaps.first, 1.0, xp.exp(-gaps.cost))
+        weight = xp.where(gaps.first, 1.0, xp.exp(-2.0 * gaps.half))
         q = weight / total
         # 1 - q_a is R / (1 + R): never 1 - q_a with q_a ≈ 1 (N2).
         not_q = xp.where(gaps.first, xp.expand(gaps.rest), total - weight) / total

@@ -174,7 +174,7 @@ class BinaryMeasure:
     """P over independent yes/no outcomes: mass on yes and mass on no.
 
     yes = yes_1 · y + yes_0 · (1 - y) and no = no_1 · y + no_0 · (1 - y), times `event` where that
-    is given: linear in the stored `target` y and in 1 - y, so that smoothing and weights cost no pass
+    is given: linear in the stored `target` y and in 1 - y: smoothing and weights cost no pass
     over the data, and no coefficient is negative, so that nothing cancels.
     """
 

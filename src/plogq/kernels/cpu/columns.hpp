@@ -157,7 +157,7 @@ struct Columns {
             for (int u = 0; u < U; ++u) {
               const int at = k * GROUP + u * L;
               Vec<T> s = load(x.scores + at), w = load(x.dense + at);
-              Vec<T> wd = w * (s == from[u] ? zero : from[u] - s);
+              Vec<T> wd = w * (s == from[u] ? zero : from[u] * T(0.5) - s * T(0.5));
               cost[u] += w == zero ? zero : wd;
               mass[u] += w;
             }
@@ -172,7 +172,7 @@ struct Columns {
             if (w == 0) continue;
             for (int u = 0; u < U; ++u) {
               Vec<T> s = load(x.scores + k * GROUP + u * L);
-              cost[u] += w * (s == from[u] ? zero : from[u] - s);
+              cost[u] += w * (s == from[u] ? zero : from[u] * T(0.5) - s * T(0.5));
             }
           }
           flush(cost, x.spread_cost);
@@ -206,7 +206,7 @@ struct Columns {
     for (int l = 0; l < events; ++l) {
       const double m = double(x.m[l]), v = p.value ? p.value[e0 + l] : 1;
       if (m == -INFINITY) x.log1p_rest[l] = x.rest[l] = NAN;
-      loss[l] = term(v, x.log1p_rest[l] + gap(m, s[l]));
+      loss[l] = term(v, x.log1p_rest[l]) + 2 * term(v, half_gap(m, s[l]));
       p.greatest[e0 + l] = m;
       p.rest[e0 + l] = x.rest[l];
     }

@@ -8,9 +8,11 @@ namespace PLOGQ_ISA {
 struct Stats {
   double m = -INFINITY;  // the greatest score
   double rest = 0;       // Σ exp(s - m) without the first greatest
-  double dense = 0;      // Σ p_j (m - s_j) over the dense part, and Σ p_j
+  // Half of Σ p_j (m - s_j) over the dense part, and Σ p_j: a gap between finite scores may
+  // overflow where a share of it does not, and half of it never does.
+  double dense = 0;
   double dense_mass = 0;
-  double spread = 0;  // Σ b_j (m - s_j) over the background, and Σ b_j
+  double spread = 0;  // the same of the background
   double spread_mass = 0;
 };
 
@@ -18,6 +20,7 @@ struct Stats {
 PLOGQ_INLINE double term(double w, double x) { return w == 0 ? 0 : w * x; }
 
 PLOGQ_INLINE double gap(double m, double s) { return s == m ? 0 : m - s; }
+PLOGQ_INLINE double half_gap(double m, double s) { return s == m ? 0 : m / 2 - s / 2; }
 
 // The statistics of two chunks as those of both: every term stays non-negative.
 static void merge(Stats& a, const Stats& b) {
@@ -33,7 +36,7 @@ static void merge(Stats& a, const Stats& b) {
     rest = NAN;
   else
     rest += std::exp(-d) * (1 + low.rest);
-  const double from = low.m == -INFINITY ? (m == -INFINITY ? 0 : m) : d;
+  const double from = low.m == -INFINITY ? (m == -INFINITY ? 0 : m / 2) : half_gap(m, low.m);
   a.dense = high.dense + low.dense + term(low.dense_mass, from);
   a.spread = high.spread + low.spread + term(low.spread_mass, from);
   a.dense_mass += b.dense_mass;
@@ -84,12 +87,12 @@ static void finish(const Stored& p, int64_t e, const char* event, const Stats& s
   const double rest = logits && s.m == -INFINITY ? NAN : s.rest;
   const double offset = !logits ? 0 : s.m == -INFINITY ? NAN : log1p_rest;
   double loss = term(mass_of(p, e), offset);
-  if (p.dense) loss += term(p.dense_event ? p.dense_event[e] : 1, s.dense);
-  if (p.factor) loss += term(p.factor[e], s.spread);
+  if (p.dense) loss += 2 * term(p.dense_event ? p.dense_event[e] : 1, s.dense);
+  if (p.factor) loss += 2 * term(p.factor[e], s.spread);
   for (int64_t t = 0; t < p.entries; ++t) {
     const int64_t at = e * p.entries + t;
     const double v = p.value ? p.value[at] : 1;
-    if (v != 0) loss += v * gap(logits ? s.m : 0, score_at(p, event, p.index[at]));
+    if (v != 0) loss += 2 * (v * half_gap(logits ? s.m : 0, score_at(p, event, p.index[at])));
   }
   if (p.greatest) p.greatest[e] = logits ? s.m : 0;
   if (p.rest) p.rest[e] = logits ? rest : 0;

@@ -21,22 +21,59 @@ struct alignas(64) Scratch {
 
 PLOGQ_INLINE int padded(int n) { return (n + GROUP - 1) / GROUP * GROUP; }
 
-// Scores k0 … k0+n as lanes, padded to whole groups with `pad`. x.raw takes what is stored, where
-// that differs (softcap, probabilities).
+// A block of scores that lanes can be loaded from: where it is stored, or in scratch.
+struct Block {
+  const void* data;
+  int dtype;
+};
+
+// Scores k0 … k0+n, padded to whole groups with `pad`. x.raw takes what is stored where that
+// differs (softcap, probabilities).
 template <class T>
-static const T* scores_block(const Stored& p, const char* event, int64_t k0, int n, T pad,
-                             Scratch<T>& x) {
+static Block scores_block(const Stored& p, const char* event, int64_t k0, int n, T pad,
+                          Scratch<T>& x) {
   const View& v = p.scores;
   const char* from = event + k0 * v.class_stride;
   const bool plain = p.kind != PROBS && p.softcap == 0;
-  if (plain && n % GROUP == 0 && direct<T>(v, v.class_stride))
-    return reinterpret_cast<const T*>(from);
+  const bool half = sizeof(T) == sizeof(float) && (v.dtype == F16 || v.dtype == BF16);
+  if (plain && n % GROUP == 0 && (direct<T>(v, v.class_stride) || (half && v.class_stride == 2)))
+    return {from, v.dtype};
   T* to = plain ? x.scores : x.raw;
   gather<T>(v.dtype, from, v.class_stride, n, to);
   for (int i = n; i < padded(n); ++i) to[i] = 0;
   if (!plain) transform<T>(p, x.raw, x.scores, padded(n));
   for (int i = n; i < padded(n); ++i) x.scores[i] = pad;
+  return {x.scores, NATIVE<T>};
+}
+
+// The same block in the type of the arithmetic, for what reads it more than once.
+template <class T>
+static const T* native(Block s, int n, Scratch<T>& x) {
+  if (s.dtype == NATIVE<T>) return static_cast<const T*>(s.data);
+  gather<T>(s.dtype, static_cast<const char*>(s.data), item_size(s.dtype), n, x.scores);
   return x.scores;
+}
+
+// Lanes from `at` on, widened on the way in.
+template <class T, int DTYPE>
+PLOGQ_INLINE Vec<T> load_as(const void* data, int at) {
+  if constexpr (DTYPE == NATIVE<T>) {
+    return load(static_cast<const T*>(data) + at);
+  } else {
+    const U16 h = *reinterpret_cast<const U16u*>(static_cast<const char*>(data) + 2 * at);
+    const U32 wide = __builtin_convertvector(h, U32);
+    return DTYPE == BF16 ? widen_bf16(wide) : widen_f16(wide);
+  }
+}
+
+// f.run<dtype>() with the block's dtype as a constant.
+template <class T, class F>
+PLOGQ_INLINE auto by_dtype(int dtype, const F& f) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    if (dtype == F16) return f.template run<F16>();
+    if (dtype == BF16) return f.template run<BF16>();
+  }
+  return f.template run<NATIVE<T>>();
 }
 
 // The dense part's w_j p_j for the same classes, padded with 0.
@@ -63,53 +100,69 @@ static const T* spread_block(const Stored& p, int64_t k0, int n, Scratch<T>& x) 
 }
 
 template <class T>
-static T block_max(const T* s, int n) {
-  Vec<T> m[UNROLL<T>];
-  for (int u = 0; u < UNROLL<T>; ++u) m[u] = all<T>(-INFINITY);
-  for (int i = 0; i < n; i += GROUP)
-    for (int u = 0; u < UNROLL<T>; ++u) m[u] = greater(load(s + i + u * LANES<T>), m[u]);
-  return max_lanes<T>(m);
-}
+struct MaxOf {
+  const void* s;
+  int n;
+  template <int D>
+  T run() const {
+    Vec<T> m[UNROLL<T>];
+    for (int u = 0; u < UNROLL<T>; ++u) m[u] = all<T>(-INFINITY);
+    for (int i = 0; i < n; i += GROUP)
+      for (int u = 0; u < UNROLL<T>; ++u) m[u] = greater(load_as<T, D>(s, i + u * LANES<T>), m[u]);
+    return max_lanes<T>(m);
+  }
+};
 
-// acc += exp(s - m) · 2^scale, fetching what lies `ahead` bytes further on.
-template <class T>
-PLOGQ_INLINE void add_exp(const T* s, int n, T m, Vec<T>* acc, const char* ahead) {
-  for (int i = 0; i < n; i += GROUP)
+// acc += exp(s - m) · 2^scale over [from, to), fetching what lies `ahead` bytes further on.
+template <class T, int D>
+PLOGQ_INLINE void add_exp(const void* s, int from, int to, T m, Vec<T>* acc, int64_t ahead) {
+  constexpr int item = D == NATIVE<T> ? int(sizeof(T)) : 2;
+  for (int i = from; i < to; i += GROUP)
     for (int u = 0; u < UNROLL<T>; ++u) {
       const int at = i + u * LANES<T>;
-      if (at * int(sizeof(T)) % 64 == 0) __builtin_prefetch(ahead + at * sizeof(T));
-      acc[u] += exp_scaled<T>(load(s + at) - m);
+      if (at * item % 64 == 0)
+        __builtin_prefetch(static_cast<const char*>(s) + at * int64_t(item) + ahead);
+      acc[u] += exp_scaled<T>(load_as<T, D>(s, at) - m);
     }
 }
 
 // Σ exp(s - m) over a block, without the element at `first` if that lies in it.
 template <class T>
-static double block_sum(const T* s, int n, T m, int first, const char* ahead) {
-  Vec<T> acc[UNROLL<T>] = {};
-  if (first < 0 || first >= n) {
-    add_exp<T>(s, n, m, acc, ahead);
-  } else {
-    const int group = first / GROUP * GROUP;
-    alignas(64) T own[GROUP];
-    std::memcpy(own, s + group, sizeof own);
-    own[first - group] = -INFINITY;
-    add_exp<T>(s, group, m, acc, ahead);
-    add_exp<T>(own, GROUP, m, acc, ahead + group * sizeof(T));
-    add_exp<T>(s + group + GROUP, n - group - GROUP, m, acc, ahead + (group + GROUP) * sizeof(T));
+struct SumOf {
+  const void* s;
+  int n;
+  T m;
+  int first;
+  int64_t ahead;
+  template <int D>
+  double run() const {
+    Vec<T> acc[UNROLL<T>] = {};
+    if (first < 0) {
+      add_exp<T, D>(s, 0, n, m, acc, ahead);
+    } else {
+      const int group = first / GROUP * GROUP;
+      alignas(64) T own[GROUP];
+      for (int l = 0; l < GROUP; l += LANES<T>) store<T>(own + l, load_as<T, D>(s, group + l));
+      own[first - group] = -INFINITY;
+      add_exp<T, D>(s, 0, group, m, acc, ahead);
+      add_exp<T, NATIVE<T>>(own, 0, GROUP, m, acc, 0);
+      add_exp<T, D>(s, group + GROUP, n, m, acc, ahead);
+    }
+    return sum_lanes<T>(acc) * double(Simd<T>::unscale);
   }
-  return sum_lanes<T>(acc) * double(Simd<T>::unscale);
-}
+};
 
-// Σ w (m - s) and Σ w over a block, with 0 · ∞ = 0.
+// Half of Σ w (m - s), and Σ w over a block, with 0 · ∞ = 0.
 template <class T>
 static void block_expect(const T* s, const T* w, int n, T m, double& cost, double& mass) {
   const Vec<T> zero = {};
+  const T half = m / 2;
   Vec<T> c[UNROLL<T>] = {}, a[UNROLL<T>] = {};
   for (int i = 0; i < n; i += GROUP)
     for (int u = 0; u < UNROLL<T>; ++u) {
       const int at = i + u * LANES<T>;
       Vec<T> x = load(s + at), v = load(w + at);
-      Vec<T> d = x == m ? zero : m - x;
+      Vec<T> d = x == m ? zero : half - x * T(0.5);
       Vec<T> vd = v * d;
       c[u] += v == zero ? zero : vd;
       a[u] += v;
@@ -130,7 +183,8 @@ static Stats chunk_stats(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scr
   if (logits) {
     for (int64_t k = k0; k < k1; k += BLOCK) {
       const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
-      const T b = block_max<T>(scores_block<T>(p, event, k, n, -INFINITY, x), padded(n));
+      const Block s = scores_block<T>(p, event, k, n, -INFINITY, x);
+      const T b = by_dtype<T>(s.dtype, MaxOf<T>{s.data, padded(n)});
       if (b > m) m = b, best = k;
     }
     out.m = double(m);
@@ -142,33 +196,44 @@ static Stats chunk_stats(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scr
   const int64_t ahead = p.scores.class_stride * (k1 - k0);
   for (int64_t k = k0; k < k1; k += BLOCK) {
     const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
-    const T* s = scores_block<T>(p, event, k, n, -INFINITY, x);
+    const Block s = scores_block<T>(p, event, k, n, -INFINITY, x);
     if (logits) {
       int first = -1;
-      if (k == best)
-        for (first = 0; !(s[first] == m);) ++first;
-      const char* next = event + k * p.scores.class_stride + ahead;
-      out.rest += block_sum<T>(s, padded(n), from, first, next);
+      if (k == best) {
+        const T* lanes = native<T>(s, padded(n), x);
+        for (first = 0; !(lanes[first] == m);) ++first;
+      }
+      out.rest += by_dtype<T>(s.dtype, SumOf<T>{s.data, padded(n), from, first, ahead});
     }
+    if (!p.dense && !p.factor) continue;
+    const T* lanes = native<T>(s, padded(n), x);
     if (p.dense)
-      block_expect<T>(s, dense_block<T>(p, dense, k, n, x), padded(n), from, out.dense,
+      block_expect<T>(lanes, dense_block<T>(p, dense, k, n, x), padded(n), from, out.dense,
                       out.dense_mass);
     if (p.factor)
-      block_expect<T>(s, spread_block<T>(p, k, n, x), padded(n), from, out.spread, out.spread_mass);
+      block_expect<T>(lanes, spread_block<T>(p, k, n, x), padded(n), from, out.spread,
+                      out.spread_mass);
   }
   return out;
 }
 
 // out = exp(s - m) · a · b: in two factors where one would leave the normal numbers.
 template <class T, bool TWO>
-static void block_softmax(const T* s, int n, T m, T a, T b, T* out) {
-  for (int i = 0; i < n; i += GROUP)
-    for (int u = 0; u < UNROLL<T>; ++u) {
-      const int at = i + u * LANES<T>;
-      Vec<T> g = exp_scaled<T>(load(s + at) - m) * a;
-      store<T>(out + at, TWO ? g * b : g);
-    }
-}
+struct Softmax {
+  const void* s;
+  int n;
+  T m, a, b;
+  T* out;
+  template <int D>
+  void run() const {
+    for (int i = 0; i < n; i += GROUP)
+      for (int u = 0; u < UNROLL<T>; ++u) {
+        const int at = i + u * LANES<T>;
+        Vec<T> g = exp_scaled<T>(load_as<T, D>(s, at) - m) * a;
+        store<T>(out + at, TWO ? g * b : g);
+      }
+  }
+};
 
 // out -= a · w, as far as w is not 0.
 template <class T>
@@ -198,17 +263,19 @@ static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
     char* target = to + k * p.gradient.class_stride;
     T* out = in_place ? reinterpret_cast<T*>(target) : x.out;
     const bool needs_scores = c.alpha != 0 || p.kind == PROBS || p.softcap != 0;
-    const T* s = c.zero || !needs_scores ? x.ones : scores_block<T>(p, event, k, n, -INFINITY, x);
+    const Block s = c.zero || !needs_scores ? Block{x.ones, NATIVE<T>}
+                                            : scores_block<T>(p, event, k, n, -INFINITY, x);
     if (c.zero || c.alpha == 0) {
       for (int i = 0; i < lanes; ++i) out[i] = 0;
     } else if (c.m == INFINITY) {
       // Certainty: all probability on the classes at +∞.
+      const T* t = native<T>(s, lanes, x);
       for (int i = 0; i < lanes; ++i)
-        out[i] = s[i] == T(INFINITY) ? T(q_weight) : T(q_weight * 0.0);
+        out[i] = t[i] == T(INFINITY) ? T(q_weight) : T(q_weight * 0.0);
     } else if (two) {
-      block_softmax<T, true>(s, lanes, T(c.m), a, b, out);
+      by_dtype<T>(s.dtype, Softmax<T, true>{s.data, lanes, T(c.m), a, b, out});
     } else {
-      block_softmax<T, false>(s, lanes, T(c.m), a, b, out);
+      by_dtype<T>(s.dtype, Softmax<T, false>{s.data, lanes, T(c.m), a, b, out});
     }
     if (p.flush) {
       const Vec<T> least = all<T>(Simd<T>::smallest_normal);
