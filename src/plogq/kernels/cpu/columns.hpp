@@ -9,7 +9,7 @@
 
 namespace PLOGQ_ISA {
 
-constexpr int TILE = 64;   // classes in a tile
+constexpr int TILE = 128;  // classes in a tile: up to here lanes across events are the faster
 constexpr int FLUSH = 16;  // additions in the narrow type before a sum moves to float64
 
 template <class T>
@@ -374,7 +374,7 @@ PLOGQ_INLINE bool lanes_across_events(const View& v, int64_t events) {
 template <class T>
 static void run_stored(const Stored& p, int threads) {
   const bool across = lanes_across_events(p.scores, p.events);
-  if (across || (p.scores.classes < GROUP && p.events > 1)) {
+  if (across || (p.scores.classes <= TILE && p.events > 1)) {
     Columns<T> columns{p, across, 0};
     columns.run(threads);
   } else {

@@ -19,6 +19,13 @@ struct alignas(64) Scratch {
   }
 };
 
+// How much of what is left makes the next block: whole groups first, which are used where they lie,
+// then the rest of a group, which is padded in scratch.
+PLOGQ_INLINE int block_length(int64_t left) {
+  if (left >= BLOCK) return BLOCK;
+  return int(left >= GROUP ? left / GROUP * GROUP : left);
+}
+
 PLOGQ_INLINE int padded(int n) { return (n + GROUP - 1) / GROUP * GROUP; }
 
 // A block of scores that lanes can be loaded from: where it is stored, or in scratch.
@@ -113,6 +120,22 @@ struct MaxOf {
   }
 };
 
+// Where m, which is there, stands first: by groups, then by lanes.
+template <class T>
+static int first_of(const T* s, T m) {
+  int i = 0;
+  for (;; i += GROUP) {
+    IVec<T> equal = {};
+    for (int u = 0; u < UNROLL<T>; ++u) equal |= load(s + i + u * LANES<T>) == all<T>(m);
+    uint64_t words[sizeof equal / 8], any = 0;
+    std::memcpy(words, &equal, sizeof equal);
+    for (uint64_t word : words) any |= word;
+    if (any) break;
+  }
+  while (!(s[i] == m)) ++i;
+  return i;
+}
+
 // acc += exp(s - m) · 2^scale over [from, to), fetching what lies `ahead` bytes further on.
 template <class T, int D>
 PLOGQ_INLINE void add_exp(const void* s, int from, int to, T m, Vec<T>* acc, int64_t ahead) {
@@ -181,8 +204,9 @@ static Stats chunk_stats(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scr
   T m = -INFINITY;
   int64_t best = -1;
   if (logits) {
-    for (int64_t k = k0; k < k1; k += BLOCK) {
-      const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
+    for (int64_t k = k0, step; k < k1; k += step) {
+      const int n = block_length(k1 - k);
+      step = n;
       const Block s = scores_block<T>(p, event, k, n, -INFINITY, x);
       const T b = by_dtype<T>(s.dtype, MaxOf<T>{s.data, padded(n)});
       if (b > m) m = b, best = k;
@@ -194,15 +218,13 @@ static Stats chunk_stats(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scr
   if (!logits) out.m = 0;
   if (!logits && !p.dense && !p.factor) return out;
   const int64_t ahead = p.scores.class_stride * (k1 - k0);
-  for (int64_t k = k0; k < k1; k += BLOCK) {
-    const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
+  for (int64_t k = k0, step; k < k1; k += step) {
+    const int n = block_length(k1 - k);
+    step = n;
     const Block s = scores_block<T>(p, event, k, n, -INFINITY, x);
     if (logits) {
       int first = -1;
-      if (k == best) {
-        const T* lanes = native<T>(s, padded(n), x);
-        for (first = 0; !(lanes[first] == m);) ++first;
-      }
+      if (k == best) first = first_of<T>(native<T>(s, padded(n), x), m);
       out.rest += by_dtype<T>(s.dtype, SumOf<T>{s.data, padded(n), from, first, ahead});
     }
     if (!p.dense && !p.factor) continue;
@@ -255,8 +277,9 @@ static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
   const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
   const T a = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
   const T b = T(double(Simd<T>::unscale) / lift);
-  for (int64_t k = k0; k < k1; k += BLOCK) {
-    const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
+  for (int64_t k = k0, step; k < k1; k += step) {
+    const int n = block_length(k1 - k);
+    step = n;
     const int lanes = padded(n);
     const bool in_place =
         n == lanes && !p.streams && direct<T>(p.gradient, p.gradient.class_stride);

@@ -19,8 +19,9 @@ struct RowSums {
     for (int64_t e = index * r.events_at_once; e < last; ++e) {
       double sum = 0, least = INFINITY;
       const char* event = v.event(e);
-      for (int64_t k = 0; k < v.classes; k += BLOCK) {
-        const int n = int(v.classes - k < BLOCK ? v.classes - k : BLOCK);
+      for (int64_t k = 0, step; k < v.classes; k += step) {
+        const int n = block_length(v.classes - k);
+        step = n;
         const char* from = event + k * v.class_stride;
         const T* s = reinterpret_cast<const T*>(from);
         if (r.p.weight || n % GROUP != 0 || !direct<T>(v, v.class_stride)) {
@@ -86,7 +87,7 @@ struct RowSums {
   void run(int threads) {
     const int64_t classes = p.array.classes;
     const bool columns =
-        lanes_across_events(p.array, p.events) || (classes < GROUP && p.events > 1);
+        lanes_across_events(p.array, p.events) || (classes <= TILE && p.events > 1);
     events_at_once = (65536 / classes + GROUP) / GROUP * GROUP;
     if (!columns && classes >= 65536) events_at_once = 1;
     plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads,
