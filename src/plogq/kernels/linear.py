@@ -19,7 +19,9 @@ from .numpy import Stored
 
 Array = npt.NDArray[Any]
 
-_TILE_BYTES = 8 << 20
+# A tile takes a 25th of what all scores would take, but at least this much: BLAS packs the weight
+# anew for every tile, which costs more than the arithmetic where a tile has few events.
+_TILE_SHARE, _TILE_BYTES = 25, 8 << 20
 _SUM_BYTES = 2 << 20
 
 
@@ -87,7 +89,9 @@ class _Tiles:
         count = int(np.prod(measure.events, dtype=np.int64))
         self.hidden = scores.hidden.reshape(count, features)
         self.weight = scores.weight.astype(wide, copy=False)
-        self.rows = max(1, min(count, _TILE_BYTES // (classes * self.dtype.itemsize)))
+        row = classes * self.dtype.itemsize
+        tile = max(_TILE_BYTES, min(count * row // _TILE_SHARE, features * row))
+        self.rows = max(1, min(count, tile // row))
         self.work = np.empty((self.rows, classes), wide)
         self.loss, self.log_z = np.empty(count, wide), np.empty(count, wide)
         self.flat = _flat(measure, count)

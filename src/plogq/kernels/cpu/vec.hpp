@@ -192,18 +192,22 @@ template <class T>
 PLOGQ_INLINE double sum_lanes(Vec<T>* a) {
   for (int half = UNROLL<T> / 2; half; half /= 2)
     for (int u = 0; u < half; ++u) a[u] += a[u + half];
-  double sum = 0;
-  for (int l = 0; l < LANES<T>; ++l) sum += double(a[0][l]);
-  return sum;
+  double sum[LANES<T>];
+  for (int l = 0; l < LANES<T>; ++l) sum[l] = double(a[0][l]);
+  for (int half = LANES<T> / 2; half; half /= 2)
+    for (int l = 0; l < half; ++l) sum[l] += sum[l + half];
+  return sum[0];
 }
 
 template <class T>
 PLOGQ_INLINE T max_lanes(Vec<T>* a) {
   for (int half = UNROLL<T> / 2; half; half /= 2)
     for (int u = 0; u < half; ++u) a[u] = greater(a[u], a[u + half]);
-  T most = a[0][0];
-  for (int l = 1; l < LANES<T>; ++l) most = a[0][l] > most ? a[0][l] : most;
-  return most;
+  T most[LANES<T>];
+  store<T>(most, a[0]);
+  for (int half = LANES<T> / 2; half; half /= 2)
+    for (int l = 0; l < half; ++l) most[l] = most[l] > most[l + half] ? most[l] : most[l + half];
+  return most[0];
 }
 
 }  // namespace PLOGQ_ISA
