@@ -16,7 +16,7 @@ PACKAGE = Path(plogq.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Each layer, and the layers that it may import. A module belongs to the longest name that fits.
-REPRESENTATIONS = ("targets", "predictions", "binary")
+REPRESENTATIONS = ("targets", "predictions", "binary", "wrappers")
 BASE = ("errors", "arrays")
 CORE = (*REPRESENTATIONS, "formula", "checks", "reduction", "shaping")
 KERNELS = ("kernels", "kernels.contract", "kernels.sums", "kernels.table")

@@ -29,7 +29,8 @@ from .helpers import (
 )
 from .predictions import LinearLogits, Logits, LogProbs
 from .shaping import focal, poly
-from .targets import Labels, Probs, Smoothed, SparseProbs, Weighted
+from .targets import Labels, Probs, SparseProbs
+from .wrappers import Smoothed, Weighted
 
 __version__ = "0.1.0"
 

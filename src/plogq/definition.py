@@ -17,7 +17,8 @@ from .errors import DtypeError, PairError, ShapeError
 from .formula import Formula
 from .kernels.contract import Kernel
 from .kernels.table import Explanation, Key, Refusal, choose
-from .targets import Labels, Probs, Smoothed, Target, Weighted
+from .targets import Labels, Probs, Target
+from .wrappers import Smoothed, Weighted
 
 P = Target | binary.BinaryTarget
 Q = predictions.CategoricalPrediction | binary.BinaryPrediction
