@@ -24,7 +24,7 @@ P = Target | binary.BinaryTarget
 Q = predictions.CategoricalPrediction | binary.BinaryPrediction
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Pair:
     """P and Q, checked against one another and lowered, with the kernel that runs them."""
 

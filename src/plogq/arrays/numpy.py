@@ -7,14 +7,16 @@ narrower type; weights are float64 throughout, as they are one per event.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from ..errors import DtypeError
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
 
 name = "numpy"
 float_names = ("float64", "float32", "float16", "bfloat16")
@@ -30,7 +32,7 @@ def as_array(value: Any, role: str) -> Array:
             "Weighted(P, sample_weight=~mask)"
         )
     if isinstance(value, np.ndarray):
-        return np.asarray(cast(Array, value))
+        return np.asarray(cast("Array", value))
     module = type(value).__module__.partition(".")[0]
     if module == "scipy" or hasattr(value, "toarray"):
         raise DtypeError(

@@ -22,7 +22,7 @@ from .sums import row_sums
 Array = Any
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Background:
     """Mass spread over all classes: `factor` per event times `classes` [K] (None: all ones)."""
 
@@ -30,7 +30,7 @@ class Background:
     classes: Array | None = None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Measure:
     """P over K exclusive classes: its sparse part, its dense part and its background.
 
@@ -149,7 +149,7 @@ class Measure:
         return sums if self.event is None else xp.times(self.event, sums)
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Scores:
     """Q over K exclusive classes, as stored: `kind` is "logits", "log_probs" or "probs"."""
 
@@ -159,7 +159,7 @@ class Scores:
     softcap: float | None = None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Projection:
     """Q as what leads to logits: hidden [*events, D] · weight [K, D]ᵀ + bias [K]."""
 
@@ -169,7 +169,7 @@ class Projection:
     softcap: float | None = None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class BinaryMeasure:
     """P over independent yes/no outcomes: mass on yes and mass on no.
 
@@ -211,7 +211,7 @@ class BinaryMeasure:
         return one if alike else None
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True, eq=False, repr=False)
 class BinaryScores:
     """Q over independent yes/no outcomes, as stored: `kind` is "logits" or "probs"."""
 
@@ -219,7 +219,7 @@ class BinaryScores:
     array: Array
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Forward:
     """What `forward` owes: a loss per event, log Z if it was asked for, what `backward` needs."""
 

@@ -7,17 +7,19 @@ gradient in place, and two more products carry that to hidden and weight.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import numpy as verbs
 from ..formula import Formula
 from .contract import Background, Forward, Kernel, Measure, Projection, Scores
 from .numpy import Stored
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
 
 # A tile takes a 25th of what all scores would take, but at least this much: BLAS packs the weight
 # anew for every tile, which costs more than the arithmetic where a tile has few events.

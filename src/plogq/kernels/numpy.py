@@ -9,16 +9,18 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ..arrays import numpy as verbs
 from .contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores
 from .cpu import _cpu
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array = npt.NDArray[Any]
 
 _KINDS = {"logits": 0, "log_probs": 1, "probs": 2}
 _CODES = {np.dtype(np.float64): 0, np.dtype(np.float32): 1, np.dtype(np.float16): 2}

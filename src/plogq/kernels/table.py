@@ -29,7 +29,7 @@ class Key(NamedTuple):
     device: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Row:
     """One kernel and the pairs that it is a candidate for; `place` orders the candidates."""
 
@@ -104,7 +104,7 @@ def using(name: str) -> Generator[None]:
         _asked.reset(token)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Explanation:
     """Which kernel runs for a pair, and why the others do not."""
 
