@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -92,11 +93,12 @@ class Verdict:
     met: bool | None
 
 
-class Target:
+class Target(ABC):
     """A figure to reach."""
 
+    @abstractmethod
     def judge(self, outcomes: Outcomes) -> Verdict:
-        raise NotImplementedError
+        """What was measured, beside the figure."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(
         REPRESENTATIONS, (*REPRESENTATIONS, "checks", "kernels.contract", "kernels.sums", *BASE)
     ),
-    "definition": (*CORE, "kernels.contract", "kernels.table", *BASE),
+    "pairing": (*CORE, "kernels.contract", "kernels.table", *BASE),
+    "definition": ("pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
     "helpers": ("definition", *CORE),
     "": ("definition", "helpers", *CORE, *BASE),
     "score": ("score", *PUBLIC),

@@ -104,7 +104,7 @@ def events_match(
         )
 
 
-def label_range(xp: Any, index: Any, classes: int, ignore: int | None, device: str = "cpu") -> None:
+def label_range(xp: Any, index: Any, classes: int, ignore: int | None) -> None:
     """Refuse labels outside [0, classes), naming the first; `ignore` is let through."""
     y = xp.host(index)
     if y.size == 0:

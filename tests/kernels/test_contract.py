@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from plogq.definition import Pair, prepare
 from plogq.kernels import numpy as cpu
 from plogq.kernels import table
+from plogq.pairing import Pair, prepare
 
 from .. import bounds, makers, oracle, slopes
 from ..oracle import mp

@@ -166,7 +166,6 @@ exp = np.exp
 log = np.log
 log1p = np.log1p
 tanh = np.tanh
-sqrt = np.sqrt
 maximum = np.maximum
 
 

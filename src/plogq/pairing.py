@@ -1,0 +1,191 @@
+"""P and Q as a pair: checked against one another, lowered, and given to a kernel.
+
+What does not fit is refused with a sentence that says which types or shapes would.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from . import binary, checks, predictions
+from . import reduction as reductions
+from .arrays import Verbs, as_array, verbs
+from .errors import DtypeError, PairError, ShapeError
+from .formula import Formula
+from .kernels.contract import Kernel
+from .kernels.table import Key, Refusal, choose
+from .targets import Labels, Probs, Target
+from .wrappers import Smoothed, Weighted
+
+P = Target | binary.BinaryTarget
+Q = predictions.CategoricalPrediction | binary.BinaryPrediction
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Pair:
+    """P and Q, checked against one another and lowered, with the kernel that runs them."""
+
+    xp: Verbs
+    q: Q
+    measure: Any
+    scores: Any
+    key: Key
+    kernel: Kernel
+    refusals: list[Refusal]
+    events: tuple[int, ...]
+
+    def divisor(self, reduction: str, normalizer: Any) -> Any:
+        """What the sum of the losses is divided by."""
+        return reductions.divisor(
+            lambda: self.measure.total_mass(self.xp), prod(self.events), reduction, normalizer
+        )
+
+
+def prepare(p: P, q: Q) -> Pair:
+    """P and Q checked, lowered and given to a kernel.
+
+    Raises:
+        PairError, ShapeError, LabelError, ProbabilityError, DtypeError: as `cross_entropy` says.
+    """
+    if isinstance(p, binary.BinaryTarget):
+        return _prepare_binary(p, binary.require_binary(_not_categorical(q, p)))
+    target: Target = require_p(p, q)
+    if isinstance(q, binary.BinaryLogits | binary.BinaryProbs):
+        raise PairError(
+            f"{target.needs()} is over exclusive classes and {type(q).__name__} over independent "
+            "yes/no outcomes; write BinaryProbs(y) for the target, or Logits/Probs for Q"
+        )
+    q = predictions.require_prediction(q)
+    q_array = predictions.array_of(q)
+    xp = _one_framework(target, q_array)
+    events, axis, classes = predictions.shape_and_axis(q)
+    checks.class_count(classes, type(q).__name__)
+    _check_shapes(target, q, events, axis, classes)
+    measure = target.measure(xp, classes)
+    return _with_kernel(xp, target, q, measure, predictions.lower(q, xp), q_array, events)
+
+
+def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
+    q_array = binary.array_of(q)
+    xp = _one_framework(p, q_array)
+    events = tuple(q_array.shape)
+    if tuple(p.arrays()[0].shape) != events:
+        raise ShapeError(
+            f"yes/no outcomes are elementwise, so P and Q have one shape; got "
+            f"{tuple(p.arrays()[0].shape)} and {events}; nothing is broadcast, write "
+            "y.reshape(z.shape) if they hold the same outcomes"
+        )
+    return _with_kernel(xp, p, q, p.measure(xp), binary.lower(q, xp), q_array, events)
+
+
+def _with_kernel(
+    xp: Verbs, p: P, q: Q, measure: Any, scores: Any, q_array: Any, events: tuple[int, ...]
+) -> Pair:
+    key = Key(type(p).__name__, type(q).__name__, xp.name, xp.device(q_array))
+    kernel, refusals = choose(key, measure, scores, Formula(xp))
+    return Pair(xp, q, measure, scores, key, kernel, refusals, events)
+
+
+def _not_categorical(q: Any, p: binary.BinaryTarget) -> Any:
+    if isinstance(q, predictions.CategoricalPrediction):
+        raise PairError(
+            f"BinaryProbs is over independent yes/no outcomes and {type(q).__name__} over "
+            "exclusive classes; write Labels(y) or Probs(p) for the target, or BinaryLogits(z) or "
+            "BinaryProbs(q) for Q"
+        )
+    if not isinstance(q, binary.BinaryPrediction):
+        raise PairError(suggest(p, q))
+    return q
+
+
+def require_p(p: Any, q: Any = None) -> Any:
+    """P, or a sentence that says which types would fit what came."""
+    known = q is None or isinstance(q, predictions.CategoricalPrediction | binary.BinaryPrediction)
+    if isinstance(p, Target | binary.BinaryTarget) and known:
+        return p
+    raise PairError(suggest(p, q))
+
+
+def suggest(p: Any, q: Any) -> str:
+    """Which types would fit what came in place of P and Q."""
+    parts: list[str] = []
+    if not isinstance(p, Target | binary.BinaryTarget):
+        parts.append("P " + _fitting(p, _TARGET_FITS))
+    if q is not None and not isinstance(
+        q, predictions.CategoricalPrediction | binary.BinaryPrediction
+    ):
+        parts.append("Q " + _fitting(q, _PREDICTION_FITS))
+    return "cross_entropy takes representations, which say what each array is; " + "; ".join(parts)
+
+
+_TARGET_FITS = {
+    "integer": "Labels(y) for class indices, or BinaryProbs(y) for yes/no outcomes",
+    "bool": "BinaryProbs(y)",
+    "float": "Probs(p) for rows of probabilities, or BinaryProbs(y) for yes/no outcomes",
+}
+_PREDICTION_FITS = {
+    "integer": "an array of scores or probabilities as floats, in Logits(z), Probs(q), …",
+    "bool": "an array of scores or probabilities as floats, in Logits(z), Probs(q), …",
+    "float": (
+        "Logits(z) for scores, Probs(q) for probabilities, LogProbs(x) for log-probabilities; "
+        "for yes/no outcomes BinaryLogits(z) or BinaryProbs(q)"
+    ),
+}
+
+
+def _fitting(value: Any, fits: dict[str, str]) -> str:
+    if isinstance(value, Target | predictions.Prediction | binary.BinaryLogits):
+        return f"came as {type(value).__name__}, which stands on the other side"
+    try:
+        x = as_array(value, "it")
+    except DtypeError:
+        return f"came as {type(value).__name__}: write {fits['float']}"
+    xp = verbs(x)
+    kind = "float" if xp.is_float(x) else "bool" if xp.is_bool(x) else "integer"
+    came = f"came as {type(value).__name__} of {xp.dtype_name(x)}, shape {tuple(x.shape)}"
+    return f"{came}: write {fits[kind]}"
+
+
+def _one_framework(p: Any, q_array: Any) -> Verbs:
+    xp, other = verbs(q_array), verbs(p.arrays()[0])
+    if xp is not other:
+        raise DtypeError(
+            f"P is of {other.name} and Q of {xp.name}; nothing is moved silently between "
+            "frameworks, convert one of them"
+        )
+    return xp
+
+
+def _check_shapes(p: Target, q: Any, events: tuple[int, ...], axis: int, classes: int) -> None:
+    p_events = p.events()
+    shape = (*events[:axis], classes, *events[axis:])
+    q_name = f"{type(q).__name__} of shape {shape}, classes on axis {axis},"
+    hint = "nothing is broadcast"
+    if p_events != events:
+        if isinstance(_base(p), Labels):
+            if prod(p_events) == prod(events):
+                hint = f"write y.reshape({events})" if len(events) != 1 else "write y.reshape(-1)"
+            elif p_events == shape:
+                hint = "write Probs(p) if P holds one-hot or soft rows"
+            elif any(
+                p_events == (*shape[:i], *shape[i + 1 :]) for i in range(len(shape)) if i != axis
+            ):
+                right = next(
+                    i for i in range(len(shape)) if p_events == (*shape[:i], *shape[i + 1 :])
+                )
+                hint = f"if the classes are on axis {right}, write axis={right}"
+        checks.events_match(p_events, p.needs(), events, q_name, hint)
+    base = _base(p)
+    if isinstance(base, Probs) and base.class_count() != classes:
+        raise ShapeError(
+            f"P has {base.class_count()} classes ({base.needs()}, classes on axis "
+            f"{base.axis % base.probs.ndim}) and Q has {classes} ({q_name[:-1]})"
+        )
+
+
+def _base(p: Target) -> Target:
+    while isinstance(p, Smoothed | Weighted):
+        p = p.target
+    return p
