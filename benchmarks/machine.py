@@ -43,7 +43,7 @@ def sentence(machine: dict[str, Any]) -> str:
 
 
 def _kernels() -> dict[str, Any]:
-    from plogq.kernels.numpy import machine
+    from plogq.kernels.cpu.processor import machine
 
     return dict(machine())
 

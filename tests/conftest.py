@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from plogq.kernels import numpy as cpu
 from plogq.kernels import table
+from plogq.kernels.cpu import processor as cpu
 
 settings.register_profile(
     "fixed",

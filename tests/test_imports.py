@@ -28,6 +28,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     # Kernels see their contract, their framework's verbs, the formula and one another.
     "kernels.contract": ("kernels.sums",),
     "kernels.sums": ("kernels",),
+    # Automatic differentiation knows the kernels by their contract only.
+    "autodiff": ("autodiff", "formula", "kernels.contract", "arrays"),
     "kernels.table": (*KERNELS, *BASE),
     "kernels": (*KERNELS, *BASE, "formula"),
     "checks": ("kernels.sums", *BASE),
@@ -38,7 +40,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         REPRESENTATIONS, (*REPRESENTATIONS, "checks", "kernels.contract", "kernels.sums", *BASE)
     ),
     "pairing": (*CORE, "kernels.contract", "kernels.table", *BASE),
-    "definition": ("pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
+    "definition": ("autodiff", "pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
     "helpers": ("definition", *CORE),
     "": ("definition", "helpers", *CORE, *BASE),
     "score": ("score", *PUBLIC),
@@ -48,8 +50,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 # What may be imported besides ourselves and the standard library, and by whom.
 OUTSIDE = {
-    "arrays": {"numpy"},
-    "kernels": {"numpy"},
+    "arrays": {"numpy", "torch"},
+    "autodiff": {"torch"},
+    "kernels": {"numpy", "torch"},
     "score": {"numpy", "pyarrow", "rich"},
     "commands": {"typer", "click", "rich"},
 }

@@ -72,7 +72,9 @@ class BinaryProbs(BinaryTarget):
         return (self.probs,)
 
     def measure(self, xp: Verbs) -> BinaryMeasure:
-        if checks.checked() or not xp.is_float(self.probs):
+        if checks.checked(xp, self.probs) or (
+            not xp.is_float(self.probs) and checks.known(xp, self.probs)
+        ):
             checks.unit_interval(xp, self.probs, "BinaryProbs (as P)")
         return BinaryMeasure(self.probs)
 
@@ -223,13 +225,13 @@ def array_of(q: BinaryPrediction) -> Any:
 def lower(q: BinaryPrediction, xp: Verbs) -> BinaryScores:
     """Q as the contract has it."""
     if isinstance(q, BinaryLogits):
-        if checks.checked("full"):
+        if checks.checked(xp, q.scores, "full"):
             checks.no_nan(xp, q.scores, "BinaryLogits")
         return BinaryScores("logits", q.scores)
     checks.floating(
         xp, q.probs, "BinaryProbs (as Q)", "as a prediction it needs BinaryProbs(q.astype(float))"
     )
-    if checks.checked():
+    if checks.checked(xp, q.probs):
         checks.unit_interval(xp, q.probs, "BinaryProbs (as Q)")
     return BinaryScores("probs", q.probs)
 

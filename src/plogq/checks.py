@@ -25,7 +25,8 @@ def validation(level: str) -> Generator[None]:
 
     "on" (the default) checks that rows of `Probs` lie in [0, 1] and sum to 1, and that weights are
     not negative. "off" leaves these checks out. "full" also checks that rows of `LogProbs` are
-    normalised and that no score is NaN. Shapes, dtypes and label ranges are checked always.
+    normalised and that no score is NaN, and waits for the device where arrays are on one. Shapes,
+    dtypes and, where no device need be waited for, label ranges are checked always.
 
     Raises:
         ValueError: another level.
@@ -45,9 +46,21 @@ def validation(level: str) -> Generator[None]:
         _level.reset(token)
 
 
-def checked(level: str = "on") -> bool:
-    """Whether checks of this level run now."""
-    return _LEVELS.index(_level.get()) >= _LEVELS.index(level)
+def checked(xp: Any, x: Any, level: str = "on") -> bool:
+    """Whether checks of this level run on x now.
+
+    Not while a program is being recorded; and where looking at x means to wait for a device, only
+    in a block that asked for "full" checks.
+    """
+    if xp.tracing():
+        return False
+    now = _LEVELS.index(_level.get())
+    return now >= _LEVELS.index(level) and xp.readable(x, wait=now == 2)
+
+
+def known(xp: Any, x: Any) -> bool:
+    """Whether checks that are always on can look at x now."""
+    return not xp.tracing() and xp.readable(x, wait=_level.get() == "full")
 
 
 def floating(xp: Any, x: Any, role: str, instead: str) -> None:

@@ -6,9 +6,10 @@ event, and the reduction makes one number of them.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
-from . import binary, predictions, shaping
+from . import autodiff, binary, predictions, shaping
 from . import reduction as reductions
 from .arrays import Verbs, verbs
 from .errors import PairError
@@ -47,8 +48,13 @@ def cross_entropy(
     """
     check_reduction(reduction, normalizer, z_loss, q)
     pair = prepare(p, q)
-    forward = pair.kernel.forward(pair.measure, pair.scores, log_z=z_loss != 0)
-    return _reduced(pair, forward, reduction, normalizer, z_loss)
+    divisor = pair.divisor(reduction, normalizer)
+    if reduction != "none" and not z_loss:
+        at_once = autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)
+        if at_once is not None:
+            return at_once
+    losses, log_z = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, z_loss != 0)
+    return _reduced(pair, losses, log_z, reduction, z_loss, divisor)
 
 
 def value_and_grad(
@@ -87,7 +93,8 @@ def value_and_grad(
     d_loss = 0.0 if pair.xp.is_zero(divisor) else 1.0 / float(divisor)
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     like: Any = binary.like if isinstance(q, binary.BinaryPrediction) else predictions.like
-    return _reduced(pair, forward, reduction, normalizer, z_loss, divisor), like(q, gradients)
+    loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
+    return loss, like(q, gradients)
 
 
 def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
@@ -108,7 +115,8 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
     reductions.check(reduction, normalizer)
     xp = verbs(require_p(p).arrays()[0])
     losses, mass = _entropies(p, None, xp)
-    divisor = reductions.divisor(lambda: xp.total(mass), losses.size, reduction, normalizer)
+    events = prod(losses.shape)
+    divisor = reductions.divisor(lambda: xp.total(mass), events, reduction, normalizer)
     return reductions.reduce(xp, losses, divisor, reduction)
 
 
@@ -130,7 +138,7 @@ def kl_divergence(p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None
     """
     check_reduction(reduction, normalizer, 0.0, q)
     pair = prepare(p, q)
-    losses = pair.kernel.forward(pair.measure, pair.scores).loss
+    losses, _ = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores)
     classes = None if isinstance(p, binary.BinaryTarget) else pair.measure.classes
     entropies, _ = _entropies(p, classes, pair.xp)
     with pair.xp.quiet():
@@ -158,13 +166,14 @@ def log_normalizer(q: Q) -> Any:
         )
     if isinstance(q, binary.BinaryLogits):
         xp = verbs(q.scores)
-        p: Any = binary.BinaryProbs(xp.full(tuple(q.scores.shape), 0.0))
+        p: Any = binary.BinaryProbs(xp.full(tuple(q.scores.shape), 0.0, q.scores))
     else:
         events, _, _ = predictions.shape_and_axis(predictions.require_prediction(q))
-        xp = verbs(predictions.array_of(q))
-        p = Labels(xp.indices(xp.full(events, 0.0)))
+        array = predictions.array_of(q)
+        xp = verbs(array)
+        p = Labels(xp.indices(xp.full(events, 0.0, array)))
     pair = prepare(p, q)
-    return pair.kernel.forward(pair.measure, pair.scores, log_z=True).log_z
+    return autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, log_z=True)[1]
 
 
 def explain(p: P, q: Q) -> Explanation:
@@ -193,16 +202,11 @@ def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> None:
 
 
 def _reduced(
-    pair: Pair, forward: Any, name: str, normalizer: Any, z_loss: float, divisor: Any = None
+    pair: Pair, losses: Any, log_z: Any, reduction: str, z_loss: float, divisor: Any
 ) -> Any:
-    losses = forward.loss
     if z_loss:
-        losses = shaping.add_z_loss(
-            pair.xp, losses, forward.log_z, pair.measure.mass(pair.xp), z_loss
-        )
-    if divisor is None:
-        divisor = pair.divisor(name, normalizer)
-    return reductions.reduce(pair.xp, losses, divisor, name)
+        losses = shaping.add_z_loss(pair.xp, losses, log_z, pair.measure.mass(pair.xp), z_loss)
+    return reductions.reduce(pair.xp, losses, divisor, reduction)
 
 
 def _entropies(p: P, classes: int | None, xp: Verbs) -> tuple[Any, Any]:

@@ -60,7 +60,8 @@ class Formula:
             if isinstance(scores, BinaryScores):
                 gradient = self._binary_backward(measure, scores, d_loss, d_log_z)
             else:
-                gradient = self._backward(measure, scores, residual, d_loss, d_log_z)
+                gaps = self._gaps(scores) if residual is None else residual
+                gradient = self._backward(measure, scores, gaps, d_loss, d_log_z)
             gradient = self.xp.cast_like(gradient, scores.array)
         if out is not None:
             out[...] = gradient
@@ -78,12 +79,20 @@ class Formula:
                 d_log_z = d_loss * d_log_z
         return forward, self.backward(measure, scores, forward.residual, d_loss, d_log_z, out)
 
+    def costs(self, scores: Any) -> Any:
+        """-log q at every class; for yes/no outcomes the pair (-log q, -log (1 - q))."""
+        with self.xp.quiet():
+            if isinstance(scores, BinaryScores):
+                return self._binary_costs(scores)[:2]
+            gaps = self._gaps(scores)
+            return self.xp.expand(gaps.offset) + 2.0 * gaps.half
+
     def _gaps(self, scores: Scores) -> Gaps:
         xp = self.xp
         stored = xp.statistics(xp.to_last(scores.array, scores.axis))
         if scores.kind != "logits":
             log_q = stored if scores.kind == "log_probs" else xp.log(stored)
-            zero = xp.full(stored.shape[:-1], 0.0)
+            zero = xp.full(stored.shape[:-1], 0.0, stored)
             return Gaps(zero, -0.5 * log_q, zero, zero, None)
         if scores.softcap is not None:
             # tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact (N1).
@@ -99,8 +108,8 @@ class Formula:
         self, measure: Measure, scores: Scores, gaps: Gaps, d_loss: Any, d_log_z: Any
     ) -> Array:
         xp = self.xp
-        d_loss = xp.expand(xp.weights(d_loss) + xp.full(measure.events, 0.0))
-        d_log_z = xp.expand(xp.weights(d_log_z) + xp.full(measure.events, 0.0))
+        d_loss = xp.expand(xp.weights(d_loss) + xp.full(measure.events, 0.0, scores.array))
+        d_log_z = xp.expand(xp.weights(d_log_z) + xp.full(measure.events, 0.0, scores.array))
         sparse, rest = measure.spread(xp)
         if scores.kind != "logits":
             gradient = -d_loss * (sparse + rest)
@@ -137,15 +146,19 @@ class Formula:
         with xp.quiet():
             yes, no = measure.masses(xp)
             x = xp.statistics(scores.array)
-            if scores.kind == "logits":
-                offset = xp.log1p(xp.exp(-xp.absolute(x)))
-                cost_yes, cost_no = offset + xp.maximum(-x, 0.0), offset + xp.maximum(x, 0.0)
-                log_z = cost_no
-            else:
-                cost_yes, cost_no = -xp.log(x), -xp.log1p(-x)
-                log_z = xp.full(x.shape, 0.0)
+            cost_yes, cost_no, log_z = self._binary_costs(scores)
             loss = xp.times(yes, cost_yes) + xp.times(no, cost_no)
             return Forward(xp.cast_like(loss, x), xp.cast_like(log_z, x))
+
+    def _binary_costs(self, scores: BinaryScores) -> tuple[Array, Array, Array]:
+        """-log q, -log (1 - q) and log Z."""
+        xp = self.xp
+        x = xp.statistics(scores.array)
+        if scores.kind == "logits":
+            offset = xp.log1p(xp.exp(-xp.absolute(x)))
+            cost_no = offset + xp.maximum(x, 0.0)
+            return offset + xp.maximum(-x, 0.0), cost_no, cost_no
+        return -xp.log(x), -xp.log1p(-x), xp.full(x.shape, 0.0, x)
 
     def _binary_backward(
         self, measure: BinaryMeasure, scores: BinaryScores, d_loss: Any, d_log_z: Any

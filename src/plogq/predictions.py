@@ -195,15 +195,15 @@ def lower(q: CategoricalPrediction, xp: Verbs) -> Scores | Projection:
         return Projection(q.hidden, q.weight, q.bias, q.softcap)
     _, axis, _ = shape_and_axis(q)
     if isinstance(q, Logits):
-        if checks.checked("full"):
+        if checks.checked(xp, q.scores, "full"):
             checks.no_nan(xp, q.scores, "Logits")
         return Scores("logits", q.scores, axis, q.softcap)
     if isinstance(q, LogProbs):
-        if checks.checked("full"):
+        if checks.checked(xp, q.log_probs, "full"):
             sums, _ = xp.row_sums(xp.exp(xp.statistics(q.log_probs)), axis)
             checks.distribution(xp, sums, sums, xp.epsilon(q.log_probs), "exp(LogProbs)")
         return Scores("log_probs", q.log_probs, axis)
-    if checks.checked():
+    if checks.checked(xp, q.probs):
         check_rows(xp, q, "Probs (as Q)")
     return Scores("probs", q.probs, axis)
 

@@ -46,6 +46,4 @@ def reduce(xp: Any, losses: Any, divisor: Any, reduction: str) -> Any:
     """
     if reduction == "none":
         return losses
-    if xp.is_zero(divisor):
-        return xp.scalar_like(0.0, losses)
-    return xp.scalar_like(xp.total(losses) / divisor, losses)
+    return xp.scalar_like(xp.ratio(xp.total(losses), divisor), losses)

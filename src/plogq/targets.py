@@ -14,7 +14,7 @@ from . import checks
 from .arrays import Verbs, as_array, verbs
 from .errors import DtypeError, PairError, ShapeError
 from .kernels.contract import Measure
-from .kernels.sums import row_sums
+from .kernels.sums import row_sums, unread_labels
 
 
 class Target(ABC):
@@ -111,24 +111,19 @@ class Labels(Target):
         return tuple(self.index.shape)
 
     def measure(self, xp: Verbs, classes: int) -> Measure:
-        checks.label_range(xp, self.index, classes, self.ignore)
-        events = tuple(self.index.shape)
-        if self.ignore is None:
-            return Measure(events, classes, index=xp.expand(xp.indices(self.index)))
-        kept = self.index != self.ignore
-        index = xp.where(kept, self.index, 0)
+        index, value = _checked_labels(xp, self.index, classes, self.ignore)
         return Measure(
-            events,
+            tuple(self.index.shape),
             classes,
-            index=xp.expand(xp.indices(index)),
-            value=xp.expand(xp.weights(kept)),
+            index=xp.expand(index),
+            value=None if value is None else xp.expand(value),
         )
 
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
         events = tuple(self.index.shape)
         if classes is None:
             # Which class it is does not matter to the entropy of a certain event.
-            index, classes = xp.full(events, 0.0), 1
+            index, classes = xp.full(events, 0.0, self.index), 1
         else:
             index = (
                 xp.where(self.index == self.ignore, 0, self.index)
@@ -137,7 +132,22 @@ class Labels(Target):
             )
         value = None if self.ignore is None else xp.expand(xp.weights(self.index != self.ignore))
         measure = Measure(events, classes, index=xp.expand(xp.indices(index)), value=value)
-        return measure, xp.full((*events, 1), 0.0)
+        return measure, xp.full((*events, 1), 0.0, self.index)
+
+
+def _checked_labels(xp: Verbs, index: Any, classes: int, ignore: int | None) -> tuple[Any, Any]:
+    """Labels as indices within [0, classes), and the mass of each, None for 1 throughout.
+
+    Where values cannot be looked at, a label out of range has mass NaN (N5).
+    """
+    if not checks.known(xp, index):
+        return unread_labels(xp, index, classes, ignore)
+    checks.label_range(xp, index, classes, ignore)
+    index = xp.indices(index)
+    if ignore is None:
+        return index, None
+    kept = index != ignore
+    return xp.where(kept, index, 0), xp.weights(kept)
 
 
 class Probs(Target):
@@ -202,10 +212,15 @@ class Probs(Target):
 
 
 def check_rows(xp: Verbs, probs: Probs, role: str) -> Any:
-    """The sums of the rows of `probs`, refused where checks are on and a row is no distribution."""
+    """The sums of the rows of `probs`, or None where checks are off.
+
+    Raises:
+        ProbabilityError: a row that is no distribution.
+    """
+    if not checks.checked(xp, probs.probs):
+        return None
     sums, least = row_sums(xp, probs.probs, probs.axis % probs.probs.ndim)
-    if checks.checked():
-        checks.distribution(xp, sums, least, xp.epsilon(probs.probs), role)
+    checks.distribution(xp, sums, least, xp.epsilon(probs.probs), role)
     return sums
 
 
@@ -254,14 +269,15 @@ class SparseProbs(Target):
         return tuple(self.index.shape)[:-1]
 
     def measure(self, xp: Verbs, classes: int) -> Measure:
-        checks.label_range(xp, self.index, classes, None)
-        if checks.checked():
+        index, known = _checked_labels(xp, self.index, classes, None)
+        value = xp.weights(self.probs)
+        if checks.checked(xp, self.probs):
             checks.not_negative(xp, self.probs, "SparseProbs probs")
         return Measure(
             self.events(),
             classes,
-            index=xp.indices(self.index),
-            value=xp.weights(self.probs),
+            index=index,
+            value=value if known is None else value * known,
         )
 
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
@@ -280,6 +296,6 @@ def weight_array(weight: Any, role: str) -> Any:
     xp = verbs(weight)
     if not (xp.is_float(weight) or xp.is_integer(weight) or xp.is_bool(weight)):
         raise DtypeError(f"{role} must be numbers, got {xp.dtype_name(weight)}")
-    if checks.checked():
+    if checks.checked(xp, weight):
         checks.not_negative(xp, weight, role)
     return weight

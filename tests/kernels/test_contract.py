@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from plogq.kernels import numpy as cpu
 from plogq.kernels import table
+from plogq.kernels.cpu import processor as cpu
 from plogq.pairing import Pair, prepare
 
 from .. import bounds, makers, oracle, slopes

@@ -7,6 +7,8 @@ so no framework is imported that the caller has not imported already.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -17,7 +19,27 @@ from . import numpy as numpy_verbs
 
 Verbs = ModuleType
 
+
+def _torch() -> Verbs:
+    # An import statement, which torch.compile can trace.
+    from . import torch
+
+    return torch
+
+
+# The module that is loaded if arrays of the framework exist, their class in it, and the verbs.
+FRAMEWORKS: tuple[tuple[str, str, Callable[[], Verbs]], ...] = (("torch", "Tensor", _torch),)
 _VERBS: dict[type, Verbs] = {np.ndarray: numpy_verbs}
+
+
+def _find(kind: type) -> Verbs | None:
+    """The verbs for arrays of this type or a subclass, remembered for the next time."""
+    for module, array, load in FRAMEWORKS:
+        framework = sys.modules.get(module)
+        if framework is not None and issubclass(kind, getattr(framework, array)):
+            _VERBS[kind] = load()
+            return _VERBS[kind]
+    return None
 
 
 def verbs(array: Any) -> Verbs:
@@ -29,9 +51,11 @@ def verbs(array: Any) -> Verbs:
     kind = array.__class__
     found = _VERBS.get(kind)
     if found is None:
+        found = _find(kind)
+    if found is None:
         raise DtypeError(
             f"{kind.__name__} is not an array of a framework that plogq knows; "
-            "it takes NumPy arrays: write np.asarray(x)"
+            "it takes NumPy arrays and PyTorch tensors: write np.asarray(x)"
         )
     return found
 
@@ -42,6 +66,8 @@ def as_array(value: Any, role: str) -> Any:
     Raises:
         DtypeError: a masked or sparse array, or something that is no array; `role` names it.
     """
-    if type(value) in _VERBS:
+    kind = value.__class__
+    if kind is np.ndarray:
         return value
-    return numpy_verbs.as_array(value, role)
+    found = _VERBS.get(kind) or _find(kind) or numpy_verbs
+    return found.as_array(value, role)

@@ -77,6 +77,11 @@ def device(x: Array) -> str:
     return "cpu"
 
 
+def place(x: Array) -> str:
+    """The device that x is on, to be compared with another's."""
+    return "cpu"
+
+
 def epsilon(x: Array) -> float:
     """The distance from 1 to the next number of x's type."""
     return 2.0**-7 if x.dtype.name == "bfloat16" else float(np.finfo(x.dtype).eps)
@@ -105,11 +110,21 @@ def weights(x: Any) -> Array:
     return np.asarray(x, dtype=np.float64)
 
 
+def readable(x: Array, wait: bool = False) -> bool:
+    """Whether the values of x can be looked at; of a NumPy array, always."""
+    return True
+
+
+def tracing() -> bool:
+    """Whether values are unknown for now, because a program is being recorded; never in NumPy."""
+    return False
+
+
 def indices(x: Array) -> Array:
     return x.astype(np.int64, copy=False)
 
 
-def full(shape: tuple[int, ...], value: float) -> Array:
+def full(shape: tuple[int, ...], value: float, like: Array) -> Array:
     return np.full(shape, value, dtype=np.float64)
 
 
@@ -185,6 +200,11 @@ def host(x: Any) -> Array:
 
 expm1 = np.expm1
 equal = np.equal
+
+
+def ratio(x: Any, divisor: Any) -> Any:
+    """x / divisor, and 0 where the divisor is 0 (N6)."""
+    return 0.0 if is_zero(divisor) else x / divisor
 
 
 def is_zero(x: Any) -> bool:

@@ -50,9 +50,80 @@ class Measure:
     sums: Array | None = None
     background: tuple[Background, ...] = ()
 
+    def arrays(self) -> tuple[Array | None, ...]:
+        """Every array that it holds, None where a part is absent; `filled` takes them back."""
+        stored = (self.index, self.value, self.dense, self.event, self.class_weight, self.sums)
+        return (*stored, *(x for b in self.background for x in (b.factor, b.classes)))
+
+    def filled(self, arrays: tuple[Array | None, ...]) -> Measure:
+        """The same measure with these arrays in place of its own, in the order of `arrays`."""
+        index, value, dense, event, class_weight, sums, *spread = arrays
+        return replace(
+            self,
+            index=index,
+            value=value,
+            dense=dense,
+            event=event,
+            class_weight=class_weight,
+            sums=sums,
+            background=tuple(map(Background, spread[::2], spread[1::2])),
+        )
+
+    def adjoint(self, costs: Array, d_loss: Array, xp: Any) -> tuple[Array | None, ...]:
+        """The gradient of Σ d_loss · E_P[costs] with respect to each of `arrays`.
+
+        E_P is linear in every part, so each gets what it is multiplied by; 0 · ∞ = 0 here too.
+        """
+        value = dense = event = class_weight = None
+        if self.index is not None and self.value is not None:
+            value = xp.times(xp.expand(d_loss), xp.gather(costs, self.index))
+        if self.dense is not None:
+            scale = xp.expand(d_loss if self.event is None else d_loss * self.event)
+            own = scale if self.class_weight is None else scale * self.class_weight
+            dense = xp.from_last(xp.times(own, costs), self.axis)
+            p = xp.weights(xp.to_last(self.dense, self.axis))
+            if self.class_weight is not None:
+                class_weight = xp.sum_events(xp.times(scale * p, costs))
+            if self.event is not None:
+                weighted = xp.times(self._dense_classes(xp), costs)
+                event = xp.times(d_loss, xp.sum_classes(weighted))
+        spread: list[Any] = []
+        for part in self.background:
+            each = costs if part.classes is None else xp.times(part.classes, costs)
+            spread.append(xp.times(d_loss, xp.sum_classes(each)))
+            scale = xp.expand(d_loss * part.factor)
+            known = None if part.classes is None else xp.sum_events(xp.times(scale, costs))
+            spread.append(known)
+        return (None, value, dense, event, class_weight, None, *spread)
+
+    def along(self, costs: Array, tangents: tuple[Array | None, ...], xp: Any) -> Array:
+        """The change of E_P[costs] per event as `arrays` change by `tangents`."""
+        total = xp.full(self.events, 0.0, self._like())
+        _, value, dense, event, class_weight, _, *spread = tangents
+        nothing = replace(self, index=None, value=None, dense=None, sums=None, background=())
+        if value is not None:
+            total = total + replace(nothing, index=self.index, value=value).expect(costs, xp)
+        if self.dense is not None:
+            own = replace(nothing, dense=self.dense)
+            for name, x in (("dense", dense), ("event", event), ("class_weight", class_weight)):
+                if x is not None:
+                    total = total + replace(own, **{name: x}).expect(costs, xp)
+        for part, factor, classes in zip(self.background, spread[::2], spread[1::2], strict=True):
+            if factor is not None:
+                moved = Background(factor, part.classes)
+                total = total + replace(nothing, background=(moved,)).expect(costs, xp)
+            if classes is not None:
+                moved = Background(part.factor, classes)
+                total = total + replace(nothing, background=(moved,)).expect(costs, xp)
+        return total
+
+    def _like(self) -> Array:
+        """An array that says which device this measure is on."""
+        return next(x for x in self.arrays() if x is not None)
+
     def mass(self, xp: Any) -> Array:
         """Σ_j p_j per event."""
-        total = xp.full(self.events, 0.0)
+        total = xp.full(self.events, 0.0, self._like())
         if self.index is not None:
             total = total + (
                 self.index.shape[-1] if self.value is None else xp.sum_classes(self.value)
@@ -83,11 +154,11 @@ class Measure:
 
     def values(self, xp: Any) -> Array:
         index: Any = self.index
-        return xp.full(index.shape, 1.0) if self.value is None else self.value
+        return xp.full(tuple(index.shape), 1.0, index) if self.value is None else self.value
 
     def expect(self, costs: Array, xp: Any) -> Array:
         """E_P[costs] for costs [*events, K], with 0 · ∞ = 0."""
-        total = xp.full(self.events, 0.0)
+        total = xp.full(self.events, 0.0, self._like())
         if self.index is not None:
             total = total + xp.sum_classes(xp.times(self.values(xp), xp.gather(costs, self.index)))
         if self.dense is not None:
@@ -103,11 +174,11 @@ class Measure:
         """P as two [*events, K] arrays: the sparse part, and everything else."""
         shape = (*self.events, self.classes)
         sparse = (
-            xp.full(shape, 0.0)
+            xp.full(shape, 0.0, self._like())
             if self.index is None
             else xp.scatter(self.index, self.values(xp), self.classes)
         )
-        rest = xp.full(shape, 0.0)
+        rest = xp.full(shape, 0.0, self._like())
         if self.dense is not None:
             dense = self._dense_classes(xp)
             rest = rest + (dense if self.event is None else xp.expand(self.event) * dense)
@@ -122,9 +193,7 @@ class Measure:
         return replace(
             self,
             value=None if self.index is None else self.values(xp) * each,
-            event=None
-            if self.dense is None
-            else (xp.full(self.events, 1.0) if self.event is None else self.event) * factor,
+            event=None if self.dense is None else self._event(xp) * factor,
             background=tuple(replace(b, factor=b.factor * factor) for b in self.background),
         )
 
@@ -140,6 +209,9 @@ class Measure:
                 for b in self.background
             ),
         )
+
+    def _event(self, xp: Any) -> Array:
+        return xp.full(self.events, 1.0, self._like()) if self.event is None else self.event
 
     def _dense_classes(self, xp: Any) -> Array:
         dense = xp.weights(xp.to_last(self.dense, self.axis))
@@ -158,6 +230,12 @@ class Scores:
     axis: int = -1
     softcap: float | None = None
 
+    def arrays(self) -> tuple[Array | None, ...]:
+        return (self.array,)
+
+    def filled(self, arrays: tuple[Array | None, ...]) -> Scores:
+        return replace(self, array=arrays[0])
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Projection:
@@ -167,6 +245,13 @@ class Projection:
     weight: Array
     bias: Array | None = None
     softcap: float | None = None
+
+    def arrays(self) -> tuple[Array | None, ...]:
+        return (self.hidden, self.weight, self.bias)
+
+    def filled(self, arrays: tuple[Array | None, ...]) -> Projection:
+        hidden, weight, bias = arrays
+        return replace(self, hidden=hidden, weight=weight, bias=bias)
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -183,6 +268,48 @@ class BinaryMeasure:
     no: tuple[Any, Any] = (0.0, 1.0)
     event: Array | None = None
 
+    def arrays(self) -> tuple[Array | None, ...]:
+        """Every array that it holds, None where a part is absent or a plain number."""
+        held = (x if hasattr(x, "shape") else None for x in (*self.yes, *self.no))
+        return (self.target, self.event, *held)
+
+    def filled(self, arrays: tuple[Array | None, ...]) -> BinaryMeasure:
+        """The same measure with these arrays in place of its own, in the order of `arrays`."""
+        target, event, *held = arrays
+        known = (*self.yes, *self.no)
+        sides = [old if new is None else new for new, old in zip(held, known, strict=True)]
+        return replace(self, target=target, event=event, yes=tuple(sides[:2]), no=tuple(sides[2:]))
+
+    def _costs(self, costs: tuple[Array, Array], xp: Any) -> tuple[Array, ...]:
+        """What target, event and the four coefficients are multiplied by."""
+        y, (cost_yes, cost_no) = xp.weights(self.target), costs
+        slope = xp.times(self.yes[0] - self.yes[1], cost_yes) + xp.times(
+            self.no[0] - self.no[1], cost_no
+        )
+        yes, no = replace(self, event=None).masses(xp)
+        each = (slope, xp.times(yes, cost_yes) + xp.times(no, cost_no))
+        sides = (xp.times(m, c) for c in costs for m in (y, 1.0 - y))
+        if self.event is None:
+            return (*each, *sides)
+        return tuple(
+            x if i == 1 else xp.times(self.event, x) for i, x in enumerate((*each, *sides))
+        )
+
+    def adjoint(self, costs: tuple[Array, Array], d_loss: Array, xp: Any) -> tuple[Any, ...]:
+        """The gradient of Σ d_loss · (yes · cost_yes + no · cost_no) with respect to `arrays`."""
+        return tuple(
+            None if x is None else xp.sum_to(xp.times(d_loss, c), tuple(x.shape))
+            for x, c in zip(self.arrays(), self._costs(costs, xp), strict=True)
+        )
+
+    def along(self, costs: tuple[Array, Array], tangents: tuple[Any, ...], xp: Any) -> Array:
+        """The change of the loss per event as `arrays` change by `tangents`."""
+        total = xp.full(tuple(self.target.shape), 0.0, self.target)
+        for x, c in zip(tangents, self._costs(costs, xp), strict=True):
+            if x is not None:
+                total = total + xp.times(xp.weights(x), c)
+        return total
+
     def masses(self, xp: Any) -> tuple[Array, Array]:
         """The mass on yes and the mass on no, per event."""
         y = xp.weights(self.target)
@@ -195,7 +322,9 @@ class BinaryMeasure:
         if both is None:
             yes, no = self.masses(xp)
             return yes + no
-        return xp.full(tuple(self.target.shape), both) if self.event is None else self.event * both
+        if self.event is None:
+            return xp.full(tuple(self.target.shape), both, self.target)
+        return self.event * both
 
     def total_mass(self, xp: Any) -> Any:
         """The mass of all events."""
@@ -217,6 +346,12 @@ class BinaryScores:
 
     kind: str
     array: Array
+
+    def arrays(self) -> tuple[Array | None, ...]:
+        return (self.array,)
+
+    def filled(self, arrays: tuple[Array | None, ...]) -> BinaryScores:
+        return replace(self, array=arrays[0])
 
 
 @dataclass(slots=True, eq=False, repr=False)

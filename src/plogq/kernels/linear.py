@@ -14,7 +14,8 @@ import numpy as np
 from ..arrays import numpy as verbs
 from ..formula import Formula
 from .contract import Background, Forward, Kernel, Measure, Projection, Scores
-from .numpy import Stored
+from .cpu.binding import Stored
+from .numpy import memory
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -191,4 +192,4 @@ def _flat(m: Measure, count: int) -> Measure:
     )
 
 
-tiled = Tiled(Stored(flush=True), Formula(verbs))
+tiled = Tiled(Stored(memory, flush=True), Formula(verbs))

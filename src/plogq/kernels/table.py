@@ -60,9 +60,23 @@ def _numpy_linear() -> Kernel:
     return tiled
 
 
+def _torch_cpu() -> Kernel:
+    from .torch import stored
+
+    return stored
+
+
+def _torch_cpu_binary() -> Kernel:
+    from .torch import binary
+
+    return binary
+
+
 ROWS = (
     Row("cpu", CATEGORICAL, ("Logits", "LogProbs", "Probs"), "numpy", "cpu", 0, _numpy_cpu),
     Row("cpu", BINARY, ("BinaryLogits", "BinaryProbs"), "numpy", "cpu", 0, _numpy_cpu_binary),
+    Row("cpu", CATEGORICAL, ("Logits", "LogProbs", "Probs"), "torch", "cpu", 0, _torch_cpu),
+    Row("cpu", BINARY, ("BinaryLogits", "BinaryProbs"), "torch", "cpu", 0, _torch_cpu_binary),
     Row("linear", CATEGORICAL, ("LinearLogits",), "numpy", "cpu", 0, _numpy_linear),
 )
 
@@ -121,13 +135,13 @@ class Explanation:
     __repr__ = __str__
 
 
-def choose(key: Key, measure: Any, scores: Any, formula: Kernel) -> tuple[Kernel, list[Refusal]]:
+def choose(key: Key, measure: Any, scores: Any, formula: Any) -> tuple[Kernel, list[Refusal]]:
     """The kernel that runs this pair, with the refusals of those before it.
 
     Raises:
         KernelRefused: the kernel that `using` asked for does not do this pair.
     """
-    asked = _asked.get()
+    asked = None if formula.xp.tracing() else _asked.get()
     refusals: list[Refusal] = []
     for kernel in candidates(key, formula):
         if asked is not None and kernel.name != asked:
@@ -155,7 +169,7 @@ def candidates(key: Key, formula: Kernel) -> list[Kernel]:
 
 def describe() -> dict[str, Any]:
     """The kernels of this machine: instruction set, threads, and the table as rows of text."""
-    from .numpy import machine
+    from .cpu.processor import machine
 
     table = [
         {

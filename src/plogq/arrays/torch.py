@@ -1,0 +1,284 @@
+"""The array verbs that the formula needs, in PyTorch: the same names as for NumPy.
+
+Every verb is differentiable, and none of them waits for a device or looks at a value; what does
+(`host`, `is_zero`) is asked only of arrays that `readable` lets through.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from torch.autograd import forward_ad
+
+from ..errors import DtypeError
+
+Tensor = torch.Tensor
+
+name = "torch"
+float_names = ("float64", "float32", "float16", "bfloat16")
+_FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+_INTEGERS = (
+    torch.int64,
+    torch.uint8,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint16,
+    torch.uint32,
+    torch.uint64,
+)
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def as_array(value: Any, role: str) -> Tensor:
+    """`value` as it is; a sentence says why a sparse or nested tensor is none."""
+    if value.layout is not torch.strided:
+        raise DtypeError(
+            f"{role} is a tensor of layout {value.layout}; write x.to_dense(), or "
+            "SparseProbs(index, probs) for a target with few classes per event"
+        )
+    if value.is_quantized:
+        raise DtypeError(f"{role} is a quantized tensor; write x.dequantize()")
+    return value
+
+
+def dtype_name(x: Tensor) -> str:
+    return str(x.dtype).removeprefix("torch.")
+
+
+def is_float(x: Tensor) -> bool:
+    return x.dtype in _FLOATS
+
+
+def is_integer(x: Tensor) -> bool:
+    return x.dtype in _INTEGERS
+
+
+def is_bool(x: Tensor) -> bool:
+    return x.dtype is torch.bool
+
+
+def device(x: Tensor) -> str:
+    return x.device.type
+
+
+def place(x: Tensor) -> str:
+    """The device that x is on, to be compared with another's."""
+    return str(x.device)
+
+
+def tracing() -> bool:
+    """Whether values are unknown for now, because a program is being recorded."""
+    return torch.compiler.is_compiling()
+
+
+def forward_mode() -> bool:
+    """Whether derivatives are carried along with values."""
+    return forward_ad._current_level >= 0
+
+
+def transformed(x: Tensor) -> bool:
+    """Whether forward mode or a transform of torch.func is at work on x."""
+    functorch = torch._C._functorch
+    return (
+        forward_mode()
+        or functorch.is_functorch_wrapped_tensor(x)
+        or functorch.is_legacy_batchedtensor(x)  # torch.autograd.grad(is_grads_batched=True)
+    )
+
+
+def ordinary(x: Tensor) -> bool:
+    """Whether x is a tensor as such, and not one of the kinds that stand for something else."""
+    return (
+        x.__class__ in _PLAIN
+        and not transformed(x)
+        and torch._C._functorch.peek_interpreter_stack() is None
+        and torch._C._len_torch_dispatch_stack() == 0
+    )
+
+
+def plain(x: Tensor) -> bool:
+    """Whether x is an ordinary tensor in this process's memory, whose values can be looked at."""
+    return x.is_cpu and not torch.compiler.is_compiling() and ordinary(x)
+
+
+def readable(x: Tensor, wait: bool = False) -> bool:
+    """Whether the values of x can be looked at, without waiting for a device unless `wait`."""
+    if wait and not x.is_cpu and not x.is_meta and x.__class__ in _PLAIN:
+        return ordinary(x) and not torch.compiler.is_compiling()
+    return plain(x)
+
+
+def wants_gradient(x: Any) -> bool:
+    """Whether a gradient with respect to x is asked for."""
+    return isinstance(x, torch.Tensor) and x.requires_grad
+
+
+def epsilon(x: Tensor) -> float:
+    """The distance from 1 to the next number of x's type."""
+    return torch.finfo(x.dtype).eps
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """∞ - ∞ and log 0 have defined outcomes here (N3), and PyTorch does not warn of them."""
+    return nullcontext()
+
+
+def statistics_dtype(x: Tensor) -> torch.dtype:
+    return torch.float64 if x.dtype is torch.float64 else torch.float32
+
+
+def statistics(x: Tensor) -> Tensor:
+    """x in the type that its statistics have; no copy where it has it."""
+    return x.to(statistics_dtype(x))
+
+
+def cast_like(x: Any, like: Tensor) -> Tensor:
+    return x.to(like.dtype)
+
+
+def _wide(x: Tensor) -> torch.dtype:
+    """float64, where the device has it."""
+    return torch.float32 if x.device.type == "mps" else torch.float64
+
+
+def weights(x: Any) -> Any:
+    """Weights, masses and probabilities per event, as float64; numbers stay numbers."""
+    return x.to(_wide(x)) if isinstance(x, torch.Tensor) else x
+
+
+def indices(x: Tensor) -> Tensor:
+    return x.to(torch.int64)
+
+
+def full(shape: tuple[int, ...], value: float, like: Tensor) -> Tensor:
+    """A new array on the device of `like`."""
+    return torch.full(shape, value, dtype=_wide(like), device=like.device)
+
+
+def to_last(x: Tensor, axis: int) -> Tensor:
+    return x.movedim(axis, -1)
+
+
+def from_last(x: Tensor, axis: int) -> Tensor:
+    return x.movedim(-1, axis)
+
+
+def expand(x: Tensor) -> Tensor:
+    """A class axis of length one at the end."""
+    return x.unsqueeze(-1)
+
+
+def max_first(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The greatest score with the class axis kept, and a mask that is True at its first place."""
+    place = x.argmax(dim=-1, keepdim=True)
+    classes = torch.arange(x.shape[-1], device=x.device)
+    return x.gather(-1, place), classes == place
+
+
+def sum_classes(x: Tensor) -> Tensor:
+    return x.sum(dim=-1)
+
+
+def sum_events(x: Tensor) -> Tensor:
+    """The sum over everything but the classes."""
+    return x.sum(dim=tuple(range(x.ndim - 1))) if x.ndim > 1 else x
+
+
+def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The sum over the axes along which an array of `shape` was broadcast."""
+    return x.sum_to_size(shape)
+
+
+def times(weight: Any, x: Any) -> Any:
+    """weight · x, and 0 where the weight is 0, whatever x is (0 · log 0 = 0)."""
+    if not isinstance(x, torch.Tensor):
+        return weight * x
+    # The factor and not the product is chosen, so that the derivatives are finite too.
+    return weight * torch.where((weight == 0) & ~x.isfinite(), 0.0, x)
+
+
+def gather(x: Tensor, index: Tensor) -> Tensor:
+    """x at `index` [..., T] along the class axis."""
+    return x.gather(-1, index)
+
+
+def take(x: Tensor, index: Tensor) -> Tensor:
+    """x [K] at every index."""
+    return x[index]
+
+
+def scatter(index: Tensor, value: Tensor, classes: int) -> Tensor:
+    """A dense [..., K] array that has `value` at `index` [..., T]; equal indices add up."""
+    dense = torch.zeros((*index.shape[:-1], classes), dtype=_wide(value), device=value.device)
+    return dense.scatter_add(-1, index, value.to(dense.dtype))
+
+
+where = torch.where
+exp = torch.exp
+log = torch.log
+log1p = torch.log1p
+tanh = torch.tanh
+expm1 = torch.expm1
+equal = torch.eq
+
+
+def maximum(x: Tensor, least: float) -> Tensor:
+    return x.clamp_min(least)
+
+
+def absolute(x: Tensor) -> Tensor:
+    return x.abs()
+
+
+def total(x: Tensor) -> Tensor:
+    """The sum of everything, pairwise, in at least float32, in a fixed order."""
+    return x.sum(dtype=_wide(x))
+
+
+def host(x: Tensor) -> Any:
+    """x where NumPy can read it."""
+    x = x.detach().cpu()
+    return (x.float() if x.dtype is torch.bfloat16 else x).numpy()
+
+
+def is_zero(x: Any) -> bool:
+    return bool(x == 0)
+
+
+def scalar_like(value: Any, like: Tensor) -> Tensor:
+    """A number of the type of `like`."""
+    return value.to(like.dtype)
+
+
+def ratio(x: Tensor, divisor: Any) -> Tensor:
+    """x / divisor, and 0 where the divisor is 0 (N6)."""
+    if not isinstance(divisor, torch.Tensor):
+        return x / divisor if divisor else x * 0.0
+    nothing = divisor == 0
+    return torch.where(nothing, 0.0, x / torch.where(nothing, 1.0, divisor))
+
+
+def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """The sum along the class axis, each class times its weight, and the least entry."""
+    least = x.amin(dim=axis) if x.shape[axis] else x.sum(dim=axis)
+    if weight is None:
+        return x.sum(dim=axis, dtype=_wide(x)), least
+    return (x.movedim(axis, -1).to(weight.dtype) * weight).sum(dim=-1), least
+
+
+def value_range(x: Tensor) -> tuple[float, float]:
+    """The least and the greatest element, NaN aside."""
+    known = x.detach()[~x.detach().isnan()]
+    return (float(known.min()), float(known.max())) if known.numel() else (0.0, 0.0)
+
+
+def aliases(x: Any, y: Any) -> bool:
+    """Whether writing to x could change y."""
+    return x.untyped_storage().data_ptr() == y.untyped_storage().data_ptr()
+
+
+def writable(x: Tensor) -> bool:
+    return not (x.requires_grad and x.is_leaf)

@@ -1,0 +1,34 @@
+"""The closed-form gradient, given to each framework's own automatic differentiation.
+
+A kernel knows its forward and its backward; here they become one differentiable function. NumPy
+has no automatic differentiation, so there the kernel's losses are all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+
+def _torch() -> Any:
+    from . import torch
+
+    return torch
+
+
+_LOADERS: dict[str, Callable[[], Any]] = {"torch": _torch}
+
+
+def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False) -> tuple[Any, Any]:
+    """The loss per event, and log Z per event (None where it is not asked for)."""
+    load = _LOADERS.get(xp.name)
+    if load is not None:
+        return load().losses(kernel, measure, scores, log_z)
+    forward = kernel.forward(measure, scores, log_z)
+    return forward.loss, forward.log_z
+
+
+def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:
+    """Σ loss / divisor as one step, or None where that is no quicker than step by step."""
+    load = _LOADERS.get(xp.name)
+    return None if load is None else load().summed(kernel, measure, scores, divisor)

@@ -1,0 +1,249 @@
+"""PyTorch's autograd around a kernel: what is saved for backward is the inputs and the residual.
+
+Three ways lead to the same closed form. A plain backward runs the kernel. A backward that is to be
+differentiated again runs the formula in PyTorch's own differentiable operations. Under the
+transforms of torch.func, and in forward mode, everything runs in those operations. While a program
+is being recorded (torch.compile, torch.export) the kernel is a custom operator.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+
+from ..arrays import torch as xp
+from ..formula import Formula
+from ..kernels.contract import Projection, Scores
+
+Tensor = torch.Tensor
+Arrays = tuple[Tensor | None, ...]
+
+formula = Formula(xp)
+
+
+class Call(NamedTuple):
+    """A kernel and what it is given, without the arrays: those autograd keeps."""
+
+    kernel: Any
+    measure: Any
+    scores: Any
+    parts: int  # how many of the arrays are P's
+    log_z: bool
+
+    def filled(self, arrays: Arrays) -> tuple[Any, Any]:
+        return self.measure.filled(arrays[: self.parts]), self.scores.filled(arrays[self.parts :])
+
+
+def _taken_apart(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Call, Arrays]:
+    p, q = measure.arrays(), scores.arrays()
+    bare = measure.filled((None,) * len(p)), scores.filled((None,) * len(q))
+    return Call(kernel, *bare, len(p), log_z), (*p, *q)
+
+
+def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor, Tensor | None]:
+    """The loss per event, and log Z per event if it is asked for, differentiable."""
+    if torch.compiler.is_compiling() and kernel is not formula:
+        return kernel.recorded(measure, scores)
+    call, arrays = _taken_apart(kernel, measure, scores, log_z)
+    if _transformed(arrays):
+        return _Transformed.apply(call, *arrays)
+    return _Losses.apply(call, *arrays)
+
+
+def summed(kernel: Any, measure: Any, scores: Any, divisor: Any) -> Tensor | None:
+    """Σ loss / divisor as one step of autograd; None where the divisor has a gradient of its own.
+
+    It waits for the device, so it is for the CPU.
+    """
+    known = not isinstance(divisor, torch.Tensor) or (
+        divisor.numel() == 1 and not divisor.requires_grad and xp.plain(divisor)
+    )
+    array = scores.arrays()[0]
+    if not known or not xp.plain(array):
+        return None
+    divisor = float(divisor)
+    if divisor == 0.0:
+        return None
+    call, arrays = _taken_apart(kernel, measure, scores, False)
+    return None if _transformed(arrays) else _Sum.apply(call, divisor, *arrays)
+
+
+def _transformed(arrays: Arrays) -> bool:
+    return any(x is not None and xp.transformed(x) for x in arrays)
+
+
+def _save(ctx: Any, call: Call, arrays: Arrays, residual: Any) -> None:
+    """Keep the inputs and two numbers per event: never the gaps that the formula has made."""
+    ctx.call, ctx.count = call, len(arrays)
+    ctx.save_for_backward(*arrays, *(residual if type(residual) is tuple else ()))
+
+
+def _backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Arrays:
+    """The gradients of P's and Q's arrays, None where none is asked for."""
+    saved = ctx.saved_tensors
+    arrays, residual = saved[: ctx.count], saved[ctx.count :] or None
+    call, needs = ctx.call, ctx.needs_input_grad[-ctx.count :]
+    if _in_depth(d_loss, d_log_z):
+        return _in_operations(call, arrays, needs, d_loss, d_log_z)
+    measure, scores = call.filled(arrays)
+    found: list[Any] = [None] * ctx.count
+    if any(needs[: call.parts]):
+        found[: call.parts] = _of_target(call, arrays, needs, d_loss)
+    if any(needs[call.parts :]):
+        gradients = call.kernel.backward(measure, scores, residual, d_loss, d_log_z)
+        found[call.parts :] = gradients
+    return tuple(g if need else None for g, need in zip(found, needs, strict=True))
+
+
+def _in_depth(*upstream: Any) -> bool:
+    """Whether this backward is itself to be differentiated, or runs inside a transform."""
+    return torch.is_grad_enabled() or any(
+        isinstance(x, torch.Tensor) and xp.transformed(x) for x in upstream
+    )
+
+
+class _Losses(torch.autograd.Function):
+    """The loss per event and log Z per event."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, *arrays: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        result = call.kernel.forward(*call.filled(arrays), log_z=call.log_z)
+        _save(ctx, call, arrays, result.residual)
+        ctx.set_materialize_grads(False)
+        return result.loss, result.log_z if call.log_z else None
+
+    @staticmethod
+    def backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Any:
+        return (
+            None,
+            *_backward(
+                ctx, 0.0 if d_loss is None else d_loss, 0.0 if d_log_z is None else d_log_z
+            ),
+        )
+
+
+class _Sum(torch.autograd.Function):
+    """Σ loss / divisor: one step forward and one back, for small batches."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, divisor: float, *arrays: Tensor | None) -> Tensor:
+        result = call.kernel.forward(*call.filled(arrays))
+        _save(ctx, call, arrays, result.residual)
+        ctx.divisor = divisor
+        return (xp.total(result.loss) / divisor).to(result.loss.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, d_loss: Any) -> Any:
+        each = d_loss / ctx.divisor if _in_depth(d_loss) else d_loss.item() / ctx.divisor
+        return (None, None, *_backward(ctx, each, 0.0))
+
+
+class _Transformed(torch.autograd.Function):
+    """The same in PyTorch's own operations, for vmap, for forward mode and for what they nest."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(call: Call, *arrays: Tensor | None) -> tuple[Tensor, Tensor]:
+        measure, scores = call.filled(arrays)
+        result = formula.forward(measure, _stored(scores))
+        return result.loss, result.log_z
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        call, *arrays = inputs
+        ctx.call = call
+        ctx.save_for_backward(*arrays)
+        ctx.save_for_forward(*arrays)
+
+    @staticmethod
+    def backward(ctx: Any, d_loss: Tensor, d_log_z: Tensor) -> Any:
+        needs = ctx.needs_input_grad[1:]
+        return (None, *_in_operations(ctx.call, ctx.saved_tensors, needs, d_loss, d_log_z))
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> tuple[Tensor, Tensor]:
+        return _along(ctx.call, ctx.saved_tensors, tangents)
+
+
+def _stored(q: Any) -> Any:
+    """Scores that are not computed yet, computed; others as they are."""
+    if not isinstance(q, Projection):
+        return q
+    hidden = xp.statistics(q.hidden)
+    z = hidden @ xp.statistics(q.weight).movedim(0, 1)
+    z = z if q.bias is None else z + xp.statistics(q.bias)
+    return Scores("logits", z, z.ndim - 1, q.softcap)
+
+
+def _of_target(call: Call, arrays: Arrays, needs: Any, d_loss: Any) -> Arrays:
+    """The gradients of P's arrays: H is linear in each of them."""
+    measure, scores = call.filled(arrays)
+    scores = _stored(scores)
+    like = scores.arrays()[0]
+    events = tuple(measure.target.shape) if hasattr(measure, "target") else measure.events
+    d_loss = xp.weights(d_loss) + xp.full(events, 0.0, like)
+    found = measure.adjoint(formula.costs(scores), d_loss, xp)
+    return tuple(
+        g.to(x.dtype) if need else None for g, x, need in zip(found, arrays, needs, strict=False)
+    )
+
+
+def _in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: Any) -> Arrays:
+    """The gradients in PyTorch's own operations, differentiable again."""
+    measure, q = call.filled(arrays)
+    scores = _stored(q)
+    found: list[Any] = [None] * len(arrays)
+    if any(needs[: call.parts]):
+        found[: call.parts] = _of_target(call, arrays, needs, d_loss)
+    if any(needs[call.parts :]):
+        (gradient,) = formula.backward(measure, scores, None, d_loss, d_log_z)
+        found[call.parts :] = _projected(q, gradient) if isinstance(q, Projection) else (gradient,)
+    return tuple(g if need else None for g, need in zip(found, needs, strict=True))
+
+
+def _projected(q: Projection, gradient: Tensor) -> Arrays:
+    """The gradient of the scores carried to hidden, weight and bias."""
+    flat = gradient.reshape(-1, gradient.shape[-1])
+    hidden = xp.statistics(q.hidden).reshape(-1, q.hidden.shape[-1])
+    weight = (flat.movedim(0, 1) @ hidden).to(q.weight.dtype)
+    bias = None if q.bias is None else flat.sum(dim=0).to(q.bias.dtype)
+    return (gradient @ xp.statistics(q.weight)).to(q.hidden.dtype), weight, bias
+
+
+def _along(call: Call, arrays: Arrays, tangents: Arrays) -> tuple[Tensor, Tensor]:
+    """The change of the losses and of log Z per event as the arrays change by `tangents`."""
+    measure, q = call.filled(arrays)
+    scores = _stored(q)
+    array = scores.arrays()[0]
+    moved = _moved(q, tangents[call.parts :])
+    loss = measure.along(formula.costs(scores), tangents[: call.parts], xp)
+    log_z = xp.full(tuple(loss.shape), 0.0, array)
+    if moved is not None:
+        along_loss, along_log_z = (
+            formula.backward(measure, scores, None, *ones)[0] * moved
+            for ones in ((1.0, 0.0), (0.0, 1.0))
+        )
+        axis = getattr(scores, "axis", None)
+        if axis is not None:
+            along_loss, along_log_z = along_loss.sum(dim=axis), along_log_z.sum(dim=axis)
+        loss, log_z = loss + along_loss, log_z + along_log_z
+    like = xp.statistics(array)
+    return xp.cast_like(loss, like), xp.cast_like(log_z, like)
+
+
+def _moved(q: Any, tangents: Arrays) -> Tensor | None:
+    """The change of the scores."""
+    if not isinstance(q, Projection):
+        return tangents[0]
+    hidden, weight, bias = tangents
+    total: Any = None
+    if hidden is not None:
+        total = xp.statistics(hidden) @ xp.statistics(q.weight).movedim(0, 1)
+    if weight is not None:
+        part = xp.statistics(q.hidden) @ xp.statistics(weight).movedim(0, 1)
+        total = part if total is None else total + part
+    if bias is not None:
+        total = xp.statistics(bias) if total is None else total + xp.statistics(bias)
+    return total

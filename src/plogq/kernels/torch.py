@@ -1,0 +1,106 @@
+"""The C++ kernels on PyTorch tensors in this process's memory, which they share with NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..arrays import torch as verbs
+from .cpu import binding
+from .cpu.binding import BF16, F16, F32, F64
+
+Tensor = torch.Tensor
+
+_CODES = {torch.float64: F64, torch.float32: F32, torch.float16: F16, torch.bfloat16: BF16}
+_DTYPES = {F64: torch.float64, F32: torch.float32}
+_STORED: dict[torch.dtype, Any] = {
+    torch.float64: np.float64,
+    torch.float32: np.float32,
+    torch.float16: np.float16,
+    torch.bfloat16: np.uint16,
+}
+# From this size on memory comes from NumPy, which asks for huge pages: PyTorch's does not, and the
+# page faults cost more than the arithmetic.
+_HUGE = 1 << 22
+
+
+class _Memory:
+    """Tensors: what they export is the NumPy array on the same memory."""
+
+    verbs: Any = verbs
+
+    def code(self, x: Tensor) -> int | None:
+        return _CODES.get(x.dtype)
+
+    def refuses(self, x: Tensor, role: str) -> str | None:
+        if not x.is_cpu:
+            return f"{role} is on {x.device}; these kernels are for the CPU"
+        if verbs.transformed(x):
+            return "under forward mode and torch.func PyTorch's own operations are at work"
+        if not torch.compiler.is_compiling() and not verbs.ordinary(x):
+            return f"{role} is a {type(x).__name__}; these kernels take plain tensors"
+        if x.dtype in _CODES:
+            return None
+        return f"{role} is {verbs.dtype_name(x)}; the kernels take {', '.join(verbs.float_names)}"
+
+    def exported(self, x: Tensor) -> Any:
+        x = x.detach()
+        return (x.view(torch.uint16) if x.dtype is torch.bfloat16 else x).numpy()
+
+    def host(self, x: Tensor) -> Any:
+        return x.detach().numpy()
+
+    def empty(self, shape: tuple[int, ...], dtype: int) -> Tensor:
+        return torch.empty(shape, dtype=_DTYPES[dtype])
+
+    def like(self, x: Tensor) -> Tensor:
+        if x.numel() * x.element_size() < _HUGE or not x.is_contiguous():
+            return torch.empty_like(x)
+        made = torch.from_numpy(np.empty(tuple(x.shape), _STORED[x.dtype]))
+        return made.view(torch.bfloat16) if x.dtype is torch.bfloat16 else made
+
+
+memory = _Memory()
+stored = binding.Stored(memory)
+binary = binding.Binary(memory)
+
+
+def row_sums(x: Tensor, axis: int, weight: Any = None) -> tuple[Tensor, Tensor] | None:
+    """The sums and the least entries of the rows, or None where the verbs have to do it."""
+    if not verbs.plain(x) or _recorded(x, weight):
+        return None
+    return binding.row_sums(memory, x, axis, weight)
+
+
+def value_range(x: Tensor) -> tuple[float, float] | None:
+    """The least and the greatest element, NaN aside, or None where the verbs have to do it."""
+    return binding.value_range(memory, x) if verbs.plain(x) else None
+
+
+def _recorded(*arrays: Any) -> bool:
+    """Whether a gradient with respect to any of these is to flow through what is done now."""
+    recording = torch.is_grad_enabled() and any(map(verbs.wants_gradient, arrays))
+    return recording or verbs.forward_mode()
+
+
+def unread_labels(index: Tensor, classes: int, ignore: int | None) -> tuple[Tensor, Any]:
+    """Labels within [0, classes) and their masses, without a look at their values now.
+
+    A program recorded for the CPU looks at them when it runs, and raises.
+    """
+    if index.device.type == "cpu" and torch.compiler.is_compiling():
+        from .torch_ops import checked_labels
+
+        index = checked_labels(index, classes, ignore)
+        if ignore is None:
+            return index, None
+        kept = index != ignore
+        return torch.where(kept, index, 0), kept.to(torch.float64)
+    index = index.to(torch.int64)
+    inside = (index >= 0) & (index < classes)
+    mass = torch.where(inside, 1.0, float("nan")).to(verbs.weights(inside).dtype)
+    if ignore is not None:
+        mass = torch.where(index == ignore, 0.0, mass)
+    return torch.where(inside & (index != ignore) if ignore is not None else inside, index, 0), mass
