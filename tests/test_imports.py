@@ -28,16 +28,18 @@ LAYERS: dict[str, tuple[str, ...]] = {
     # Kernels see their contract, their framework's verbs, the formula and one another.
     "kernels.contract": ("kernels.sums",),
     "kernels.sums": ("kernels",),
+    "kernels.labels": ("kernels", "errors"),
     # Automatic differentiation knows the kernels by their contract only.
     "autodiff": ("autodiff", "formula", "kernels.contract", "arrays"),
     "kernels.table": (*KERNELS, *BASE),
     "kernels": (*KERNELS, *BASE, "formula"),
-    "checks": ("kernels.sums", *BASE),
+    "checks": ("kernels.labels", "kernels.sums", *BASE),
     "reduction": BASE,
     "shaping": BASE,
     "formula": ("kernels.contract",),
     **dict.fromkeys(
-        REPRESENTATIONS, (*REPRESENTATIONS, "checks", "kernels.contract", "kernels.sums", *BASE)
+        REPRESENTATIONS,
+        (*REPRESENTATIONS, "checks", "kernels.contract", "kernels.labels", "kernels.sums", *BASE),
     ),
     "pairing": (*CORE, "kernels.contract", "kernels.table", *BASE),
     "definition": ("autodiff", "pairing", *CORE, "kernels.contract", "kernels.table", *BASE),

@@ -12,7 +12,8 @@ from contextvars import ContextVar
 from operator import index as index_of
 from typing import Any
 
-from .errors import DtypeError, LabelError, ProbabilityError, ShapeError
+from .errors import DtypeError, ProbabilityError, ShapeError
+from .kernels.labels import place_of
 from .kernels.sums import value_range
 
 _LEVELS = ("off", "on", "full")
@@ -117,41 +118,6 @@ def events_match(
         )
 
 
-def label_range(xp: Any, index: Any, classes: int, ignore: int | None) -> None:
-    """Refuse labels outside [0, classes), naming the first; `ignore` is let through."""
-    y = xp.host(index)
-    if y.size == 0:
-        return
-    low, high = int(y.min()), int(y.max())
-    if low >= 0 and high < classes:
-        return
-    bad = (y < 0) | (y >= classes)
-    if ignore is not None:
-        bad &= y != ignore
-    if not bad.any():
-        return
-    first = int(bad.reshape(-1).argmax())
-    place = tuple(int(i) for i in _unravel(first, y.shape))
-    value = int(y.reshape(-1)[first])
-    where = place[0] if len(place) == 1 else place
-    fix = (
-        f"mark it with Labels(y, ignore={value}) if it means missing"
-        if value < 0
-        else "the last class is " + str(classes - 1)
-    )
-    raise LabelError(
-        f"label {value} at event {where} is outside the {classes} classes 0…{classes - 1}; {fix}"
-    )
-
-
-def _unravel(flat: int, shape: tuple[int, ...]) -> list[int]:
-    place: list[int] = []
-    for length in reversed(shape):
-        place.append(flat % length)
-        flat //= length
-    return place[::-1]
-
-
 def distribution(xp: Any, sums: Any, least: Any, eps: float, role: str) -> None:
     """Refuse rows whose sum is not 1 within √eps, or whose least entry is below 0."""
     tolerance = eps**0.5
@@ -161,7 +127,7 @@ def distribution(xp: Any, sums: Any, least: Any, eps: float, role: str) -> None:
     if not bad.any():
         return
     first = int(bad.reshape(-1).argmax())
-    place = tuple(_unravel(first, sums.shape))
+    place = tuple(place_of(first, sums.shape))
     where = place[0] if len(place) == 1 else place
     total, low = float(sums.reshape(-1)[first]), float(least.reshape(-1)[first])
     if low < 0:
@@ -184,7 +150,7 @@ def unit_interval(xp: Any, x: Any, role: str) -> None:
         if low < 0 or high > 1:
             value = low if low < 0 else high
             bad = (y < 0) | (y > 1)
-            place = tuple(_unravel(int(bad.reshape(-1).argmax()), y.shape))
+            place = place_of(int(bad.reshape(-1).argmax()), y.shape)
             raise ProbabilityError(
                 f"{role} has the entry {value:.6g} outside [0, 1], first at {place}; "
                 "if these are scores write BinaryLogits(z)"
@@ -207,5 +173,5 @@ def no_nan(xp: Any, x: Any, role: str) -> None:
     y = xp.host(x)
     bad = y != y
     if bad.any():
-        place = tuple(_unravel(int(bad.reshape(-1).argmax()), y.shape))
+        place = place_of(int(bad.reshape(-1).argmax()), y.shape)
         raise ProbabilityError(f"{role} is NaN at {place}")

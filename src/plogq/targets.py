@@ -14,7 +14,8 @@ from . import checks
 from .arrays import Verbs, as_array, verbs
 from .errors import DtypeError, PairError, ShapeError
 from .kernels.contract import Measure
-from .kernels.sums import row_sums, unread_labels
+from .kernels.labels import label_range, unread_labels
+from .kernels.sums import row_sums
 
 
 class Target(ABC):
@@ -142,7 +143,7 @@ def _checked_labels(xp: Verbs, index: Any, classes: int, ignore: int | None) -> 
     """
     if not checks.known(xp, index):
         return unread_labels(xp, index, classes, ignore)
-    checks.label_range(xp, index, classes, ignore)
+    label_range(xp, index, classes, ignore)
     index = xp.indices(index)
     if ignore is None:
         return index, None

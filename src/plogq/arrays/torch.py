@@ -81,21 +81,17 @@ def forward_mode() -> bool:
 
 def transformed(x: Tensor) -> bool:
     """Whether forward mode or a transform of torch.func is at work on x."""
-    functorch = torch._C._functorch
-    return (
-        forward_mode()
-        or functorch.is_functorch_wrapped_tensor(x)
-        or functorch.is_legacy_batchedtensor(x)  # torch.autograd.grad(is_grads_batched=True)
-    )
+    if forward_mode() or torch._C._are_functorch_transforms_active():
+        return True
+    if torch.compiler.is_compiling():
+        return False
+    return torch._C._functorch.is_legacy_batchedtensor(x)  # autograd.grad(is_grads_batched=True)
 
 
 def ordinary(x: Tensor) -> bool:
     """Whether x is a tensor as such, and not one of the kinds that stand for something else."""
     return (
-        x.__class__ in _PLAIN
-        and not transformed(x)
-        and torch._C._functorch.peek_interpreter_stack() is None
-        and torch._C._len_torch_dispatch_stack() == 0
+        x.__class__ in _PLAIN and not transformed(x) and torch._C._len_torch_dispatch_stack() == 0
     )
 
 

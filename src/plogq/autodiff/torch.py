@@ -43,11 +43,19 @@ def _taken_apart(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[C
 
 def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor, Tensor | None]:
     """The loss per event, and log Z per event if it is asked for, differentiable."""
-    if torch.compiler.is_compiling() and kernel is not formula:
-        return kernel.recorded(measure, scores)
+    if torch.compiler.is_compiling() and kernel.name != "formula":
+        from .torch_ops import recorded
+
+        return recorded(kernel, measure, scores)
     call, arrays = _taken_apart(kernel, measure, scores, log_z)
     if _transformed(arrays):
+        if torch.compiler.is_compiling():
+            # torch.compile traces no Function with a jvp, so PyTorch differentiates the formula.
+            result = formula.forward(measure, _stored(scores))
+            return result.loss, result.log_z
         return _Transformed.apply(call, *arrays)
+    if torch.compiler.is_compiling():
+        arrays = _distinct(arrays)
     return _Losses.apply(call, *arrays)
 
 
@@ -69,6 +77,18 @@ def summed(kernel: Any, measure: Any, scores: Any, divisor: Any) -> Tensor | Non
     return None if _transformed(arrays) else _Sum.apply(call, divisor, *arrays)
 
 
+def _distinct(arrays: Arrays) -> Arrays:
+    """The same arrays, none of them twice: torch.compile does not trace a Function given that."""
+    seen: list[Tensor] = []
+    found: list[Tensor | None] = []
+    for x in arrays:
+        again = x is not None and any(x is other for other in seen)
+        if x is not None:
+            seen.append(x)
+        found.append(x.view(x.shape) if x is not None and again else x)
+    return tuple(found)
+
+
 def _transformed(arrays: Arrays) -> bool:
     return any(x is not None and xp.transformed(x) for x in arrays)
 
@@ -85,11 +105,11 @@ def _backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     arrays, residual = saved[: ctx.count], saved[ctx.count :] or None
     call, needs = ctx.call, ctx.needs_input_grad[-ctx.count :]
     if _in_depth(d_loss, d_log_z):
-        return _in_operations(call, arrays, needs, d_loss, d_log_z)
+        return in_operations(call, arrays, needs, d_loss, d_log_z)
     measure, scores = call.filled(arrays)
     found: list[Any] = [None] * ctx.count
     if any(needs[: call.parts]):
-        found[: call.parts] = _of_target(call, arrays, needs, d_loss)
+        found[: call.parts] = of_target(call, arrays, needs, d_loss)
     if any(needs[call.parts :]):
         gradients = call.kernel.backward(measure, scores, residual, d_loss, d_log_z)
         found[call.parts :] = gradients
@@ -117,9 +137,7 @@ class _Losses(torch.autograd.Function):
     def backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Any:
         return (
             None,
-            *_backward(
-                ctx, 0.0 if d_loss is None else d_loss, 0.0 if d_log_z is None else d_log_z
-            ),
+            *_backward(ctx, 0.0 if d_loss is None else d_loss, 0.0 if d_log_z is None else d_log_z),
         )
 
 
@@ -160,7 +178,7 @@ class _Transformed(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, d_loss: Tensor, d_log_z: Tensor) -> Any:
         needs = ctx.needs_input_grad[1:]
-        return (None, *_in_operations(ctx.call, ctx.saved_tensors, needs, d_loss, d_log_z))
+        return (None, *in_operations(ctx.call, ctx.saved_tensors, needs, d_loss, d_log_z))
 
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -177,7 +195,7 @@ def _stored(q: Any) -> Any:
     return Scores("logits", z, z.ndim - 1, q.softcap)
 
 
-def _of_target(call: Call, arrays: Arrays, needs: Any, d_loss: Any) -> Arrays:
+def of_target(call: Call, arrays: Arrays, needs: Any, d_loss: Any) -> Arrays:
     """The gradients of P's arrays: H is linear in each of them."""
     measure, scores = call.filled(arrays)
     scores = _stored(scores)
@@ -186,17 +204,18 @@ def _of_target(call: Call, arrays: Arrays, needs: Any, d_loss: Any) -> Arrays:
     d_loss = xp.weights(d_loss) + xp.full(events, 0.0, like)
     found = measure.adjoint(formula.costs(scores), d_loss, xp)
     return tuple(
-        g.to(x.dtype) if need else None for g, x, need in zip(found, arrays, needs, strict=False)
+        None if g is None or not need else g.to(x.dtype)
+        for g, x, need in zip(found, arrays, needs, strict=False)
     )
 
 
-def _in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: Any) -> Arrays:
+def in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     """The gradients in PyTorch's own operations, differentiable again."""
     measure, q = call.filled(arrays)
     scores = _stored(q)
     found: list[Any] = [None] * len(arrays)
     if any(needs[: call.parts]):
-        found[: call.parts] = _of_target(call, arrays, needs, d_loss)
+        found[: call.parts] = of_target(call, arrays, needs, d_loss)
     if any(needs[call.parts :]):
         (gradient,) = formula.backward(measure, scores, None, d_loss, d_log_z)
         found[call.parts :] = _projected(q, gradient) if isinstance(q, Projection) else (gradient,)

@@ -35,12 +35,3 @@ def value_range(xp: Any, x: Any) -> tuple[float, float]:
     load = _LOADERS.get(xp.name)
     found = None if load is None else load().value_range(x)
     return xp.value_range(x) if found is None else found
-
-
-def unread_labels(xp: Any, index: Any, classes: int, ignore: int | None) -> tuple[Any, Any]:
-    """Labels whose values cannot be looked at now, as indices within [0, classes) and masses.
-
-    A recorded program for the CPU raises when it runs; elsewhere a label out of range has mass
-    NaN, so that its event is NaN (N5).
-    """
-    return _LOADERS[xp.name]().unread_labels(index, classes, ignore)

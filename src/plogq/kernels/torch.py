@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.library import custom_op
 
 from ..arrays import torch as verbs
 from .cpu import binding
 from .cpu.binding import BF16, F16, F32, F64
+from .labels import label_range
 
 Tensor = torch.Tensor
 
@@ -85,14 +87,24 @@ def _recorded(*arrays: Any) -> bool:
     return recording or verbs.forward_mode()
 
 
+@custom_op("plogq::labels", mutates_args=())
+def checked_labels(index: Tensor, classes: int, ignore: int | None) -> Tensor:
+    """The labels as int64, once none of them is out of range."""
+    label_range(verbs, index, classes, ignore)
+    return index.to(torch.int64, copy=True)
+
+
+@checked_labels.register_fake
+def _(index: Tensor, classes: int, ignore: int | None) -> Tensor:
+    return torch.empty_like(index, dtype=torch.int64)
+
+
 def unread_labels(index: Tensor, classes: int, ignore: int | None) -> tuple[Tensor, Any]:
     """Labels within [0, classes) and their masses, without a look at their values now.
 
     A program recorded for the CPU looks at them when it runs, and raises.
     """
-    if index.device.type == "cpu" and torch.compiler.is_compiling():
-        from .torch_ops import checked_labels
-
+    if index.is_cpu and torch.compiler.is_compiling() and not verbs.transformed(index):
         index = checked_labels(index, classes, ignore)
         if ignore is None:
             return index, None

@@ -1,0 +1,232 @@
+"""The CPU kernels as PyTorch operators, for programs that are recorded before they run.
+
+torch.compile and torch.export see one operator of a known shape, not its inside. An operator is
+given the arrays of P and Q that there are, their places among those that there might be, and the
+few numbers that say how they are laid out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.library import custom_op, register_autograd
+
+from ..arrays import torch as xp
+from ..kernels.contract import (
+    Background,
+    BinaryMeasure,
+    BinaryScores,
+    Measure,
+    Projection,
+    Scores,
+)
+from .torch import Call, in_operations, of_target
+
+
+class Layout(NamedTuple):
+    """What a pair is besides its arrays, in numbers that an operator can be given."""
+
+    kernel: str
+    kind: str
+    parts: int  # how many of the places are P's
+    axis: int
+    dense_axis: int
+    softcap: float  # 0: none
+    sides: list[float]  # the four coefficients of a yes/no target
+
+
+def recorded(kernel: Any, measure: Any, scores: Any) -> tuple[Tensor, Tensor]:
+    """The loss and log Z per event, as one operator in the program that is being recorded."""
+    p, q = measure.arrays(), scores.arrays()
+    places = [i for i, x in enumerate((*p, *q)) if x is not None]
+    arrays = [x for x in (*p, *q) if x is not None]
+    layout = Layout(
+        kernel.name,
+        getattr(scores, "kind", "logits"),
+        len(p),
+        getattr(scores, "axis", -1),
+        getattr(measure, "axis", -1),
+        getattr(scores, "softcap", None) or 0.0,
+        [*measure.yes, *measure.no] if isinstance(measure, BinaryMeasure) else [],
+    )
+    loss, log_z, _, _ = losses(arrays, places, *layout)
+    return loss, log_z
+
+
+def _kernel(layout: Layout, binary: bool) -> Any:
+    from ..kernels import torch as kernels
+
+    if layout.kernel == "linear":
+        return kernels.linear()
+    return kernels.binary if binary else kernels.stored
+
+
+def _rebuilt(
+    arrays: Sequence[Tensor], places: Sequence[int], layout: Layout
+) -> tuple[Call, tuple[Any, ...]]:
+    """The kernel with a bare P and Q, and every array or None in its place."""
+    count = layout.parts + (3 if layout.kernel == "linear" else 1)
+    found: list[Any] = [None] * count
+    for place, x in zip(places, arrays, strict=True):
+        found[place] = x
+    softcap = layout.softcap or None
+    first = found[layout.parts]
+    if layout.sides:
+        yes, no = layout.sides[:2], layout.sides[2:]
+        binary = BinaryMeasure(None, (yes[0], yes[1]), (no[0], no[1]))
+        scores: Any = BinaryScores(layout.kind, None)
+        return Call(_kernel(layout, True), binary, scores, layout.parts, True), tuple(found)
+    if layout.kernel == "linear":
+        events, classes = tuple(first.shape[:-1]), found[layout.parts + 1].shape[0]
+        scores = Projection(None, None, None, softcap)
+    else:
+        shape, axis = tuple(first.shape), layout.axis
+        events, classes = (*shape[:axis], *shape[axis + 1 :]), shape[axis]
+        scores = Scores(layout.kind, None, axis, softcap)
+    bare = Measure(events, classes, axis=layout.dense_axis)
+    spread = (layout.parts - len(bare.arrays())) // 2
+    bare.background = tuple(Background(None) for _ in range(spread))
+    return Call(_kernel(layout, False), bare, scores, layout.parts, True), tuple(found)
+
+
+@custom_op("plogq::losses", mutates_args=())
+def losses(
+    arrays: Sequence[Tensor],
+    places: Sequence[int],
+    kernel: str,
+    kind: str,
+    parts: int,
+    axis: int,
+    dense_axis: int,
+    softcap: float,
+    sides: Sequence[float],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Loss, log Z, and the two numbers per event that the gradient needs."""
+    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, list(sides))
+    call, found = _rebuilt(arrays, places, layout)
+    result = call.kernel.forward(*call.filled(found), log_z=True)
+    greatest, rest = result.residual or (result.loss.new_empty(0), result.loss.new_empty(0))
+    return result.loss, result.log_z, greatest, rest
+
+
+@losses.register_fake
+def _(
+    arrays: Sequence[Tensor],
+    places: Sequence[int],
+    kernel: str,
+    kind: str,
+    parts: int,
+    axis: int,
+    dense_axis: int,
+    softcap: float,
+    sides: Sequence[float],
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    first = arrays[list(places).index(parts)]
+    events = list(first.shape)
+    if kernel == "linear":
+        events = events[:-1]
+    elif not sides:
+        del events[axis]
+    loss = first.new_empty(events, dtype=xp.statistics_dtype(first))
+    each = first.new_empty([0] if sides else events, dtype=torch.float64)
+    return loss, torch.empty_like(loss), each, torch.empty_like(each)
+
+
+@custom_op("plogq::gradients", mutates_args=())
+def gradients(
+    arrays: Sequence[Tensor],
+    greatest: Tensor,
+    rest: Tensor,
+    d_loss: Tensor,
+    d_log_z: Tensor,
+    places: Sequence[int],
+    kernel: str,
+    kind: str,
+    parts: int,
+    axis: int,
+    dense_axis: int,
+    softcap: float,
+    sides: Sequence[float],
+) -> list[Tensor]:
+    """The gradients of Q's arrays."""
+    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, list(sides))
+    call, found = _rebuilt(arrays, places, layout)
+    residual = None if sides else (greatest, rest)
+    made = call.kernel.backward(*call.filled(found), residual, d_loss, d_log_z)
+    return [x for x in made if x is not None]
+
+
+@gradients.register_fake
+def _(
+    arrays: Sequence[Tensor],
+    greatest: Tensor,
+    rest: Tensor,
+    d_loss: Tensor,
+    d_log_z: Tensor,
+    places: Sequence[int],
+    kernel: str,
+    kind: str,
+    parts: int,
+    axis: int,
+    dense_axis: int,
+    softcap: float,
+    sides: Sequence[float],
+) -> list[Tensor]:
+    return [torch.empty_like(x) for i, x in zip(places, arrays, strict=True) if i >= parts]
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    arrays, ctx.places, *layout = inputs
+    ctx.layout = Layout(*layout)
+    ctx.save_for_backward(*arrays, output[2], output[3])
+
+
+def _none(layout: Layout) -> tuple[Any, ...]:
+    """No gradient for `places` and the layout; an empty list stands for itself."""
+    return (*(None,) * len(layout), None if layout.sides else [])
+
+
+def _backward(ctx: Any, d_loss: Tensor, d_log_z: Tensor, *_: Any) -> Any:
+    *arrays, greatest, rest = ctx.saved_tensors
+    layout, places = ctx.layout, ctx.places
+    call, found = _rebuilt(arrays, places, layout)
+    needs = [x is not None and x.requires_grad for x in found]
+    grads: list[Any] = [None] * len(found)
+    if any(needs[: layout.parts]):
+        grads[: layout.parts] = of_target(call, found, needs, d_loss)
+    if any(needs[layout.parts :]):
+        made = gradients(arrays, greatest, rest, d_loss, d_log_z, places, *layout)
+        there = [i for i in places if i >= layout.parts]
+        for i, g in zip(there, made, strict=True):
+            grads[i] = g
+    return ([grads[i] if needs[i] else None for i in places], *_none(layout))
+
+
+register_autograd("plogq::losses", _backward, setup_context=_keep)
+
+
+def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    arrays, _, _, d_loss, d_log_z, ctx.places, *layout = inputs
+    ctx.layout = Layout(*layout)
+    ctx.save_for_backward(*arrays, d_loss, d_log_z)
+
+
+def _again(ctx: Any, upstream: list[Tensor]) -> Any:
+    """The derivative of the gradients, through the formula in PyTorch's own operations."""
+    with torch.enable_grad():
+        saved = [x.detach().requires_grad_(x.is_floating_point()) for x in ctx.saved_tensors]
+        *arrays, d_loss, d_log_z = saved
+        call, found = _rebuilt(arrays, ctx.places, ctx.layout)
+        needs = [i >= ctx.layout.parts and x is not None for i, x in enumerate(found)]
+        made = [g for g in in_operations(call, found, needs, d_loss, d_log_z) if g is not None]
+        leaves = [x for x in saved if x.requires_grad]
+        grads = iter(torch.autograd.grad(made, leaves, upstream, allow_unused=True))
+    each = [next(grads) if x.requires_grad else None for x in saved]
+    *of_arrays, of_loss, of_log_z = each
+    return (of_arrays, None, None, of_loss, of_log_z, *_none(ctx.layout))
+
+
+register_autograd("plogq::gradients", _again, setup_context=_keep_gradients)
