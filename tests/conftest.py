@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -20,6 +21,14 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("fixed")
+
+
+# PyTorch is an extra: without it there is nothing to test there, and the header says so.
+collect_ignore = [] if find_spec("torch") else ["on_torch"]
+
+
+def pytest_report_header() -> str | None:
+    return "torch is not installed: tests/on_torch is left out" if collect_ignore else None
 
 
 def pytest_configure(config: pytest.Config) -> None:

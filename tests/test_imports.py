@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 REPRESENTATIONS = ("targets", "predictions", "binary", "wrappers")
 BASE = ("errors", "arrays")
 CORE = (*REPRESENTATIONS, "formula", "checks", "reduction", "shaping")
-KERNELS = ("kernels", "kernels.contract", "kernels.sums", "kernels.table")
+KERNELS = ("kernels", "kernels.contract", "kernels.labels", "kernels.sums", "kernels.table")
 # The command line and the scoring of files use what a caller may use.
 PUBLIC = ("", "kernels", *BASE)
 LAYERS: dict[str, tuple[str, ...]] = {
@@ -29,8 +29,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "kernels.contract": ("kernels.sums",),
     "kernels.sums": ("kernels",),
     "kernels.labels": ("kernels", "errors"),
-    # Automatic differentiation knows the kernels by their contract only.
-    "autodiff": ("autodiff", "formula", "kernels.contract", "arrays"),
+    # Automatic differentiation gives kernels to a framework: it knows their contract, and those
+    # that it names in a recorded program.
+    "autodiff": ("autodiff", "formula", "kernels", "kernels.contract", "kernels.labels", "arrays"),
     "kernels.table": (*KERNELS, *BASE),
     "kernels": (*KERNELS, *BASE, "formula"),
     "checks": ("kernels.labels", "kernels.sums", *BASE),
@@ -45,6 +46,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "definition": ("autodiff", "pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
     "helpers": ("definition", *CORE),
     "": ("definition", "helpers", *CORE, *BASE),
+    "compat": ("compat", *PUBLIC),
+    "nn": PUBLIC,
     "score": ("score", *PUBLIC),
     "choose": PUBLIC,
     "commands": ("choose", "score", *PUBLIC),
@@ -53,8 +56,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
 # What may be imported besides ourselves and the standard library, and by whom.
 OUTSIDE = {
     "arrays": {"numpy", "torch"},
-    "autodiff": {"torch"},
+    "autodiff": {"numpy", "torch"},
     "kernels": {"numpy", "torch"},
+    "compat": {"torch"},
+    "nn": {"torch"},
     "score": {"numpy", "pyarrow", "rich"},
     "commands": {"typer", "click", "rich"},
 }

@@ -11,6 +11,7 @@ from .definition import (
     value_and_grad,
 )
 from .errors import (
+    DeviceError,
     DtypeError,
     KernelRefused,
     LabelError,
@@ -27,7 +28,7 @@ from .helpers import (
     sparse_categorical_cross_entropy,
     sparse_softmax_cross_entropy,
 )
-from .predictions import LinearLogits, Logits, LogProbs
+from .predictions import LinearLogits, Logits, LogProbs, ShardedLogits
 from .shaping import focal, poly
 from .targets import Labels, Probs, SparseProbs
 from .wrappers import Smoothed, Weighted
@@ -37,6 +38,7 @@ __version__ = "0.1.0"
 __all__ = [
     "BinaryLogits",
     "BinaryProbs",
+    "DeviceError",
     "DtypeError",
     "KernelRefused",
     "LabelError",
@@ -49,6 +51,7 @@ __all__ = [
     "ProbabilityError",
     "Probs",
     "ShapeError",
+    "ShardedLogits",
     "Smoothed",
     "SparseProbs",
     "Weighted",

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import checks
 from .arrays import Verbs, as_array, verbs
-from .errors import DtypeError, PairError, ShapeError
+from .errors import DtypeError, PairError, ProbabilityError, ShapeError
 from .kernels.contract import BinaryMeasure, BinaryScores
 from .targets import weight_array
 
@@ -170,8 +170,12 @@ class WeightedBinary(BinaryTarget):
 
 def _side(weight: Any, role: str, shape: tuple[int, ...]) -> Any:
     """One class weight: a number, or an array that lines up with the last axes of the events."""
+    if isinstance(weight, int | float):
+        if not weight >= 0:
+            raise ProbabilityError(f"the {role} class weight must be ≥ 0, got {weight:.6g}")
+        return float(weight)
     weight = weight_array(weight, f"the {role} class weight")
-    if weight.ndim == 0:
+    if weight.ndim == 0 and verbs(weight).name == "numpy":
         return float(weight)
     tail = tuple(weight.shape)
     if len(tail) > len(shape) or any(

@@ -59,6 +59,11 @@ def checked(xp: Any, x: Any, level: str = "on") -> bool:
     return now >= _LEVELS.index(level) and xp.readable(x, wait=now == 2)
 
 
+def full() -> bool:
+    """Whether every check was asked for."""
+    return _level.get() == "full"
+
+
 def known(xp: Any, x: Any) -> bool:
     """Whether checks that are always on can look at x now."""
     return not xp.tracing() and xp.readable(x, wait=_level.get() == "full")

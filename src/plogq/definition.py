@@ -9,13 +9,15 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from . import autodiff, binary, predictions, shaping
+from . import autodiff, binary, checks, predictions, shaping
 from . import reduction as reductions
 from .arrays import Verbs, verbs
 from .errors import PairError
-from .kernels.table import Explanation
-from .pairing import P, Pair, Q, prepare, require_p, suggest
+from .kernels.contract import BinaryScores, Scores
+from .kernels.table import Explanation, asked
+from .pairing import P, Pair, Q, kernel_for, prepare, require_p, suggest
 from .targets import Labels, Probs, Target
+from .wrappers import Weighted
 
 
 def cross_entropy(
@@ -47,6 +49,10 @@ def cross_entropy(
         array([0.0658839 , 0.00397428])
     """
     check_reduction(reduction, normalizer, z_loss, q)
+    if not z_loss and normalizer is None:
+        done = _short(p, q, reduction)
+        if done is not None:
+            return done
     pair = prepare(p, q)
     divisor = pair.divisor(reduction, normalizer)
     if reduction != "none" and not z_loss:
@@ -139,8 +145,7 @@ def kl_divergence(p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None
     check_reduction(reduction, normalizer, 0.0, q)
     pair = prepare(p, q)
     losses, _ = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores)
-    classes = None if isinstance(p, binary.BinaryTarget) else pair.measure.classes
-    entropies, _ = _entropies(p, classes, pair.xp)
+    entropies = _against_itself(p, pair)
     with pair.xp.quiet():
         divergence = pair.xp.cast_like(losses - entropies, losses)
     return reductions.reduce(pair.xp, divergence, pair.divisor(reduction, normalizer), reduction)
@@ -191,6 +196,19 @@ def explain(p: P, q: Q) -> Explanation:
     return Explanation(pair.key, pair.kernel.name, tuple(pair.refusals))
 
 
+def _short(p: Any, q: Any, reduction: str) -> Any | None:
+    """The loss of labels and logits as they mostly are, or None."""
+    if p.__class__ is not Labels or q.__class__ is not predictions.Logits:
+        return None
+    x = q.scores
+    if reduction not in ("mean", "sum") or q.softcap is not None or q.axis not in (-1, x.ndim - 1):
+        return None
+    xp = verbs(x)
+    if xp.tracing() or xp is not verbs(p.index) or checks.full() or asked() is not None:
+        return None
+    return autodiff.short(xp, p.index, x, p.ignore, reduction == "mean")
+
+
 def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> None:
     """Refuse options that do not fit the reduction or the prediction."""
     reductions.check(name, normalizer)
@@ -207,6 +225,23 @@ def _reduced(
     if z_loss:
         losses = shaping.add_z_loss(pair.xp, losses, log_z, pair.measure.mass(pair.xp), z_loss)
     return reductions.reduce(pair.xp, losses, divisor, reduction)
+
+
+def _against_itself(p: P, pair: Pair) -> Any:
+    """H(P, P) per event: by a kernel where P's own distribution is stored, else term by term."""
+    base: Any = p
+    while isinstance(base, Weighted | binary.WeightedBinary):
+        base = base.target
+    scores: Any = None
+    if isinstance(base, Probs):
+        scores = Scores("probs", base.probs, base.axis % base.probs.ndim)
+    elif isinstance(base, binary.BinaryProbs) and pair.xp.is_float(base.probs):
+        scores = BinaryScores("probs", base.probs)
+    if scores is None or pair.kernel.name == "sharded":
+        classes = None if isinstance(p, binary.BinaryTarget) else pair.measure.classes
+        return _entropies(p, classes, pair.xp)[0]
+    kernel = kernel_for(pair.xp, p, base, pair.measure, scores)
+    return autodiff.losses(pair.xp, kernel, pair.measure, scores)[0]
 
 
 def _entropies(p: P, classes: int | None, xp: Verbs) -> tuple[Any, Any]:

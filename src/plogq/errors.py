@@ -25,5 +25,9 @@ class PairError(PlogqError, TypeError):
     """P and Q do not describe the same kind of outcomes, or are not representations at all."""
 
 
+class DeviceError(PlogqError, ValueError):
+    """Arrays on different devices."""
+
+
 class KernelRefused(PlogqError, ValueError):
     """A kernel that was asked for by name refuses this pair; the message says why."""

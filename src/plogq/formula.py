@@ -10,23 +10,23 @@ It answers the kernel contract, so it is what runs where every kernel has refuse
 
 from __future__ import annotations
 
+from math import inf, nan
 from typing import Any, NamedTuple
 
-from .kernels.contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores
+from .kernels.contract import BinaryMeasure, BinaryScores, Forward, Measure, Projection, Scores
 
 Array = Any
 
 
 class Gaps(NamedTuple):
-    """-log q_j = offset + 2 half_j, and what the gradient needs; classes last.
+    """-log q_j = log1p(rest) + 2 half_j; classes last, `greatest` with the class axis kept.
 
     Half of a gap between finite scores never overflows, so that a share of it stays finite (N1).
     """
 
-    offset: Array
-    half: Array
-    log_z: Array
+    greatest: Array
     rest: Array  # R
+    half: Array
     first: Array | None  # True at a; None for stored probabilities
 
 
@@ -39,30 +39,58 @@ class Formula:
         self.xp = xp
 
     def refuses(self, measure: Any, scores: Any) -> str | None:
-        if isinstance(scores, (Scores, BinaryScores)):
+        if isinstance(scores, (Scores, BinaryScores, Projection)):
             return None
-        return "the formula takes stored scores; hidden · weight goes through the linear kernel"
+        return "the formula needs all classes in one place"
+
+    def stored(self, scores: Any) -> Any:
+        """Scores that are not computed yet, computed; others as they are."""
+        if not isinstance(scores, Projection):
+            return scores
+        xp, q = self.xp, scores
+        z = xp.matmul(xp.statistics(q.hidden), xp.statistics(q.weight).T)
+        if q.bias is not None:
+            z = z + xp.statistics(q.bias)
+        return Scores("logits", z, z.ndim - 1, q.softcap)
+
+    def _carried(self, q: Projection, gradient: Array) -> tuple[Array, ...]:
+        """The gradient of the scores, carried to hidden, weight and bias."""
+        xp = self.xp
+        hidden = xp.cast_like(xp.matmul(gradient, xp.statistics(q.weight)), q.hidden)
+        flat = gradient.reshape(-1, gradient.shape[-1])
+        rows = xp.statistics(q.hidden).reshape(-1, q.hidden.shape[-1])
+        weight = xp.cast_like(xp.matmul(flat.T, rows), q.weight)
+        bias = None if q.bias is None else xp.cast_like(flat.sum(0), q.bias)
+        return hidden, weight, bias
 
     def forward(self, measure: Any, scores: Any, log_z: bool = False) -> Forward:
         if isinstance(scores, BinaryScores):
             return self._binary_forward(measure, scores)
+        scores = self.stored(scores)
         with self.xp.quiet():
-            gaps = self._gaps(scores)
-            loss = self.xp.times(measure.mass(self.xp), gaps.offset)
-            loss = loss + 2.0 * measure.expect(gaps.half, self.xp)
-            like = self.xp.statistics(scores.array)
-            return Forward(self.xp.cast_like(loss, like), self.xp.cast_like(gaps.log_z, like), gaps)
+            xp, gaps = self.xp, self._gaps(scores)
+            greatest = gaps.greatest[..., 0]
+            offset = self._offset(greatest, gaps.rest)
+            loss = xp.times(measure.mass(xp), offset) + 2.0 * measure.expect(gaps.half, xp)
+            like = xp.statistics(scores.array)
+            return Forward(
+                xp.cast_like(loss, like),
+                xp.cast_like(greatest + offset, like),
+                (xp.weights(greatest), xp.weights(gaps.rest)),
+            )
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Array, ...]:
+        q, scores = scores, self.stored(scores)
         with self.xp.quiet():
             if isinstance(scores, BinaryScores):
                 gradient = self._binary_backward(measure, scores, d_loss, d_log_z)
             else:
-                gaps = self._gaps(scores) if residual is None else residual
-                gradient = self._backward(measure, scores, gaps, d_loss, d_log_z)
+                gradient = self._backward(measure, scores, residual, d_loss, d_log_z)
             gradient = self.xp.cast_like(gradient, scores.array)
+            if isinstance(q, Projection):
+                return self._carried(q, gradient)
         if out is not None:
             out[...] = gradient
             gradient = out
@@ -81,58 +109,80 @@ class Formula:
 
     def costs(self, scores: Any) -> Any:
         """-log q at every class; for yes/no outcomes the pair (-log q, -log (1 - q))."""
+        scores = self.stored(scores)
         with self.xp.quiet():
             if isinstance(scores, BinaryScores):
                 return self._binary_costs(scores)[:2]
             gaps = self._gaps(scores)
-            return self.xp.expand(gaps.offset) + 2.0 * gaps.half
+            offset = self._offset(gaps.greatest[..., 0], gaps.rest)
+            return self.xp.expand(offset) + 2.0 * gaps.half
 
-    def _gaps(self, scores: Scores) -> Gaps:
+    def _offset(self, greatest: Array, rest: Array) -> Array:
+        """log1p(R), and NaN where no class has a finite score: log q is -∞ - (-∞)."""
+        return self.xp.where(greatest == -inf, nan, self.xp.log1p(rest))
+
+    def _scores(self, scores: Scores) -> Array:
+        """What is stored as logits or log-probabilities, classes last."""
         xp = self.xp
         stored = xp.statistics(xp.to_last(scores.array, scores.axis))
+        if scores.kind == "probs":
+            return xp.log(stored)
+        if scores.softcap is None:
+            return stored
+        # tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact (N1).
+        return scores.softcap * xp.tanh(xp.weights(stored) / scores.softcap)
+
+    def _gaps(self, scores: Scores) -> Gaps:
+        xp, s = self.xp, self._scores(scores)
         if scores.kind != "logits":
-            log_q = stored if scores.kind == "log_probs" else xp.log(stored)
-            zero = xp.full(stored.shape[:-1], 0.0, stored)
-            return Gaps(zero, -0.5 * log_q, zero, zero, None)
-        if scores.softcap is not None:
-            # tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact (N1).
-            stored = scores.softcap * xp.tanh(xp.weights(stored) / scores.softcap)
-        greatest, first = xp.max_first(stored)
+            zero = xp.full(tuple(s.shape[:-1]), 0.0, s)
+            return Gaps(xp.expand(zero), zero, -0.5 * s, None)
+        greatest, first = xp.max_first(s)
         # ∞ - ∞ at the first place of +∞ is no gap; elsewhere it is the NaN that N3 asks for.
-        half = xp.where(first, 0.0, 0.5 * greatest - 0.5 * stored)
+        half = xp.where(first, 0.0, 0.5 * greatest - 0.5 * s)
         rest = xp.sum_classes(xp.where(first, 0.0, xp.exp(-2.0 * half)))
-        offset = xp.log1p(rest)
-        return Gaps(offset, half, greatest[..., 0] + offset, rest, first)
+        return Gaps(greatest, xp.where(greatest[..., 0] == -inf, 0.0, rest), half, first)
 
     def _backward(
-        self, measure: Measure, scores: Scores, gaps: Gaps, d_loss: Any, d_log_z: Any
+        self, measure: Measure, scores: Scores, residual: Any, d_loss: Any, d_log_z: Any
     ) -> Array:
         xp = self.xp
         d_loss = xp.expand(xp.weights(d_loss) + xp.full(measure.events, 0.0, scores.array))
         d_log_z = xp.expand(xp.weights(d_log_z) + xp.full(measure.events, 0.0, scores.array))
-        sparse, rest = measure.spread(xp)
+        sparse, outside = measure.spread(xp)
         if scores.kind != "logits":
-            gradient = -d_loss * (sparse + rest)
+            gradient = -d_loss * (sparse + outside)
             if scores.kind == "probs":
                 stored = xp.statistics(xp.to_last(scores.array, scores.axis))
                 gradient = xp.times(gradient, 1.0 / stored)
             return xp.from_last(gradient, scores.axis)
-        total = xp.expand(gaps.rest) + 1.0
-        weight = xp.where(gaps.first, 1.0, xp.exp(-2.0 * gaps.half))
+        s = self._scores(scores)
+        if residual is None:
+            gaps = self._gaps(scores)
+            # Of equal greatest scores only the first is constant, if this is differentiated again.
+            greatest, rest, top = gaps.greatest, xp.expand(gaps.rest), gaps.first
+        else:
+            greatest, rest = (xp.expand(x) for x in residual)
+            top = s == greatest
+        # Nothing is left of an event whose scores are all -∞.
+        rest = xp.where(greatest == -inf, nan, rest)
+        weight = xp.where(top, 1.0, xp.exp(-2.0 * (0.5 * greatest - 0.5 * s)))
+        total = rest + 1.0
         q = weight / total
         # 1 - q_a is R / (1 + R): never 1 - q_a with q_a ≈ 1 (N2).
-        not_q = xp.where(gaps.first, xp.expand(gaps.rest), total - weight) / total
+        not_q = xp.where(top, rest, total - weight) / total
         mass = xp.expand(measure.mass(xp))
         sparse_mass = xp.expand(xp.sum_classes(sparse))
+        # An event without mass stays with the other line, whose derivative by its weight is right.
         hard = xp.where(
-            xp.equal(sparse, sparse_mass),
+            xp.equal(sparse, sparse_mass) & (sparse != 0),
             -xp.times(sparse, not_q),
             xp.times(sparse_mass, q) - sparse,
         )
         gradient = (
             xp.times(d_log_z, q)
             + xp.times(d_loss, hard)
-            + xp.times(d_loss, xp.times(mass - sparse_mass, q) - rest)
+            + xp.times(d_loss, xp.times(mass - sparse_mass, q) - outside)
         )
         if scores.softcap is not None:
             stored = xp.weights(xp.to_last(scores.array, scores.axis))

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from . import binary, checks, predictions
+from . import binary, checks, placements, predictions, sharded
 from . import reduction as reductions
 from .arrays import Verbs, as_array, verbs
-from .errors import DtypeError, PairError, ShapeError
+from .errors import DeviceError, DtypeError, PairError, ShapeError
 from .formula import Formula
 from .kernels.contract import Kernel
 from .kernels.table import Key, Refusal, choose
@@ -57,7 +57,9 @@ def prepare(p: P, q: Q) -> Pair:
             f"{target.needs()} is over exclusive classes and {type(q).__name__} over independent "
             "yes/no outcomes; write BinaryProbs(y) for the target, or Logits/Probs for Q"
         )
-    q = predictions.require_prediction(q)
+    target, q = placements.local(target, predictions.require_prediction(q))
+    if sharded.over_ranks(q):
+        return _prepare_over_ranks(target, q)
     q_array = predictions.array_of(q)
     xp = _one_framework(target, q_array)
     events, axis, classes = predictions.shape_and_axis(q)
@@ -65,6 +67,20 @@ def prepare(p: P, q: Q) -> Pair:
     _check_shapes(target, q, events, axis, classes)
     measure = target.measure(xp, classes)
     return _with_kernel(xp, target, q, measure, predictions.lower(q, xp), q_array, events)
+
+
+def _prepare_over_ranks(p: Target, q: Any) -> Pair:
+    q_array = predictions.array_of(q)
+
+    def check() -> None:
+        _one_framework(p, q_array)
+        base, (events, axis, own) = _base(p), predictions.shape_and_axis(q)
+        # How many classes there are in all is known once the ranks have met.
+        _check_shapes(p, q, events, axis, base.class_count() if isinstance(base, Probs) else own)
+
+    measure, scores = sharded.meet(p, q, check)
+    events, _, _ = predictions.shape_and_axis(q)
+    return _with_kernel(verbs(q_array), p, q, measure, scores, q_array, events)
 
 
 def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
@@ -86,6 +102,12 @@ def _with_kernel(
     key = Key(type(p).__name__, type(q).__name__, xp.name, xp.device(q_array))
     kernel, refusals = choose(key, measure, scores, Formula(xp))
     return Pair(xp, q, measure, scores, key, kernel, refusals, events)
+
+
+def kernel_for(xp: Verbs, p: P, q: Any, measure: Any, scores: Any) -> Kernel:
+    """The kernel for a pair that is checked and lowered."""
+    key = Key(type(p).__name__, type(q).__name__, xp.name, xp.device(scores.array))
+    return choose(key, measure, scores, Formula(xp))[0]
 
 
 def _not_categorical(q: Any, p: binary.BinaryTarget) -> Any:
@@ -149,12 +171,21 @@ def _fitting(value: Any, fits: dict[str, str]) -> str:
 
 
 def _one_framework(p: Any, q_array: Any) -> Verbs:
-    xp, other = verbs(q_array), verbs(p.arrays()[0])
-    if xp is not other:
-        raise DtypeError(
-            f"P is of {other.name} and Q of {xp.name}; nothing is moved silently between "
-            "frameworks, convert one of them"
-        )
+    xp, place = verbs(q_array), None
+    for i, x in enumerate(p.arrays()):
+        other = verbs(x)
+        if xp is not other:
+            role = "P is" if i == 0 else "a weight or an array of P is"
+            raise DtypeError(
+                f"{role} of {other.name} and Q of {xp.name}; nothing is moved silently between "
+                "frameworks, convert one of them"
+            )
+        place = place or xp.place(q_array)
+        if xp.place(x) != place:
+            raise DeviceError(
+                f"P has an array on {xp.place(x)} and Q is on {place}; nothing is moved silently "
+                "between devices, write x.to(device)"
+            )
     return xp
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from . import checks
 from .arrays import Verbs, as_array, verbs
-from .errors import PairError, ShapeError
+from .errors import DeviceError, PairError, ShapeError
 from .kernels.contract import Projection, Scores
 from .targets import Probs, check_rows
 
@@ -90,9 +90,20 @@ class LinearLogits(Prediction):
     made in tiles and thrown away, so that memory never holds events × K of them, in the loss or in
     the gradients.
 
+    With `gradient_filter=c`, gradients of scores of at most c times the weight of their event may
+    be left out where they are carried on to hidden and weight, as Cut Cross-Entropy does; the loss
+    is as exact as ever. The gradient of an event's hidden is then off by at most
+    c · weight · Σ_j |weight_j| over the classes left out, and that of a class's weight by
+    c · Σ_n weight_n · |hidden_n| over the events. 2⁻¹² is below what bfloat16 can tell from 0.
+
+    With a `group` of torch.distributed, `weight` and `bias` are this rank's slice of the classes,
+    in rank order, and every rank has the whole `hidden`; name the group of all ranks too, as
+    `torch.distributed.group.WORLD`, since None means that the weight is whole (see
+    `ShardedLogits`). A weight that is a DTensor says itself how it is split.
+
     Raises:
         DtypeError: arrays that are not floating point, or of different dtypes.
-        ShapeError: shapes that do not multiply.
+        ShapeError: shapes that do not multiply; over ranks, when it is paired.
 
     Examples:
         >>> import numpy as np, plogq
@@ -104,21 +115,54 @@ class LinearLogits(Prediction):
         (3, 2)
     """
 
-    __slots__ = ("bias", "hidden", "softcap", "weight")
+    __slots__ = ("bias", "gradient_filter", "group", "hidden", "softcap", "weight")
 
     def __init__(
-        self, hidden: Any, weight: Any, bias: Any = None, *, softcap: float | None = None
+        self,
+        hidden: Any,
+        weight: Any,
+        bias: Any = None,
+        *,
+        softcap: float | None = None,
+        gradient_filter: float | None = None,
+        group: Any = None,
     ) -> None:
-        self.hidden = as_array(hidden, "LinearLogits hidden")
-        self.weight = as_array(weight, "LinearLogits weight")
-        self.bias = None if bias is None else as_array(bias, "LinearLogits bias")
+        hidden = as_array(hidden, "LinearLogits hidden")
+        weight = as_array(weight, "LinearLogits weight")
+        bias = None if bias is None else as_array(bias, "LinearLogits bias")
+        self.hidden, self.weight, self.bias = verbs(hidden).autocast(hidden, weight, bias)
         self.softcap = check_softcap(softcap)
+        self.gradient_filter = check_filter(gradient_filter)
+        self.group = group
+        if group is None:
+            self.check()
+            checks.class_count(int(self.weight.shape[0]), "LinearLogits")
+        elif verbs(self.hidden).name != "torch":
+            raise checks.DtypeError(
+                f"LinearLogits over a group takes PyTorch tensors, got {type(hidden).__name__}; "
+                "for arrays in one process leave the group out"
+            )
+
+    def check(self) -> None:
+        """Refuse arrays that are not floating point or do not multiply."""
         for role, x in (("hidden", self.hidden), ("weight", self.weight), ("bias", self.bias)):
             if x is not None:
                 checks.floating(
                     verbs(x), x, f"LinearLogits {role}", f"write {role}.astype(np.float32)"
                 )
         xp = verbs(self.hidden)
+        kinds = {verbs(x).name for x in (self.hidden, self.weight, self.bias) if x is not None}
+        if len(kinds) > 1:
+            raise checks.DtypeError(
+                f"LinearLogits takes arrays of one framework, got {' and '.join(sorted(kinds))}; "
+                "nothing is moved silently between frameworks, convert one of them"
+            )
+        places = {xp.place(x) for x in (self.hidden, self.weight, self.bias) if x is not None}
+        if len(places) > 1:
+            raise DeviceError(
+                f"LinearLogits takes arrays on one device, got {' and '.join(sorted(places))}; "
+                "nothing is moved silently between devices, write x.to(device)"
+            )
         names = {xp.dtype_name(x) for x in (self.hidden, self.weight, self.bias) if x is not None}
         if len(names) > 1:
             raise checks.DtypeError(
@@ -144,12 +188,74 @@ class LinearLogits(Prediction):
                 f"bias must have shape ({self.weight.shape[0]},), one number per class, "
                 f"got {tuple(self.bias.shape)}"
             )
-        checks.class_count(int(self.weight.shape[0]), "LinearLogits")
 
     def __repr__(self) -> str:
         return (
             f"LinearLogits({self.hidden!r}, {self.weight!r}, {self.bias!r}, softcap={self.softcap})"
         )
+
+
+class ShardedLogits(Prediction):
+    """Logits split over the ranks of a group, each of which has some of the classes.
+
+    `local` is this rank's slice of the scores, a PyTorch tensor with its classes on `axis`, in rank
+    order of `group` (None: the default group); the slices need not be of one size, and one may be
+    empty. Q is the softmax over the classes of all ranks. Every rank is given the same target:
+    labels and sparse targets count the classes of all ranks, and so do class weights; `Probs` are
+    whole or this rank's slice of them. The loss is the same on every rank, and the gradient is
+    that of `local`.
+
+    What is wrong on one rank is raised on all of them, when P meets Q.
+
+    Raises:
+        DtypeError: not a tensor; on pairing, ranks that disagree on the dtype.
+        ShapeError: on pairing, ranks that disagree on the events, or fewer than two classes.
+        LabelError: on pairing, ranks whose targets differ.
+
+    Examples:
+        >>> import plogq, torch
+        >>> import torch.distributed as dist
+        >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+        >>> local = torch.tensor([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]], dtype=torch.float64)
+        >>> labels = torch.tensor([1, 0])
+        >>> round(float(plogq.cross_entropy(plogq.Labels(labels), plogq.ShardedLogits(local))), 10)
+        0.0349290936
+        >>> dist.destroy_process_group()
+    """
+
+    __slots__ = ("axis", "group", "local", "softcap")
+
+    def __init__(
+        self, local: Any, group: Any = None, *, axis: int = -1, softcap: float | None = None
+    ) -> None:
+        self.local = as_array(local, "ShardedLogits")
+        if verbs(self.local).name != "torch":
+            raise checks.DtypeError(
+                "ShardedLogits takes this rank's slice of the scores as a PyTorch tensor, got "
+                f"{type(local).__name__}; for scores in one process write Logits(scores)"
+            )
+        self.group = group
+        self.axis = axis
+        self.softcap = check_softcap(softcap)
+
+    def check(self) -> None:
+        """Refuse scores that are not floating point, or that have no such axis."""
+        checks.floating(
+            verbs(self.local), self.local, "ShardedLogits", "write ShardedLogits(scores.float())"
+        )
+        checks.class_axis(tuple(self.local.shape), self.axis, "ShardedLogits")
+
+    def __repr__(self) -> str:
+        return f"ShardedLogits({self.local!r}, axis={self.axis}, softcap={self.softcap})"
+
+
+def check_filter(least: float | None) -> float | None:
+    """A bound on the gradients that may be left out, as a number from 0 to 1, or None."""
+    if least is None:
+        return None
+    if not 0.0 <= least < 1.0:
+        raise ValueError(f"gradient_filter is a share from 0 to 1, got {least!r}")
+    return float(least)
 
 
 def check_softcap(softcap: float | None) -> float | None:
@@ -161,11 +267,14 @@ def check_softcap(softcap: float | None) -> float | None:
     return float(softcap)
 
 
-CategoricalPrediction = Logits | LogProbs | LinearLogits | Probs
+CategoricalPrediction = Logits | LogProbs | LinearLogits | ShardedLogits | Probs
 
 
 def shape_and_axis(q: CategoricalPrediction) -> tuple[tuple[int, ...], int, int]:
-    """The events of Q, its class axis (counted from the front) and its number of classes."""
+    """The events of Q, its class axis (counted from the front) and its number of classes.
+
+    Of scores over ranks these are the classes of this rank.
+    """
     if isinstance(q, LinearLogits):
         return tuple(q.hidden.shape)[:-1], q.hidden.ndim - 1, int(q.weight.shape[0])
     x = array_of(q)
@@ -182,22 +291,28 @@ def array_of(q: CategoricalPrediction) -> Any:
         return q.log_probs
     if isinstance(q, LinearLogits):
         return q.hidden
+    if isinstance(q, ShardedLogits):
+        return q.local
     return q.probs
 
 
 def lower(q: CategoricalPrediction, xp: Verbs) -> Scores | Projection:
-    """Q as the contract has it.
+    """Q as the contract has it; of scores over ranks, those of this rank.
 
     Raises:
         ProbabilityError: rows that are no distribution, where checks are on.
     """
     if isinstance(q, LinearLogits):
-        return Projection(q.hidden, q.weight, q.bias, q.softcap)
+        return Projection(q.hidden, q.weight, q.bias, q.softcap, q.gradient_filter)
     _, axis, _ = shape_and_axis(q)
     if isinstance(q, Logits):
         if checks.checked(xp, q.scores, "full"):
             checks.no_nan(xp, q.scores, "Logits")
         return Scores("logits", q.scores, axis, q.softcap)
+    if isinstance(q, ShardedLogits):
+        if checks.checked(xp, q.local, "full"):
+            checks.no_nan(xp, q.local, "ShardedLogits")
+        return Scores("logits", q.local, axis, q.softcap)
     if isinstance(q, LogProbs):
         if checks.checked(xp, q.log_probs, "full"):
             sums, _ = xp.row_sums(xp.exp(xp.statistics(q.log_probs)), axis)
@@ -210,11 +325,11 @@ def lower(q: CategoricalPrediction, xp: Verbs) -> Scores | Projection:
 
 def require_prediction(value: Any) -> CategoricalPrediction:
     """`value`, or a sentence that says which types would fit."""
-    if isinstance(value, Logits | LogProbs | LinearLogits | Probs):
+    if isinstance(value, CategoricalPrediction):
         return value
     raise PairError(
-        "Q takes Logits, LogProbs, Probs or LinearLogits, or for yes/no outcomes BinaryLogits or "
-        f"BinaryProbs; got {type(value).__name__}"
+        "Q takes Logits, LogProbs, Probs, LinearLogits or ShardedLogits, or for yes/no outcomes "
+        f"BinaryLogits or BinaryProbs; got {type(value).__name__}"
     )
 
 
@@ -223,10 +338,13 @@ def like(q: CategoricalPrediction, gradients: tuple[Any, ...]) -> CategoricalPre
     if isinstance(q, LinearLogits):
         made: Any = object.__new__(LinearLogits)
         made.hidden, made.weight, made.bias = gradients
-        made.softcap = q.softcap
+        made.softcap, made.group = q.softcap, q.group
         return made
     made = object.__new__(type(q))
     made.axis = q.axis
+    if isinstance(q, ShardedLogits):
+        made.local, made.softcap, made.group = gradients[0], q.softcap, q.group
+        return made
     if isinstance(q, Logits):
         made.scores, made.softcap = gradients[0], q.softcap
     elif isinstance(q, LogProbs):

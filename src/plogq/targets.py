@@ -17,6 +17,8 @@ from .kernels.contract import Measure
 from .kernels.labels import label_range, unread_labels
 from .kernels.sums import row_sums
 
+_MOST_CLASSES = 1 << 62
+
 
 class Target(ABC):
     """A distribution over K exclusive classes, times a mass, for every event."""
@@ -126,12 +128,11 @@ class Labels(Target):
             # Which class it is does not matter to the entropy of a certain event.
             index, classes = xp.full(events, 0.0, self.index), 1
         else:
-            index = (
-                xp.where(self.index == self.ignore, 0, self.index)
-                if self.ignore is not None
-                else self.index
-            )
-        value = None if self.ignore is None else xp.expand(xp.weights(self.index != self.ignore))
+            index = xp.indices(self.index)
+            if self.ignore is not None:
+                index = xp.where(index == self.ignore, 0, index)
+        kept = None if self.ignore is None else xp.indices(self.index) != self.ignore
+        value = None if kept is None else xp.expand(xp.weights(kept))
         measure = Measure(events, classes, index=xp.expand(xp.indices(index)), value=value)
         return measure, xp.full((*events, 1), 0.0, self.index)
 
@@ -282,9 +283,11 @@ class SparseProbs(Target):
         )
 
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
-        known = classes if classes is not None else int(self.index.max(initial=0)) + 1
+        y = xp.indices(self.index)
+        # Where the number of classes is not known, any that is great enough will do.
+        known = classes if classes is not None else _MOST_CLASSES
         # An index that is listed twice is one class, whose probability is the sum.
-        same = xp.weights(self.index[..., :, None] == self.index[..., None, :])
+        same = xp.weights(y[..., :, None] == y[..., None, :])
         p = xp.sum_classes(same * xp.weights(self.probs)[..., None, :])
         return self.measure(xp, known), -xp.log(p)
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 import plogq
+from plogq.arrays import numpy as verbs
 from plogq.kernels import linear
 
 from .. import bounds, makers, oracle, slopes
@@ -65,9 +66,11 @@ TARGETS: dict[str, Make] = {
 
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiles of a few events and sums of a few classes, so that every border is crossed."""
-    monkeypatch.setattr(linear, "_TILE_BYTES", 8 * 29 * 3)
-    monkeypatch.setattr(linear, "_SUM_BYTES", 8 * 5 * 4)
+    """Tiles of a few events and a few classes, so that every border is crossed."""
+    monkeypatch.setattr(linear, "_EVENTS", 4)
+    monkeypatch.setattr(linear, "_LEAST_BYTES", 8 * 4 * 7)
+    monkeypatch.setattr(linear, "_MOST_BYTES", 8 * 4 * 7)
+    monkeypatch.setattr(verbs, "_SUM_BYTES", 8 * 5 * 3)
 
 
 @pytest.mark.usefixtures("small_tiles")
@@ -106,7 +109,7 @@ def test_tiles_give_what_stored_scores_give(
 @pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
 @pytest.mark.parametrize("base", makers.BASES)
 def test_tiles_are_as_exact_as_stored_scores(base: str, dtype: Any) -> None:
-    """Against the oracle, with products that are exact in float32; 9 events over 4 tiles."""
+    """Against the oracle, with products that are exact in float32; 9 events over many tiles."""
     rng = np.random.default_rng(7)
     p = makers.TARGETS[f"{base}-class_weight>smoothed"](rng, (3, 3), 29, dtype)
     q = makers.linear(bias=True)(rng, (3, 3), 29, dtype)

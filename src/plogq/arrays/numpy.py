@@ -6,7 +6,8 @@ narrower type; weights are float64 throughout, as they are one per event.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 name = "numpy"
 float_names = ("float64", "float32", "float16", "bfloat16")
+_SUM_BYTES = 2 << 20
 _IS_FLOAT: dict[np.dtype[Any], bool] = {}
 
 
@@ -200,6 +202,58 @@ def host(x: Any) -> Array:
 
 expm1 = np.expm1
 equal = np.equal
+
+
+def exact() -> AbstractContextManager[Any]:
+    """Inside, products are what they say: nothing is recorded and nothing cast."""
+    return nullcontext()
+
+
+def autocast(*arrays: Any) -> tuple[Any, ...]:
+    """The arrays as a matrix product is to take them here: as they are."""
+    return arrays
+
+
+def no_products(x: Array) -> str | None:
+    """Why products of x cannot be made in place, or None."""
+    return None
+
+
+def empty(shape: tuple[int, ...], like: Array) -> Array:
+    """A new array of the type of `like`."""
+    return np.empty(shape, like.dtype)
+
+
+def zeros(shape: tuple[int, ...], like: Array) -> Array:
+    """A new array of the type of `like`, all 0."""
+    return np.zeros(shape, like.dtype)
+
+
+def joined(parts: Iterable[Array]) -> Array:
+    """The parts one after another along the first axis."""
+    return np.concatenate(list(parts))
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """a · b."""
+    return np.matmul(a, b)
+
+
+def product_into(out: Array, a: Array, b: Array) -> None:
+    """out = a · b."""
+    np.matmul(a, b, out=out)
+
+
+def add_product(total: Array, a: Array, b: Array) -> None:
+    """total += a · b, some rows at a time, so that they are added while they are in cache."""
+    step = max(1, _SUM_BYTES // (total.shape[1] * total.itemsize))
+    for start in range(0, len(total), step):
+        total[start : start + step] += a[start : start + step] @ b
+
+
+def exceeding(x: Array, least: Array) -> Array:
+    """Which columns of x have an entry whose size exceeds its row's `least`."""
+    return (np.abs(x) > least[:, None]).any(axis=0)
 
 
 def ratio(x: Any, divisor: Any) -> Any:

@@ -6,13 +6,16 @@ Every verb is differentiable, and none of them waits for a device or looks at a 
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Iterable
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from math import prod
 from typing import Any
 
 import torch
 from torch.autograd import forward_ad
 
 from ..errors import DtypeError
+from .pages import LARGE, pages
 
 Tensor = torch.Tensor
 
@@ -32,8 +35,19 @@ _INTEGERS = (
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
+def large(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A new tensor in memory that the last one of its kind may have left behind."""
+    raw = pages(prod(shape) * dtype.itemsize)
+    return torch.from_numpy(raw).view(dtype).view(shape)
+
+
 def as_array(value: Any, role: str) -> Tensor:
     """`value` as it is; a sentence says why a sparse or nested tensor is none."""
+    if value.is_nested:
+        raise DtypeError(
+            f"{role} is a nested tensor; write torch.nested.to_padded_tensor(x, 0), and give the "
+            "padding no mass: Labels(y, ignore=…), or a sample_weight of 0"
+        )
     if value.layout is not torch.strided:
         raise DtypeError(
             f"{role} is a tensor of layout {value.layout}; write x.to_dense(), or "
@@ -41,6 +55,12 @@ def as_array(value: Any, role: str) -> Tensor:
         )
     if value.is_quantized:
         raise DtypeError(f"{role} is a quantized tensor; write x.dequantize()")
+    if not torch.compiler.is_compiling():
+        # What these two kinds have in memory is not what they stand for.
+        if value.is_neg():
+            return value.resolve_neg()
+        if value._is_zerotensor():
+            return torch.zeros_like(value)
     return value
 
 
@@ -95,9 +115,11 @@ def ordinary(x: Tensor) -> bool:
     )
 
 
-def plain(x: Tensor) -> bool:
-    """Whether x is an ordinary tensor in this process's memory, whose values can be looked at."""
-    return x.is_cpu and not torch.compiler.is_compiling() and ordinary(x)
+def plain(*arrays: Tensor) -> bool:
+    """Whether these are ordinary tensors in this process's memory, whose values can be read."""
+    if torch.compiler.is_compiling():
+        return False
+    return all(x.is_cpu and ordinary(x) for x in arrays)
 
 
 def readable(x: Tensor, wait: bool = False) -> bool:
@@ -238,6 +260,71 @@ def host(x: Tensor) -> Any:
     """x where NumPy can read it."""
     x = x.detach().cpu()
     return (x.float() if x.dtype is torch.bfloat16 else x).numpy()
+
+
+@contextmanager
+def exact() -> Generator[None]:
+    """Inside, products are what they say: nothing is recorded and nothing cast."""
+    with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        yield
+
+
+def autocast(*arrays: Any) -> tuple[Any, ...]:
+    """The arrays as a matrix product is to take them here: cast, where autocast is on."""
+    kind = arrays[0].device.type
+    if kind == "meta" or not torch.is_autocast_enabled(kind):
+        return arrays
+    dtype = torch.get_autocast_dtype(kind)
+    return tuple(
+        x.to(dtype) if isinstance(x, torch.Tensor) and x.dtype in _FLOATS[:3] else x for x in arrays
+    )
+
+
+def no_products(x: Tensor) -> str | None:
+    """Why products of x cannot be made in place, or None."""
+    if transformed(x):
+        return "under forward mode and torch.func PyTorch's own operations are at work"
+    return None
+
+
+def empty(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """A new array of the type of `like`."""
+    if like.is_cpu and prod(shape) * like.element_size() >= LARGE and plain(like):
+        return large(shape, like.dtype)
+    return like.new_empty(shape)
+
+
+def zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """A new array of the type of `like`, all 0."""
+    return like.new_zeros(shape)
+
+
+def joined(parts: Iterable[Tensor]) -> Tensor:
+    """The parts one after another along the first axis."""
+    return torch.cat(list(parts))
+
+
+def matmul(a: Tensor, b: Tensor) -> Tensor:
+    """a · b, not cast by autocast."""
+    if a.is_meta:
+        return a @ b
+    with torch.autocast(a.device.type, enabled=False):
+        return a @ b
+
+
+def product_into(out: Tensor, a: Tensor, b: Tensor) -> None:
+    """out = a · b."""
+    torch.mm(a, b, out=out)
+
+
+def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
+    """total += a · b."""
+    total.addmm_(a, b)
+
+
+def exceeding(x: Tensor, least: Tensor) -> Tensor:
+    """Which columns of x have an entry whose size exceeds its row's `least`."""
+    return (x.abs() > least.to(x.dtype).unsqueeze(1)).any(dim=0)
 
 
 def is_zero(x: Any) -> bool:

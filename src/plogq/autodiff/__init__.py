@@ -19,6 +19,15 @@ def _torch() -> Any:
 _LOADERS: dict[str, Callable[[], Any]] = {"torch": _torch}
 
 
+def _torch_short() -> Any:
+    from . import torch_short
+
+    return torch_short
+
+
+_SHORT: dict[str, Callable[[], Any]] = {"torch": _torch_short}
+
+
 def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False) -> tuple[Any, Any]:
     """The loss per event, and log Z per event (None where it is not asked for)."""
     load = _LOADERS.get(xp.name)
@@ -26,6 +35,12 @@ def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False)
         return load().losses(kernel, measure, scores, log_z)
     forward = kernel.forward(measure, scores, log_z)
     return forward.loss, forward.log_z
+
+
+def short(xp: Any, y: Any, x: Any, ignore: int | None, mean: bool) -> Any | None:
+    """The sum or the mean of H(Labels(y), Logits(x)), or None where there is no shorter way."""
+    load = _SHORT.get(xp.name)
+    return None if load is None else load().short(y, x, ignore, mean)
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:

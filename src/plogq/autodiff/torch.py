@@ -8,13 +8,15 @@ is being recorded (torch.compile, torch.export) the kernel is a custom operator.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from ..arrays import torch as xp
 from ..formula import Formula
-from ..kernels.contract import Projection, Scores
+from ..kernels.contract import Projection
+from ..kernels.torch import total
 
 Tensor = torch.Tensor
 Arrays = tuple[Tensor | None, ...]
@@ -22,7 +24,8 @@ Arrays = tuple[Tensor | None, ...]
 formula = Formula(xp)
 
 
-class Call(NamedTuple):
+@dataclass(slots=True, eq=False, repr=False)
+class Call:
     """A kernel and what it is given, without the arrays: those autograd keeps."""
 
     kernel: Any
@@ -35,7 +38,8 @@ class Call(NamedTuple):
         return self.measure.filled(arrays[: self.parts]), self.scores.filled(arrays[self.parts :])
 
 
-def _taken_apart(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Call, Arrays]:
+def taken_apart(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Call, Arrays]:
+    """What a kernel is given, as its arrays and what it is besides."""
     p, q = measure.arrays(), scores.arrays()
     bare = measure.filled((None,) * len(p)), scores.filled((None,) * len(q))
     return Call(kernel, *bare, len(p), log_z), (*p, *q)
@@ -43,15 +47,21 @@ def _taken_apart(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[C
 
 def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor, Tensor | None]:
     """The loss per event, and log Z per event if it is asked for, differentiable."""
+    if torch.compiler.is_compiling() and not getattr(kernel, "whole", True):
+        # A kernel that has some of the classes looks at what other ranks have found.
+        from ..arrays.unrecorded import unrecorded
+
+        return unrecorded(losses, kernel, measure, scores, log_z)
     if torch.compiler.is_compiling() and kernel.name != "formula":
         from .torch_ops import recorded
 
         return recorded(kernel, measure, scores)
-    call, arrays = _taken_apart(kernel, measure, scores, log_z)
+    call, arrays = taken_apart(kernel, measure, scores, log_z)
     if _transformed(arrays):
-        if torch.compiler.is_compiling():
-            # torch.compile traces no Function with a jvp, so PyTorch differentiates the formula.
-            result = formula.forward(measure, _stored(scores))
+        if torch.compiler.is_compiling() or _forward_over_forward():
+            # torch.compile traces no Function with a jvp, and PyTorch gives 0 for the second
+            # derivative of one, so here PyTorch differentiates the formula.
+            result = formula.forward(measure, scores)
             return result.loss, result.log_z
         return _Transformed.apply(call, *arrays)
     if torch.compiler.is_compiling():
@@ -73,8 +83,14 @@ def summed(kernel: Any, measure: Any, scores: Any, divisor: Any) -> Tensor | Non
     divisor = float(divisor)
     if divisor == 0.0:
         return None
-    call, arrays = _taken_apart(kernel, measure, scores, False)
-    return None if _transformed(arrays) else _Sum.apply(call, divisor, *arrays)
+    call, arrays = taken_apart(kernel, measure, scores, False)
+    return _Sum.apply(call, divisor, *arrays)
+
+
+def _forward_over_forward() -> bool:
+    """Whether derivatives are carried along twice over."""
+    stack = torch._C._functorch.get_interpreter_stack() or ()
+    return sum(level.key() == torch._C._functorch.TransformType.Jvp for level in stack) > 1
 
 
 def _distinct(arrays: Arrays) -> Arrays:
@@ -104,7 +120,7 @@ def _backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     saved = ctx.saved_tensors
     arrays, residual = saved[: ctx.count], saved[ctx.count :] or None
     call, needs = ctx.call, ctx.needs_input_grad[-ctx.count :]
-    if _in_depth(d_loss, d_log_z):
+    if in_depth(d_loss, d_log_z):
         return in_operations(call, arrays, needs, d_loss, d_log_z)
     measure, scores = call.filled(arrays)
     found: list[Any] = [None] * ctx.count
@@ -116,7 +132,7 @@ def _backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     return tuple(g if need else None for g, need in zip(found, needs, strict=True))
 
 
-def _in_depth(*upstream: Any) -> bool:
+def in_depth(*upstream: Any) -> bool:
     """Whether this backward is itself to be differentiated, or runs inside a transform."""
     return torch.is_grad_enabled() or any(
         isinstance(x, torch.Tensor) and xp.transformed(x) for x in upstream
@@ -149,11 +165,11 @@ class _Sum(torch.autograd.Function):
         result = call.kernel.forward(*call.filled(arrays))
         _save(ctx, call, arrays, result.residual)
         ctx.divisor = divisor
-        return (xp.total(result.loss) / divisor).to(result.loss.dtype)
+        return result.loss.new_full((), total(result.loss) / divisor)
 
     @staticmethod
     def backward(ctx: Any, d_loss: Any) -> Any:
-        each = d_loss / ctx.divisor if _in_depth(d_loss) else d_loss.item() / ctx.divisor
+        each = d_loss / ctx.divisor if in_depth(d_loss) else d_loss.item() / ctx.divisor
         return (None, None, *_backward(ctx, each, 0.0))
 
 
@@ -165,7 +181,7 @@ class _Transformed(torch.autograd.Function):
     @staticmethod
     def forward(call: Call, *arrays: Tensor | None) -> tuple[Tensor, Tensor]:
         measure, scores = call.filled(arrays)
-        result = formula.forward(measure, _stored(scores))
+        result = formula.forward(measure, scores)
         return result.loss, result.log_z
 
     @staticmethod
@@ -185,20 +201,10 @@ class _Transformed(torch.autograd.Function):
         return _along(ctx.call, ctx.saved_tensors, tangents)
 
 
-def _stored(q: Any) -> Any:
-    """Scores that are not computed yet, computed; others as they are."""
-    if not isinstance(q, Projection):
-        return q
-    hidden = xp.statistics(q.hidden)
-    z = hidden @ xp.statistics(q.weight).movedim(0, 1)
-    z = z if q.bias is None else z + xp.statistics(q.bias)
-    return Scores("logits", z, z.ndim - 1, q.softcap)
-
-
 def of_target(call: Call, arrays: Arrays, needs: Any, d_loss: Any) -> Arrays:
     """The gradients of P's arrays: H is linear in each of them."""
-    measure, scores = call.filled(arrays)
-    scores = _stored(scores)
+    measure, q = call.filled(arrays)
+    scores = formula.stored(q)
     like = scores.arrays()[0]
     events = tuple(measure.target.shape) if hasattr(measure, "target") else measure.events
     d_loss = xp.weights(d_loss) + xp.full(events, 0.0, like)
@@ -211,30 +217,21 @@ def of_target(call: Call, arrays: Arrays, needs: Any, d_loss: Any) -> Arrays:
 
 def in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     """The gradients in PyTorch's own operations, differentiable again."""
+    if not getattr(call.kernel, "whole", True):
+        call.kernel.refuse_operations()
     measure, q = call.filled(arrays)
-    scores = _stored(q)
     found: list[Any] = [None] * len(arrays)
     if any(needs[: call.parts]):
         found[: call.parts] = of_target(call, arrays, needs, d_loss)
     if any(needs[call.parts :]):
-        (gradient,) = formula.backward(measure, scores, None, d_loss, d_log_z)
-        found[call.parts :] = _projected(q, gradient) if isinstance(q, Projection) else (gradient,)
+        found[call.parts :] = formula.backward(measure, q, None, d_loss, d_log_z)
     return tuple(g if need else None for g, need in zip(found, needs, strict=True))
-
-
-def _projected(q: Projection, gradient: Tensor) -> Arrays:
-    """The gradient of the scores carried to hidden, weight and bias."""
-    flat = gradient.reshape(-1, gradient.shape[-1])
-    hidden = xp.statistics(q.hidden).reshape(-1, q.hidden.shape[-1])
-    weight = (flat.movedim(0, 1) @ hidden).to(q.weight.dtype)
-    bias = None if q.bias is None else flat.sum(dim=0).to(q.bias.dtype)
-    return (gradient @ xp.statistics(q.weight)).to(q.hidden.dtype), weight, bias
 
 
 def _along(call: Call, arrays: Arrays, tangents: Arrays) -> tuple[Tensor, Tensor]:
     """The change of the losses and of log Z per event as the arrays change by `tangents`."""
     measure, q = call.filled(arrays)
-    scores = _stored(q)
+    scores = formula.stored(q)
     array = scores.arrays()[0]
     moved = _moved(q, tangents[call.parts :])
     loss = measure.along(formula.costs(scores), tangents[: call.parts], xp)

@@ -60,7 +60,7 @@ def _kernel(layout: Layout, binary: bool) -> Any:
     from ..kernels import torch as kernels
 
     if layout.kernel == "linear":
-        return kernels.linear()
+        return kernels.linear
     return kernels.binary if binary else kernels.stored
 
 

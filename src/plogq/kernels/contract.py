@@ -36,7 +36,9 @@ class Measure:
 
     `events` is the shape of the events. `index` and `value` are [*events, T] (`value` None: ones).
     `dense` has its classes on `axis`; `event` [*events] and `class_weight` [K] scale it (None:
-    ones). `sums` are the sums of `dense` over the classes, where they are known already.
+    ones). `sums` are the sums of `dense` over the classes, where they are known already. `total` is
+    the mass where the parts are only those of some of the classes: set once they are cut, a
+    constant and not one of the `arrays`.
     """
 
     events: tuple[int, ...]
@@ -49,6 +51,7 @@ class Measure:
     class_weight: Array | None = None
     sums: Array | None = None
     background: tuple[Background, ...] = ()
+    total: Array | None = None
 
     def arrays(self) -> tuple[Array | None, ...]:
         """Every array that it holds, None where a part is absent; `filled` takes them back."""
@@ -58,15 +61,18 @@ class Measure:
     def filled(self, arrays: tuple[Array | None, ...]) -> Measure:
         """The same measure with these arrays in place of its own, in the order of `arrays`."""
         index, value, dense, event, class_weight, sums, *spread = arrays
-        return replace(
-            self,
-            index=index,
-            value=value,
-            dense=dense,
-            event=event,
-            class_weight=class_weight,
-            sums=sums,
-            background=tuple(map(Background, spread[::2], spread[1::2])),
+        return Measure(
+            self.events,
+            self.classes,
+            index,
+            value,
+            dense,
+            self.axis,
+            event,
+            class_weight,
+            sums,
+            tuple(map(Background, spread[::2], spread[1::2])) if spread else (),
+            self.total,
         )
 
     def adjoint(self, costs: Array, d_loss: Array, xp: Any) -> tuple[Array | None, ...]:
@@ -123,6 +129,8 @@ class Measure:
 
     def mass(self, xp: Any) -> Array:
         """Σ_j p_j per event."""
+        if self.total is not None:
+            return self.total
         total = xp.full(self.events, 0.0, self._like())
         if self.index is not None:
             total = total + (
@@ -146,6 +154,7 @@ class Measure:
             and self.value is None
             and self.dense is None
             and not self.background
+            and self.total is None
         )
 
     def total_mass(self, xp: Any) -> Any:
@@ -234,17 +243,22 @@ class Scores:
         return (self.array,)
 
     def filled(self, arrays: tuple[Array | None, ...]) -> Scores:
-        return replace(self, array=arrays[0])
+        return Scores(self.kind, arrays[0], self.axis, self.softcap)
 
 
 @dataclass(slots=True, eq=False, repr=False)
 class Projection:
-    """Q as what leads to logits: hidden [*events, D] · weight [K, D]ᵀ + bias [K]."""
+    """Q as what leads to logits: hidden [*events, D] · weight [K, D]ᵀ + bias [K].
+
+    Gradients of scores that are at most `filter` of their event's weight may be left out of the
+    products that carry them to hidden and weight (None: none of them).
+    """
 
     hidden: Array
     weight: Array
     bias: Array | None = None
     softcap: float | None = None
+    filter: float | None = None
 
     def arrays(self) -> tuple[Array | None, ...]:
         return (self.hidden, self.weight, self.bias)

@@ -1,175 +1,234 @@
-"""LinearLogits in tiles: the scores of a few events at a time, never all of them.
+"""LinearLogits in tiles: the scores of some events and some classes at a time, never all of them.
 
-A tile of scores is one matrix product, the kernel for stored logits turns it into its own
-gradient in place, and two more products carry that to hidden and weight.
+Forward makes each tile by one matrix product, and the kernel for stored logits finds in it what
+the loss needs of these classes. Backward makes each tile again and turns it into its own gradient
+in place, which two more products carry to hidden and weight. Four products in all, each as large
+as a matrix product has to be to run at full speed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from math import prod
+from typing import Any
 
-import numpy as np
-
-from ..arrays import numpy as verbs
-from ..formula import Formula
+from . import shards
 from .contract import Background, Forward, Kernel, Measure, Projection, Scores
-from .cpu.binding import Stored
-from .numpy import memory
 
-if TYPE_CHECKING:
-    import numpy.typing as npt
+Array = Any
 
-    Array = npt.NDArray[Any]
-
-# A tile takes a 25th of what all scores would take, but at least this much: BLAS packs the weight
-# anew for every tile, which costs more than the arithmetic where a tile has few events.
-_TILE_SHARE, _TILE_BYTES = 25, 8 << 20
-_SUM_BYTES = 2 << 20
+# A tile takes a 25th of what all scores would take, within these bounds: below, a product is too
+# small to run at full speed; above, a tile leaves the cache before it is used.
+_TILE_SHARE, _LEAST_BYTES, _MOST_BYTES = 25, 8 << 20, 32 << 20
+_EVENTS = 4096
+# Gradient filtering looks at this many events together: a class is left out if none needs it.
+_FILTERED_EVENTS = 128
 
 
 class Tiled:
-    """The linear kernel: tiles of events over NumPy's matrix product and an inner kernel.
+    """The linear kernel: tiles over the framework's matrix product and an inner kernel.
 
     The inner kernel is the one for stored logits, or the formula where that refuses the target.
     """
 
     name = "linear"
 
-    def __init__(self, stored: Kernel, formula: Kernel) -> None:
-        self.stored, self.formula = stored, formula
+    def __init__(self, xp: Any, stored: Kernel, formula: Kernel) -> None:
+        self.xp, self.stored, self.formula = xp, stored, formula
 
     def refuses(self, measure: Any, scores: Any) -> str | None:
-        return None if isinstance(scores, Projection) else "the linear kernel takes LinearLogits"
-
-    def _inner(self, tiles: _Tiles) -> Kernel:
-        refused = self.stored.refuses(tiles.flat, Scores("logits", tiles.work))
-        return self.stored if refused is None else self.formula
+        if not isinstance(scores, Projection):
+            return "the linear kernel takes LinearLogits"
+        return self.xp.no_products(scores.hidden)
 
     def forward(self, measure: Measure, scores: Projection, log_z: bool = False) -> Forward:
-        tiles = _Tiles(measure, scores)
-        inner = self._inner(tiles)
-        for rows in tiles:
-            result = inner.forward(tiles.measure(rows), tiles.scores(rows), log_z=log_z)
-            tiles.keep(rows, result)
-        return tiles.result()
+        with self.xp.exact():
+            return self._forward(measure, scores, log_z)
+
+    def _forward(self, measure: Measure, scores: Projection, log_z: bool) -> Forward:
+        tiles, xp = _Tiles(measure, scores, self.xp), self.xp
+        whole: list[Any] = [None] * len(tiles.blocks)
+        for classes in tiles.chunks:
+            weight = tiles.weight(classes)
+            for i, rows in enumerate(tiles.blocks):
+                tile = tiles.scores(rows, classes, weight)
+                part = tiles.measure(rows, classes, tiles.nothing[rows])
+                result = self._inner(part, tile).forward(part, tile)
+                shard = shards.found(part, result, xp)
+                whole[i] = shard if whole[i] is None else shards.merged(whole[i], shard, xp)
+        greatest, rest, expected, _ = (xp.joined(x) for x in zip(*whole, strict=True))
+        together = shards.Found(greatest, rest, expected, tiles.mass)
+        loss, found_log_z = shards.losses(together, tiles.mass, xp)
+        like, events = xp.statistics(scores.hidden), measure.events
+        return Forward(
+            xp.cast_like(loss, like).reshape(events),
+            xp.cast_like(found_log_z, like).reshape(events) if log_z else None,
+            (greatest.reshape(events), rest.reshape(events)),
+        )
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Any, ...]:
-        tiles = _Tiles(measure, scores, gradients=True)
-        inner = self._inner(tiles)
-        d_loss = np.broadcast_to(np.asarray(d_loss, np.float64), measure.events).reshape(-1)
-        d_log_z = np.broadcast_to(np.asarray(d_log_z, np.float64), measure.events).reshape(-1)
-        for rows in tiles:
-            part, tile = tiles.measure(rows), tiles.scores(rows)
-            result = inner.forward(part, tile)
-            inner.backward(part, tile, result.residual, d_loss[rows], d_log_z[rows], out=tile.array)
-            tiles.accumulate(rows, tile.array)
-        return tiles.gradients()
+        with self.xp.exact():
+            return self._backward(measure, scores, residual, d_loss, d_log_z)
+
+    def _backward(
+        self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any
+    ) -> tuple[Any, ...]:
+        xp, tiles = self.xp, _Tiles(measure, scores, self.xp)
+        count = len(tiles.mass)
+        greatest, rest = (x.reshape(count) for x in residual)
+        d_loss, d_log_z = (_each(x, count, tiles.nothing, xp) for x in (d_loss, d_log_z))
+        weighed = xp.absolute(d_loss * tiles.mass + d_log_z)
+        gradients = _Gradients(tiles, scores, weighed, xp)
+        for classes in tiles.chunks:
+            weight = tiles.weight(classes)
+            gradients.start(classes)
+            for rows in tiles.blocks:
+                tile = tiles.scores(rows, classes, weight)
+                part = tiles.measure(rows, classes, tiles.mass[rows])
+                known = greatest[rows], rest[rows]
+                self._inner(part, tile).backward(
+                    part, tile, known, d_loss[rows], d_log_z[rows], out=tile.array
+                )
+                gradients.add(rows, weight, tile.array)
+            gradients.finish(classes)
+        return gradients.result()
 
     def fused(
         self, measure: Measure, scores: Projection, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Any, ...]]:
-        tiles = _Tiles(measure, scores, gradients=True)
-        inner = self._inner(tiles)
-        for rows in tiles:
-            part, tile = tiles.measure(rows), tiles.scores(rows)
-            result, _ = inner.fused(part, tile, d_loss, z_loss, out=tile.array)
-            tiles.keep(rows, result)
-            tiles.accumulate(rows, tile.array)
-        return tiles.result(), tiles.gradients()
+        xp = self.xp
+        forward = self.forward(measure, scores, log_z=z_loss != 0)
+        d_log_z: Any = 0.0
+        if z_loss:
+            slope = 2.0 * z_loss * xp.weights(forward.log_z)
+            d_log_z = d_loss * xp.times(measure.mass(xp), slope)
+        return forward, self.backward(measure, scores, forward.residual, d_loss, d_log_z)
+
+    def _inner(self, part: Measure, tile: Scores) -> Kernel:
+        return self.stored if self.stored.refuses(part, tile) is None else self.formula
 
 
 class _Tiles:
-    """The workspace, the outputs and the slices of one call; events are flat inside."""
+    """How events and classes are cut up, and the one tile that is used again and again."""
 
-    def __init__(self, measure: Measure, scores: Projection, gradients: bool = False) -> None:
-        self.whole, self.q = measure, scores
-        wide = np.float64 if scores.hidden.dtype.name == "float64" else np.float32
-        self.dtype = np.dtype(wide)
-        classes, features = scores.weight.shape
-        count = int(np.prod(measure.events, dtype=np.int64))
-        self.hidden = scores.hidden.reshape(count, features)
-        self.weight = scores.weight.astype(wide, copy=False)
-        row = classes * self.dtype.itemsize
-        tile = max(_TILE_BYTES, min(count * row // _TILE_SHARE, features * row))
-        self.rows = max(1, min(count, tile // row))
-        self.work = np.empty((self.rows, classes), wide)
-        self.loss, self.log_z = np.empty(count, wide), np.empty(count, wide)
-        self.flat = _flat(measure, count)
-        if gradients:
-            self.d_hidden: Any = np.empty((count, features), wide)
-            self.d_weight = np.zeros((classes, features), wide)
-            self.d_bias = np.zeros(classes, np.float64)
-            self.step = max(1, _SUM_BYTES // (features * self.dtype.itemsize))
-            self.sum = np.empty((min(self.step, classes), features), wide)
+    def __init__(self, measure: Measure, q: Projection, xp: Any) -> None:
+        self.q, self.xp = q, xp
+        classes, features = q.weight.shape
+        count = prod(measure.events)
+        self.flat = _flat(measure, count, xp)
+        self.mass = self.flat.mass(xp) + xp.full((count,), 0.0, q.hidden)
+        self.nothing = xp.full((count,), 0.0, q.hidden)
+        self.hidden = xp.statistics(q.hidden.reshape(count, features))
+        wide = xp.statistics(q.weight[:0])
+        item = wide.itemsize
+        rows = max(1, min(count, _EVENTS))
+        size = min(max(count * classes * item // _TILE_SHARE, _LEAST_BYTES), _MOST_BYTES)
+        columns = max(1, min(classes, size // (rows * item)))
+        self.work = xp.empty((rows * columns,), wide)
+        self.blocks = [*_slices(count, rows)] or [slice(0, 0)]
+        self.chunks = [*_slices(classes, columns)]
 
-    def __iter__(self) -> Any:
-        for start in range(0, len(self.loss), self.rows):
-            yield slice(start, min(start + self.rows, len(self.loss)))
+    def weight(self, classes: slice) -> Array:
+        return self.xp.statistics(self.q.weight[classes])
 
-    def scores(self, rows: slice) -> Scores:
-        """hidden · weightᵀ + bias of these events, in the workspace."""
-        tile = self.work[: rows.stop - rows.start]
-        np.matmul(self.hidden[rows].astype(self.dtype, copy=False), self.weight.T, out=tile)
+    def scores(self, rows: slice, classes: slice, weight: Array) -> Scores:
+        """hidden · weightᵀ + bias of these events and classes, in the workspace."""
+        shape = rows.stop - rows.start, classes.stop - classes.start
+        tile = self.work[: shape[0] * shape[1]].reshape(shape)
+        self.xp.product_into(tile, self.hidden[rows], weight.T)
         if self.q.bias is not None:
-            tile += self.q.bias
+            tile += self.q.bias[classes]
         return Scores("logits", tile, 1, self.q.softcap)
 
-    def measure(self, rows: slice) -> Measure:
-        """P of these events."""
+    def measure(self, rows: slice, classes: slice, total: Array) -> Measure:
+        """P of these events in these classes."""
 
         def cut(x: Any) -> Any:
             return None if x is None else x[rows]
 
         m = self.flat
-        return replace(
+        block = replace(
             m,
             events=(rows.stop - rows.start,),
             index=cut(m.index),
             value=cut(m.value),
             dense=cut(m.dense),
             event=cut(m.event),
-            sums=cut(m.sums),
             background=tuple(Background(b.factor[rows], b.classes) for b in m.background),
         )
-
-    def keep(self, rows: slice, result: Forward) -> None:
-        """Put the losses of a tile, and its log Z where there is one, in their places."""
-        self.loss[rows] = result.loss
-        if result.log_z is not None:
-            self.log_z[rows] = result.log_z
-
-    def accumulate(self, rows: slice, d_scores: Array) -> None:
-        """Carry the gradient of a tile of scores to hidden, weight and bias."""
-        np.matmul(d_scores, self.weight, out=self.d_hidden[rows])
-        hidden = self.hidden[rows].astype(self.dtype, copy=False)
-        for start in range(0, len(self.weight), self.step):
-            stop = min(start + self.step, len(self.weight))
-            # A block of the sum at a time, so that it is added while it is still in cache.
-            part = np.matmul(d_scores[:, start:stop].T, hidden, out=self.sum[: stop - start])
-            self.d_weight[start:stop] += part
-        if self.q.bias is not None:
-            self.d_bias += d_scores.sum(axis=0)
-
-    def result(self) -> Forward:
-        events = self.whole.events
-        return Forward(self.loss.reshape(events), self.log_z.reshape(events))
-
-    def gradients(self) -> tuple[Any, Any, Any]:
-        """The gradients of hidden, weight and bias, in their own dtypes."""
-        q = self.q
-        hidden: Any = q.hidden
-        d_bias: Any = None if q.bias is None else self.d_bias.astype(q.bias.dtype, copy=False)
-        return (
-            self.d_hidden.reshape(hidden.shape).astype(hidden.dtype, copy=False),
-            self.d_weight.astype(q.weight.dtype, copy=False),
-            d_bias,
-        )
+        return shards.restricted(block, classes.start, classes.stop, total, self.xp)
 
 
-def _flat(m: Measure, count: int) -> Measure:
+class _Gradients:
+    """Where the gradients of hidden, weight and bias add up, in float32 at the least."""
+
+    def __init__(self, tiles: _Tiles, q: Projection, weighed: Array, xp: Any) -> None:
+        self.tiles, self.q, self.xp = tiles, q, xp
+        like = xp.statistics(q.hidden[:0])
+        count, features = tiles.hidden.shape
+        self.hidden = xp.zeros((count, features), like)
+        self.weight = xp.empty(tuple(q.weight.shape), q.weight)
+        self.bias = None if q.bias is None else xp.empty(tuple(q.bias.shape), q.bias)
+        widest = max(c.stop - c.start for c in tiles.chunks)
+        # A weight of the widest type is its own accumulator.
+        narrow = like.dtype != q.weight.dtype
+        self.sum = xp.empty((widest, features), like) if narrow else None
+        self.bias_sum: Any = 0.0
+        self.least = None if q.filter is None else q.filter * weighed
+
+    def start(self, classes: slice) -> None:
+        """Begin with the classes of a chunk."""
+        count = classes.stop - classes.start
+        self.part = self.weight[classes] if self.sum is None else self.sum[:count]
+        self.first = True
+        if self.least is not None:
+            self.part[...] = 0.0
+        self.bias_sum = 0.0
+
+    def add(self, rows: slice, weight: Array, d_scores: Array) -> None:
+        """Carry the gradient of a tile of scores to hidden and weight."""
+        xp = self.xp
+        hidden = self.tiles.hidden[rows]
+        if self.bias is not None:
+            self.bias_sum = self.bias_sum + xp.weights(d_scores.sum(0))
+        if self.least is None:
+            xp.add_product(self.hidden[rows], d_scores, weight)
+            (xp.product_into if self.first else xp.add_product)(self.part, d_scores.T, hidden)
+            self.first = False
+            return
+        for some in _slices(rows.stop - rows.start, _FILTERED_EVENTS):
+            here = slice(rows.start + some.start, rows.start + some.stop)
+            kept = xp.exceeding(d_scores[some], self.least[here])
+            few = d_scores[some][:, kept]
+            xp.add_product(self.hidden[here], few, weight[kept])
+            self.part[kept] += few.T @ hidden[some]
+
+    def finish(self, classes: slice) -> None:
+        """Put the sums of a chunk in their places."""
+        if self.sum is not None:
+            self.weight[classes] = self.xp.cast_like(self.part, self.weight)
+        if self.bias is not None:
+            self.bias[classes] = self.xp.cast_like(self.bias_sum, self.bias)
+
+    def result(self) -> tuple[Array, Array, Array | None]:
+        hidden = self.hidden.reshape(tuple(self.q.hidden.shape))
+        return self.xp.cast_like(hidden, self.q.hidden), self.weight, self.bias
+
+
+def _slices(count: int, step: int) -> Iterator[slice]:
+    for start in range(0, count, step):
+        yield slice(start, min(start + step, count))
+
+
+def _each(x: Any, count: int, nothing: Array, xp: Any) -> Array:
+    """x as one number per event."""
+    return (xp.weights(x.reshape(count)) if getattr(x, "ndim", 0) else xp.weights(x)) + nothing
+
+
+def _flat(m: Measure, count: int, xp: Any) -> Measure:
     """The same measure with one axis of events."""
 
     def flat(x: Any) -> Any:
@@ -178,7 +237,9 @@ def _flat(m: Measure, count: int) -> Measure:
     def rows(x: Any) -> Any:
         return None if x is None else x.reshape(count, x.shape[-1])
 
-    dense = None if m.dense is None else rows(np.moveaxis(m.dense, m.axis, -1))
+    dense = m.dense
+    if dense is not None:
+        dense = rows(xp.to_last(dense, m.axis))
     return replace(
         m,
         events=(count,),
@@ -190,6 +251,3 @@ def _flat(m: Measure, count: int) -> Measure:
         sums=flat(m.sums),
         background=tuple(Background(flat(b.factor), b.classes) for b in m.background),
     )
-
-
-tiled = Tiled(Stored(memory, flush=True), Formula(verbs))

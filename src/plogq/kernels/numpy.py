@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..arrays import numpy as verbs
+from ..arrays.pages import LARGE, pages
+from ..formula import Formula
 from .cpu import binding
 from .cpu.binding import BF16, F16, F32, F64
+from .linear import Tiled
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -50,12 +53,15 @@ class _Memory:
         return np.empty(shape, _DTYPES[dtype])
 
     def like(self, x: Array) -> Array:
-        return np.empty_like(x)
+        if x.nbytes < LARGE or not x.flags.c_contiguous:
+            return np.empty_like(x)
+        return pages(x.nbytes).view(x.dtype).reshape(x.shape)
 
 
 memory = _Memory()
 stored = binding.Stored(memory)
 binary = binding.Binary(memory)
+linear = Tiled(verbs, binding.Stored(memory, flush=True), Formula(verbs))
 
 
 def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, Array] | None:

@@ -55,9 +55,9 @@ def _numpy_cpu_binary() -> Kernel:
 
 
 def _numpy_linear() -> Kernel:
-    from .linear import tiled
+    from .numpy import linear
 
-    return tiled
+    return linear
 
 
 def _torch_cpu() -> Kernel:
@@ -72,12 +72,35 @@ def _torch_cpu_binary() -> Kernel:
     return binary
 
 
+def _torch_sharded() -> Kernel:
+    from .sharded import sharded
+
+    return sharded
+
+
+_OVER_RANKS = ("ShardedLogits", "LinearLogits")
+
+
+def _torch_linear() -> Kernel:
+    from .torch import linear
+
+    return linear
+
+
 ROWS = (
     Row("cpu", CATEGORICAL, ("Logits", "LogProbs", "Probs"), "numpy", "cpu", 0, _numpy_cpu),
     Row("cpu", BINARY, ("BinaryLogits", "BinaryProbs"), "numpy", "cpu", 0, _numpy_cpu_binary),
     Row("cpu", CATEGORICAL, ("Logits", "LogProbs", "Probs"), "torch", "cpu", 0, _torch_cpu),
     Row("cpu", BINARY, ("BinaryLogits", "BinaryProbs"), "torch", "cpu", 0, _torch_cpu_binary),
     Row("linear", CATEGORICAL, ("LinearLogits",), "numpy", "cpu", 0, _numpy_linear),
+    *(
+        Row("linear", CATEGORICAL, ("LinearLogits",), "torch", device, 0, _torch_linear)
+        for device in ("cpu", "cuda", "mps", "xpu", "meta")
+    ),
+    *(
+        Row("sharded", CATEGORICAL, _OVER_RANKS, "torch", device, 9, _torch_sharded)
+        for device in ("cpu", "cuda", "xpu")
+    ),
 )
 
 
@@ -118,6 +141,11 @@ def using(name: str) -> Generator[None]:
         _asked.reset(token)
 
 
+def asked() -> str | None:
+    """The name of the kernel that has to run, if one was asked for."""
+    return _asked.get()
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Explanation:
     """Which kernel runs for a pair, and why the others do not."""
@@ -141,10 +169,10 @@ def choose(key: Key, measure: Any, scores: Any, formula: Any) -> tuple[Kernel, l
     Raises:
         KernelRefused: the kernel that `using` asked for does not do this pair.
     """
-    asked = None if formula.xp.tracing() else _asked.get()
+    name = None if formula.xp.tracing() else asked()
     refusals: list[Refusal] = []
     for kernel in candidates(key, formula):
-        if asked is not None and kernel.name != asked:
+        if name is not None and kernel.name != name:
             continue
         why = kernel.refuses(measure, scores)
         if why is None:
@@ -154,7 +182,7 @@ def choose(key: Key, measure: Any, scores: Any, formula: Any) -> tuple[Kernel, l
         raise KernelRefused("; ".join(f"kernel {name!r} refused: {why}" for name, why in refusals))
     names = sorted({kernel.name for kernel in candidates(key, formula)})
     raise KernelRefused(
-        f"there is no kernel {asked!r} for {key.target} × {key.prediction} on {key.framework}; "
+        f"there is no kernel {name!r} for {key.target} × {key.prediction} on {key.framework}; "
         f"there are {', '.join(names)}"
     )
 

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
-import numpy as np
 import torch
 from torch.library import custom_op
 
 from ..arrays import torch as verbs
+from ..arrays.pages import LARGE
+from ..formula import Formula
 from .cpu import binding
 from .cpu.binding import BF16, F16, F32, F64
 from .labels import label_range
+from .linear import Tiled
 
 Tensor = torch.Tensor
 
-_CODES = {torch.float64: F64, torch.float32: F32, torch.float16: F16, torch.bfloat16: BF16}
+CODES = {torch.float64: F64, torch.float32: F32, torch.float16: F16, torch.bfloat16: BF16}
 _DTYPES = {F64: torch.float64, F32: torch.float32}
-_STORED: dict[torch.dtype, Any] = {
-    torch.float64: np.float64,
-    torch.float32: np.float32,
-    torch.float16: np.float16,
-    torch.bfloat16: np.uint16,
-}
-# From this size on memory comes from NumPy, which asks for huge pages: PyTorch's does not, and the
-# page faults cost more than the arithmetic.
-_HUGE = 1 << 22
 
 
 class _Memory:
@@ -34,7 +28,7 @@ class _Memory:
     verbs: Any = verbs
 
     def code(self, x: Tensor) -> int | None:
-        return _CODES.get(x.dtype)
+        return CODES.get(x.dtype)
 
     def refuses(self, x: Tensor, role: str) -> str | None:
         if not x.is_cpu:
@@ -43,7 +37,7 @@ class _Memory:
             return "under forward mode and torch.func PyTorch's own operations are at work"
         if not torch.compiler.is_compiling() and not verbs.ordinary(x):
             return f"{role} is a {type(x).__name__}; these kernels take plain tensors"
-        if x.dtype in _CODES:
+        if x.dtype in CODES:
             return None
         return f"{role} is {verbs.dtype_name(x)}; the kernels take {', '.join(verbs.float_names)}"
 
@@ -55,18 +49,22 @@ class _Memory:
         return x.detach().numpy()
 
     def empty(self, shape: tuple[int, ...], dtype: int) -> Tensor:
-        return torch.empty(shape, dtype=_DTYPES[dtype])
+        kind = _DTYPES[dtype]
+        if prod(shape) * kind.itemsize >= LARGE:
+            return verbs.large(shape, kind)
+        # Said outright, for a block in which the default device is another.
+        return torch.empty(shape, dtype=kind, device="cpu")
 
     def like(self, x: Tensor) -> Tensor:
-        if x.numel() * x.element_size() < _HUGE or not x.is_contiguous():
+        if x.numel() * x.itemsize < LARGE or not x.is_contiguous():
             return torch.empty_like(x)
-        made = torch.from_numpy(np.empty(tuple(x.shape), _STORED[x.dtype]))
-        return made.view(torch.bfloat16) if x.dtype is torch.bfloat16 else made
+        return verbs.large(tuple(x.shape), x.dtype)
 
 
 memory = _Memory()
 stored = binding.Stored(memory)
 binary = binding.Binary(memory)
+linear = Tiled(verbs, binding.Stored(memory, flush=True), Formula(verbs))
 
 
 def row_sums(x: Tensor, axis: int, weight: Any = None) -> tuple[Tensor, Tensor] | None:
@@ -74,6 +72,11 @@ def row_sums(x: Tensor, axis: int, weight: Any = None) -> tuple[Tensor, Tensor] 
     if not verbs.plain(x) or _recorded(x, weight):
         return None
     return binding.row_sums(memory, x, axis, weight)
+
+
+def total(x: Tensor) -> float:
+    """The sum of losses that are plain and contiguous."""
+    return binding.total(memory, x)
 
 
 def value_range(x: Tensor) -> tuple[float, float] | None:

@@ -30,6 +30,7 @@ def stored(
     d_log_z: Any,
     z_loss: float,
     forward: bool,
+    shard: bool,
     flush: bool,
 ) -> None: ...
 def binary(
@@ -52,6 +53,32 @@ def binary(
     d_loss_all: float,
     d_log_z: Any,
     z_loss: float,
+) -> None: ...
+def labels_sum(
+    set: int,
+    threads: int,
+    scores: int,
+    events: int,
+    classes: int,
+    dtype: int,
+    labels: int,
+    ignore: int | None,
+    residual: Any,
+    loss: int,
+    mean: bool,
+) -> float: ...
+def labels_gradient(
+    set: int,
+    threads: int,
+    scores: int,
+    events: int,
+    classes: int,
+    dtype: int,
+    labels: int,
+    ignore: int | None,
+    residual: Any,
+    d_loss: float,
+    gradient: int,
 ) -> None: ...
 def row_sums(
     set: int, threads: int, array: Any, axis: int, dtype: int, weight: Any, sum: Any, least: Any

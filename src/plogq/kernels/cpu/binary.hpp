@@ -28,6 +28,7 @@ struct BinaryBlocks {
     const Vec<T> zero = {}, one = all<T>(1);
     const T y1 = T(p.yes_1), y0 = T(p.yes_0), n1 = T(p.no_1), n0 = T(p.no_0);
     const T z2 = T(2 * p.z_loss);
+    const bool costs = p.loss || p.log_z || p.z_loss != 0;
     for (int i = 0; i < n; i += LANES<T>) {
       Vec<T> z = load(x.z + i), y = load(x.y + i), not_y = one - y, w = load(x.w + i);
       Vec<T> yes = (y1 * y + y0 * not_y) * w, no = (n1 * y + n0 * not_y) * w;
@@ -35,22 +36,27 @@ struct BinaryBlocks {
       if (p.kind == LOGITS) {
         // z > 0 ? -z : z keeps a NaN.
         Vec<T> t = exp_scaled<T>(z > zero ? -z : z) * Simd<T>::unscale;
-        Vec<T> offset = log1p<T>(t);
-        Vec<T> up = z > zero ? z : zero, down = z > zero ? zero : -z;
-        Vec<T> log_z = offset + up;
-        store<T>(x.loss + i, times(yes, offset + down) + times(no, log_z));
-        store<T>(x.log_z + i, log_z);
+        Vec<T> log_z = {};
+        if (costs) {
+          Vec<T> offset = log1p<T>(t);
+          Vec<T> up = z > zero ? z : zero, down = z > zero ? zero : -z;
+          log_z = offset + up;
+          store<T>(x.loss + i, times(yes, offset + down) + times(no, log_z));
+          store<T>(x.log_z + i, log_z);
+        }
         if (!p.gradient) continue;
-        Vec<T> total = one + t;
-        Vec<T> q = (z > zero ? one : t) / total, not_q = (z > zero ? t : one) / total;
+        Vec<T> share = one / (one + t), other = t * share;
+        Vec<T> q = z > zero ? share : other, not_q = z > zero ? other : share;
         Vec<T> d_log_z = load(x.d_log_z + i);
         // Not 0 · log Z, which is NaN where log Z is ∞.
         if (p.z_loss != 0) d_log_z += times(beta * (yes + no), z2 * log_z);
         g = times(d_log_z, q) + times(beta * no, q) - times(beta * yes, not_q);
       } else {
-        Vec<T> cost_yes = -log<T>(z), cost_no = -log1p<T>(-z);
-        store<T>(x.loss + i, times(yes, cost_yes) + times(no, cost_no));
-        store<T>(x.log_z + i, zero);
+        if (costs) {
+          Vec<T> cost_yes = -log<T>(z), cost_no = -log1p<T>(-z);
+          store<T>(x.loss + i, times(yes, cost_yes) + times(no, cost_no));
+          store<T>(x.log_z + i, zero);
+        }
         g = times(beta * no, one / (one - z)) - times(beta * yes, one / z);
       }
       store<T>(x.g + i, g);

@@ -17,6 +17,7 @@ from .processor import chosen, threads
 Array = Any
 
 F64, F32, F16, BF16, U8 = range(5)
+_RUN = 1 << 16
 _KINDS = {"logits": 0, "log_probs": 1, "probs": 2}
 
 
@@ -84,6 +85,17 @@ def row_sums(memory: Memory, x: Array, axis: int, weight: Any) -> tuple[Array, A
         memory.exported(least),
     )
     return sums, least
+
+
+def total(memory: Memory, x: Array) -> float:
+    """The sum of a contiguous float32 or float64 array, the same for any number of threads."""
+    flat = memory.host(x).reshape(-1)
+    rows, dtype = len(flat) // _RUN, _known(memory, x)
+    sums, least = np.empty(rows), np.empty(rows)
+    if rows:
+        runs = flat[: rows * _RUN].reshape(rows, _RUN)
+        _cpu.row_sums(chosen(), threads(runs.size), runs, 1, dtype, None, sums, least)
+    return float(np.sum(sums) + np.sum(flat[rows * _RUN :], dtype=np.float64))
 
 
 def value_range(memory: Memory, x: Array) -> tuple[float, float] | None:
@@ -224,6 +236,7 @@ class Stored(_Binding):
             d_log_z,
             z_loss,
             forward.loss is not None,
+            m.total is not None,
             self.flush,
         )
         return forward
@@ -260,7 +273,7 @@ class Binary(_Binding):
         gradient = self.memory.like(scores.array) if out is None else out
         log_z = z_loss != 0
         forward = self._run(
-            measure, scores, gradient, d_loss_all=d_loss, z_loss=z_loss, log_z=log_z
+            measure, scores, gradient, d_loss_all=d_loss, z_loss=z_loss, log_z=log_z, fused=True
         )
         return forward, (gradient,)
 
@@ -275,6 +288,7 @@ class Binary(_Binding):
         d_log_z: Array | None = None,
         z_loss: float = 0.0,
         log_z: bool = False,
+        fused: bool = False,
     ) -> Forward:
         x, y, empty = scores.array, measure.target, self.memory.empty
         dtype = U8
@@ -284,7 +298,8 @@ class Binary(_Binding):
             y = np.asarray(self.memory.host(y), np.bool_)
         events = tuple(x.shape)
         wide = min(_known(self.memory, x), F32)
-        forward = Forward(empty(events, wide), empty(events, wide) if log_z else None)
+        loss = empty(events, wide) if gradient is None or fused else None
+        forward = Forward(loss, empty(events, wide) if log_z else None)
         _cpu.binary(
             chosen(),
             threads(prod(events)),

@@ -197,7 +197,7 @@ struct Columns {
   // event (finish, coefficients, sparse_gradient), 64 events at a time.
   bool hard() const {
     return p.kind == LOGITS && p.entries == 1 && !p.dense && !p.factor && p.softcap == 0 &&
-           !p.d_log_z && p.z_loss == 0 && p.scores.classes <= TILE;
+           !p.d_log_z && p.z_loss == 0 && !p.shard && p.scores.classes <= TILE;
   }
   void finish_hard(int64_t e0, int events, Tile<T>& x) const {
     const bool wide = p.scores.dtype == F64;

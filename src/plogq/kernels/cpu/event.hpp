@@ -84,7 +84,8 @@ static void finish(const Stored& p, int64_t e, const char* event, const Stats& s
   const bool wide = p.scores.dtype == F64;
   // No class has a finite score: log q is -∞ - (-∞).
   const bool logits = p.kind == LOGITS;
-  const double rest = logits && s.m == -INFINITY ? NAN : s.rest;
+  // Of a shard without a finite score the rest is 0: there may be one elsewhere.
+  const double rest = logits && s.m == -INFINITY && !p.shard ? NAN : s.rest;
   const double offset = !logits ? 0 : s.m == -INFINITY ? NAN : log1p_rest;
   double loss = term(mass_of(p, e), offset);
   if (p.dense) loss += 2 * term(p.dense_event ? p.dense_event[e] : 1, s.dense);

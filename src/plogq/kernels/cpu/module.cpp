@@ -1,6 +1,8 @@
 // The Python module: arrays come in through the buffer protocol, and never a copy of one.
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 
+#include <optional>
 #include <vector>
 
 #include "problem.hpp"
@@ -117,7 +119,8 @@ void stored(int set, int threads, int kind, double softcap, nb::handle scores, i
             int dense_dtype, nb::handle dense_event, nb::handle class_weight, nb::handle factor,
             nb::handle spread, nb::handle mass, nb::handle greatest, nb::handle rest,
             nb::handle loss, nb::handle log_z, nb::handle gradient, nb::handle d_loss,
-            double d_loss_all, nb::handle d_log_z, double z_loss, bool forward, bool flush) {
+            double d_loss_all, nb::handle d_log_z, double z_loss, bool forward, bool shard,
+            bool flush) {
   Buffer b_scores(scores, false), b_index(index, false), b_value(value, false),
       b_dense(dense, false), b_dense_event(dense_event, false), b_class(class_weight, false),
       b_factor(factor, false), b_spread(spread, false), b_mass(mass, false),
@@ -147,6 +150,7 @@ void stored(int set, int threads, int kind, double softcap, nb::handle scores, i
   p.d_log_z = b_d_log_z.data<const double>();
   p.z_loss = z_loss;
   p.forward = forward;
+  p.shard = shard;
   p.flush = flush;
   p.streams = past_cache(p.gradient, p.scores, p.events);
   if (p.events == 0 || p.scores.classes == 0) return;
@@ -212,6 +216,105 @@ double read_array(int set, int threads, nb::handle array) {
   return sets()[size_t(set)]->read(b.data<const char>(), b.bytes(), threads);
 }
 
+// Labels that leave one out, as the kernels take them: index 0 with value 0.
+struct Kept {
+  std::vector<int64_t> index;
+  std::vector<double> value;
+};
+
+// Contiguous rows with one label each, given by address: the short way for small batches, where
+// finding out what the arrays are takes longer than the arithmetic.
+Stored hard(int64_t scores, int64_t events, int64_t classes, int dtype, int64_t labels,
+            std::optional<int64_t> ignore, double* residual, Kept& kept) {
+  Stored p;
+  View& v = p.scores;
+  const int64_t item = item_size(dtype);
+  v.data = reinterpret_cast<char*>(scores);
+  v.dtype = dtype;
+  v.classes = classes;
+  v.class_stride = item;
+  v.axes = 1;
+  v.shape[0] = events;
+  v.stride[0] = classes * item;
+  v.aligned = scores % item == 0;
+  p.events = events;
+  p.entries = 1;
+  p.index = reinterpret_cast<const int64_t*>(labels);
+  if (ignore) {
+    kept.index.resize(size_t(events));
+    kept.value.resize(size_t(events));
+    for (int64_t e = 0; e < events; ++e) {
+      const bool out = p.index[e] == *ignore;
+      kept.index[size_t(e)] = out ? 0 : p.index[e];
+      kept.value[size_t(e)] = out ? 0 : 1;
+    }
+    p.index = kept.index.data();
+    p.value = p.mass = kept.value.data();
+  }
+  p.greatest = residual;
+  p.rest = p.greatest + events;
+  return p;
+}
+
+// The sum, pairwise over runs of eight lanes: the same for any number of threads (N6).
+template <class T>
+double pairwise(const T* x, int64_t n) {
+  constexpr int64_t run = 512;
+  if (n > run) {
+    const int64_t half = (n / 2 + run - 1) / run * run;
+    return pairwise(x, half) + pairwise(x + half, n - half);
+  }
+  double lane[8] = {};
+  int64_t i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (int l = 0; l < 8; ++l) lane[l] += double(x[i + l]);
+  for (; i < n; ++i) lane[i % 8] += double(x[i]);
+  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
+// Writes Σ loss / divisor to `loss` and returns the divisor, the mass for a mean and else 1; or
+// returns -1 - e where e is the first event whose label is out of range.
+double labels_sum(int set, int threads, int64_t scores, int64_t events, int64_t classes, int dtype,
+                  int64_t labels, std::optional<int64_t> ignore, nb::handle residual, int64_t loss,
+                  bool mean) {
+  Buffer b_residual(residual, true);
+  nb::gil_scoped_release released;
+  Kept kept;
+  Stored p = hard(scores, events, classes, dtype, labels, ignore, b_residual.data<double>(), kept);
+  for (int64_t e = 0; e < events; ++e)
+    if (uint64_t(p.index[e]) >= uint64_t(classes)) return double(-1 - e);
+  const bool wide = dtype == F64;
+  std::vector<char> each(size_t(events) * (wide ? 8 : 4));
+  p.loss = each.data();
+  if (events) sets()[size_t(set)]->stored(p, threads);
+  const double mass = ignore ? pairwise(kept.value.data(), events) : double(events);
+  const double divisor = mean ? mass : 1;
+  double sum = wide ? pairwise(reinterpret_cast<double*>(each.data()), events)
+                    : pairwise(reinterpret_cast<float*>(each.data()), events);
+  sum = divisor == 0 ? 0 : sum / divisor;
+  if (wide)
+    *reinterpret_cast<double*>(loss) = sum;
+  else
+    *reinterpret_cast<float*>(loss) = float(sum);
+  return divisor;
+}
+
+void labels_gradient(int set, int threads, int64_t scores, int64_t events, int64_t classes,
+                     int dtype, int64_t labels, std::optional<int64_t> ignore, nb::handle residual,
+                     double d_loss, int64_t gradient) {
+  Buffer b_residual(residual, true);
+  nb::gil_scoped_release released;
+  Kept kept;
+  Stored p = hard(scores, events, classes, dtype, labels, ignore, b_residual.data<double>(), kept);
+  p.gradient = p.scores;
+  p.gradient.data = reinterpret_cast<char*>(gradient);
+  p.gradient.aligned = gradient % item_size(dtype) == 0;
+  p.d_loss_all = d_loss;
+  p.forward = false;
+  p.streams = past_cache(p.gradient, p.scores, p.events);
+  if (events) sets()[size_t(set)]->stored(p, threads);
+}
+
 nb::tuple instruction_sets() {
   nb::list names;
   for (const Kernels* k : sets()) names.append(k->name);
@@ -230,13 +333,19 @@ NB_MODULE(_cpu, m) {
         nb::arg("greatest").none(), nb::arg("rest").none(), nb::arg("loss").none(),
         nb::arg("log_z").none(), nb::arg("gradient").none(), nb::arg("d_loss").none(),
         nb::arg("d_loss_all"), nb::arg("d_log_z").none(), nb::arg("z_loss"), nb::arg("forward"),
-        nb::arg("flush"));
+        nb::arg("shard"), nb::arg("flush"));
   m.def("binary", &binary, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("scores"),
         nb::arg("dtype"), nb::arg("target"), nb::arg("target_dtype"), nb::arg("yes_1"),
         nb::arg("yes_0"), nb::arg("no_1"), nb::arg("no_0"), nb::arg("weight").none(),
         nb::arg("loss").none(), nb::arg("log_z").none(), nb::arg("gradient").none(),
         nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
         nb::arg("z_loss"));
+  m.def("labels_sum", &labels_sum, nb::arg("set"), nb::arg("threads"), nb::arg("scores"),
+        nb::arg("events"), nb::arg("classes"), nb::arg("dtype"), nb::arg("labels"),
+        nb::arg("ignore").none(), nb::arg("residual"), nb::arg("loss"), nb::arg("mean"));
+  m.def("labels_gradient", &labels_gradient, nb::arg("set"), nb::arg("threads"), nb::arg("scores"),
+        nb::arg("events"), nb::arg("classes"), nb::arg("dtype"), nb::arg("labels"),
+        nb::arg("ignore").none(), nb::arg("residual"), nb::arg("d_loss"), nb::arg("gradient"));
   m.def("row_sums", &row_sums, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
         nb::arg("axis"), nb::arg("dtype"), nb::arg("weight").none(), nb::arg("sum"),
         nb::arg("least"));

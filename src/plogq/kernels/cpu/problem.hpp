@@ -63,6 +63,7 @@ struct Stored {
   const double* d_log_z = nullptr;
   double z_loss = 0;
   bool forward = true;
+  bool shard = false;    // these are some of the classes: mass and rest are not those of the parts
   bool flush = false;    // gradients below the normal numbers become 0: BLAS is slow on them
   bool streams = false;  // the gradient is larger than the cache and nobody reads it here
 };

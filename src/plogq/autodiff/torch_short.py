@@ -1,0 +1,114 @@
+"""Labels × Logits on plain CPU tensors, reduced to one number: the short way to the same kernel.
+
+In a small batch it takes longer to find out what the arrays are than to compute with them. What
+most training loops do is recognised here by a few comparisons, and the C++ kernel is given
+addresses. Whatever is not plain goes the long way, and says what is wrong with it there.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..arrays import torch as xp
+from ..kernels.contract import Measure, Scores
+from ..kernels.cpu import _cpu
+from ..kernels.cpu.binding import F64
+from ..kernels.cpu.processor import chosen, threads
+from ..kernels.labels import label_range
+from ..kernels.torch import CODES, memory
+from .torch import formula, in_depth, in_operations, taken_apart
+
+Tensor = torch.Tensor
+
+
+def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None:
+    """The sum or the mean of H(Labels(y), Logits(x)), or None for what is not plain."""
+    code = CODES.get(x.dtype)
+    if (
+        code is None
+        or y.dtype is not torch.int64
+        or y.shape != x.shape[:-1]
+        or not xp.plain(x, y)
+        or not x.is_contiguous()
+        or not y.is_contiguous()
+    ):
+        return None
+    return _apply(x, y, ignore, mean, code)
+
+
+def _layout(x: Tensor) -> tuple[Any, ...]:
+    return x.shape, x.dtype, x.is_contiguous()
+
+
+class _Short(torch.autograd.Function):
+    """One step forward and one back."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, y: Tensor, ignore: int | None, mean: bool, code: int
+    ) -> Tensor:
+        events, count = y.numel(), x.numel()
+        # Two numbers per event; no tensor, which would take longer to make than to fill.
+        residual = np.empty((2, events))
+        dtype = torch.float64 if code == F64 else torch.float32
+        # Said outright, for a block in which the default device is another.
+        loss = torch.empty((), dtype=dtype, device="cpu")
+        ctx.size, ctx.layout = (threads(count), events, x.shape[-1], code), _layout(x)
+        divisor = _cpu.labels_sum(
+            chosen(),
+            ctx.size[0],
+            x.data_ptr(),
+            *ctx.size[1:],
+            y.data_ptr(),
+            ignore,
+            residual,
+            loss.data_ptr(),
+            mean,
+        )
+        if divisor < 0:
+            label_range(xp, y, x.shape[-1], ignore)
+        ctx.ignore, ctx.divisor, ctx.residual = ignore, divisor, residual
+        ctx.save_for_backward(x, y)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, d_loss: Tensor) -> Any:
+        x, y = ctx.saved_tensors
+        # A hook on saved tensors may give back others than it took.
+        if in_depth(d_loss) or not xp.plain(x, y) or _layout(x) != ctx.layout:
+            return (_again(ctx, x, y, d_loss), None, None, None, None)
+        each = d_loss.item() / ctx.divisor if ctx.divisor else 0.0
+        gradient = memory.like(x)
+        workers, *size = ctx.size
+        _cpu.labels_gradient(
+            chosen(),
+            workers,
+            x.data_ptr(),
+            *size,
+            y.data_ptr(),
+            ctx.ignore,
+            ctx.residual,
+            each,
+            gradient.data_ptr(),
+        )
+        return gradient, None, None, None, None
+
+
+# What Function.apply comes to where no transform of torch.func is at work.
+_apply: Any = super(torch.autograd.Function, _Short).apply
+
+
+def _again(ctx: Any, x: Tensor, y: Tensor, d_loss: Tensor) -> Tensor | None:
+    """The gradient in PyTorch's own operations, differentiable again."""
+    index, value = y.unsqueeze(-1), None
+    if ctx.ignore is not None:
+        kept = index != ctx.ignore
+        index, value = torch.where(kept, index, 0), kept.to(torch.float64)
+    p = Measure(tuple(y.shape), x.shape[-1], index, value)
+    call, arrays = taken_apart(formula, p, Scores("logits", x, x.ndim - 1), False)
+    each = d_loss / ctx.divisor if ctx.divisor else d_loss * 0.0
+    needs = [a is x for a in arrays]
+    return in_operations(call, arrays, needs, each, 0.0)[-1]

@@ -1,0 +1,1 @@
+"""Loss modules for training code, one module per framework, each loads its own."""

@@ -1,0 +1,110 @@
+"""The representations that the makers give, with tensors in place of their arrays, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+import plogq
+from plogq.binary import SmoothedBinary, WeightedBinary
+from plogq.kernels import table
+
+from ..bounds import BFLOAT16
+
+Array = npt.NDArray[Any]
+Tensor = torch.Tensor
+Change = Callable[[Any], Any]
+
+DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+# The C++ kernel on the tensors' own memory, and the formula in PyTorch's own operations.
+WAYS = ("cpu", "formula")
+# Under these names the representations hold their arrays.
+HELD = ("index", "probs", "scores", "log_probs", "hidden", "weight", "bias")
+WEIGHTS = ("sample_weight", "class_weight")
+
+
+def tensor(x: npt.ArrayLike) -> Tensor:
+    """A tensor of the same values and dtype, in memory of its own."""
+    x = np.array(x)
+    if x.dtype == BFLOAT16:
+        return torch.from_numpy(x.view(np.uint16)).view(torch.bfloat16)
+    return torch.from_numpy(x)
+
+
+def array(x: Tensor) -> Array:
+    """The values of a tensor, in NumPy's dtype of the same name."""
+    x = x.detach()
+    if x.dtype is torch.bfloat16:
+        return x.contiguous().view(torch.uint16).numpy().view(BFLOAT16)
+    return x.numpy()
+
+
+def leaf(x: npt.ArrayLike) -> Tensor:
+    return tensor(x).requires_grad_()
+
+
+def dtype_of(x: Tensor) -> np.dtype[Any]:
+    return array(x[:0] if x.ndim else x).dtype
+
+
+def on_torch(r: Any, change: Change = tensor) -> Any:
+    """The same P or Q with `change` of every array in place of it."""
+    if isinstance(r, plogq.Smoothed | SmoothedBinary):
+        return plogq.Smoothed(on_torch(r.target, change), r.epsilon)
+    if isinstance(r, plogq.Weighted | WeightedBinary):
+        sides = r.class_weight
+        if isinstance(sides, tuple):
+            sides = tuple(w if isinstance(w, float) else change(w) for w in sides)
+        elif sides is not None:
+            sides = change(sides)
+        sample = None if r.sample_weight is None else change(r.sample_weight)
+        inner: Any = on_torch(r.target, change)
+        return plogq.Weighted(inner, sample_weight=sample, class_weight=sides)
+    if isinstance(r, plogq.LinearLogits):
+        bias = None if r.bias is None else change(r.bias)
+        return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, softcap=r.softcap)
+    if isinstance(r, plogq.SparseProbs):
+        return plogq.SparseProbs(change(r.index), change(r.probs))
+    options = {n: getattr(r, n) for n in ("axis", "softcap", "ignore") if hasattr(r, n)}
+    (held,) = (getattr(r, n) for n in HELD if hasattr(r, n))
+    return type(r)(change(held), **options)
+
+
+def tensors(r: Any) -> list[Tensor]:
+    """Every tensor that a representation holds, those of what it wraps first."""
+    inner = tensors(r.target) if hasattr(r, "target") else []
+    each = [getattr(r, n, None) for n in (*HELD, *WEIGHTS)]
+    flat = [x for held in each for x in (held if isinstance(held, tuple) else (held,))]
+    return [*inner, *(x for x in flat if isinstance(x, torch.Tensor))]
+
+
+def recorded(r: Any) -> Any:
+    """The same representation, its floating-point tensors leaves that require gradients."""
+    return on_torch(r, lambda x: x.detach().clone().requires_grad_(x.is_floating_point()))
+
+
+class Gradients:
+    """The gradients of Q's leaves, under their own names."""
+
+    def __init__(self, q: Any) -> None:
+        for name in HELD:
+            x = getattr(q, name, None)
+            if x is not None:
+                assert x.grad is not None, f"{name} has no gradient"
+                setattr(self, name, array(x.grad))
+        self.bias = getattr(self, "bias", None)
+
+
+@contextmanager
+def by(way: str) -> Iterator[None]:
+    """Inside this block pairs go one of the WAYS."""
+    if way == "formula":
+        with table.using("formula"):
+            yield
+        return
+    yield
