@@ -19,6 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 REPRESENTATIONS = ("targets", "predictions", "binary", "wrappers")
 BASE = ("errors", "arrays")
 CORE = (*REPRESENTATIONS, "formula", "checks", "reduction", "shaping")
+OVER_RANKS = ("cuts", "placements", "sharded")
 KERNELS = ("kernels", "kernels.contract", "kernels.labels", "kernels.sums", "kernels.table")
 # The command line and the scoring of files use what a caller may use.
 PUBLIC = ("", "kernels", *BASE)
@@ -42,7 +43,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
         REPRESENTATIONS,
         (*REPRESENTATIONS, "checks", "kernels.contract", "kernels.labels", "kernels.sums", *BASE),
     ),
-    "pairing": (*CORE, "kernels.contract", "kernels.table", *BASE),
+    # Scores over ranks know how shards of the classes add up, and what ranks tell one another.
+    **dict.fromkeys(OVER_RANKS, (*OVER_RANKS, *CORE, "kernels", *KERNELS, *BASE)),
+    "pairing": (*OVER_RANKS, *CORE, "kernels.contract", "kernels.table", *BASE),
     "definition": ("autodiff", "pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
     "helpers": ("definition", *CORE),
     "": ("definition", "helpers", *CORE, *BASE),

@@ -35,8 +35,7 @@ def _cases(targets: Iterable[str], predictions: Iterable[str]) -> Iterator[tuple
             for way in WAYS:
                 linear, formula = q.startswith("LinearLogits"), way == "formula"
                 refused = wrappers == TWO_BACKGROUNDS and not p.startswith("Binary")
-                # The formula takes stored scores.
-                if linear if formula else refused and not linear:
+                if refused and not formula and not linear:
                     continue
                 if way in ("formula", WAYS[1]) or wrappers in PARTS:
                     yield p, q, way
@@ -99,7 +98,7 @@ def kernel_for(target: Any, prediction: Any, way: str, stack: ExitStack) -> Pair
     name, _, instructions = way.partition(":")
     if instructions:
         stack.enter_context(cpu.instruction_set(instructions))
-    if type(prediction).__name__ == "LinearLogits":
+    if type(prediction).__name__ == "LinearLogits" and name != "formula":
         name = "linear"
     stack.enter_context(table.using(name))
     pair = prepare(target, prediction)

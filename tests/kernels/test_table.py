@@ -45,8 +45,11 @@ def test_a_kernel_that_is_asked_for_by_name_runs_or_raises() -> None:
     assert "no kernel 'gpu' for Labels × Logits on numpy" in str(caught.value)
     assert "there are cpu, formula" in str(caught.value)
     linear = plogq.LinearLogits(np.zeros((2, 1)), np.zeros((3, 1)))
-    with table.using("formula"), pytest.raises(plogq.KernelRefused, match="stored scores"):
-        plogq.cross_entropy(Y, linear)
+    p = plogq.Labels(np.zeros(2, int))
+    with table.using("cpu"), pytest.raises(plogq.KernelRefused, match="there are formula, linear"):
+        plogq.cross_entropy(p, linear)
+    with table.using("formula"):
+        assert plogq.cross_entropy(p, linear) == pytest.approx(np.log(3))
 
 
 def test_every_pair_of_types_has_a_kernel() -> None:

@@ -253,7 +253,7 @@ def add_product(total: Array, a: Array, b: Array) -> None:
 
 def exceeding(x: Array, least: Array) -> Array:
     """Which columns of x have an entry whose size exceeds its row's `least`."""
-    return (np.abs(x) > least[:, None]).any(axis=0)
+    return np.asarray((np.abs(x) > least[:, None]).any(axis=0))
 
 
 def ratio(x: Any, divisor: Any) -> Any:

@@ -6,6 +6,11 @@ transforms of torch.func, and in forward mode, everything runs in those operatio
 is being recorded (torch.compile, torch.export) the kernel is a custom operator.
 """
 
+# PyTorch types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -210,7 +215,7 @@ def of_target(call: Call, arrays: Arrays, needs: Any, d_loss: Any) -> Arrays:
     d_loss = xp.weights(d_loss) + xp.full(events, 0.0, like)
     found = measure.adjoint(formula.costs(scores), d_loss, xp)
     return tuple(
-        None if g is None or not need else g.to(x.dtype)
+        None if g is None or x is None or not need else g.to(x.dtype)
         for g, x, need in zip(found, arrays, needs, strict=False)
     )
 

@@ -5,6 +5,11 @@ most training loops do is recognised here by a few comparisons, and the C++ kern
 addresses. Whatever is not plain goes the long way, and says what is wrong with it there.
 """
 
+# PyTorch types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
+# pyright: reportAttributeAccessIssue=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -56,12 +61,14 @@ class _Short(torch.autograd.Function):
         dtype = torch.float64 if code == F64 else torch.float32
         # Said outright, for a block in which the default device is another.
         loss = torch.empty((), dtype=dtype, device="cpu")
-        ctx.size, ctx.layout = (threads(count), events, x.shape[-1], code), _layout(x)
+        ctx.workers, ctx.code, ctx.layout = threads(count), code, _layout(x)
         divisor = _cpu.labels_sum(
             chosen(),
-            ctx.size[0],
+            ctx.workers,
             x.data_ptr(),
-            *ctx.size[1:],
+            events,
+            x.shape[-1],
+            code,
             y.data_ptr(),
             ignore,
             residual,
@@ -82,12 +89,13 @@ class _Short(torch.autograd.Function):
             return (_again(ctx, x, y, d_loss), None, None, None, None)
         each = d_loss.item() / ctx.divisor if ctx.divisor else 0.0
         gradient = memory.like(x)
-        workers, *size = ctx.size
         _cpu.labels_gradient(
             chosen(),
-            workers,
+            ctx.workers,
             x.data_ptr(),
-            *size,
+            y.numel(),
+            x.shape[-1],
+            ctx.code,
             y.data_ptr(),
             ctx.ignore,
             ctx.residual,

@@ -76,8 +76,14 @@ def _find(part: Measure, local: Local) -> shards.Found:
     if not part.classes:
         return shards.Found(nothing - torch.inf, nothing, nothing, mass)
     # With mass 0 a loss is E_r alone, and nothing has been added that would have to go again.
-    bare = replace(part, total=nothing)
+    bare = _told(part, nothing, local)
     return shards.found(part, _inner(bare, local).forward(bare, local), verbs)
+
+
+def _told(part: Measure, mass: Tensor, local: Local) -> Measure:
+    """`part` with the mass that a kernel is told; the linear one has its events on one axis."""
+    flat = isinstance(local, Projection)
+    return replace(part, classes=_classes(local), total=mass.reshape(-1) if flat else mass)
 
 
 class Sharded:
@@ -113,7 +119,7 @@ class Sharded:
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Any, ...]:
         local = scores.local
-        own = replace(measure, classes=_classes(local))
+        own = _told(measure, measure.mass(verbs), local)
         if scores.hidden:
             # What ranks add up is not rounded to the type of hidden before.
             local = replace(local, hidden=verbs.statistics(local.hidden))
