@@ -11,7 +11,7 @@ from typing import Any
 
 from . import record as records
 from .case import READ, Case, Outcome, Outcomes
-from .catalogue import CASES
+from .catalogue import CASES, GROUPS
 from .machine import describe, sentence
 from .memory import extra
 from .report import plain, record
@@ -32,6 +32,7 @@ columns:
   extra memory       what a call adds to the resident size at its peak, besides the inputs and the
                      gradients returned; each measured in a process of its own
   relative error     of the mean loss, against the same formula in float64
+  error of the gradient   of the weight's, against products in float64: ‖g - exact‖ / ‖exact‖
 
 Below each table stand the figures to reach: ✓ met, ✗ missed, – not measured here.
 
@@ -39,6 +40,7 @@ examples:
   python -m benchmarks --list              the cases
   python -m benchmarks --quick             everything, at sizes for trying it out
   python -m benchmarks labels-loss small   two cases
+  python -m benchmarks torch               those on PyTorch tensors, with autograd
   python -m benchmarks --write docs        everything; fill the tables of the pages in docs/
 
 Close other programs first; a full run takes about half an hour."""
@@ -51,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=_READING,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("names", nargs="*", metavar="CASE", help="cases to run (default: all)")
+    made.add_argument("names", nargs="*", metavar="CASE", help="cases or groups (default: all)")
     made.add_argument("--list", action="store_true", help="print the cases and their targets")
     made.add_argument("--rounds", type=int, default=None, metavar="N", help="rounds (default: 9)")
     made.add_argument("--quick", action="store_true", help="small sizes and 3 rounds")
@@ -71,9 +73,12 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
-    unknown = [name for name in given.names if name not in CASES]
+    unknown = [name for name in given.names if name not in CASES and name not in GROUPS]
     if unknown:
-        return _refuse(f"there is no case {unknown[0]!r}; there are {', '.join(CASES)}")
+        return _refuse(
+            f"there is no case {unknown[0]!r}; there are {', '.join(CASES)}, and of groups of them "
+            f"{', '.join(GROUPS)}"
+        )
     if given.quick and given.write:
         return _refuse("--quick sizes are for trying things out; pages take full sizes only")
     if given.rounds is not None and given.rounds < 1:
@@ -84,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.list:
         print("\n".join(_listed(case) for case in CASES.values()))
         return 0
-    chosen = [CASES[name] for name in given.names or CASES]
+    asked = (GROUPS.get(name, (name,)) for name in given.names or CASES)
+    chosen = [CASES[name] for name in dict.fromkeys(name for names in asked for name in names)]
     rounds = given.rounds or (3 if given.quick else 9)
     machine = describe()
     as_table = given.format == "table"
@@ -143,7 +149,8 @@ def _listed(case: Case) -> str:
     rows = {c.name: Outcome(c.name, c.title, 0) for c in work.contenders}
     nothing = Outcomes(case.name, case.title, rows, {}, score_bytes=work.score_bytes)
     goals = "; ".join(target.judge(nothing).target for target in case.targets)
-    return f"{case.name:14} {case.title.replace('`', '')}\n{'':14} {goals}"
+    wide = max(map(len, CASES))
+    return f"{case.name:{wide}} {case.title.replace('`', '')}\n{'':{wide}} {goals}"
 
 
 def _say(what: str) -> None:

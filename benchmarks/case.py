@@ -27,6 +27,7 @@ class Contender:
     needs: tuple[str, ...] = ()
     own_clock: bool = False
     elements: int | None = None  # where it differs from its case
+    memory: Callable[[], int] | None = None  # where that is not what this process adds
     warm: Callable[[], Any] | None = None  # before its memory is measured, in place of a first call
 
 
@@ -34,13 +35,15 @@ class Contender:
 class Work:
     """A case at one size: its contenders and what their numbers are divided by.
 
-    `reference` gives the exact loss, for the error column. `result_bytes` is what the gradients
-    themselves take, which is no extra memory. `close` removes what the contenders shared.
+    `reference` gives the exact loss, for the error column, and `gradient_error` the error of the
+    gradients that a contender returned. `result_bytes` is what the gradients themselves take, which
+    is no extra memory. `close` removes what the contenders shared.
     """
 
     contenders: tuple[Contender, ...]
     elements: int
     reference: Callable[[], float] | None = None
+    gradient_error: Callable[[Any], float] | None = None
     result_bytes: int = 0
     input_bytes: int = 0
     score_bytes: int = 0
@@ -57,6 +60,7 @@ class Outcome:
     samples: list[float] = field(default_factory=list[float])
     memory: int | None = None
     error: float | None = None
+    gradient_error: float | None = None
 
     @property
     def median(self) -> float:
@@ -111,3 +115,4 @@ class Case:
     targets: Sequence[Target] = ()
     memory: bool = True
     unit: str = "G elements/s"
+    held: str = "extra memory"  # what the memory column counts

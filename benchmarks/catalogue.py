@@ -1,10 +1,20 @@
-"""Every case by name, in the order of the tables."""
+"""Every case by name, in the order of the tables, and groups of them."""
 
 from __future__ import annotations
 
-from . import arrays, classes, files, imports, linear
+from . import arrays, classes, files, imports, linear, ranks, tensors, tensors_linear
 from .case import Case
 
+_ON_TORCH = (*tensors.CASES, *tensors_linear.CASES, *ranks.CASES)
+
 CASES: dict[str, Case] = {
-    case.name: case for module in (arrays, classes, linear, files, imports) for case in module.CASES
+    case.name: case
+    for cases in (
+        *(module.CASES for module in (arrays, classes, linear)),
+        _ON_TORCH,
+        *(module.CASES for module in (files, imports)),
+    )
+    for case in cases
 }
+
+GROUPS: dict[str, tuple[str, ...]] = {"torch": tuple(case.name for case in _ON_TORCH)}

@@ -1,17 +1,22 @@
 """Peak extra memory of one contender, in a process of its own: `python -m benchmarks.memory`.
 
-The process prepares and calls the contender once, lets go of the result, resets the system's
-record of its greatest resident size, and calls it again: what the second call adds to the resident
-size is the answer. Where the record cannot be reset, growth over the first call is.
+The process prepares and calls the contender once, lets go of the result and of what the allocators
+have kept, resets the system's record of its greatest resident size, and calls it again: what the
+second call adds to the resident size is the answer. Where the record cannot be reset, growth over
+the first call is.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
@@ -36,19 +41,35 @@ def measure(case: str, contender: str, quick: bool) -> int:
 
     work = CASES[case].work(quick)
     chosen = next(c for c in work.contenders if c.name == contender)
-    run = chosen.prepare()
     try:
-        before = _greatest()
-        (chosen.warm or run)()
-        first = _greatest() - before
-        gc.collect()
-        if not _reset():
-            return max(0, first)
-        before = _resident()
-        run()
-        return max(0, _greatest() - before)
+        return chosen.memory() if chosen.memory else added(chosen.prepare(), chosen.warm)
     finally:
         work.close()
+
+
+def added(run: Callable[[], Any], warm: Callable[[], Any] | None = None) -> int:
+    """Bytes that a call adds to the resident size at its peak."""
+    before = _greatest()
+    # What plogq keeps of this call for the next would hide what the next one needs.
+    os.environ["PLOGQ_KEEP_BYTES"] = "0"
+    (warm or run)()
+    del os.environ["PLOGQ_KEEP_BYTES"]
+    first = _greatest() - before
+    gc.collect()
+    _trim()
+    if not _reset():
+        return max(0, first)
+    before = _resident()
+    run()
+    return max(0, _greatest() - before)
+
+
+def _trim() -> None:
+    """Have the C library hand back what it keeps, where it can (glibc)."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):
+        return
 
 
 def _reset() -> bool:

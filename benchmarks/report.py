@@ -50,6 +50,7 @@ def record(case: Case, outcomes: Outcomes, machine: dict[str, Any], rounds: int)
         "name": case.name,
         "title": case.title,
         "unit": case.unit,
+        "held": case.held,
         "machine": machine,
         "rounds": rounds,
         "read_gb_per_s": None if read is None else outcomes.input_bytes / read / 1e9,
@@ -74,6 +75,7 @@ def _row(row: Outcome, outcomes: Outcomes) -> dict[str, Any]:
         "read_share": None if read is None or row.name == READ else read / row.median,
         "extra_memory": row.memory,
         "error": row.error,
+        "gradient_error": row.gradient_error,
     }
 
 
@@ -81,7 +83,9 @@ def table(case: dict[str, Any]) -> list[Row]:
     """The rows of one case as text, header first; columns that nobody fills are left out."""
     read = case["read_gb_per_s"]
     share = "" if read is None else f"of read bandwidth ({read:.1f} GB/s)"
-    header: Row = ("", "median", "ratio", case["unit"], share, "extra memory", "relative error")
+    held = case.get("held", "extra memory")  # older measurements do not say
+    errors = ("relative error", "error of the gradient")
+    header: Row = ("", "median", "ratio", case["unit"], share, held, *errors)
     rows = [
         (
             row["title"],
@@ -91,6 +95,7 @@ def table(case: dict[str, Any]) -> list[Row]:
             _number(row["read_share"], "{:.0%}"),
             _memory(row["extra_memory"]),
             _number(row["error"], "{:.0e}"),
+            _number(row.get("gradient_error"), "{:.2e}"),
         )
         for row in case["rows"]
     ]

@@ -41,6 +41,57 @@ class Within(Target):
 
 
 @dataclass(frozen=True, slots=True)
+class Shared(Target):
+    """Ours, on `parts` processors, takes at most `times` its share of the time on one."""
+
+    of: str
+    parts: int
+    times: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        ours, other = outcomes.median(OURS), outcomes.median(self.of)
+        goal = f"≤ {self.times:g}× 1/{self.parts} of the time of {_title(outcomes, self.of)}"
+        if ours is None or other is None:
+            return _unmeasured(goal, outcomes, self.of)
+        ratio = ours * self.parts / other
+        return Verdict(goal, f"{ratio:.2f}×", ratio <= self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class LessMemory(Target):
+    """Ours takes at most a share of the memory of a contender."""
+
+    of: str
+    share: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        goal = f"memory ≤ {self.share:.0%} of that of {_title(outcomes, self.of)}"
+        ours, other = outcomes.rows.get(OURS), outcomes.rows.get(self.of)
+        if ours is None or other is None or ours.memory is None or not other.memory:
+            return _unmeasured(goal, outcomes, self.of)
+        share = ours.memory / other.memory
+        measured = f"{_mb(ours.memory)} and {_mb(other.memory)}, {share:.0%}"
+        return Verdict(goal, measured, share <= self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class GradientError(Target):
+    """The error of our gradient is at most `times` that of a contender."""
+
+    of: str
+    times: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        title = _title(outcomes, self.of)
+        goal = f"error of the gradient ≤ {self.times:g}× that of {title}"
+        ours, other = outcomes.rows.get(OURS), outcomes.rows.get(self.of)
+        if ours is None or other is None or ours.gradient_error is None or not other.gradient_error:
+            return _unmeasured(goal, outcomes, self.of)
+        ratio = ours.gradient_error / other.gradient_error
+        return Verdict(goal, f"{ratio:.3f}×", ratio <= self.times)
+
+
+@dataclass(frozen=True, slots=True)
 class Error(Target):
     """The relative error of ours is at most `bound`."""
 

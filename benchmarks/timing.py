@@ -82,7 +82,11 @@ def measure(
         outcome = Outcome(contender.name, contender.title, contender.elements or work.elements)
         try:
             runner = _Runner(outcome, contender.prepare(), contender.own_clock)
-            outcome.error = _error(runner.warm_up(), exact)
+            result = runner.warm_up()
+            outcome.error = _error(result, exact)
+            if work.gradient_error is not None:
+                outcome.gradient_error = work.gradient_error(result[1])
+            del result  # the next contender's first call needs no more memory than its others
         except Exception as error:  # a peer that fails must not take the others down
             if contender.name == OURS:
                 raise

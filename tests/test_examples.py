@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +80,75 @@ def test_a_vocabulary_is_scored_out_of_core(tmp_path: Path) -> None:
     assert f"H = {mean:.4f}" in run.stdout
     assert "300 rows of 500 scores" in run.stdout
     assert "'logits' (500 values) are not confined to [0, 1]" in run.stdout
+
+
+# Only Linux tells a process how much memory it has held, and the examples print it where they can.
+LINUX = sys.platform == "linux"
+
+
+def printed(*command: str | Path) -> str:
+    """What an example prints, run as its first lines say."""
+    known = {k: v for k, v in os.environ.items() if not k.startswith(("PLOGQ_", "OMP_"))}
+    run = subprocess.run(
+        [sys.executable, *command], capture_output=True, text=True, timeout=600, env=known
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def losses(text: str) -> dict[str, list[float]]:
+    """The losses of every step, by how they were computed."""
+    rows = re.findall(r"^(\S.*?) {2,}((?:\d+\.\d{6} ?)+)$", text, re.MULTILINE)
+    return {name: [float(x) for x in values.split()] for name, values in rows}
+
+
+def costs(text: str) -> dict[str, float]:
+    """Megabytes at the peak of a step, by how the loss was computed; its time is printed too."""
+    rows = re.findall(r"^(\S.*?) +\d+ ms(?: +(\d+) MB)?$", text, re.MULTILINE)
+    assert rows
+    return {name: float(mb) for name, mb in rows if mb or LINUX}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("example", ["plain_loop", "lightning_module"])
+def test_a_loop_learns_the_same_with_less_memory(example: str) -> None:
+    text = printed(EXAMPLES / f"{example}.py")
+    found = losses(text)
+    before, after = found["F.cross_entropy"], found["plogq, LinearLogits"]
+    assert len(before) == 5
+    assert after == pytest.approx(before, rel=1e-6)
+    assert after == sorted(after, reverse=True)
+    memory = costs(text)
+    if LINUX:
+        # Three arrays of 1024 × 32000 scores, against a part of one and the weight's gradient.
+        assert memory["F.cross_entropy"] > 300
+        assert memory["plogq, LinearLogits"] < 60
+
+
+@pytest.mark.slow
+def test_the_trainer_takes_the_same_step_however_it_is_cut_into_batches() -> None:
+    text = printed(EXAMPLES / "transformers_trainer.py")
+    rows = re.findall(r"^(.*?) +(\d+) × +(\d+) sentences (\S+)$", text, re.MULTILINE)
+    off = {(name, int(batches)): float(x) for name, batches, _, x in rows}
+    for name in ("plogq, Logits", "plogq, LinearLogits"):
+        assert off[name, 1] < 1e-5
+        assert off[name, 4] < 1e-5
+    assert off["a mean of means", 4] > 1e-2
+    memory = costs(text)
+    if LINUX:
+        assert memory["plogq, Logits"] < 0.8 * memory["the model's own loss"]
+        assert memory["plogq, LinearLogits"] < 0.25 * memory["the model's own loss"]
+
+
+@pytest.mark.slow
+def test_ranks_that_share_the_vocabulary_learn_the_same() -> None:
+    torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    text = printed(*torchrun, EXAMPLES / "tensor_parallel.py")
+    found = losses(text)
+    expected = found["gathered, F.cross_entropy"]
+    assert len(expected) == 4
+    for name in ("loss_parallel, F.cross_entropy", "plogq, Logits of the DTensor"):
+        assert found[name] == pytest.approx(expected, rel=1e-6)
+    memory = costs(text)
+    if LINUX:
+        assert memory["plogq, Logits of the DTensor"] < 0.5 * memory["gathered, F.cross_entropy"]

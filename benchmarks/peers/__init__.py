@@ -52,6 +52,24 @@ PEERS = {
         Peer("sklearn", "scikit-learn log_loss", ("sklearn", "scipy"), "sklearn_metrics"),
         Peer("torch", "PyTorch eager", ("torch",), "torch_nn", "EAGER"),
         Peer("torch.compile", "PyTorch compiled", ("torch",), "torch_nn", "COMPILED"),
+        Peer(
+            "torch.fused",
+            "PyTorch F.linear_cross_entropy, in chunks",
+            ("torch",),
+            "torch_nn",
+            "FUSED",
+        ),
+        Peer(
+            "torch.float32", "PyTorch in float32, rounded once", ("torch",), "torch_nn", "FLOAT32"
+        ),
+        Peer("plogq.torch", "plogq", ("plogq", "torch"), "on_torch"),
+        Peer(
+            "plogq.filter",
+            "plogq, gradient_filter=2⁻¹²",
+            ("plogq", "torch"),
+            "on_torch",
+            "FILTERED",
+        ),
         Peer("jax", "JAX jit", ("jax",), "jax_nn"),
     )
 }

@@ -27,7 +27,7 @@ def tensor(x: Any) -> torch.Tensor:
         return torch.from_numpy(x)
 
 
-def _same(loss: Loss) -> Loss:
+def same(loss: Loss) -> Loss:
     return loss
 
 
@@ -37,8 +37,27 @@ def _compiled(loss: Loss) -> Loss:
     return torch.compile(loss, dynamic=False)
 
 
+def _divergence(z: Any, p: Any) -> Any:
+    return F.kl_div(F.log_softmax(z, dim=-1), p, reduction="batchmean")
+
+
 def _linear(hidden: Any, weight: Any, bias: Any, y: Any) -> Any:
     return F.cross_entropy(F.linear(hidden, weight, bias), y)
+
+
+def _unbiased(hidden: Any, weight: Any, y: Any) -> Any:
+    return F.cross_entropy(F.linear(hidden, weight), y)
+
+
+def _fused(hidden: Any, weight: Any, y: Any) -> Any:
+    # Without options it is the unfused layer by another name.
+    options = torch.nn.LinearCrossEntropyOptions()
+    return F.linear_cross_entropy(hidden, weight, y, options=options)
+
+
+def _in_float32(hidden: Any, weight: Any, y: Any) -> Any:
+    """Products and sums in float32; autograd rounds the gradients, once, to the inputs' type."""
+    return _unbiased(hidden.float(), weight.float(), y)
 
 
 def _loss(loss: Loss, wrap: Callable[[Loss], Loss]) -> Callable[..., Run]:
@@ -54,7 +73,7 @@ def _loss(loss: Loss, wrap: Callable[[Loss], Loss]) -> Callable[..., Run]:
     return prepare
 
 
-def _gradients(loss: Loss, wrap: Callable[[Loss], Loss], count: int = 1) -> Callable[..., Run]:
+def gradients(loss: Loss, wrap: Callable[[Loss], Loss], count: int = 1) -> Callable[..., Run]:
     """The loss, then backward() into fresh gradients of the first `count` inputs."""
 
     def prepare(*arrays: Any) -> Run:
@@ -77,12 +96,16 @@ def _gradients(loss: Loss, wrap: Callable[[Loss], Loss], count: int = 1) -> Call
 def _table(wrap: Callable[[Loss], Loss]) -> dict[str, Callable[..., Run]]:
     return {
         "labels_loss": _loss(F.cross_entropy, wrap),
-        "labels_grad": _gradients(F.cross_entropy, wrap),
-        "probs_grad": _gradients(F.cross_entropy, wrap),
-        "binary_grad": _gradients(F.binary_cross_entropy_with_logits, wrap),
-        "linear_grad": _gradients(_linear, wrap, count=3),
+        "labels_grad": gradients(F.cross_entropy, wrap),
+        "probs_grad": gradients(F.cross_entropy, wrap),
+        "kl_grad": gradients(_divergence, wrap),
+        "binary_grad": gradients(F.binary_cross_entropy_with_logits, wrap),
+        "linear_grad": gradients(_linear, wrap, count=3),
+        "unbiased_grad": gradients(_unbiased, wrap, count=2),
     }
 
 
-EAGER = _table(_same)
+EAGER = _table(same)
 COMPILED = _table(_compiled)
+FUSED = {"unbiased_grad": gradients(_fused, same, count=2)}
+FLOAT32 = {"unbiased_grad": gradients(_in_float32, same, count=2)}

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
 import plogq
 from plogq.kernels import linear
@@ -84,7 +85,6 @@ def test_a_filter_does_leave_something_out() -> None:
 
 
 def test_tensors_are_filtered_alike() -> None:
-    import torch
 
     hidden, weight, y = sharp(4)
     q = plogq.LinearLogits(hidden, weight, gradient_filter=2.0**-7)
@@ -103,3 +103,19 @@ def test_a_filter_that_is_no_share_is_refused(least: float) -> None:
     hidden, weight, _ = sharp(3)
     with pytest.raises(ValueError, match="gradient_filter is a share from 0 to 1"):
         plogq.LinearLogits(hidden, weight, gradient_filter=least)
+
+
+def test_a_compiled_program_filters_too() -> None:
+    hidden, weight, y = (torch.from_numpy(x) for x in sharp(4))
+
+    def slope(h: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+        q = plogq.LinearLogits(h, w, gradient_filter=2.0**-7)
+        return plogq.cross_entropy(plogq.Labels(y), q)
+
+    found = []
+    for loss_of in (slope, torch.compile(slope, fullgraph=True, backend="aot_eager")):
+        w = weight.clone().requires_grad_()
+        loss_of(hidden, w).backward()
+        found.append(w.grad)
+    assert torch.equal(*found)
+    assert (found[0] == 0).all(dim=1).any()

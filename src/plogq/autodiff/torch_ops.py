@@ -40,6 +40,7 @@ class Layout(NamedTuple):
     axis: int
     dense_axis: int
     softcap: float  # 0: none
+    least: float  # gradients up to which are left out; below 0: none
     sides: list[float]  # the four coefficients of a yes/no target
 
 
@@ -55,6 +56,7 @@ def recorded(kernel: Any, measure: Any, scores: Any) -> tuple[Tensor, Tensor]:
         getattr(scores, "axis", -1),
         getattr(measure, "axis", -1),
         getattr(scores, "softcap", None) or 0.0,
+        -1.0 if getattr(scores, "filter", None) is None else scores.filter,
         [*measure.yes, *measure.no] if isinstance(measure, BinaryMeasure) else [],
     )
     loss, log_z, _, _ = losses(arrays, places, *layout)
@@ -86,7 +88,7 @@ def _rebuilt(
         return Call(_kernel(layout, True), binary, scores, layout.parts, True), tuple(found)
     if layout.kernel == "linear":
         events, classes = tuple(first.shape[:-1]), found[layout.parts + 1].shape[0]
-        scores = Projection(None, None, None, softcap)
+        scores = Projection(None, None, None, softcap, None if layout.least < 0 else layout.least)
     else:
         shape, axis = tuple(first.shape), layout.axis
         events, classes = (*shape[:axis], *shape[axis + 1 :]), shape[axis]
@@ -107,10 +109,11 @@ def losses(
     axis: int,
     dense_axis: int,
     softcap: float,
+    least: float,
     sides: Sequence[float],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Loss, log Z, and the two numbers per event that the gradient needs."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, list(sides))
+    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, least, list(sides))
     call, found = _rebuilt(arrays, places, layout)
     result = call.kernel.forward(*call.filled(found), log_z=True)
     greatest, rest = result.residual or (result.loss.new_empty(0), result.loss.new_empty(0))
@@ -127,6 +130,7 @@ def _(
     axis: int,
     dense_axis: int,
     softcap: float,
+    least: float,
     sides: Sequence[float],
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     first = arrays[list(places).index(parts)]
@@ -154,10 +158,11 @@ def gradients(
     axis: int,
     dense_axis: int,
     softcap: float,
+    least: float,
     sides: Sequence[float],
 ) -> list[Tensor]:
     """The gradients of Q's arrays."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, list(sides))
+    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, least, list(sides))
     call, found = _rebuilt(arrays, places, layout)
     residual = None if sides else (greatest, rest)
     made = call.kernel.backward(*call.filled(found), residual, d_loss, d_log_z)
@@ -178,6 +183,7 @@ def _(
     axis: int,
     dense_axis: int,
     softcap: float,
+    least: float,
     sides: Sequence[float],
 ) -> list[Tensor]:
     return [torch.empty_like(x) for i, x in zip(places, arrays, strict=True) if i >= parts]

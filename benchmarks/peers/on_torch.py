@@ -1,0 +1,44 @@
+"""plogq on PyTorch tensors, with backward(): called as in a training loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import plogq
+
+from .torch_nn import gradients, same
+
+
+def _labels(z: Any, y: Any) -> Any:
+    return plogq.cross_entropy(plogq.Labels(y), plogq.Logits(z))
+
+
+def _probs(z: Any, p: Any) -> Any:
+    return plogq.cross_entropy(plogq.Probs(p), plogq.Logits(z))
+
+
+def _divergence(z: Any, p: Any) -> Any:
+    return plogq.kl_divergence(plogq.Probs(p), plogq.Logits(z))
+
+
+def _binary(z: Any, y: Any) -> Any:
+    return plogq.cross_entropy(plogq.BinaryProbs(y), plogq.BinaryLogits(z))
+
+
+def _linear(hidden: Any, weight: Any, y: Any) -> Any:
+    return plogq.cross_entropy(plogq.Labels(y), plogq.LinearLogits(hidden, weight))
+
+
+def _filtered(hidden: Any, weight: Any, y: Any) -> Any:
+    scores = plogq.LinearLogits(hidden, weight, gradient_filter=2**-12)
+    return plogq.cross_entropy(plogq.Labels(y), scores)
+
+
+WORK = {
+    "labels_grad": gradients(_labels, same),
+    "probs_grad": gradients(_probs, same),
+    "kl_grad": gradients(_divergence, same),
+    "binary_grad": gradients(_binary, same),
+    "unbiased_grad": gradients(_linear, same, count=2),
+}
+FILTERED = {"unbiased_grad": gradients(_filtered, same, count=2)}

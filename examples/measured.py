@@ -1,0 +1,55 @@
+"""What one step of training costs: its time, and how far it raises the memory of this process."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def cost(step: Callable[[], object], calls: int = 3) -> tuple[float, float | None]:
+    """Seconds a call (the fastest of a few), and MB at the peak beyond what was there before.
+
+    The memory is that of the whole process, whoever asked for it: PyTorch, NumPy or plogq. Only
+    Linux can say; elsewhere it is None.
+    """
+    # plogq keeps the memory of its last large gradient for the next step, which would hide it.
+    os.environ["PLOGQ_KEEP_BYTES"] = "0"
+    step()
+    megabytes = None
+    if _start_anew():
+        before = _held("VmRSS")
+        step()
+        megabytes = (_held("VmHWM") - before) / 1e6
+    del os.environ["PLOGQ_KEEP_BYTES"]
+    seconds = []
+    for _ in range(calls):
+        start = time.perf_counter()
+        step()
+        seconds.append(time.perf_counter() - start)
+    return min(seconds), megabytes
+
+
+def line(name: str, seconds: float, megabytes: float | None) -> str:
+    memory = "" if megabytes is None else f"{megabytes:7.0f} MB"
+    return f"{name:32} {seconds * 1e3:7.0f} ms {memory}".rstrip()
+
+
+def _start_anew() -> bool:
+    """Hand back what the allocator has kept, and forget the peak; False where nobody can."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5")
+    except (OSError, AttributeError, TypeError):
+        return False
+    return True
+
+
+def _held(field: str) -> int:
+    """Bytes that this process holds now (VmRSS), or held at the most (VmHWM)."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(field + ":")) * 1024
