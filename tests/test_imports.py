@@ -142,7 +142,7 @@ def test_the_test_of_the_layers_sees_what_it_should(tmp_path: Path) -> None:
     for expected in ("arrays", "kernels.contract", "kernels.table", "targets", "definition"):
         assert expected in found
     lazy = [name for name, _ in imports(PACKAGE / "kernels" / "table.py")]
-    assert {"kernels.numpy", "kernels.linear"} <= set(lazy)
+    assert {"kernels.numpy", "kernels.torch"} <= set(lazy)
     assert "definition" not in LAYERS["kernels"]
 
 

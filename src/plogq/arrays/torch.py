@@ -104,27 +104,36 @@ def forward_mode() -> bool:
     return forward_ad._current_level >= 0
 
 
+_legacy = torch._C._functorch.is_legacy_batchedtensor  # autograd.grad(is_grads_batched=True)
+_functorch_active = torch._C._are_functorch_transforms_active
+_modes = torch._C._len_torch_dispatch_stack
+
+
+def _intercepted() -> bool:
+    """Whether something else looks at every operation now: a transform, or a dispatch mode."""
+    return forward_ad._current_level >= 0 or _functorch_active() or _modes() > 0
+
+
 def transformed(x: Tensor) -> bool:
     """Whether forward mode or a transform of torch.func is at work on x."""
     if forward_mode() or torch._C._are_functorch_transforms_active():
         return True
-    if torch.compiler.is_compiling():
-        return False
-    return torch._C._functorch.is_legacy_batchedtensor(x)  # autograd.grad(is_grads_batched=True)
+    return not torch.compiler.is_compiling() and _legacy(x)
 
 
 def ordinary(x: Tensor) -> bool:
     """Whether x is a tensor as such, and not one of the kinds that stand for something else."""
-    return (
-        x.__class__ in _PLAIN and not transformed(x) and torch._C._len_torch_dispatch_stack() == 0
-    )
+    return x.__class__ in _PLAIN and not _intercepted() and not _legacy(x)
 
 
 def plain(*arrays: Tensor) -> bool:
     """Whether these are ordinary tensors in this process's memory, whose values can be read."""
-    if torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or _intercepted():
         return False
-    return all(x.is_cpu and ordinary(x) for x in arrays)
+    for x in arrays:  # noqa: SIM110 - a generator takes longer than the checks
+        if x.__class__ not in _PLAIN or not x.is_cpu or _legacy(x):
+            return False
+    return True
 
 
 def readable(x: Tensor, wait: bool = False) -> bool:

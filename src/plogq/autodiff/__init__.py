@@ -25,7 +25,8 @@ def _torch_short() -> Any:
     return torch_short
 
 
-_SHORT: dict[str, Callable[[], Any]] = {"torch": _torch_short}
+_SHORT_LOADERS: dict[str, Callable[[], Any]] = {"torch": _torch_short}
+_SHORT: dict[str, Callable[..., Any]] = {}
 
 
 def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False) -> tuple[Any, Any]:
@@ -39,8 +40,13 @@ def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False)
 
 def short(xp: Any, y: Any, x: Any, ignore: int | None, mean: bool) -> Any | None:
     """The sum or the mean of H(Labels(y), Logits(x)), or None where there is no shorter way."""
-    load = _SHORT.get(xp.name)
-    return None if load is None else load().short(y, x, ignore, mean)
+    way = _SHORT.get(xp.name)
+    if way is None:
+        load = _SHORT_LOADERS.get(xp.name)
+        if load is None:
+            return None
+        way = _SHORT[xp.name] = load().short
+    return way(y, x, ignore, mean)
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:

@@ -31,21 +31,21 @@ Tensor = torch.Tensor
 
 def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None:
     """The sum or the mean of H(Labels(y), Logits(x)), or None for what is not plain."""
-    code = CODES.get(x.dtype)
+    code = _code(y, x)
+    return None if code is None else _apply(x, y, ignore, mean, code)
+
+
+def _code(y: Tensor, x: Tensor) -> int | None:
+    """The kernels' number for the dtype of scores that lie as the short way takes them, or None."""
     if (
-        code is None
-        or y.dtype is not torch.int64
+        y.dtype is not torch.int64
         or y.shape != x.shape[:-1]
         or not xp.plain(x, y)
         or not x.is_contiguous()
         or not y.is_contiguous()
     ):
         return None
-    return _apply(x, y, ignore, mean, code)
-
-
-def _layout(x: Tensor) -> tuple[Any, ...]:
-    return x.shape, x.dtype, x.is_contiguous()
+    return CODES.get(x.dtype)
 
 
 class _Short(torch.autograd.Function):
@@ -61,15 +61,15 @@ class _Short(torch.autograd.Function):
         dtype = torch.float64 if code == F64 else torch.float32
         # Said outright, for a block in which the default device is another.
         loss = torch.empty((), dtype=dtype, device="cpu")
-        ctx.workers, ctx.code, ctx.layout = threads(count), code, _layout(x)
+        ctx.workers, ctx.code, ctx.places = threads(count), code, (x.data_ptr(), y.data_ptr())
         divisor = _cpu.labels_sum(
             chosen(),
             ctx.workers,
-            x.data_ptr(),
+            ctx.places[0],
             events,
             x.shape[-1],
             code,
-            y.data_ptr(),
+            ctx.places[1],
             ignore,
             residual,
             loss.data_ptr(),
@@ -85,18 +85,19 @@ class _Short(torch.autograd.Function):
     def backward(ctx: Any, d_loss: Tensor) -> Any:
         x, y = ctx.saved_tensors
         # A hook on saved tensors may give back others than it took.
-        if in_depth(d_loss) or not xp.plain(x, y) or _layout(x) != ctx.layout:
+        places = x.data_ptr(), y.data_ptr()
+        if in_depth(d_loss) or (places != ctx.places and _code(y, x) != ctx.code):
             return (_again(ctx, x, y, d_loss), None, None, None, None)
         each = d_loss.item() / ctx.divisor if ctx.divisor else 0.0
         gradient = memory.like(x)
         _cpu.labels_gradient(
             chosen(),
             ctx.workers,
-            x.data_ptr(),
+            places[0],
             y.numel(),
             x.shape[-1],
             ctx.code,
-            y.data_ptr(),
+            places[1],
             ctx.ignore,
             ctx.residual,
             each,
