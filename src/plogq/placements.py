@@ -129,7 +129,14 @@ def _linear(q: LinearLogits) -> tuple[Any, Over, LinearLogits]:
 
     hidden = q.hidden.to_local() if is_placed(q.hidden) else q.hidden
     group = mesh.get_group(over.index("classes")) if "classes" in over else None
-    made = LinearLogits(hidden, own(q.weight), own(q.bias), softcap=q.softcap, group=group)
+    made = LinearLogits(
+        hidden,
+        own(q.weight),
+        own(q.bias),
+        softcap=q.softcap,
+        gradient_filter=q.gradient_filter,
+        group=group,
+    )
     return mesh, over, made
 
 
