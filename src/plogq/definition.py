@@ -17,7 +17,7 @@ from .kernels.contract import BinaryScores, Scores
 from .kernels.table import Explanation, asked
 from .pairing import P, Pair, Q, kernel_for, prepare, require_p, suggest
 from .targets import Labels, Probs, Target
-from .wrappers import Weighted
+from .wrappers import Smoothed, Weighted
 
 
 def cross_entropy(
@@ -233,6 +233,15 @@ def _against_itself(p: P, pair: Pair) -> Any:
     while isinstance(base, Weighted | binary.WeightedBinary):
         base = base.target
     scores: Any = None
+    if pair.kernel.name == "sharded":
+        whole = base
+        while isinstance(whole, Smoothed | Weighted):
+            whole = whole.target
+        if isinstance(whole, Probs) and whole.class_count() != pair.measure.classes:
+            raise PairError(
+                f"over ranks the entropy of P needs all {pair.measure.classes} classes of it, and "
+                f"these Probs are this rank's {whole.class_count()}: give kl_divergence whole rows"
+            )
     if isinstance(base, Probs):
         scores = Scores("probs", base.probs, base.axis % base.probs.ndim)
     elif isinstance(base, binary.BinaryProbs) and pair.xp.is_float(base.probs):

@@ -45,18 +45,26 @@ def sharded(q: Any, rank: int, world: int) -> tuple[Any, dict[str, Tensor]]:
     return made, {"scores": local}
 
 
+# One of each part that a measure can have; the last has two backgrounds.
+PARTS = ("plain", "smoothed", "both_weights", "class_weight>smoothed")
+TWO_BACKGROUNDS = "smoothed>both_weights>smoothed"
+
+
 def _pairs() -> Iterator[tuple[str, str]]:
-    parts = ("plain", "smoothed", "both_weights", "class_weight>smoothed")
     for name in makers.TARGETS:
         yield name, "Logits"
-        if name.partition("-")[2] in (*parts, "smoothed>both_weights>smoothed"):
+        if name.partition("-")[2] in (*PARTS, TWO_BACKGROUNDS):
             yield name, "Logits(softcap)"
             yield name, "LinearLogits(bias)"
     yield "Labels-plain", "LinearLogits"
     yield "Labels-smoothed", "LinearLogits(softcap)"
 
 
-PAIRS = [*_pairs()]
+# 16 bits differ in what is read and written, not in how targets are cut: a part of each is enough.
+PAIRS = {
+    dtype: [(p, q) for p, q in _pairs() if dtype != "bfloat16" or p.partition("-")[2] in PARTS]
+    for dtype in DTYPES
+}
 
 
 def made(p: str, q: str, dtype: Any) -> tuple[makers.MadeTarget, makers.MadePrediction]:
@@ -71,8 +79,8 @@ def made(p: str, q: str, dtype: Any) -> tuple[makers.MadeTarget, makers.MadePred
 def every_pair(rank: int, world: int) -> dict[Any, Any]:
     """Losses and gradients of every target, each event with its own upstream gradient."""
     found: dict[Any, Any] = {}
-    for p, q in PAIRS:
-        for dtype in DTYPES:
+    for dtype in DTYPES:
+        for p, q in PAIRS[dtype]:
             arrays, prediction = made(p, q, dtype_of(dtype))
             target = on_torch(arrays.target)
             if dtype != "float32":

@@ -49,6 +49,9 @@ def bad_calls(rank: int, world: int) -> dict[str, Callable[[], Any]]:
         "smoothed on one": loss(plogq.Smoothed(labels, 0.1) if last else labels, over),
         "weights differ": loss(plogq.Weighted(labels, sample_weight=torch.ones(6) + rank), over),
         "class weights too few": loss(plogq.Weighted(labels, class_weight=torch.ones(9)), over),
+        "divergence from a slice": lambda: plogq.kl_divergence(
+            plogq.Probs(own(torch.softmax(z, -1), rank, world)), over
+        ),
         "softcap": loss(labels, plogq.ShardedLogits(mine, softcap=5.0 if last else None)),
         "types of Q": loss(
             labels, plogq.LinearLogits(torch.ones(6, 3), **linear) if last else over

@@ -249,5 +249,6 @@ def _flat(m: Measure, count: int, xp: Any) -> Measure:
         axis=1,
         event=flat(m.event),
         sums=flat(m.sums),
+        total=flat(m.total),
         background=tuple(Background(flat(b.factor), b.classes) for b in m.background),
     )

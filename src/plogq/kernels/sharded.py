@@ -81,9 +81,8 @@ def _find(part: Measure, local: Local) -> shards.Found:
 
 
 def _told(part: Measure, mass: Tensor, local: Local) -> Measure:
-    """`part` with the mass that a kernel is told; the linear one has its events on one axis."""
-    flat = isinstance(local, Projection)
-    return replace(part, classes=_classes(local), total=mass.reshape(-1) if flat else mass)
+    """`part` with the mass that a kernel is told."""
+    return replace(part, classes=_classes(local), total=mass)
 
 
 class Sharded:
