@@ -134,3 +134,21 @@ def test_a_share_of_a_gap_that_overflows_is_representable(dtype: Any) -> None:
     for p in (dense, plogq.SparseProbs([[0, 1]], [[0.25, 0.75]])):
         got = plogq.cross_entropy(p, plogq.Logits(scores), reduction="none")
         bounds.check_losses(got, truth, dtype)
+
+
+@pytest.mark.parametrize("shape", [(15, 5), (2, 3000), (70, 40)], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shares_of_many_overflowing_gaps_are_representable(
+    dtype: Any, shape: tuple[int, int], kernel: str
+) -> None:
+    """Smoothing spreads mass over classes whose gaps are each twice the greatest number."""
+    events, classes = shape
+    top = bounds.largest(dtype)
+    z = np.full(shape, -top, dtype)
+    z[:, 0] = top
+    p = plogq.Smoothed(plogq.Labels(np.zeros(events, int)), 0.25)
+    losses = plogq.cross_entropy(p, plogq.Logits(z), reduction="none")
+    truth = oracle.cross_entropy(
+        oracle.smooth(oracle.one_hot(0, classes), 0.25), oracle.of_logits(oracle.row(z[0]))
+    )
+    bounds.check_losses(losses, [truth] * events, dtype)

@@ -18,15 +18,22 @@ from .kernels.contract import BinaryMeasure, BinaryScores, Forward, Measure, Pro
 Array = Any
 
 
-class Gaps(NamedTuple):
-    """-log q_j = log1p(rest) + 2 half_j; classes last, `greatest` with the class axis kept.
+# Of millions of the greatest gaps there are, this share has a sum. A gap so small that its share is
+# no normal number has a log1p(R) of 0.69 beside it.
+_SHARE = 2.0**-24
 
-    Half of a gap between finite scores never overflows, so that a share of it stays finite (N1).
+
+class Gaps(NamedTuple):
+    """-log q_j = log1p(rest) + part_j / share; classes last, `greatest` with the class axis kept.
+
+    Gaps between finite scores are kept and summed as a share of themselves that never overflows, so
+    that a share of a gap that does overflow stays finite (N1).
     """
 
     greatest: Array
     rest: Array  # R
-    half: Array
+    part: Array
+    share: float
     first: Array | None  # True at a; None for stored probabilities
 
 
@@ -71,7 +78,8 @@ class Formula:
             xp, gaps = self.xp, self._gaps(scores)
             greatest = gaps.greatest[..., 0]
             offset = self._offset(greatest, gaps.rest)
-            loss = xp.times(measure.mass(xp), offset) + 2.0 * measure.expect(gaps.half, xp)
+            loss = xp.times(measure.mass(xp), offset)
+            loss = loss + measure.expect(gaps.part, xp) / gaps.share
             like = xp.statistics(scores.array)
             return Forward(
                 xp.cast_like(loss, like),
@@ -115,7 +123,7 @@ class Formula:
                 return self._binary_costs(scores)[:2]
             gaps = self._gaps(scores)
             offset = self._offset(gaps.greatest[..., 0], gaps.rest)
-            return self.xp.expand(offset) + 2.0 * gaps.half
+            return self.xp.expand(offset) + gaps.part / gaps.share
 
     def _offset(self, greatest: Array, rest: Array) -> Array:
         """log1p(R), and NaN where no class has a finite score: log q is -∞ - (-∞)."""
@@ -136,12 +144,12 @@ class Formula:
         xp, s = self.xp, self._scores(scores)
         if scores.kind != "logits":
             zero = xp.full(tuple(s.shape[:-1]), 0.0, s)
-            return Gaps(xp.expand(zero), zero, -0.5 * s, None)
+            return Gaps(xp.expand(zero), zero, -0.5 * s, 0.5, None)
         greatest, first = xp.max_first(s)
         # ∞ - ∞ at the first place of +∞ is no gap; elsewhere it is the NaN that N3 asks for.
-        half = xp.where(first, 0.0, 0.5 * greatest - 0.5 * s)
-        rest = xp.sum_classes(xp.where(first, 0.0, xp.exp(-2.0 * half)))
-        return Gaps(greatest, xp.where(greatest[..., 0] == -inf, 0.0, rest), half, first)
+        part = xp.where(first, 0.0, _SHARE * greatest - _SHARE * s)
+        rest = xp.sum_classes(xp.where(first, 0.0, xp.exp(part / -_SHARE)))
+        return Gaps(greatest, xp.where(greatest[..., 0] == -inf, 0.0, rest), part, _SHARE, first)
 
     def _backward(
         self, measure: Measure, scores: Scores, residual: Any, d_loss: Any, d_log_z: Any

@@ -127,6 +127,7 @@ struct Columns {
         }
     }
     const Vec<T> none = all<T>(-INFINITY), zero = {};
+    const T share = T(shrink(p));
     Vec<T> from[U];
     for (int u = 0; u < U; ++u) {
       store<T>(x.m + u * L, m[u]);
@@ -157,7 +158,7 @@ struct Columns {
             for (int u = 0; u < U; ++u) {
               const int at = k * GROUP + u * L;
               Vec<T> s = load(x.scores + at), w = load(x.dense + at);
-              Vec<T> wd = w * (s == from[u] ? zero : from[u] * T(0.5) - s * T(0.5));
+              Vec<T> wd = w * (s == from[u] ? zero : from[u] * share - s * share);
               cost[u] += w == zero ? zero : wd;
               mass[u] += w;
             }
@@ -172,7 +173,7 @@ struct Columns {
             if (w == 0) continue;
             for (int u = 0; u < U; ++u) {
               Vec<T> s = load(x.scores + k * GROUP + u * L);
-              cost[u] += w * (s == from[u] ? zero : from[u] * T(0.5) - s * T(0.5));
+              cost[u] += w * (s == from[u] ? zero : from[u] * share - s * share);
             }
           }
           flush(cost, x.spread_cost);

@@ -8,13 +8,17 @@ namespace PLOGQ_ISA {
 struct Stats {
   double m = -INFINITY;  // the greatest score
   double rest = 0;       // Σ exp(s - m) without the first greatest
-  // Half of Σ p_j (m - s_j) over the dense part, and Σ p_j: a gap between finite scores may
-  // overflow where a share of it does not, and half of it never does.
+  // shrink · Σ p_j (m - s_j) over the dense part, and Σ p_j.
   double dense = 0;
   double dense_mass = 0;
   double spread = 0;  // the same of the background
   double spread_mass = 0;
 };
+
+// Gaps between scores are summed as so small a share of themselves that millions of the greatest
+// there are do not overflow. A gap so small that its share is no normal number has a log1p(R) of
+// 0.69 beside it; stored log-probabilities have nothing beside them, and are halved only.
+PLOGQ_INLINE double shrink(const Stored& p) { return p.kind == LOGITS ? 0x1p-24 : 0.5; }
 
 // w · x, and 0 where w is 0, whatever x is.
 PLOGQ_INLINE double term(double w, double x) { return w == 0 ? 0 : w * x; }
@@ -23,7 +27,7 @@ PLOGQ_INLINE double gap(double m, double s) { return s == m ? 0 : m - s; }
 PLOGQ_INLINE double half_gap(double m, double s) { return s == m ? 0 : m / 2 - s / 2; }
 
 // The statistics of two chunks as those of both: every term stays non-negative.
-static void merge(Stats& a, const Stats& b) {
+static void merge(Stats& a, const Stats& b, double share) {
   const Stats& high = b.m > a.m ? b : a;
   const Stats& low = b.m > a.m ? a : b;
   const double d = gap(high.m, low.m);
@@ -36,7 +40,9 @@ static void merge(Stats& a, const Stats& b) {
     rest = NAN;
   else
     rest += std::exp(-d) * (1 + low.rest);
-  const double from = low.m == -INFINITY ? (m == -INFINITY ? 0 : m / 2) : half_gap(m, low.m);
+  const double from = low.m == -INFINITY ? (m == -INFINITY ? 0 : m * share)
+                      : m == low.m       ? 0
+                                         : m * share - low.m * share;
   a.dense = high.dense + low.dense + term(low.dense_mass, from);
   a.spread = high.spread + low.spread + term(low.spread_mass, from);
   a.dense_mass += b.dense_mass;
@@ -88,8 +94,8 @@ static void finish(const Stored& p, int64_t e, const char* event, const Stats& s
   const double rest = logits && s.m == -INFINITY && !p.shard ? NAN : s.rest;
   const double offset = !logits ? 0 : s.m == -INFINITY ? NAN : log1p_rest;
   double loss = term(mass_of(p, e), offset);
-  if (p.dense) loss += 2 * term(p.dense_event ? p.dense_event[e] : 1, s.dense);
-  if (p.factor) loss += 2 * term(p.factor[e], s.spread);
+  if (p.dense) loss += term(p.dense_event ? p.dense_event[e] : 1, s.dense) / shrink(p);
+  if (p.factor) loss += term(p.factor[e], s.spread) / shrink(p);
   for (int64_t t = 0; t < p.entries; ++t) {
     const int64_t at = e * p.entries + t;
     const double v = p.value ? p.value[at] : 1;

@@ -177,15 +177,15 @@ struct SumOf {
 
 // Half of Σ w (m - s), and Σ w over a block, with 0 · ∞ = 0.
 template <class T>
-static void block_expect(const T* s, const T* w, int n, T m, double& cost, double& mass) {
+static void block_expect(const T* s, const T* w, int n, T m, T share, double& cost, double& mass) {
   const Vec<T> zero = {};
-  const T half = m / 2;
+  const T from = m * share;
   Vec<T> c[UNROLL<T>] = {}, a[UNROLL<T>] = {};
   for (int i = 0; i < n; i += GROUP)
     for (int u = 0; u < UNROLL<T>; ++u) {
       const int at = i + u * LANES<T>;
       Vec<T> x = load(s + at), v = load(w + at);
-      Vec<T> d = x == m ? zero : half - x * T(0.5);
+      Vec<T> d = x == m ? zero : from - x * share;
       Vec<T> vd = v * d;
       c[u] += v == zero ? zero : vd;
       a[u] += v;
@@ -230,10 +230,10 @@ static Stats chunk_stats(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scr
     if (!p.dense && !p.factor) continue;
     const T* lanes = native<T>(s, padded(n), x);
     if (p.dense)
-      block_expect<T>(lanes, dense_block<T>(p, dense, k, n, x), padded(n), from, out.dense,
-                      out.dense_mass);
+      block_expect<T>(lanes, dense_block<T>(p, dense, k, n, x), padded(n), from, T(shrink(p)),
+                      out.dense, out.dense_mass);
     if (p.factor)
-      block_expect<T>(lanes, spread_block<T>(p, k, n, x), padded(n), from, out.spread,
+      block_expect<T>(lanes, spread_block<T>(p, k, n, x), padded(n), from, T(shrink(p)), out.spread,
                       out.spread_mass);
   }
   return out;
@@ -372,7 +372,7 @@ struct Rows {
       if (p.forward) {
         Stats s = chunk_stats<T>(p, e, 0, low(CHUNK, classes), x);
         for (int64_t k = CHUNK; k < classes; k += CHUNK)
-          merge(s, chunk_stats<T>(p, e, k, low(k + CHUNK, classes), x));
+          merge(s, chunk_stats<T>(p, e, k, low(k + CHUNK, classes), x), shrink(p));
         r.statistics(e, s);
       }
       if (p.gradient) r.gradient(e, 0, classes, x);
@@ -404,7 +404,7 @@ struct Rows {
     plogq::parallel(p.events * chunks, threads, part_stats, this);
     for (int64_t e = 0; e < p.events; ++e) {
       Stats s = partial[e * chunks];
-      for (int64_t i = 1; i < chunks; ++i) merge(s, partial[e * chunks + i]);
+      for (int64_t i = 1; i < chunks; ++i) merge(s, partial[e * chunks + i], shrink(p));
       statistics(e, s);
     }
     delete[] partial;
