@@ -135,8 +135,8 @@ class WeightedBinary(BinaryTarget):
                     f"{class_weight!r}; a positive weight w alone is (1.0, w)"
                 ) from None
             self.class_weight = (
-                _side(negative, "negative", shape),
-                _side(positive, "positive", shape),
+                _side(negative, "negative", target.arrays()[0]),
+                _side(positive, "positive", target.arrays()[0]),
             )
 
     def __repr__(self) -> str:
@@ -168,10 +168,11 @@ class WeightedBinary(BinaryTarget):
         return self.target.probability(xp)
 
 
-def _side(weight: Any, role: str, shape: tuple[int, ...]) -> Any:
+def _side(weight: Any, role: str, y: Any) -> Any:
     """One class weight: a number, or an array that lines up with the last axes of the events."""
+    shape = tuple(y.shape)
     if isinstance(weight, int | float):
-        if not weight >= 0:
+        if not weight >= 0 and checks.checked(verbs(y), y):
             raise ProbabilityError(f"the {role} class weight must be ≥ 0, got {weight:.6g}")
         return float(weight)
     weight = weight_array(weight, f"the {role} class weight")
