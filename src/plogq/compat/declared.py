@@ -1,0 +1,66 @@
+"""What a peer's helper stands for, as data: which P, which Q, which reduction, which quirks.
+
+The page of equivalences is printed from these declarations, and a test holds that each `call` gives
+the helper's own numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+Named = TypeVar("Named", bound=Callable[..., Any])
+
+EXCLUSIVE = "exclusive classes"
+YES_NO = "independent yes/no outcomes"
+
+
+@dataclass(frozen=True, slots=True)
+class Helper:
+    """One helper of a peer.
+
+    `call` is the plogq call that has the helper's numbers wherever no quirk is at work: a Python
+    expression in plogq's public names and the helper's own arguments.
+    """
+
+    peer: str
+    name: str
+    outcomes: str
+    target: str  # what P holds, in words: "a distribution per event, classes last"
+    prediction: str  # what Q holds, in words
+    reduction: str  # "one loss per event", "mean over the batch", …
+    call: str
+    quirks: tuple[str, ...] = field(default=())
+    note: str = ""  # what to watch for when moving to the call
+
+
+HELPERS: dict[tuple[str, str], Helper] = {}
+
+
+def declares(
+    peer: str,
+    name: str,
+    *,
+    outcomes: str,
+    target: str,
+    prediction: str,
+    reduction: str,
+    call: str,
+    quirks: tuple[str, ...] = (),
+    note: str = "",
+) -> Callable[[Named], Named]:
+    """Say of a function or class of compat what it stands for.
+
+    Raises:
+        ValueError: two helpers of one name.
+    """
+    helper = Helper(peer, name, outcomes, target, prediction, reduction, call, quirks, note)
+
+    def declared(named: Named) -> Named:
+        if (peer, name) in HELPERS:
+            raise ValueError(f"{peer} has two helpers of the name {name}")
+        HELPERS[peer, name] = helper
+        return named
+
+    return declared
