@@ -55,7 +55,7 @@ class Formula:
         if not isinstance(scores, Projection):
             return scores
         xp, q = self.xp, scores
-        z = xp.matmul(xp.statistics(q.hidden), xp.statistics(q.weight).T)
+        z = xp.matmul(xp.statistics(q.hidden), xp.to_last(xp.statistics(q.weight), 0))
         if q.bias is not None:
             z = z + xp.statistics(q.bias)
         return Scores("logits", z, z.ndim - 1, q.softcap)
@@ -66,7 +66,7 @@ class Formula:
         hidden = xp.cast_like(xp.matmul(gradient, xp.statistics(q.weight)), q.hidden)
         flat = gradient.reshape(-1, gradient.shape[-1])
         rows = xp.statistics(q.hidden).reshape(-1, q.hidden.shape[-1])
-        weight = xp.cast_like(xp.matmul(flat.T, rows), q.weight)
+        weight = xp.cast_like(xp.matmul(xp.to_last(flat, 0), rows), q.weight)
         bias = None if q.bias is None else xp.cast_like(flat.sum(0), q.bias)
         return hidden, weight, bias
 

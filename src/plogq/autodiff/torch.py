@@ -13,41 +13,19 @@ is being recorded (torch.compile, torch.export) the kernel is a custom operator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
 from ..arrays import torch as xp
 from ..formula import Formula
-from ..kernels.contract import Projection
 from ..kernels.torch import total
+from .closed import Call, along_scores, along_target, of_target, taken_apart
 
 Tensor = torch.Tensor
 Arrays = tuple[Tensor | None, ...]
 
 formula = Formula(xp)
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Call:
-    """A kernel and what it is given, without the arrays: those autograd keeps."""
-
-    kernel: Any
-    measure: Any
-    scores: Any
-    parts: int  # how many of the arrays are P's
-    log_z: bool
-
-    def filled(self, arrays: Arrays) -> tuple[Any, Any]:
-        return self.measure.filled(arrays[: self.parts]), self.scores.filled(arrays[self.parts :])
-
-
-def taken_apart(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Call, Arrays]:
-    """What a kernel is given, as its arrays and what it is besides."""
-    p, q = measure.arrays(), scores.arrays()
-    bare = measure.filled((None,) * len(p)), scores.filled((None,) * len(q))
-    return Call(kernel, *bare, len(p), log_z), (*p, *q)
 
 
 def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor, Tensor | None]:
@@ -127,12 +105,12 @@ def _backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     call, needs = ctx.call, ctx.needs_input_grad[-ctx.count :]
     if in_depth(d_loss, d_log_z):
         return in_operations(call, arrays, needs, d_loss, d_log_z)
-    measure, scores = call.filled(arrays)
+    measure, q = call.filled(arrays)
     found: list[Any] = [None] * ctx.count
     if any(needs[: call.parts]):
-        found[: call.parts] = of_target(call, arrays, needs, d_loss)
+        found[: call.parts] = of_target(formula, measure, q, needs, d_loss)
     if any(needs[call.parts :]):
-        gradients = call.kernel.backward(measure, scores, residual, d_loss, d_log_z)
+        gradients = call.kernel.backward(measure, q, residual, d_loss, d_log_z)
         found[call.parts :] = gradients
     return tuple(g if need else None for g, need in zip(found, needs, strict=True))
 
@@ -206,20 +184,6 @@ class _Transformed(torch.autograd.Function):
         return _along(ctx.call, ctx.saved_tensors, tangents)
 
 
-def of_target(call: Call, arrays: Arrays, needs: Any, d_loss: Any) -> Arrays:
-    """The gradients of P's arrays: H is linear in each of them."""
-    measure, q = call.filled(arrays)
-    scores = formula.stored(q)
-    like = scores.arrays()[0]
-    events = tuple(measure.target.shape) if hasattr(measure, "target") else measure.events
-    d_loss = xp.weights(d_loss) + xp.full(events, 0.0, like)
-    found = measure.adjoint(formula.costs(scores), d_loss, xp)
-    return tuple(
-        None if g is None or x is None or not need else g.to(x.dtype)
-        for g, x, need in zip(found, arrays, needs, strict=False)
-    )
-
-
 def in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     """The gradients in PyTorch's own operations, differentiable again."""
     if not getattr(call.kernel, "whole", True):
@@ -227,7 +191,7 @@ def in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: 
     measure, q = call.filled(arrays)
     found: list[Any] = [None] * len(arrays)
     if any(needs[: call.parts]):
-        found[: call.parts] = of_target(call, arrays, needs, d_loss)
+        found[: call.parts] = of_target(formula, measure, q, needs, d_loss)
     if any(needs[call.parts :]):
         found[call.parts :] = formula.backward(measure, q, None, d_loss, d_log_z)
     return tuple(g if need else None for g, need in zip(found, needs, strict=True))
@@ -236,35 +200,11 @@ def in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: 
 def _along(call: Call, arrays: Arrays, tangents: Arrays) -> tuple[Tensor, Tensor]:
     """The change of the losses and of log Z per event as the arrays change by `tangents`."""
     measure, q = call.filled(arrays)
-    scores = formula.stored(q)
-    array = scores.arrays()[0]
-    moved = _moved(q, tangents[call.parts :])
-    loss = measure.along(formula.costs(scores), tangents[: call.parts], xp)
+    array = q.arrays()[0]
+    loss = along_target(formula, measure, q, tangents[: call.parts])
     log_z = xp.full(tuple(loss.shape), 0.0, array)
+    moved = along_scores(formula, measure, q, tangents[call.parts :])
     if moved is not None:
-        along_loss, along_log_z = (
-            formula.backward(measure, scores, None, *ones)[0] * moved
-            for ones in ((1.0, 0.0), (0.0, 1.0))
-        )
-        axis = getattr(scores, "axis", None)
-        if axis is not None:
-            along_loss, along_log_z = along_loss.sum(dim=axis), along_log_z.sum(dim=axis)
-        loss, log_z = loss + along_loss, log_z + along_log_z
+        loss, log_z = loss + moved[0], log_z + moved[1]
     like = xp.statistics(array)
     return xp.cast_like(loss, like), xp.cast_like(log_z, like)
-
-
-def _moved(q: Any, tangents: Arrays) -> Tensor | None:
-    """The change of the scores."""
-    if not isinstance(q, Projection):
-        return tangents[0]
-    hidden, weight, bias = tangents
-    total: Any = None
-    if hidden is not None:
-        total = xp.statistics(hidden) @ xp.statistics(q.weight).movedim(0, 1)
-    if weight is not None:
-        part = xp.statistics(q.hidden) @ xp.statistics(weight).movedim(0, 1)
-        total = part if total is None else total + part
-    if bias is not None:
-        total = xp.statistics(bias) if total is None else total + xp.statistics(bias)
-    return total

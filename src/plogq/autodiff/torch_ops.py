@@ -28,7 +28,8 @@ from ..kernels.contract import (
     Projection,
     Scores,
 )
-from .torch import Call, in_operations, of_target
+from .closed import Call, of_target
+from .torch import formula, in_operations
 
 
 class Layout(NamedTuple):
@@ -207,7 +208,7 @@ def _backward(ctx: Any, d_loss: Tensor, d_log_z: Tensor, *_: Any) -> Any:
     needs = [x is not None and x.requires_grad for x in found]
     grads: list[Any] = [None] * len(found)
     if any(needs[: layout.parts]):
-        grads[: layout.parts] = of_target(call, found, needs, d_loss)
+        grads[: layout.parts] = of_target(formula, *call.filled(tuple(found)), needs, d_loss)
     if any(needs[layout.parts :]):
         made = gradients(arrays, greatest, rest, d_loss, d_log_z, places, *layout)
         there = [i for i in places if i >= layout.parts]
