@@ -27,7 +27,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arrays": ("errors", "arrays"),
     # Kernels see their contract, their framework's verbs, the formula and one another.
-    "kernels.contract": ("kernels.sums",),
+    "kernels.contract": ("kernels.sums", "arrays"),
     "kernels.sums": ("kernels",),
     "kernels.labels": ("kernels", "errors"),
     # Automatic differentiation gives kernels to a framework: it knows their contract, and those
@@ -38,7 +38,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "checks": ("kernels.labels", "kernels.sums", *BASE),
     "reduction": BASE,
     "shaping": BASE,
-    "formula": ("kernels.contract",),
+    "formula": ("kernels.contract", "arrays"),
     **dict.fromkeys(
         REPRESENTATIONS,
         (*REPRESENTATIONS, "checks", "kernels.contract", "kernels.labels", "kernels.sums", *BASE),
@@ -48,7 +48,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "pairing": (*OVER_RANKS, *CORE, "kernels.contract", "kernels.table", *BASE),
     "definition": ("autodiff", "pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
     "helpers": ("definition", *CORE),
-    "": ("definition", "helpers", *CORE, *BASE),
+    "pytrees": (*REPRESENTATIONS, *BASE),
+    "": ("definition", "helpers", "pytrees", *CORE, *BASE),
     "compat": ("compat", *PUBLIC),
     "nn": PUBLIC,
     "score": ("score", *PUBLIC),
@@ -58,10 +59,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 # What may be imported besides ourselves and the standard library, and by whom.
 OUTSIDE = {
-    "arrays": {"numpy", "torch"},
-    "autodiff": {"numpy", "torch"},
-    "kernels": {"numpy", "torch"},
-    "compat": {"torch"},
+    "arrays": {"jax", "numpy", "tensorflow", "torch"},
+    "autodiff": {"jax", "numpy", "tensorflow", "torch"},
+    "kernels": {"jax", "numpy", "tensorflow", "torch"},
+    "pytrees": {"jax"},
+    "compat": {"jax", "numpy", "sklearn", "torch"},
     "nn": {"torch"},
     "score": {"numpy", "pyarrow", "rich"},
     "commands": {"typer", "click", "rich"},

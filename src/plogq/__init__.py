@@ -1,5 +1,6 @@
 """One cross-entropy, H(P, Q) = -Σ p log q: exact, fast, and clear about what each array is."""
 
+from . import pytrees
 from .binary import BinaryLogits, BinaryProbs
 from .checks import validation
 from .definition import (
@@ -32,6 +33,8 @@ from .predictions import LinearLogits, Logits, LogProbs, ShardedLogits
 from .shaping import focal, poly
 from .targets import Labels, Probs, SparseProbs
 from .wrappers import Smoothed, Weighted
+
+pytrees.offer()
 
 __version__ = "0.1.0"
 

@@ -119,11 +119,13 @@ class WeightedBinary(BinaryTarget):
         self.target = target
         self.sample_weight = weight_array(sample_weight, "sample_weight")
         self.class_weight: tuple[Any, Any] | None = None
-        shape = tuple(target.arrays()[0].shape)
-        if self.sample_weight is not None and tuple(self.sample_weight.shape) != shape:
+        xp, y = verbs(target.arrays()[0]), target.arrays()[0]
+        shape = xp.shape(y)
+        weight = self.sample_weight
+        if weight is not None and verbs(weight).shape(weight) != shape:
             raise ShapeError(
                 f"sample_weight must have the shape of the events {shape}, got "
-                f"{tuple(self.sample_weight.shape)}; every element is an event, so write "
+                f"{tuple(weight.shape)}; every element is an event, so write "
                 "np.broadcast_to(w[:, None], y.shape) for one weight per row"
             )
         if class_weight is not None:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from operator import index as index_of
 from typing import Any
 
+from .arrays.lengths import Length
 from .errors import DtypeError, ProbabilityError, ShapeError
 from .kernels.labels import place_of
 from .kernels.sums import value_range
@@ -103,6 +104,8 @@ def class_axis(shape: tuple[int, ...], axis: int, role: str) -> int:
 
 def class_count(classes: int, role: str) -> None:
     """Refuse exclusive classes of which there are fewer than two (N7)."""
+    if isinstance(classes, Length):
+        return
     if classes == 1:
         raise ShapeError(
             f"{role} has one class, whose loss is always 0; for one yes/no outcome write "

@@ -72,7 +72,7 @@ class _Whole:
     def __init__(self, p: Target, xp: Verbs, classes: int, window: _Window) -> None:
         whole = p.measure(xp, classes)
         stop = window.start + window.own
-        part = shards.restricted(whole, window.start, stop, whole.mass(xp), xp)
+        part = shards.restricted(whole, window.start, stop - window.start, whole.mass(xp), xp)
         self.measure = replace(part, classes=classes)
         self.parts, self.sums = [self.measure], []
 

@@ -6,12 +6,12 @@ event, and the reduction makes one number of them.
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 from . import autodiff, binary, checks, predictions, shaping
 from . import reduction as reductions
 from .arrays import Verbs, verbs
+from .arrays.lengths import count
 from .errors import PairError
 from .kernels.contract import BinaryScores, Scores
 from .kernels.table import Explanation, asked
@@ -53,6 +53,11 @@ def cross_entropy(
         done = _short(p, q, reduction)
         if done is not None:
             return done
+    over = _over_mesh(
+        cross_entropy, p, q, reduction=reduction, normalizer=normalizer, z_loss=z_loss
+    )
+    if over is not None:
+        return over
     pair = prepare(p, q)
     divisor = pair.divisor(reduction, normalizer)
     if reduction != "none" and not z_loss:
@@ -121,7 +126,7 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
     reductions.check(reduction, normalizer)
     xp = verbs(require_p(p).arrays()[0])
     losses, mass = _entropies(p, None, xp)
-    events = prod(losses.shape)
+    events = count(xp.shape(losses))
     divisor = reductions.divisor(lambda: xp.total(mass), events, reduction, normalizer)
     return reductions.reduce(xp, losses, divisor, reduction)
 
@@ -143,11 +148,14 @@ def kl_divergence(p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None
         np.float64(0.173287)
     """
     check_reduction(reduction, normalizer, 0.0, q)
+    over = _over_mesh(kl_divergence, p, q, reduction=reduction, normalizer=normalizer)
+    if over is not None:
+        return over
     pair = prepare(p, q)
     losses, _ = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores)
     entropies = _against_itself(p, pair)
     with pair.xp.quiet():
-        divergence = pair.xp.cast_like(losses - entropies, losses)
+        divergence = pair.xp.cast_like(pair.xp.weights(losses) - pair.xp.weights(entropies), losses)
     return reductions.reduce(pair.xp, divergence, pair.divisor(reduction, normalizer), reduction)
 
 
@@ -169,9 +177,12 @@ def log_normalizer(q: Q) -> Any:
             f"{type(q).__name__} is taken as it is, so it has no log-normaliser; "
             "log_normalizer takes Logits, LinearLogits or BinaryLogits"
         )
+    over = _over_mesh(_log_normalizer, None, q)
+    if over is not None:
+        return over
     if isinstance(q, binary.BinaryLogits):
         xp = verbs(q.scores)
-        p: Any = binary.BinaryProbs(xp.full(tuple(q.scores.shape), 0.0, q.scores))
+        p: Any = binary.BinaryProbs(xp.full(xp.shape(q.scores), 0.0, q.scores))
     else:
         events, _, _ = predictions.shape_and_axis(predictions.require_prediction(q))
         array = predictions.array_of(q)
@@ -179,6 +190,10 @@ def log_normalizer(q: Q) -> Any:
         p = Labels(xp.indices(xp.full(events, 0.0, array)))
     pair = prepare(p, q)
     return autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, log_z=True)[1]
+
+
+def _log_normalizer(_: None, q: Q) -> Any:
+    return log_normalizer(q)
 
 
 def explain(p: P, q: Q) -> Explanation:
@@ -207,6 +222,17 @@ def _short(p: Any, q: Any, reduction: str) -> Any | None:
     if xp.tracing() or xp is not verbs(p.index) or checks.full() or asked() is not None:
         return None
     return autodiff.short(xp, p.index, x, p.ignore, reduction == "mean")
+
+
+def _over_mesh(function: Any, p: Any, q: Any, **options: Any) -> Any | None:
+    """`function` of arrays whose types say how they lie over devices, or None for all others."""
+    if isinstance(q, predictions.CategoricalPrediction) and not isinstance(p, binary.BinaryTarget):
+        x, axis = predictions.array_of(q), predictions.shape_and_axis(q)[1]
+    elif isinstance(q, binary.BinaryPrediction):
+        x, axis = binary.array_of(q), None
+    else:
+        return None
+    return autodiff.over_mesh(verbs(x), function, p, q, axis, options)
 
 
 def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> None:

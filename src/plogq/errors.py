@@ -4,6 +4,9 @@
 class PlogqError(Exception):
     """The base of every error that plogq raises on purpose."""
 
+    # AutoGraph raises an error again as what it was only where it is made from a message alone.
+    __init__ = Exception.__init__
+
 
 class ShapeError(PlogqError, ValueError):
     """Two shapes that must match do not, or an axis does not exist."""

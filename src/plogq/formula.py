@@ -13,7 +13,15 @@ from __future__ import annotations
 from math import inf, nan
 from typing import Any, NamedTuple
 
-from .kernels.contract import BinaryMeasure, BinaryScores, Forward, Measure, Projection, Scores
+from .kernels.contract import (
+    BinaryMeasure,
+    BinaryScores,
+    Forward,
+    Measure,
+    Projection,
+    Scores,
+    in_steps,
+)
 
 Array = Any
 
@@ -64,10 +72,9 @@ class Formula:
         """The gradient of the scores, carried to hidden, weight and bias."""
         xp = self.xp
         hidden = xp.cast_like(xp.matmul(gradient, xp.statistics(q.weight)), q.hidden)
-        flat = gradient.reshape(-1, gradient.shape[-1])
-        rows = xp.statistics(q.hidden).reshape(-1, q.hidden.shape[-1])
+        flat, rows = xp.rows(gradient), xp.rows(xp.statistics(q.hidden))
         weight = xp.cast_like(xp.matmul(xp.to_last(flat, 0), rows), q.weight)
-        bias = None if q.bias is None else xp.cast_like(flat.sum(0), q.bias)
+        bias = None if q.bias is None else xp.cast_like(xp.sum_events(flat), q.bias)
         return hidden, weight, bias
 
     def forward(self, measure: Any, scores: Any, log_z: bool = False) -> Forward:
@@ -107,13 +114,7 @@ class Formula:
     def fused(
         self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Array, ...]]:
-        forward = self.forward(measure, scores)
-        d_log_z: Any = 0.0
-        if z_loss:
-            with self.xp.quiet():
-                d_log_z = self.xp.times(measure.mass(self.xp), z_loss * 2.0 * forward.log_z)
-                d_log_z = d_loss * d_log_z
-        return forward, self.backward(measure, scores, forward.residual, d_loss, d_log_z, out)
+        return in_steps(self, self.xp, measure, scores, d_loss, z_loss, out)
 
     def costs(self, scores: Any) -> Any:
         """-log q at every class; for yes/no outcomes the pair (-log q, -log (1 - q))."""
@@ -143,7 +144,7 @@ class Formula:
     def _gaps(self, scores: Scores) -> Gaps:
         xp, s = self.xp, self._scores(scores)
         if scores.kind != "logits":
-            zero = xp.full(tuple(s.shape[:-1]), 0.0, s)
+            zero = xp.full(xp.shape(s)[:-1], 0.0, s)
             return Gaps(xp.expand(zero), zero, -0.5 * s, 0.5, None)
         greatest, first = xp.max_first(s)
         # ∞ - ∞ at the first place of +∞ is no gap; elsewhere it is the NaN that N3 asks for.
@@ -171,6 +172,7 @@ class Formula:
             greatest, rest, top = gaps.greatest, xp.expand(gaps.rest), gaps.first
         else:
             greatest, rest = (xp.expand(x) for x in residual)
+            s = xp.weights(s)
             top = s == greatest
         # Nothing is left of an event whose scores are all -∞.
         rest = xp.where(greatest == -inf, nan, rest)
@@ -216,7 +218,7 @@ class Formula:
             offset = xp.log1p(xp.exp(-xp.absolute(x)))
             cost_no = offset + xp.maximum(x, 0.0)
             return offset + xp.maximum(-x, 0.0), cost_no, cost_no
-        return -xp.log(x), -xp.log1p(-x), xp.full(x.shape, 0.0, x)
+        return -xp.log(x), -xp.log1p(-x), xp.full(xp.shape(x), 0.0, x)
 
     def _binary_backward(
         self, measure: BinaryMeasure, scores: BinaryScores, d_loss: Any, d_log_z: Any

@@ -12,6 +12,7 @@ from typing import Any
 from . import binary, checks, placements, predictions, sharded
 from . import reduction as reductions
 from .arrays import Verbs, as_array, verbs
+from .arrays.lengths import count, known
 from .errors import DeviceError, DtypeError, PairError, ShapeError
 from .formula import Formula
 from .kernels.contract import Kernel
@@ -39,7 +40,7 @@ class Pair:
     def divisor(self, reduction: str, normalizer: Any) -> Any:
         """What the sum of the losses is divided by."""
         return reductions.divisor(
-            lambda: self.measure.total_mass(self.xp), prod(self.events), reduction, normalizer
+            lambda: self.measure.total_mass(self.xp), count(self.events), reduction, normalizer
         )
 
 
@@ -86,8 +87,8 @@ def _prepare_over_ranks(p: Target, q: Any) -> Pair:
 def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
     q_array = binary.array_of(q)
     xp = _one_framework(p, q_array)
-    events = tuple(q_array.shape)
-    if tuple(p.arrays()[0].shape) != events:
+    events = xp.shape(q_array)
+    if xp.shape(p.arrays()[0]) != events:
         raise ShapeError(
             f"yes/no outcomes are elementwise, so P and Q have one shape; got "
             f"{tuple(p.arrays()[0].shape)} and {events}; nothing is broadcast, write "
@@ -196,7 +197,9 @@ def _check_shapes(p: Target, q: Any, events: tuple[int, ...], axis: int, classes
     hint = "nothing is broadcast"
     if p_events != events:
         if isinstance(_base(p), Labels):
-            if prod(p_events) == prod(events):
+            if not known((*p_events, *events)):
+                pass
+            elif prod(p_events) == prod(events):
                 hint = f"write y.reshape({events})" if len(events) != 1 else "write y.reshape(-1)"
             elif p_events == shape:
                 hint = "write Probs(p) if P holds one-hot or soft rows"

@@ -45,7 +45,7 @@ class Logits(Prediction):
         )
         self.axis = axis
         self.softcap = check_softcap(softcap)
-        shape = tuple(self.scores.shape)
+        shape = verbs(self.scores).shape(self.scores)
         checks.class_count(shape[checks.class_axis(shape, axis, "Logits")], "Logits")
 
     def __repr__(self) -> str:
@@ -76,7 +76,7 @@ class LogProbs(Prediction):
             verbs(self.log_probs), self.log_probs, "LogProbs", "write LogProbs(x.astype(float))"
         )
         self.axis = axis
-        shape = tuple(self.log_probs.shape)
+        shape = verbs(self.log_probs).shape(self.log_probs)
         checks.class_count(shape[checks.class_axis(shape, axis, "LogProbs")], "LogProbs")
 
     def __repr__(self) -> str:
@@ -136,7 +136,7 @@ class LinearLogits(Prediction):
         self.group = group
         if group is None:
             self.check()
-            checks.class_count(int(self.weight.shape[0]), "LinearLogits")
+            checks.class_count(verbs(self.weight).shape(self.weight)[0], "LinearLogits")
         elif verbs(self.hidden).name != "torch":
             raise checks.DtypeError(
                 f"LinearLogits over a group takes PyTorch tensors, got {type(hidden).__name__}; "
@@ -173,7 +173,7 @@ class LinearLogits(Prediction):
                 "LinearLogits takes hidden [*events, D] and weight [K, D], got shapes "
                 f"{tuple(self.hidden.shape)} and {tuple(self.weight.shape)}"
             )
-        if self.hidden.shape[-1] != self.weight.shape[1]:
+        if xp.shape(self.hidden)[-1] != xp.shape(self.weight)[1]:
             hint = (
                 "; weight is [K, D], write weight.T"
                 if self.hidden.shape[-1] == self.weight.shape[0]
@@ -183,7 +183,7 @@ class LinearLogits(Prediction):
                 f"hidden has {self.hidden.shape[-1]} features and weight {self.weight.shape[1]}"
                 f" (shapes {tuple(self.hidden.shape)} and {tuple(self.weight.shape)}){hint}"
             )
-        if self.bias is not None and tuple(self.bias.shape) != (self.weight.shape[0],):
+        if self.bias is not None and xp.shape(self.bias) != xp.shape(self.weight)[:1]:
             raise ShapeError(
                 f"bias must have shape ({self.weight.shape[0]},), one number per class, "
                 f"got {tuple(self.bias.shape)}"
@@ -276,11 +276,12 @@ def shape_and_axis(q: CategoricalPrediction) -> tuple[tuple[int, ...], int, int]
     Of scores over ranks these are the classes of this rank.
     """
     if isinstance(q, LinearLogits):
-        return tuple(q.hidden.shape)[:-1], q.hidden.ndim - 1, int(q.weight.shape[0])
+        xp = verbs(q.hidden)
+        return xp.shape(q.hidden)[:-1], q.hidden.ndim - 1, xp.shape(q.weight)[0]
     x = array_of(q)
-    shape = tuple(x.shape)
+    shape = verbs(x).shape(x)
     axis = q.axis % len(shape)
-    return shape[:axis] + shape[axis + 1 :], axis, int(shape[axis])
+    return shape[:axis] + shape[axis + 1 :], axis, shape[axis]
 
 
 def array_of(q: CategoricalPrediction) -> Any:

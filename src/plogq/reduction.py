@@ -25,7 +25,7 @@ def check(reduction: str, normalizer: Any) -> None:
         )
 
 
-def divisor(total_mass: Callable[[], Any], events: int, reduction: str, normalizer: Any) -> Any:
+def divisor(total_mass: Callable[[], Any], events: Any, reduction: str, normalizer: Any) -> Any:
     """What the sum of the losses is divided by; 1 for "none" and "sum".
 
     `total_mass` is a function: only the mean needs it.
@@ -35,7 +35,7 @@ def divisor(total_mass: Callable[[], Any], events: int, reduction: str, normaliz
     if reduction == "mean":
         return total_mass()
     if reduction == "sum_over_batch_size":
-        return float(events)
+        return events
     return 1.0
 
 

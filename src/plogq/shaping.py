@@ -56,4 +56,4 @@ def poly(losses: Any, epsilon: float = 1.0) -> Any:
 def add_z_loss(xp: Any, losses: Any, log_z: Any, mass: Any, z_loss: float) -> Any:
     """losses + z_loss · mass · log²Z, the penalty that keeps log Z near 0 (PaLM, 2022)."""
     with xp.quiet():
-        return xp.cast_like(losses + z_loss * xp.times(mass, log_z * log_z), losses)
+        return xp.cast_like(xp.weights(losses) + z_loss * xp.times(mass, log_z * log_z), losses)

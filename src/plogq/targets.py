@@ -111,19 +111,19 @@ class Labels(Target):
         return (self.index,)
 
     def events(self) -> tuple[int, ...]:
-        return tuple(self.index.shape)
+        return verbs(self.index).shape(self.index)
 
     def measure(self, xp: Verbs, classes: int) -> Measure:
         index, value = _checked_labels(xp, self.index, classes, self.ignore)
         return Measure(
-            tuple(self.index.shape),
+            self.events(),
             classes,
             index=xp.expand(index),
             value=None if value is None else xp.expand(value),
         )
 
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
-        events = tuple(self.index.shape)
+        events = self.events()
         if classes is None:
             # Which class it is does not matter to the entropy of a certain event.
             index, classes = xp.full(events, 0.0, self.index), 1
@@ -192,12 +192,12 @@ class Probs(Target):
         return (self.probs,)
 
     def events(self) -> tuple[int, ...]:
-        shape = tuple(self.probs.shape)
+        shape = verbs(self.probs).shape(self.probs)
         axis = self.axis % len(shape)
         return shape[:axis] + shape[axis + 1 :]
 
     def class_count(self) -> int:
-        return int(self.probs.shape[self.axis])
+        return verbs(self.probs).shape(self.probs)[self.axis]
 
     def measure(self, xp: Verbs, classes: int) -> Measure:
         return Measure(
@@ -255,7 +255,8 @@ class SparseProbs(Target):
         checks.floating(
             verbs(self.probs), self.probs, "SparseProbs probs", "write probs.astype(float)"
         )
-        if tuple(self.index.shape) != tuple(self.probs.shape) or self.index.ndim == 0:
+        shapes = [verbs(x).shape(x) for x in self.arrays()]
+        if shapes[0] != shapes[1] or self.index.ndim == 0:
             raise ShapeError(
                 "SparseProbs takes index and probs of one shape [*events, T], got "
                 f"{tuple(self.index.shape)} and {tuple(self.probs.shape)}"
@@ -268,7 +269,7 @@ class SparseProbs(Target):
         return (self.index, self.probs)
 
     def events(self) -> tuple[int, ...]:
-        return tuple(self.index.shape)[:-1]
+        return verbs(self.index).shape(self.index)[:-1]
 
     def measure(self, xp: Verbs, classes: int) -> Measure:
         index, known = _checked_labels(xp, self.index, classes, None)

@@ -158,12 +158,12 @@ class Weighted(Target):
 
     def _weigh(self, xp: Verbs, inner: Measure) -> Measure:
         if self.class_weight is not None:
-            shape = tuple(self.class_weight.shape)
+            shape = xp.shape(self.class_weight)
             if shape != (inner.classes,):
                 raise ShapeError(f"class_weight has {shape[0]} weights for {inner.classes} classes")
             inner = inner.class_weighted(xp, xp.weights(self.class_weight))
         if self.sample_weight is not None:
-            shape = tuple(self.sample_weight.shape)
+            shape = xp.shape(self.sample_weight)
             if shape != inner.events:
                 raise ShapeError(
                     f"sample_weight must have the shape of the events {inner.events}, got {shape}; "

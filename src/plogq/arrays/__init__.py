@@ -27,9 +27,43 @@ def _torch() -> Verbs:
     return torch
 
 
+def _jax() -> Verbs:
+    from . import jax
+
+    return jax
+
+
+def _tensorflow() -> Verbs:
+    from . import tensorflow
+
+    return tensorflow
+
+
 # The module that is loaded if arrays of the framework exist, their class in it, and the verbs.
-FRAMEWORKS: tuple[tuple[str, str, Callable[[], Verbs]], ...] = (("torch", "Tensor", _torch),)
+FRAMEWORKS: tuple[tuple[str, str, Callable[[], Verbs]], ...] = (
+    ("torch", "Tensor", _torch),
+    ("jax", "Array", _jax),
+    ("jax.core", "Tracer", _jax),
+    ("tensorflow", "Tensor", _tensorflow),
+    ("tensorflow", "Variable", _tensorflow),
+    ("tensorflow", "RaggedTensor", _tensorflow),
+    ("tensorflow", "SparseTensor", _tensorflow),
+    ("tensorflow", "IndexedSlices", _tensorflow),
+)
 _VERBS: dict[type, Verbs] = {np.ndarray: numpy_verbs}
+# What is to be done as soon as a framework is seen to be loaded.
+_WAITING: dict[str, Callable[[], None]] = {}
+
+
+def once_loaded(framework: str, do: Callable[[], None]) -> None:
+    """Have `do` called now if `framework` is imported, else when the next array is taken."""
+    _WAITING[framework] = do
+    _meet()
+
+
+def _meet() -> None:
+    for framework in [name for name in _WAITING if name in sys.modules]:
+        _WAITING.pop(framework)()
 
 
 def _find(kind: type) -> Verbs | None:
@@ -55,7 +89,7 @@ def verbs(array: Any) -> Verbs:
     if found is None:
         raise DtypeError(
             f"{kind.__name__} is not an array of a framework that plogq knows; "
-            "it takes NumPy arrays and PyTorch tensors: write np.asarray(x)"
+            "it takes the arrays of NumPy, PyTorch, JAX and TensorFlow: write np.asarray(x)"
         )
     return found
 
@@ -66,6 +100,8 @@ def as_array(value: Any, role: str) -> Any:
     Raises:
         DtypeError: a masked or sparse array, or something that is no array; `role` names it.
     """
+    if _WAITING:
+        _meet()
     kind = value.__class__
     if kind is np.ndarray:
         return value

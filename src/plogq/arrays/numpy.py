@@ -41,6 +41,13 @@ def as_array(value: Any, role: str) -> Array:
             f"{role} is a sparse matrix ({type(value).__name__}); write x.toarray(), or "
             "SparseProbs(index, probs) for a target with few classes per event"
         )
+    if module == "keras" and hasattr(value, "dtype"):
+        instead = (
+            "x.value" if hasattr(value, "value") else "loss=… in compile, or a layer around it"
+        )
+        raise DtypeError(
+            f"{role} is a {type(value).__name__} of Keras and no array; write {instead}"
+        )
     if isinstance(value, (list, tuple, bool, int, float, np.generic)) or hasattr(
         value, "__array__"
     ):
@@ -58,6 +65,11 @@ def as_array(value: Any, role: str) -> Array:
 
 def dtype_name(x: Array) -> str:
     return x.dtype.name
+
+
+def shape(x: Array) -> tuple[int, ...]:
+    """The lengths of the axes; where a framework leaves one open, a `Length` in its place."""
+    return x.shape
 
 
 def is_float(x: Array) -> bool:
@@ -160,6 +172,11 @@ def times(weight: Any, x: Any) -> Array:
     return np.where(np.equal(weight, 0), 0.0, np.multiply(weight, x))
 
 
+def span(x: Array, start: int, count: int, axis: int) -> Array:
+    """The `count` entries of x from `start` on along an axis."""
+    return x[(slice(None),) * axis + (slice(start, start + count),)]
+
+
 def gather(x: Array, index: Array) -> Array:
     """x at `index` [..., T] along the class axis."""
     return np.take_along_axis(x, index, axis=-1)
@@ -234,6 +251,16 @@ def joined(parts: Iterable[Array]) -> Array:
     return np.concatenate(list(parts))
 
 
+def sum_events(x: Array) -> Array:
+    """The sum over everything but the classes."""
+    return x.sum(axis=tuple(range(x.ndim - 1)))
+
+
+def rows(x: Array) -> Array:
+    """x as [events, classes], whatever axes the events have."""
+    return x.reshape(-1, x.shape[-1])
+
+
 def matmul(a: Array, b: Array) -> Array:
     """a · b."""
     return np.matmul(a, b)
@@ -291,3 +318,13 @@ def aliases(x: Any, y: Any) -> bool:
 
 def writable(x: Array) -> bool:
     return x.flags.writeable
+
+
+def cast(x: Array, dtype: str) -> Array:
+    """x in the dtype of this name."""
+    return x.astype(dtype, copy=False)
+
+
+def array(x: Array, like: Array) -> Array:
+    """An array of NumPy, in this framework."""
+    return x

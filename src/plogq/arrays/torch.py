@@ -73,6 +73,11 @@ def dtype_name(x: Tensor) -> str:
     return str(x.dtype).removeprefix("torch.")
 
 
+def shape(x: Tensor) -> tuple[int, ...]:
+    """The lengths of the axes."""
+    return tuple(x.shape)
+
+
 def is_float(x: Tensor) -> bool:
     return x.dtype in _FLOATS
 
@@ -232,6 +237,11 @@ def times(weight: Any, x: Any) -> Any:
     return weight * torch.where((weight == 0) & ~x.isfinite(), 0.0, x)
 
 
+def span(x: Tensor, start: int, count: int, axis: int) -> Tensor:
+    """The `count` entries of x from `start` on along an axis."""
+    return x[(slice(None),) * axis + (slice(start, start + count),)]
+
+
 def gather(x: Tensor, index: Tensor) -> Tensor:
     """x at `index` [..., T] along the class axis."""
     return x.gather(-1, index)
@@ -318,6 +328,11 @@ def joined(parts: Iterable[Tensor]) -> Tensor:
     return torch.cat(list(parts))
 
 
+def rows(x: Tensor) -> Tensor:
+    """x as [events, classes], whatever axes the events have."""
+    return x.reshape(-1, x.shape[-1])
+
+
 def matmul(a: Tensor, b: Tensor) -> Tensor:
     """a · b, not cast by autocast."""
     if a.is_meta:
@@ -379,3 +394,13 @@ def aliases(x: Any, y: Any) -> bool:
 
 def writable(x: Tensor) -> bool:
     return not (x.requires_grad and x.is_leaf)
+
+
+def cast(x: Tensor, dtype: str) -> Tensor:
+    """x in the dtype of this name."""
+    return x.to(getattr(torch, dtype))
+
+
+def array(x: Any, like: Tensor) -> Tensor:
+    """An array of NumPy, in this framework and on the device of `like`."""
+    return torch.as_tensor(x, device=like.device)

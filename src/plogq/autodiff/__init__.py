@@ -16,7 +16,23 @@ def _torch() -> Any:
     return torch
 
 
-_LOADERS: dict[str, Callable[[], Any]] = {"torch": _torch}
+def _jax() -> Any:
+    from . import jax
+
+    return jax
+
+
+def _tensorflow() -> Any:
+    from . import tensorflow
+
+    return tensorflow
+
+
+_LOADERS: dict[str, Callable[[], Any]] = {
+    "torch": _torch,
+    "jax": _jax,
+    "tensorflow": _tensorflow,
+}
 
 
 def _torch_short() -> Any:
@@ -47,6 +63,20 @@ def short(xp: Any, y: Any, x: Any, ignore: int | None, mean: bool) -> Any | None
             return None
         way = _SHORT[xp.name] = load().short
     return way(y, x, ignore, mean)
+
+
+def over_mesh(
+    xp: Any,
+    function: Callable[..., Any],
+    p: Any,
+    q: Any,
+    class_axis: int | None,
+    options: dict[str, Any],
+) -> Any | None:
+    """`function` of P and Q where their types say how they lie over devices; None for others."""
+    if xp.name != "jax":
+        return None
+    return _jax().over_mesh(function, p, q, class_axis, options)
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:

@@ -41,7 +41,7 @@ def of_target(formula: Formula, measure: Any, q: Any, needs: Any, d_loss: Any) -
     """The gradients of P's arrays, each in its own dtype, None where none is asked for."""
     xp, scores = formula.xp, formula.stored(q)
     like = scores.arrays()[0]
-    events = tuple(measure.target.shape) if hasattr(measure, "target") else measure.events
+    events = xp.shape(measure.target) if hasattr(measure, "target") else measure.events
     d_loss = xp.weights(d_loss) + xp.full(events, 0.0, like)
     found = measure.adjoint(formula.costs(scores), d_loss, xp)
     return tuple(

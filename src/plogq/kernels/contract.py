@@ -14,9 +14,9 @@ event for the gradient: the greatest score m and R = Σ_{j≠a} exp(s_j - m), a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from math import prod
 from typing import Any, Protocol
 
+from ..arrays.lengths import count
 from .sums import row_sums
 
 Array = Any
@@ -142,7 +142,7 @@ class Measure:
                 sums, _ = row_sums(xp, self.dense, self.axis, self.class_weight)
             total = total + self._scaled(xp, sums)
         for part in self.background:
-            spread = self.classes if part.classes is None else part.classes.sum()
+            spread = self.classes if part.classes is None else xp.sum_classes(part.classes)
             total = total + part.factor * spread
         return total
 
@@ -159,11 +159,11 @@ class Measure:
 
     def total_mass(self, xp: Any) -> Any:
         """Σ p over all events."""
-        return float(prod(self.events)) if self.unit_mass() else xp.total(self.mass(xp))
+        return count(self.events) if self.unit_mass() else xp.total(self.mass(xp))
 
     def values(self, xp: Any) -> Array:
         index: Any = self.index
-        return xp.full(tuple(index.shape), 1.0, index) if self.value is None else self.value
+        return xp.full(xp.shape(index), 1.0, index) if self.value is None else self.value
 
     def expect(self, costs: Array, xp: Any) -> Array:
         """E_P[costs] for costs [*events, K], with 0 · ∞ = 0."""
@@ -312,13 +312,13 @@ class BinaryMeasure:
     def adjoint(self, costs: tuple[Array, Array], d_loss: Array, xp: Any) -> tuple[Any, ...]:
         """The gradient of Σ d_loss · (yes · cost_yes + no · cost_no) with respect to `arrays`."""
         return tuple(
-            None if x is None else xp.sum_to(xp.times(d_loss, c), tuple(x.shape))
+            None if x is None else xp.sum_to(xp.times(d_loss, c), xp.shape(x))
             for x, c in zip(self.arrays(), self._costs(costs, xp), strict=True)
         )
 
     def along(self, costs: tuple[Array, Array], tangents: tuple[Any, ...], xp: Any) -> Array:
         """The change of the loss per event as `arrays` change by `tangents`."""
-        total = xp.full(tuple(self.target.shape), 0.0, self.target)
+        total = xp.full(xp.shape(self.target), 0.0, self.target)
         for x, c in zip(tangents, self._costs(costs, xp), strict=True):
             if x is not None:
                 total = total + xp.times(xp.weights(x), c)
@@ -337,7 +337,7 @@ class BinaryMeasure:
             yes, no = self.masses(xp)
             return yes + no
         if self.event is None:
-            return xp.full(tuple(self.target.shape), both, self.target)
+            return xp.full(xp.shape(self.target), both, self.target)
         return self.event * both
 
     def total_mass(self, xp: Any) -> Any:
@@ -345,7 +345,7 @@ class BinaryMeasure:
         both = self._constant()
         if both is None or self.event is not None:
             return xp.total(self.mass(xp))
-        return both * float(prod(self.target.shape))
+        return both * count(xp.shape(self.target))
 
     def _constant(self) -> float | None:
         """The mass that every event has by construction, where yes and no weigh the same."""
@@ -400,3 +400,16 @@ class Kernel(Protocol):
     def fused(
         self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Any, ...]]: ...
+
+
+def in_steps(
+    kernel: Kernel, xp: Any, measure: Any, scores: Any, d_loss: Any, z_loss: float, out: Any = None
+) -> tuple[Forward, tuple[Any, ...]]:
+    """`fused` by a forward and then a backward."""
+    forward = kernel.forward(measure, scores, log_z=z_loss != 0)
+    d_log_z: Any = 0.0
+    if z_loss:
+        with xp.quiet():
+            slope = 2.0 * z_loss * xp.weights(forward.log_z)
+            d_log_z = d_loss * xp.times(measure.mass(xp), slope)
+    return forward, kernel.backward(measure, scores, forward.residual, d_loss, d_log_z, out)

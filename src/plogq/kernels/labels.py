@@ -14,7 +14,23 @@ def _torch() -> Any:
     return torch
 
 
-_LOADERS: dict[str, Callable[[], Any]] = {"torch": _torch}
+def _jax() -> Any:
+    from . import jax
+
+    return jax
+
+
+def _tensorflow() -> Any:
+    from . import tensorflow
+
+    return tensorflow
+
+
+_LOADERS: dict[str, Callable[[], Any]] = {
+    "torch": _torch,
+    "jax": _jax,
+    "tensorflow": _tensorflow,
+}
 
 
 def label_range(xp: Any, index: Any, classes: int, ignore: int | None) -> None:

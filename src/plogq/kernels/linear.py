@@ -14,7 +14,7 @@ from math import prod
 from typing import Any
 
 from . import shards
-from .contract import Background, Forward, Kernel, Measure, Projection, Scores
+from .contract import Background, Forward, Kernel, Measure, Projection, Scores, in_steps
 
 Array = Any
 
@@ -99,13 +99,7 @@ class Tiled:
     def fused(
         self, measure: Measure, scores: Projection, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Any, ...]]:
-        xp = self.xp
-        forward = self.forward(measure, scores, log_z=z_loss != 0)
-        d_log_z: Any = 0.0
-        if z_loss:
-            slope = 2.0 * z_loss * xp.weights(forward.log_z)
-            d_log_z = d_loss * xp.times(measure.mass(xp), slope)
-        return forward, self.backward(measure, scores, forward.residual, d_loss, d_log_z)
+        return in_steps(self, self.xp, measure, scores, d_loss, z_loss)
 
     def _inner(self, part: Measure, tile: Scores) -> Kernel:
         return self.stored if self.stored.refuses(part, tile) is None else self.formula
@@ -118,7 +112,7 @@ class _Tiles:
         self.q, self.xp = q, xp
         classes, features = q.weight.shape
         count = prod(measure.events)
-        self.flat = _flat(measure, count, xp)
+        self.flat = shards.flat(measure, count, xp)
         self.mass = self.flat.mass(xp) + xp.full((count,), 0.0, q.hidden)
         self.nothing = xp.full((count,), 0.0, q.hidden)
         self.hidden = xp.statistics(q.hidden.reshape(count, features))
@@ -159,7 +153,8 @@ class _Tiles:
             event=cut(m.event),
             background=tuple(Background(b.factor[rows], b.classes) for b in m.background),
         )
-        return shards.restricted(block, classes.start, classes.stop, total, self.xp)
+        count = classes.stop - classes.start
+        return shards.restricted(block, classes.start, count, total, self.xp)
 
 
 class _Gradients:
@@ -226,29 +221,3 @@ def _slices(count: int, step: int) -> Iterator[slice]:
 def _each(x: Any, count: int, nothing: Array, xp: Any) -> Array:
     """x as one number per event."""
     return (xp.weights(x.reshape(count)) if getattr(x, "ndim", 0) else xp.weights(x)) + nothing
-
-
-def _flat(m: Measure, count: int, xp: Any) -> Measure:
-    """The same measure with one axis of events."""
-
-    def flat(x: Any) -> Any:
-        return None if x is None else x.reshape(count)
-
-    def rows(x: Any) -> Any:
-        return None if x is None else x.reshape(count, x.shape[-1])
-
-    dense = m.dense
-    if dense is not None:
-        dense = rows(xp.to_last(dense, m.axis))
-    return replace(
-        m,
-        events=(count,),
-        index=rows(m.index),
-        value=rows(m.value),
-        dense=dense,
-        axis=1,
-        event=flat(m.event),
-        sums=flat(m.sums),
-        total=flat(m.total),
-        background=tuple(Background(flat(b.factor), b.classes) for b in m.background),
-    )

@@ -18,7 +18,7 @@ from ..arrays import torch as verbs
 from ..errors import PlogqError
 from ..formula import Formula
 from . import ranks, shards
-from .contract import Forward, Kernel, Measure, Projection, Scores
+from .contract import Forward, Kernel, Measure, Projection, Scores, in_steps
 from .torch import linear, stored
 
 Tensor = torch.Tensor
@@ -134,14 +134,8 @@ class Sharded:
     def fused(
         self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Any, ...]]:
-        forward = self.forward(measure, scores, log_z=z_loss != 0)
-        d_log_z: Any = 0.0
-        if z_loss:
-            slope = 2.0 * z_loss * verbs.weights(forward.log_z)
-            d_log_z = d_loss * verbs.times(measure.mass(verbs), slope)
         scores = replace(scores, hidden=isinstance(scores.local, Projection))
-        gradients = self.backward(measure, scores, forward.residual, d_loss, d_log_z, out)
-        return forward, gradients
+        return in_steps(self, verbs, measure, scores, d_loss, z_loss, out)
 
 
 def _array(local: Local) -> Tensor:

@@ -30,26 +30,52 @@ class Found(NamedTuple):
     mass: Array
 
 
-def restricted(m: Measure, start: int, stop: int, total: Array, xp: Any) -> Measure:
-    """The part of P in classes start … stop, numbered from 0, with `total` for its mass.
+def flat(m: Measure, count: int, xp: Any) -> Measure:
+    """The same measure with one axis of events."""
+
+    def each(x: Any) -> Any:
+        return None if x is None else x.reshape(count)
+
+    def rows(x: Any) -> Any:
+        return None if x is None else x.reshape(count, x.shape[-1])
+
+    dense = m.dense
+    if dense is not None:
+        dense = rows(xp.to_last(dense, m.axis))
+    return replace(
+        m,
+        events=(count,),
+        index=rows(m.index),
+        value=rows(m.value),
+        dense=dense,
+        axis=1,
+        event=each(m.event),
+        sums=each(m.sums),
+        total=each(m.total),
+        background=tuple(Background(each(b.factor), b.classes) for b in m.background),
+    )
+
+
+def restricted(m: Measure, start: Any, count: int, total: Array, xp: Any) -> Measure:
+    """The part of P in `count` classes from `start` on, numbered from 0, with `total` for its mass.
 
     A kernel that is told the mass 0 gives E_r alone as its loss, and one that is told the whole
     mass gives the gradient of the whole.
     """
     index = value = dense = None
     if m.index is not None:
-        inside = (m.index >= start) & (m.index < stop)
+        inside = (m.index >= start) & (m.index < start + count)
         index = xp.where(inside, m.index - start, 0)
         value = xp.where(inside, m.values(xp), 0.0)
     if m.dense is not None:
-        dense = m.dense[(slice(None),) * (m.axis % m.dense.ndim) + (slice(start, stop),)]
+        dense = xp.span(m.dense, start, count, m.axis % m.dense.ndim)
 
     def cut(x: Array | None) -> Array | None:
-        return None if x is None else x[start:stop]
+        return None if x is None else xp.span(x, start, count, 0)
 
     return replace(
         m,
-        classes=stop - start,
+        classes=count,
         index=index,
         value=value,
         dense=dense,

@@ -20,7 +20,13 @@ def _torch() -> Any:
     return torch
 
 
-_LOADERS: dict[str, Loader] = {"numpy": _numpy, "torch": _torch}
+def _tensorflow() -> Any:
+    from . import tensorflow
+
+    return tensorflow
+
+
+_LOADERS: dict[str, Loader] = {"numpy": _numpy, "torch": _torch, "tensorflow": _tensorflow}
 
 
 def row_sums(xp: Any, x: Any, axis: int, weight: Any = None) -> tuple[Any, Any]:

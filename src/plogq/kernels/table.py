@@ -87,12 +87,58 @@ def _torch_linear() -> Kernel:
     return linear
 
 
+def _tensorflow_cpu() -> Kernel:
+    from .tensorflow import stored
+
+    return stored
+
+
+def _tensorflow_cpu_binary() -> Kernel:
+    from .tensorflow import binary
+
+    return binary
+
+
+def _tensorflow_linear() -> Kernel:
+    from .tensorflow import linear
+
+    return linear
+
+
+def _jax_cpu() -> Kernel:
+    from .jax import stored
+
+    return stored
+
+
+def _jax_cpu_binary() -> Kernel:
+    from .jax import binary
+
+    return binary
+
+
+def _jax_linear() -> Kernel:
+    from .jax import linear
+
+    return linear
+
+
+_STORED, _YES_NO = ("Logits", "LogProbs", "Probs"), ("BinaryLogits", "BinaryProbs")
 ROWS = (
     Row("cpu", CATEGORICAL, ("Logits", "LogProbs", "Probs"), "numpy", "cpu", 0, _numpy_cpu),
     Row("cpu", BINARY, ("BinaryLogits", "BinaryProbs"), "numpy", "cpu", 0, _numpy_cpu_binary),
     Row("cpu", CATEGORICAL, ("Logits", "LogProbs", "Probs"), "torch", "cpu", 0, _torch_cpu),
     Row("cpu", BINARY, ("BinaryLogits", "BinaryProbs"), "torch", "cpu", 0, _torch_cpu_binary),
+    Row("cpu", CATEGORICAL, _STORED, "tensorflow", "cpu", 0, _tensorflow_cpu),
+    Row("cpu", BINARY, _YES_NO, "tensorflow", "cpu", 0, _tensorflow_cpu_binary),
+    Row("linear", CATEGORICAL, ("LinearLogits",), "tensorflow", "cpu", 0, _tensorflow_linear),
     Row("linear", CATEGORICAL, ("LinearLogits",), "numpy", "cpu", 0, _numpy_linear),
+    Row("cpu", CATEGORICAL, _STORED, "jax", "cpu", 0, _jax_cpu),
+    Row("cpu", BINARY, _YES_NO, "jax", "cpu", 0, _jax_cpu_binary),
+    *(
+        Row("linear", CATEGORICAL, ("LinearLogits",), "jax", device, 0, _jax_linear)
+        for device in ("cpu", "gpu", "tpu", "cuda", "rocm")
+    ),
     *(
         Row("linear", CATEGORICAL, ("LinearLogits",), "torch", device, 0, _torch_linear)
         for device in ("cpu", "cuda", "mps", "xpu", "meta")

@@ -1,6 +1,7 @@
 from typing import Any
 
 def instruction_sets() -> tuple[str, ...]: ...
+def xla_handlers() -> dict[str, Any]: ...
 def stored(
     set: int,
     threads: int,

@@ -18,7 +18,7 @@ Array = Any
 
 F64, F32, F16, BF16, U8 = range(5)
 _RUN = 1 << 16
-_KINDS = {"logits": 0, "log_probs": 1, "probs": 2}
+KINDS = {"logits": 0, "log_probs": 1, "probs": 2}
 
 
 class Memory(Protocol):
@@ -210,7 +210,7 @@ class Stored(_Binding):
         _cpu.stored(
             chosen(),
             threads(prod(x.shape)),
-            _KINDS[scores.kind],
+            KINDS[scores.kind],
             scores.softcap or 0.0,
             self._export(x),
             scores.axis,
@@ -303,7 +303,7 @@ class Binary(_Binding):
         _cpu.binary(
             chosen(),
             threads(prod(events)),
-            _KINDS[scores.kind],
+            KINDS[scores.kind],
             self._export(x),
             _known(self.memory, x),
             y,

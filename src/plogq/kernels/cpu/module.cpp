@@ -5,43 +5,16 @@
 #include <optional>
 #include <vector>
 
-#include "problem.hpp"
+#include "call.hpp"
 
 namespace nb = nanobind;
 using namespace plogq;
 
-#define PLOGQ_DECLARE(name)       \
-  namespace isa_##name {          \
-    extern const Kernels kernels; \
-  }
-PLOGQ_DECLARE(baseline)
-#ifdef PLOGQ_X86
-PLOGQ_DECLARE(avx2)
-PLOGQ_DECLARE(avx512)
+#ifdef PLOGQ_XLA
+nb::dict xla_handlers();
 #endif
 
 namespace {
-
-// The kernels that this processor can run, the fastest first.
-std::vector<const Kernels*> supported() {
-  std::vector<const Kernels*> sets;
-#ifdef PLOGQ_X86
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
-      __builtin_cpu_supports("fma"))
-    sets.push_back(&isa_avx512::kernels);
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    sets.push_back(&isa_avx2::kernels);
-#endif
-  sets.push_back(&isa_baseline::kernels);
-  return sets;
-}
-
-const std::vector<const Kernels*>& sets() {
-  static const std::vector<const Kernels*> found = supported();
-  return found;
-}
 
 // An exported buffer, released when the call ends.
 class Buffer {
@@ -65,54 +38,17 @@ class Buffer {
   int64_t count() const { return held_ ? int64_t(buffer_.len / buffer_.itemsize) : 0; }
   int64_t bytes() const { return held_ ? int64_t(buffer_.len) : 0; }
 
-  // The array as events, with its classes on `axis` (-1: no class axis). Axes that follow on from
-  // one another in memory become one.
+  // The array as events, with its classes on `axis` (-1: no class axis).
   View view(int axis, int dtype) const {
-    View v;
-    if (!held_) return v;
+    if (!held_) return {};
     if (buffer_.ndim >= View::max_axes) throw nb::value_error("an array of more than 63 axes");
-    v.data = static_cast<char*>(buffer_.buf);
-    v.dtype = dtype;
-    const int64_t item = item_size(dtype);
-    v.aligned = reinterpret_cast<uintptr_t>(v.data) % uintptr_t(item) == 0;
-    for (int i = 0; i < buffer_.ndim; ++i) {
-      const int64_t length = buffer_.shape[i], stride = buffer_.strides[i];
-      v.aligned = v.aligned && stride % item == 0;
-      if (i == axis) {
-        v.classes = length;
-        v.class_stride = stride;
-      } else if (length != 1) {
-        if (v.axes > 0 && v.stride[v.axes - 1] == stride * length) {
-          v.shape[v.axes - 1] *= length;
-          v.stride[v.axes - 1] = stride;
-        } else {
-          v.shape[v.axes] = length;
-          v.stride[v.axes++] = stride;
-        }
-      }
-    }
-    return v;
+    return view_of(buffer_.buf, buffer_.ndim, buffer_.shape, buffer_.strides, axis, dtype);
   }
 
  private:
   Py_buffer buffer_{};
   bool held_ = false;
 };
-
-int64_t events_of(const View& v) {
-  int64_t n = 1;
-  for (int i = 0; i < v.axes; ++i) n *= v.shape[i];
-  return n;
-}
-
-// Results from this size on bypass the cache: none of them would still be there for the next
-// reader.
-constexpr int64_t STREAM_BYTES = int64_t(8) << 20;
-
-bool past_cache(const View& gradient, const View& scores, int64_t events) {
-  return gradient && gradient.data != scores.data &&
-         events * gradient.classes * item_size(gradient.dtype) >= STREAM_BYTES;
-}
 
 void stored(int set, int threads, int kind, double softcap, nb::handle scores, int axis, int dtype,
             nb::handle index, int64_t entries, nb::handle value, nb::handle dense, int dense_axis,
@@ -353,4 +289,9 @@ NB_MODULE(_cpu, m) {
         nb::arg("dtype"));
   m.def("read", &read_array, nb::arg("set"), nb::arg("threads"), nb::arg("array"));
   m.def("instruction_sets", &instruction_sets);
+#ifdef PLOGQ_XLA
+  m.def("xla_handlers", &xla_handlers);
+#else
+  m.def("xla_handlers", [] { return nb::dict(); });
+#endif
 }

@@ -1,0 +1,304 @@
+"""The array verbs that the formula needs, in JAX: the same names as for NumPy.
+
+Every verb can be traced. Widths are JAX's own: weights are float64 where `jax_enable_x64` is on,
+and float32 where it is not.
+"""
+
+# JAX types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from ..errors import DtypeError
+
+Array = jax.Array
+
+name = "jax"
+float_names = ("float64", "float32", "float16", "bfloat16")
+# So many numbers are added one after another; then these sums are.
+_RUN = 256
+
+
+def as_array(value: Any, role: str) -> Array:
+    """`value` as it is; a sentence says why a key or a float of 8 bits is none."""
+    if jnp.issubdtype(value.dtype, jax.dtypes.extended):
+        raise DtypeError(f"{role} is an array of {value.dtype}, which are no numbers")
+    return value
+
+
+def dtype_name(x: Array) -> str:
+    return x.dtype.name
+
+
+def shape(x: Array) -> tuple[int, ...]:
+    """The lengths of the axes."""
+    return tuple(x.shape)
+
+
+def is_float(x: Array) -> bool:
+    return x.dtype.name in float_names
+
+
+def is_integer(x: Array) -> bool:
+    return x.dtype.kind in "iu" and x.dtype.itemsize * 8 == jnp.iinfo(x.dtype).bits
+
+
+def is_bool(x: Array) -> bool:
+    return x.dtype.kind == "b"
+
+
+def traced(x: Any) -> bool:
+    """Whether x stands for values that are not known now."""
+    return isinstance(x, Tracer)
+
+
+def device(x: Array) -> str:
+    """The platform that x is on; what is traced will be on the default one."""
+    if traced(x):
+        return jax.default_backend()
+    return next(iter(x.devices())).platform
+
+
+def place(x: Array) -> str:
+    """The devices that x is on, to be compared with another's: JAX itself sees to it."""
+    return "jax"
+
+
+def readable(x: Any, wait: bool = False) -> bool:
+    """Whether the values of x can be looked at, without waiting for a device unless `wait`."""
+    if traced(x):
+        return False
+    if isinstance(x, np.ndarray):
+        return True
+    return x.is_fully_addressable and (wait or device(x) == "cpu")
+
+
+def tracing() -> bool:
+    """Whether every value is unknown for now; JAX says that of each array."""
+    return False
+
+
+def epsilon(x: Array) -> float:
+    """The distance from 1 to the next number of x's type."""
+    return float(jnp.finfo(x.dtype).eps)
+
+
+def quiet() -> AbstractContextManager[Any]:
+    """∞ - ∞ and log 0 have defined outcomes here (N3), and JAX does not warn of them."""
+    return nullcontext()
+
+
+def statistics_dtype(x: Array) -> Any:
+    return x.dtype if x.dtype.name == "float64" else jnp.dtype(jnp.float32)
+
+
+def statistics(x: Array) -> Array:
+    """x in the type that its statistics have."""
+    return x.astype(statistics_dtype(x))
+
+
+def cast_like(x: Any, like: Array) -> Array:
+    return jnp.asarray(x, like.dtype)
+
+
+def wide() -> Any:
+    """The widest floating type that is allowed now."""
+    return jnp.float64 if jax.config.read("jax_enable_x64") else jnp.float32
+
+
+def weights(x: Any) -> Any:
+    """Weights, masses and probabilities per event, as wide as may be; numbers stay numbers."""
+    return jnp.asarray(x, wide()) if hasattr(x, "dtype") else x
+
+
+def indices(x: Array) -> Array:
+    return jnp.asarray(x, jnp.int64 if jax.config.read("jax_enable_x64") else jnp.int32)
+
+
+def full(shape: tuple[int, ...], value: float, like: Array) -> Array:
+    return jnp.full(shape, value, wide())
+
+
+def to_last(x: Array, axis: int) -> Array:
+    return jnp.moveaxis(x, axis, -1)
+
+
+def from_last(x: Array, axis: int) -> Array:
+    return jnp.moveaxis(x, -1, axis)
+
+
+def expand(x: Array) -> Array:
+    """A class axis of length one at the end."""
+    return x[..., None]
+
+
+def max_first(x: Array) -> tuple[Array, Array]:
+    """The greatest score with the class axis kept, and a mask that is True at its first place."""
+    first = jnp.argmax(x, axis=-1, keepdims=True)
+    classes = jax.lax.broadcasted_iota(first.dtype, (*(1,) * (x.ndim - 1), x.shape[-1]), x.ndim - 1)
+    return gather(x, first), classes == first
+
+
+def sum_classes(x: Array) -> Array:
+    """The sum along the last axis, in runs: a long sum in one go would round too often."""
+    classes = x.shape[-1]
+    if classes <= _RUN or x.dtype.itemsize > 4:
+        return x.sum(axis=-1)
+    runs = classes // _RUN
+    whole = x[..., : runs * _RUN].reshape(*x.shape[:-1], runs, _RUN)
+    return sum_classes(whole.sum(axis=-1)) + x[..., runs * _RUN :].sum(axis=-1)
+
+
+def sum_events(x: Array) -> Array:
+    """The sum over everything but the classes."""
+    return x.sum(axis=tuple(range(x.ndim - 1)))
+
+
+def sum_to(x: Array, shape: tuple[int, ...]) -> Array:
+    """The sum over the axes along which an array of `shape` was broadcast."""
+    lead = x.ndim - len(shape)
+    kept = [i + lead for i, n in enumerate(shape) if n == 1 and x.shape[i + lead] != 1]
+    return x.sum(axis=(*range(lead), *kept)).reshape(shape)
+
+
+def times(weight: Any, x: Any) -> Any:
+    """weight · x, and 0 where the weight is 0, whatever x is (0 · log 0 = 0)."""
+    # The factor and not the product is chosen, so that the derivatives are finite too.
+    return weight * jnp.where((weight == 0) & ~jnp.isfinite(x), 0.0, x)
+
+
+def span(x: Array, start: Any, count: int, axis: int) -> Array:
+    """The `count` entries of x from `start` on along an axis."""
+    return jax.lax.dynamic_slice_in_dim(x, start, count, axis)
+
+
+def gather(x: Array, index: Array) -> Array:
+    """x at `index` [..., T] along the class axis; the indices are in range."""
+    return jnp.take_along_axis(x, index, axis=-1, mode="promise_in_bounds")
+
+
+def take(x: Array, index: Array) -> Array:
+    """x [K] at every index."""
+    return x.at[index].get(mode="promise_in_bounds")
+
+
+def scatter(index: Array, value: Array, classes: int) -> Array:
+    """A dense [..., K] array that has `value` at `index` [..., T]; equal indices add up."""
+    dense = jnp.zeros((*index.shape[:-1], classes), wide())
+    if index.shape[-1] == 1:
+        places = jax.lax.broadcasted_iota(index.dtype, dense.shape, dense.ndim - 1)
+        return jnp.where(places == index, value.astype(dense.dtype), dense)
+    rows = dense.reshape(-1, classes)
+    flat = index.reshape(-1, index.shape[-1])
+    numbers = jax.lax.broadcasted_iota(index.dtype, flat.shape, 0)
+    added = rows.at[numbers, flat].add(value.reshape(flat.shape).astype(dense.dtype))
+    return added.reshape(dense.shape)
+
+
+where = jnp.where
+exp = jnp.exp
+log = jnp.log
+log1p = jnp.log1p
+tanh = jnp.tanh
+expm1 = jnp.expm1
+equal = jnp.equal
+maximum = jnp.maximum
+absolute = jnp.abs
+
+
+def total(x: Array) -> Array:
+    """The sum of everything, in runs, in the widest type."""
+    return sum_classes(x.reshape(-1).astype(wide()))
+
+
+def host(x: Any) -> Any:
+    """x where NumPy can read it."""
+    x = np.asarray(x)
+    return x.astype(np.float32) if x.dtype.name == "bfloat16" else x
+
+
+def exact() -> AbstractContextManager[Any]:
+    """Inside, products are what they say."""
+    return nullcontext()
+
+
+def autocast(*arrays: Any) -> tuple[Any, ...]:
+    """The arrays as a matrix product is to take them here: as they are."""
+    return arrays
+
+
+def no_products(x: Array) -> str | None:
+    """Why products of x cannot be made, or None."""
+    return None
+
+
+def rows(x: Array) -> Array:
+    """x as [events, classes], whatever axes the events have."""
+    return x.reshape(-1, x.shape[-1])
+
+
+def matmul(a: Array, b: Array) -> Array:
+    """a · b, in no lower precision than that of a."""
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+def joined(parts: Iterable[Array]) -> Array:
+    """The parts one after another along the first axis."""
+    return jnp.concatenate(list(parts))
+
+
+def is_zero(x: Any) -> bool:
+    return bool(x == 0)
+
+
+def scalar_like(value: Any, like: Array) -> Array:
+    """A number of the type of `like`."""
+    return jnp.asarray(value, like.dtype)
+
+
+def ratio(x: Array, divisor: Any) -> Array:
+    """x / divisor, and 0 where the divisor is 0 (N6)."""
+    nothing = jnp.asarray(divisor) == 0
+    return jnp.where(nothing, 0.0, x / jnp.where(nothing, 1.0, divisor))
+
+
+def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, Array]:
+    """The sum along the class axis, each class times its weight, and the least entry."""
+    rows = weights(to_last(x, axis))
+    least = rows.min(axis=-1, initial=jnp.inf)
+    return sum_classes(rows if weight is None else rows * weight), least
+
+
+def value_range(x: Array) -> tuple[float, float]:
+    """The least and the greatest element, NaN aside."""
+    seen = host(x)
+    return float(np.fmin.reduce(seen, axis=None)), float(np.fmax.reduce(seen, axis=None))
+
+
+def aliases(x: Any, y: Any) -> bool:
+    """Whether writing to x could change y: nothing writes to an array of JAX."""
+    return False
+
+
+def writable(x: Array) -> bool:
+    return False
+
+
+def cast(x: Array, dtype: str) -> Array:
+    """x in the dtype of this name."""
+    return jnp.asarray(x, dtype)
+
+
+def array(x: Any, like: Array) -> Array:
+    """An array of NumPy, in this framework."""
+    return jnp.asarray(x)

@@ -1,0 +1,442 @@
+"""JAX's transformations around a kernel: three primitives, each the derivative of the one before.
+
+`losses` gives the loss and log Z per event with the residual; `pushed` is its change along a change
+of the scores, linear in that, and transposes to `gradients`, which is the kernel's backward. What
+is differentiated further is the formula in JAX's own operations. All three are lowered by the
+kernel where it runs, and by the formula where it does not: on another platform, in a program that
+XLA divides over devices, and in one that is exported.
+"""
+
+# JAX types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false, reportMissingTypeArgument=false
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
+
+from ..arrays import jax as xp
+from ..formula import Formula
+from ..kernels.contract import (
+    BinaryMeasure,
+    BinaryScores,
+    Forward,
+    Measure,
+    Projection,
+    Scores,
+)
+from . import closed
+
+Array = Any
+Arrays = Sequence[Array]
+
+formula = Formula(xp)
+
+
+class Call(NamedTuple):
+    """A kernel and what it is given, without the arrays: two alike are equal, so that JAX finds
+    what it has compiled."""
+
+    kernel: Any
+    measure: tuple[Any, ...]
+    scores: tuple[Any, ...]
+    present: tuple[bool, ...]  # which of the arrays there are, P's first
+    parts: int  # how many of them, present or not, are P's
+
+    def pair(self, arrays: Arrays) -> tuple[Any, Any]:
+        """P and Q with these arrays, which are those that are present."""
+        given = iter(arrays)
+        found = tuple(next(given) if there else None for there in self.present)
+        p, q = found[: self.parts], found[self.parts :]
+        kind, *rest = self.measure
+        bare: Any = kind(None, *rest) if kind is BinaryMeasure else kind(*rest)
+        return bare.filled(p), _SCORES[self.scores[0]](*self.scores[1:]).filled(q)
+
+    def own(self, changes: Arrays) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """What belongs to P's and to Q's arrays, None for those that are absent."""
+        given = iter(changes)
+        found = tuple(next(given) if there else None for there in self.present)
+        return found[: self.parts], found[self.parts :]
+
+    def of_p(self) -> int:
+        """How many of the arrays that are present are P's."""
+        return sum(self.present[: self.parts])
+
+    def outputs(self, arrays: Arrays) -> list[Any]:
+        """Loss, log Z and the residual, as `losses` gives them."""
+        p, q = self.pair(arrays)
+        events = tuple(p.target.shape) if isinstance(p, BinaryMeasure) else p.events
+        like = xp.statistics_dtype(q.arrays()[0])
+        return [jax.ShapeDtypeStruct(events, like)] * 2 + [
+            jax.ShapeDtypeStruct(events, xp.wide())
+        ] * 2
+
+
+_SCORES: dict[str, Callable[..., Any]] = {
+    "stored": lambda *options: Scores(options[0], None, *options[1:]),
+    "binary": lambda kind: BinaryScores(kind, None),
+    "linear": lambda *options: Projection(None, None, None, *options),
+}
+
+
+def taken_apart(kernel: Any, measure: Any, scores: Any) -> tuple[Call, list[Array]]:
+    """What a kernel is given, as its arrays and what it is besides."""
+    if isinstance(measure, Measure):
+        p: tuple[Any, ...] = (Measure, measure.events, measure.classes, None, None, None)
+        p = (*p, measure.axis)
+    else:
+        sides = (tuple(None if hasattr(x, "shape") else x for x in s) for s in _sides(measure))
+        p = (BinaryMeasure, *sides)
+    if isinstance(scores, Scores):
+        q: tuple[Any, ...] = ("stored", scores.kind, scores.axis, scores.softcap)
+    elif isinstance(scores, Projection):
+        q = ("linear", scores.softcap, scores.filter)
+    else:
+        q = ("binary", scores.kind)
+    arrays = (*measure.arrays(), *scores.arrays())
+    kernel = formula if kernel.name == "formula" else kernel
+    call = Call(kernel, p, q, tuple(x is not None for x in arrays), len(measure.arrays()))
+    return call, [jnp.asarray(x) for x in arrays if x is not None]
+
+
+def _sides(measure: BinaryMeasure) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    return measure.yes, measure.no
+
+
+def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Array, Array]:
+    """The loss per event, and log Z per event, differentiable."""
+    call, arrays = taken_apart(kernel, measure, scores)
+    loss, found_log_z, _, _ = losses_p.bind(*arrays, call=call)
+    return loss, found_log_z
+
+
+def summed(kernel: Any, measure: Any, scores: Any, divisor: Any) -> None:
+    """There is no quicker way to a sum than step by step: XLA fuses the steps."""
+    return None
+
+
+def over_mesh(
+    function: Callable[..., Array], p: Any, q: Any, class_axis: int | None, options: dict[str, Any]
+) -> Any | None:
+    """`function` of P and Q whose types say how they lie over a mesh; None for all others.
+
+    Inside, XLA finds out what goes where; losses lie as Q's events do. Values that are known are
+    checked first, as they are not within.
+    """
+    held = jax.tree.leaves((q, p))
+    explicit = [
+        m for x in held if AxisType.Explicit in (m := jax.typeof(x).sharding.mesh).axis_types
+    ]
+    if not explicit:
+        return None
+    if all(map(xp.readable, held)):
+        function(*jax.tree.map(np.asarray, (p, q)))
+    of_scores = jax.typeof(held[0])
+    spec = [*of_scores.sharding.spec, *(None,) * of_scores.ndim][: of_scores.ndim]
+    if class_axis is not None:
+        spec.pop(class_axis)
+    if options.get("reduction", "none") != "none":
+        spec = []
+    lies = NamedSharding(explicit[0], PartitionSpec(*spec))
+    normalizer = options.pop("normalizer", None)
+    given = (p, q) if normalizer is None else (p, q, normalizer)
+    return _over_mesh(*given, function=function, options=tuple(options.items()), lies=lies)
+
+
+@partial(jax.jit, static_argnames=("function", "options", "lies"))
+def _over_mesh(
+    *given: Any, function: Callable[..., Array], options: tuple[Any, ...], lies: NamedSharding
+) -> Array:
+    def inside(p: Any, q: Any, normalizer: Any = None) -> Array:
+        more = {} if normalizer is None else {"normalizer": normalizer}
+        return function(p, q, **dict(options), **more)
+
+    return jax.sharding.auto_axes(inside, out_sharding=lies)(*given)
+
+
+# What the primitives compute, by whichever kernel.
+
+
+def _losses(*arrays: Array, call: Call, kernel: Any) -> list[Array]:
+    measure, scores = call.pair(arrays)
+    found: Forward = kernel.forward(measure, scores, log_z=True)
+    residual = found.residual
+    if residual is None:
+        residual = (found.log_z, found.log_z)
+    return [found.loss, found.log_z, *(jnp.asarray(x, xp.wide()) for x in residual)]
+
+
+def _gradients(*arrays: Array, call: Call, kernel: Any) -> list[Array]:
+    *given, greatest, rest, d_loss, d_log_z = arrays
+    measure, scores = call.pair(given)
+    residual = None if call.scores[0] == "binary" else (greatest, rest)
+    found = kernel.backward(measure, scores, residual, d_loss, d_log_z)
+    return [g for g in found if g is not None]
+
+
+def _anew(*arrays: Array, call: Call) -> list[Array]:
+    """The gradients without the residual, which changes as the scores do."""
+    *given, _, _, d_loss, d_log_z = arrays
+    measure, scores = call.pair(given)
+    found = formula.backward(measure, scores, None, d_loss, d_log_z)
+    return [g for g in found if g is not None]
+
+
+def _pushed(*arrays: Array, call: Call, moving: tuple[bool, ...]) -> list[Array]:
+    """The change of the loss and of log Z, linear in the changes that come first."""
+    changes, given = iter(arrays[: sum(moving)]), arrays[sum(moving) : len(arrays) - 2]
+    measure, scores = call.pair(given)
+    of_p, of_q = call.own([next(changes) if moves else None for moves in moving])
+    like = call.outputs(given)
+    loss, log_z = (jnp.zeros(x.shape, x.dtype) for x in like[:2])
+    if any(x is not None for x in of_p):
+        loss = loss + closed.along_target(formula, measure, scores, of_p)
+    if any(x is not None for x in of_q):
+        found: Any = closed.along_scores(formula, measure, scores, of_q)
+        loss, log_z = loss + found[0], log_z + found[1]
+    return [jnp.asarray(x, s.dtype) for x, s in zip((loss, log_z), like, strict=False)]
+
+
+# The primitives. Arrays come as P's, then Q's; then the residual; then what flows back.
+
+losses_p = Primitive("plogq_losses")
+pushed_p = Primitive("plogq_pushed")
+gradients_p = Primitive("plogq_gradients")
+
+
+def _impl(primitive: Any, steps: Callable[..., Any]) -> Callable[..., Any]:
+    """What runs eagerly: a program of this primitive, or its steps where jit is disabled."""
+    compiled = jax.jit(primitive.bind, static_argnames=("call", "moving"))
+    config: Any = jax.config
+
+    def run(*arrays: Array, **params: Any) -> Any:
+        function = steps if config.jax_disable_jit else compiled
+        return function(*arrays, **params)
+
+    return run
+
+
+for _p, _steps in (
+    (losses_p, partial(_losses, kernel=formula)),
+    (pushed_p, _pushed),
+    (gradients_p, partial(_gradients, kernel=formula)),
+):
+    _p.multiple_results = True
+    _p.def_impl(_impl(_p, _steps))
+
+
+def _avals(shapes: Any) -> list[Any]:
+    return [ShapedArray(s.shape, s.dtype) for s in shapes]
+
+
+@losses_p.def_abstract_eval
+def _(*arrays: Any, call: Call) -> list[Any]:
+    return _avals(call.outputs(arrays))
+
+
+@pushed_p.def_abstract_eval
+def _(*arrays: Any, call: Call, moving: tuple[bool, ...]) -> list[Any]:
+    return _avals(call.outputs(arrays[sum(moving) : len(arrays) - 2])[:2])
+
+
+@gradients_p.def_abstract_eval
+def _(*arrays: Any, call: Call) -> list[Any]:
+    return _avals(arrays[call.of_p() : len(arrays) - 4])
+
+
+def _lowered(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule that lowers a primitive by the kernel where it runs, and else by the formula."""
+
+    def rule(ctx: Any, *operands: Any, call: Call) -> Any:
+        kernel = call.kernel
+        if not _alone(ctx):
+            kernel = getattr(kernel, "elsewhere", formula)
+        traced = partial(function, call=call, kernel=kernel)
+        return _written(ctx, traced, operands)
+
+    return rule
+
+
+def _written(ctx: Any, function: Callable[..., Any], operands: Any) -> Any:
+    """`function` in a program, in which it no longer matters what a type says of a mesh."""
+    plain = ctx.replace(avals_in=[ShapedArray(a.shape, a.dtype) for a in ctx.avals_in])
+    with jax.sharding.use_abstract_mesh(AbstractMesh((), ())):
+        return mlir.lower_fun(function, multiple_results=True)(plain, *operands)
+
+
+def _alone(ctx: Any) -> bool:
+    """Whether this program is for one CPU of this process, here and now."""
+    module = ctx.module_context
+    context = module.axis_context
+    manual = getattr(context, "manual_axes", None)
+    whole = getattr(context, "num_devices", 1) == 1
+    if manual is not None:
+        whole = set(manual) == set(context.mesh.axis_names)
+    exported = module.lowering_parameters.for_export
+    return tuple(module.platforms) == ("cpu",) and whole and not exported
+
+
+mlir.register_lowering(losses_p, _lowered(_losses))
+mlir.register_lowering(gradients_p, _lowered(_gradients))
+mlir.register_lowering(
+    pushed_p, lambda ctx, *operands, **params: _written(ctx, partial(_pushed, **params), operands)
+)
+
+
+def _losses_jvp(primals: Arrays, tangents: Arrays, *, call: Call) -> tuple[Any, Any]:
+    found = losses_p.bind(*primals, call=call)
+    moving, changes = _moving(tangents)
+    residual = found[2:]
+    along = pushed_p.bind(*changes, *primals, *residual, call=call, moving=moving)
+    return found, [*along, *map(_still, residual)]
+
+
+def _moving(tangents: Arrays) -> tuple[tuple[bool, ...], list[Array]]:
+    """Which arrays change, and how. Integers have no tangents."""
+    moving = tuple(type(t) is not ad.Zero for t in tangents)
+    return moving, [t for t, moves in zip(tangents, moving, strict=True) if moves]
+
+
+def _still(x: Array) -> Any:
+    """The tangent of what does not change."""
+    return ad.Zero(jax.typeof(x).to_tangent_aval())
+
+
+def _pushed_jvp(
+    primals: Arrays, tangents: Arrays, *, call: Call, moving: tuple[bool, ...]
+) -> tuple[Any, Any]:
+    found = pushed_p.bind(*primals, call=call, moving=moving)
+    own, residual = sum(moving), primals[len(primals) - 2 :]
+    total: Any = [_still(x) for x in found]
+    if any(_moving(tangents[:own])[0]):
+        changes = [ad.instantiate_zeros(t) for t in tangents[:own]]
+        total = pushed_p.bind(*changes, *primals[own:], call=call, moving=moving)
+    if any(_moving(tangents[own : len(tangents) - 2])[0]):
+        along = _along(
+            lambda *given: _pushed(*primals[:own], *given, *residual, call=call, moving=moving),
+            primals[own : len(primals) - 2],
+            tangents[own : len(tangents) - 2],
+        )
+        total = [ad.add_tangents(a, b) for a, b in zip(total, along, strict=True)]
+    return found, total
+
+
+def _gradients_jvp(primals: Arrays, tangents: Arrays, *, call: Call) -> tuple[Any, Any]:
+    found = gradients_p.bind(*primals, call=call)
+    return found, _along(partial(_anew, call=call), primals, tangents)
+
+
+def _along(function: Callable[..., Any], primals: Arrays, tangents: Arrays) -> Any:
+    """The change of `function` along tangents, of which integers have none."""
+    moving = [i for i, moves in enumerate(_moving(tangents)[0]) if moves]
+
+    def of_moving(*moved: Array) -> Any:
+        given = list(primals)
+        for i, x in zip(moving, moved, strict=True):
+            given[i] = x
+        return function(*given)
+
+    _, along = jax.jvp(of_moving, [primals[i] for i in moving], [tangents[i] for i in moving])
+    return along
+
+
+def _pushed_transpose(
+    cotangents: Any, *arrays: Any, call: Call, moving: tuple[bool, ...]
+) -> list[Any]:
+    own = sum(moving)
+    given, residual = arrays[own : len(arrays) - 2], arrays[len(arrays) - 2 :]
+    d_loss, d_log_z = (ad.instantiate_zeros(c) for c in cotangents)
+    of_p, of_q = call.own(moving)
+    found: list[Any] = [None] * len(given)
+    if any(of_q):
+        found[call.of_p() :] = gradients_p.bind(*given, *residual, d_loss, d_log_z, call=call)
+    if any(of_p):
+        measure, scores = call.pair(given)
+        gradients = closed.of_target(formula, measure, scores, of_p, d_loss)
+        found[: call.of_p()] = [
+            g for g, there in zip(gradients, call.present, strict=False) if there
+        ]
+    linear = [g for g, moves in zip(found, moving, strict=True) if moves]
+    linear = [
+        g if ad.is_undefined_primal(x) else None for g, x in zip(linear, arrays, strict=False)
+    ]
+    return [*linear, *(None for _ in arrays[own:])]
+
+
+ad.primitive_jvps[losses_p] = _losses_jvp
+ad.primitive_jvps[pushed_p] = _pushed_jvp
+ad.primitive_jvps[gradients_p] = _gradients_jvp
+ad.primitive_transposes[pushed_p] = _pushed_transpose
+
+
+def _batched(primitive: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The rule that makes a batch one more axis of events, or maps the formula over it."""
+
+    def rule(arrays: Arrays, axes: Any, *, call: Call) -> tuple[Any, Any]:
+        moved = _as_events(call, arrays, axes)
+        per_batch = primitive is gradients_p and call.scores[0] == "linear"
+        if moved is None or per_batch:
+            found = jax.vmap(partial(function, call=call), tuple(axes))(*arrays)
+        else:
+            found = primitive.bind(*moved[1], call=moved[0])
+        return found, [0] * len(found)
+
+    return rule
+
+
+def _as_events(call: Call, arrays: Arrays, axes: Any) -> tuple[Call, list[Array]] | None:
+    """The call with the batch as the first axis of its events, if Q has that axis."""
+    size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
+    by_class, found = _by_class(call), []
+    for i, (x, axis) in enumerate(zip(arrays, axes, strict=True)):
+        if (axis is None) != (i in by_class) and (i in by_class or i == call.of_p()):
+            # Classes that differ from batch to batch; or scores that do not, of which the formula
+            # needs no copies.
+            return None
+        if i in by_class:
+            found.append(x)
+        else:
+            spread = axis is None
+            found.append(
+                jnp.broadcast_to(x, (size, *x.shape)) if spread else jnp.moveaxis(x, axis, 0)
+            )
+    measure, scores = call.measure, call.scores
+    if measure[0] is Measure:
+        measure = (Measure, (size, *measure[1]), *measure[2:6], _later(measure[6]))
+    if scores[0] == "stored":
+        scores = (*scores[:2], _later(scores[2]), *scores[3:])
+    return call._replace(measure=measure, scores=scores), found
+
+
+def _later(axis: int) -> int:
+    """The same axis once there is another in front."""
+    return axis + 1 if axis >= 0 else axis
+
+
+def _by_class(call: Call) -> set[int]:
+    """Which of the arrays that are present hold something per class, and nothing per event."""
+    binary = call.measure[0] is BinaryMeasure
+    names = [*(range(2, 6) if binary else (4, *range(7, call.parts, 2)))]
+    if call.scores[0] == "linear":
+        names += [call.parts + 1, call.parts + 2]
+    places = [i for i, there in enumerate(call.present) if there]
+    return {places.index(i) for i in names if call.present[i]}
+
+
+batching.primitive_batchers[losses_p] = _batched(losses_p, partial(_losses, kernel=formula))
+batching.primitive_batchers[gradients_p] = _batched(gradients_p, _anew)
+batching.primitive_batchers[pushed_p] = lambda arrays, axes, **params: (
+    jax.vmap(partial(_pushed, **params), tuple(axes))(*arrays),
+    [0, 0],
+)

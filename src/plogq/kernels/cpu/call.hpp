@@ -1,0 +1,55 @@
+// What every way into the kernels shares: the instruction sets, and arrays as views of events.
+#pragma once
+#include <vector>
+
+#include "problem.hpp"
+
+namespace plogq {
+
+// The kernels that this processor can run, the fastest first.
+const std::vector<const Kernels*>& sets();
+
+// An array as events, with its classes on `axis` (-1: no class axis); strides are in bytes. Axes
+// that follow on from one another in memory become one.
+template <class Int>
+View view_of(void* data, int axes, const Int* shape, const Int* strides, int axis, int dtype) {
+  View v;
+  v.data = static_cast<char*>(data);
+  v.dtype = dtype;
+  const int64_t item = item_size(dtype);
+  v.aligned = reinterpret_cast<uintptr_t>(v.data) % uintptr_t(item) == 0;
+  for (int i = 0; i < axes; ++i) {
+    const int64_t length = shape[i], stride = strides[i];
+    v.aligned = v.aligned && stride % item == 0;
+    if (i == axis) {
+      v.classes = length;
+      v.class_stride = stride;
+    } else if (length != 1) {
+      if (v.axes > 0 && v.stride[v.axes - 1] == stride * length) {
+        v.shape[v.axes - 1] *= length;
+        v.stride[v.axes - 1] = stride;
+      } else {
+        v.shape[v.axes] = length;
+        v.stride[v.axes++] = stride;
+      }
+    }
+  }
+  return v;
+}
+
+inline int64_t events_of(const View& v) {
+  int64_t n = 1;
+  for (int i = 0; i < v.axes; ++i) n *= v.shape[i];
+  return n;
+}
+
+// Results from this size on bypass the cache: none of them would still be there for the next
+// reader.
+constexpr int64_t STREAM_BYTES = int64_t(8) << 20;
+
+inline bool past_cache(const View& gradient, const View& scores, int64_t events) {
+  return gradient && gradient.data != scores.data &&
+         events * gradient.classes * item_size(gradient.dtype) >= STREAM_BYTES;
+}
+
+}  // namespace plogq

@@ -1,0 +1,251 @@
+// The kernels as XLA's foreign functions: programs that JAX has compiled call them on XLA's
+// buffers.
+#include <nanobind/nanobind.h>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+#include <deque>
+#include <type_traits>
+#include <vector>
+
+#include "call.hpp"
+#include "xla/ffi/api/ffi.h"
+
+namespace nb = nanobind;
+namespace ffi = xla::ffi;
+using namespace plogq;
+
+namespace {
+
+int code_of(ffi::DataType dtype) {
+  switch (dtype) {
+    case ffi::F64:
+      return F64;
+    case ffi::F32:
+      return F32;
+    case ffi::F16:
+      return F16;
+    case ffi::BF16:
+      return BF16;
+    case ffi::PRED:
+      return U8;
+    default:
+      return -1;
+  }
+}
+
+// A buffer as events: XLA's buffers are contiguous, the last axis first.
+View view(const ffi::AnyBuffer& b, int64_t axis) {
+  const auto shape = b.dimensions();
+  const int axes = int(shape.size()), dtype = code_of(b.element_type());
+  int64_t strides[View::max_axes];
+  int64_t bytes = item_size(dtype);
+  for (int i = axes - 1; i >= 0; --i) {
+    strides[i] = bytes;
+    bytes *= shape[size_t(i)];
+  }
+  return view_of(b.untyped_data(), axes, shape.begin(), strides, int(axis), dtype);
+}
+
+// The operands in order, of which some may be absent; numbers per event are widened.
+class Operands {
+ public:
+  Operands(ffi::RemainingArgs args, int64_t present) : args_(args), present_(present) {}
+
+  // The next operand, or null where it is absent.
+  const ffi::AnyBuffer* next() {
+    if (!(present_ >> place_++ & 1)) return nullptr;
+    auto found = args_.get<ffi::AnyBuffer>(taken_++);
+    if (!found.has_value()) return nullptr;
+    held_.push_back(*found);
+    return &held_.back();
+  }
+
+  const double* doubles() { return widened(doubles_); }
+  const int64_t* integers() { return widened(integers_); }
+
+ private:
+  template <class To>
+  const To* widened(std::deque<std::vector<To>>& kept) {
+    const ffi::AnyBuffer* b = next();
+    if (!b) return nullptr;
+    switch (b->element_type()) {
+      case ffi::F64:
+        return copied<To, double>(*b, kept);
+      case ffi::F32:
+        return copied<To, float>(*b, kept);
+      case ffi::S32:
+        return copied<To, int32_t>(*b, kept);
+      default:
+        return copied<To, int64_t>(*b, kept);
+    }
+  }
+
+  template <class To, class From>
+  const To* copied(const ffi::AnyBuffer& b, std::deque<std::vector<To>>& kept) {
+    const From* x = reinterpret_cast<const From*>(b.untyped_data());
+    if constexpr (std::is_same_v<To, From>) {
+      return x;
+    } else {
+      kept.emplace_back(x, x + b.element_count());
+      return kept.back().data();
+    }
+  }
+
+  ffi::RemainingArgs args_;
+  int64_t present_;
+  int place_ = 0;
+  size_t taken_ = 0;
+  std::deque<ffi::AnyBuffer> held_;
+  std::deque<std::vector<double>> doubles_;
+  std::deque<std::vector<int64_t>> integers_;
+};
+
+ffi::AnyBuffer result(ffi::RemainingRets rets, size_t i) { return **rets.get<ffi::AnyBuffer>(i); }
+
+// Asks for huge pages for a large result, as NumPy does for its arrays: XLA hands over fresh
+// memory, and clearing small pages takes longer than the arithmetic.
+void in_huge_pages(const View& v, int64_t events) {
+#ifdef __linux__
+  constexpr uintptr_t page = uintptr_t(1) << 12;
+  const int64_t bytes = events * v.classes * item_size(v.dtype);
+  if (bytes < int64_t(4) << 20) return;
+  const uintptr_t start = (reinterpret_cast<uintptr_t>(v.data) + page - 1) / page * page;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(v.data) + uintptr_t(bytes)) / page * page;
+  madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);
+#else
+  (void)v, (void)events;
+#endif
+}
+
+// A statistic per event, in whichever type XLA wants it.
+void store(const ffi::AnyBuffer& b, const std::vector<double>& x) {
+  for (size_t e = 0; e < x.size(); ++e)
+    if (b.element_type() == ffi::F64)
+      reinterpret_cast<double*>(b.untyped_data())[e] = x[e];
+    else
+      reinterpret_cast<float*>(b.untyped_data())[e] = float(x[e]);
+}
+
+ffi::Error stored(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set, int64_t threads,
+                  int64_t kind, double softcap, int64_t axis, int64_t dense_axis, int64_t entries,
+                  int64_t present, bool forward, bool shard, bool flush) {
+  Operands operands(args, present);
+  const Kernels& kernels = *sets()[size_t(set)];
+  Stored p;
+  p.kind = int(kind);
+  p.softcap = softcap;
+  p.shard = shard;
+  p.flush = flush;
+  p.scores = view(*operands.next(), axis);
+  p.events = events_of(p.scores);
+  p.index = operands.integers();
+  p.value = operands.doubles();
+  p.entries = p.index ? entries : 0;
+  if (const ffi::AnyBuffer* dense = operands.next()) p.dense = view(*dense, dense_axis);
+  p.dense_event = operands.doubles();
+  p.class_weight = operands.doubles();
+  p.factor = operands.doubles();
+  p.spread = operands.doubles();
+  p.mass = operands.doubles();
+  if (p.events == 0) return ffi::Error::Success();
+  std::vector<double> greatest(size_t(p.events)), rest(size_t(p.events));
+  p.greatest = greatest.data();
+  p.rest = rest.data();
+  if (forward) {
+    p.loss = result(rets, 0).untyped_data();
+    p.log_z = result(rets, 1).untyped_data();
+    kernels.stored(p, int(threads));
+    store(result(rets, 2), greatest);
+    store(result(rets, 3), rest);
+    return ffi::Error::Success();
+  }
+  const double* known = operands.doubles();
+  greatest.assign(known, known + p.events);
+  known = operands.doubles();
+  rest.assign(known, known + p.events);
+  if (softcap != 0 && p.scores.dtype != F64) {
+    // The greatest of capped scores has more digits than float32 keeps.
+    std::vector<float> loss(size_t(p.events));
+    p.loss = loss.data();
+    kernels.stored(p, int(threads));
+    p.loss = nullptr;
+  }
+  p.d_loss = operands.doubles();
+  p.d_log_z = operands.doubles();
+  p.gradient = view(result(rets, 0), axis);
+  in_huge_pages(p.gradient, p.events);
+  p.forward = false;
+  p.streams = past_cache(p.gradient, p.scores, p.events);
+  kernels.stored(p, int(threads));
+  return ffi::Error::Success();
+}
+
+ffi::Error binary(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set, int64_t threads,
+                  int64_t kind, double yes_1, double yes_0, double no_1, double no_0,
+                  int64_t present, bool forward) {
+  Operands operands(args, present);
+  Binary p;
+  p.kind = int(kind);
+  p.scores = view(*operands.next(), -1);
+  p.events = events_of(p.scores);
+  p.target = view(*operands.next(), -1);
+  p.yes_1 = yes_1, p.yes_0 = yes_0, p.no_1 = no_1, p.no_0 = no_0;
+  p.weight = operands.doubles();
+  if (p.events == 0) return ffi::Error::Success();
+  if (forward) {
+    p.loss = result(rets, 0).untyped_data();
+    p.log_z = result(rets, 1).untyped_data();
+  } else {
+    p.d_loss = operands.doubles();
+    p.d_log_z = operands.doubles();
+    p.gradient = view(result(rets, 0), -1);
+    in_huge_pages(p.gradient, p.events);
+    p.streams = past_cache(p.gradient, p.scores, p.events);
+  }
+  sets()[size_t(set)]->binary(p, int(threads));
+  return ffi::Error::Success();
+}
+
+XLA_FFI_DEFINE_HANDLER(stored_handler, stored,
+                       ffi::Ffi::Bind()
+                           .RemainingArgs()
+                           .RemainingRets()
+                           .Attr<int64_t>("set")
+                           .Attr<int64_t>("threads")
+                           .Attr<int64_t>("kind")
+                           .Attr<double>("softcap")
+                           .Attr<int64_t>("axis")
+                           .Attr<int64_t>("dense_axis")
+                           .Attr<int64_t>("entries")
+                           .Attr<int64_t>("present")
+                           .Attr<bool>("forward")
+                           .Attr<bool>("shard")
+                           .Attr<bool>("flush"));
+
+XLA_FFI_DEFINE_HANDLER(binary_handler, binary,
+                       ffi::Ffi::Bind()
+                           .RemainingArgs()
+                           .RemainingRets()
+                           .Attr<int64_t>("set")
+                           .Attr<int64_t>("threads")
+                           .Attr<int64_t>("kind")
+                           .Attr<double>("yes_1")
+                           .Attr<double>("yes_0")
+                           .Attr<double>("no_1")
+                           .Attr<double>("no_0")
+                           .Attr<int64_t>("present")
+                           .Attr<bool>("forward"));
+
+}  // namespace
+
+nb::dict xla_handlers() {
+  nb::dict handlers;
+  handlers["plogq_stored"] =
+      nb::capsule(reinterpret_cast<void*>(stored_handler), "xla._CUSTOM_CALL_TARGET");
+  handlers["plogq_binary"] =
+      nb::capsule(reinterpret_cast<void*>(binary_handler), "xla._CUSTOM_CALL_TARGET");
+  return handlers;
+}
