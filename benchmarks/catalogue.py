@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from . import arrays, classes, files, imports, linear, ranks, tensors, tensors_linear
+from . import (
+    arrays,
+    classes,
+    files,
+    frameworks,
+    imports,
+    linear,
+    ranks,
+    tensors,
+    tensors_linear,
+)
 from .case import Case
 
 _ON_TORCH = (*tensors.CASES, *tensors_linear.CASES, *ranks.CASES)
@@ -12,9 +22,16 @@ CASES: dict[str, Case] = {
     for cases in (
         *(module.CASES for module in (arrays, classes, linear)),
         _ON_TORCH,
+        frameworks.CASES,
         *(module.CASES for module in (files, imports)),
     )
     for case in cases
 }
 
-GROUPS: dict[str, tuple[str, ...]] = {"torch": tuple(case.name for case in _ON_TORCH)}
+GROUPS: dict[str, tuple[str, ...]] = {
+    "torch": tuple(case.name for case in _ON_TORCH),
+    **{
+        framework: tuple(c.name for c in frameworks.CASES if c.name.startswith(framework))
+        for framework in ("jax", "tensorflow", "keras")
+    },
+}

@@ -15,6 +15,9 @@ _PACKAGES = (
     ("scikit-learn", "scikit-learn"),
     ("PyTorch", "torch"),
     ("JAX", "jax"),
+    ("optax", "optax"),
+    ("TensorFlow", "tensorflow-cpu"),
+    ("Keras", "keras"),
     ("pyarrow", "pyarrow"),
 )
 

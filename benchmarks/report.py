@@ -26,7 +26,7 @@ def plain(case: dict[str, Any]) -> str:
 
 def markdown(case: dict[str, Any]) -> str:
     """One case for the docs, with the machine it was measured on."""
-    lines = _pipes(table(case))
+    lines = pipes(table(case))
     lines += [""]
     lines += [f"- {_mark(v)} target {v['target']}: {v['measured']}" for v in case["targets"]]
     lines += [f"- left out: {name} ({why})" for name, why in case["left_out"].items()]
@@ -40,7 +40,7 @@ def figures(cases: Iterable[dict[str, Any]]) -> str:
     for case in cases:
         for i, v in enumerate(case["targets"]):
             rows.append((case["title"] if i == 0 else "", v["target"], v["measured"], _mark(v)))
-    return "\n".join(_pipes(rows, numbers=False))
+    return "\n".join(pipes(rows, numbers=False))
 
 
 def record(case: Case, outcomes: Outcomes, machine: dict[str, Any], rounds: int) -> dict[str, Any]:
@@ -139,7 +139,8 @@ def _columns(rows: Sequence[Row]) -> list[str]:
     ] + [""]
 
 
-def _pipes(rows: Sequence[Row], numbers: bool = True) -> list[str]:
+def pipes(rows: Sequence[Row], numbers: bool = True) -> list[str]:
+    """Rows as a table in Markdown, header first."""
     rule = [":--" if i == 0 or not numbers else "--:" for i in range(len(rows[0]))]
     lines = [rows[0], tuple(rule), *rows[1:]]
     return ["| " + " | ".join(line) + " |" for line in lines]

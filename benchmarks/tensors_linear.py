@@ -81,7 +81,7 @@ def _weight_error(made: Made, shape: Shape, dtype: str, gradients: Any) -> float
     return float(np.linalg.norm(off) / np.linalg.norm(exact))
 
 
-def _forget() -> None:
+def forget() -> None:
     for made in (plain, sharp, _exact):
         made.cache_clear()
     inputs.forget()
@@ -101,7 +101,7 @@ class Linear:
     def work(self, quick: bool) -> Work:
         shape = _QUICK if quick else _FULL
         events, features, classes = shape
-        given = [partial(_one, self.made, shape, self.dtype, i) for i in range(3)]
+        given = [partial(one, self.made, shape, self.dtype, i) for i in range(3)]
         half = ("ml_dtypes",) if self.dtype == "bfloat16" else ()
         size = 2 if half else 4
         parameters = size * (events * features + classes * features)
@@ -121,14 +121,14 @@ class Linear:
             result_bytes=parameters,
             input_bytes=parameters,
             score_bytes=size * events * classes,
-            close=_forget,
+            close=forget,
         )
 
     def case(self) -> Case:
         return Case(self.name, self.title, self.work, self.targets, unit="G scores/s")
 
 
-def _one(made: Made, shape: Shape, dtype: str, which: int) -> Any:
+def one(made: Made, shape: Shape, dtype: str, which: int) -> Any:
     return made(shape, dtype)[which]
 
 

@@ -71,5 +71,14 @@ PEERS = {
             "FILTERED",
         ),
         Peer("jax", "JAX jit", ("jax",), "jax_nn"),
+        Peer("optax", "optax, jitted", ("jax", "optax"), "optax_losses"),
+        Peer("optax.unfused", "JAX jit, unfused", ("jax", "optax"), "optax_losses"),
+        Peer("plogq.jax", "plogq", ("plogq", "jax"), "on_jax"),
+        Peer("tensorflow", "tf.nn", ("tensorflow",), "tf_nn"),
+        Peer("tensorflow.xla", "tf.nn, jit_compile", ("tensorflow",), "tf_nn", "XLA"),
+        Peer("plogq.tensorflow", "plogq", ("plogq", "tensorflow"), "on_tensorflow"),
+        Peer("plogq.xla", "plogq, jit_compile", ("plogq", "tensorflow"), "on_tensorflow", "XLA"),
+        Peer("keras", "Keras' own loss", ("keras",), "keras_fit"),
+        Peer("plogq.keras", "plogq.compat.keras", ("plogq", "keras"), "keras_fit", "OURS"),
     )
 }

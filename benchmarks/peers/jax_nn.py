@@ -30,7 +30,7 @@ def _linear(hidden: Any, weight: Any, bias: Any, y: Any) -> Any:
     return _labels(hidden @ weight.T + bias, y)
 
 
-def _jitted(function: Loss) -> Callable[..., Run]:
+def jitted(function: Loss) -> Callable[..., Run]:
     compiled = jax.jit(function)
 
     def prepare(*arrays: Any) -> Run:
@@ -41,9 +41,9 @@ def _jitted(function: Loss) -> Callable[..., Run]:
 
 
 WORK = {
-    "labels_loss": _jitted(_labels),
-    "labels_grad": _jitted(jax.value_and_grad(_labels)),
-    "probs_grad": _jitted(jax.value_and_grad(_probs)),
-    "binary_grad": _jitted(jax.value_and_grad(_binary)),
-    "linear_grad": _jitted(jax.value_and_grad(_linear, argnums=(0, 1, 2))),
+    "labels_loss": jitted(_labels),
+    "labels_grad": jitted(jax.value_and_grad(_labels)),
+    "probs_grad": jitted(jax.value_and_grad(_probs)),
+    "binary_grad": jitted(jax.value_and_grad(_binary)),
+    "linear_grad": jitted(jax.value_and_grad(_linear, argnums=(0, 1, 2))),
 }
