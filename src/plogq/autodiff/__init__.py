@@ -45,6 +45,15 @@ _SHORT_LOADERS: dict[str, Callable[[], Any]] = {"torch": _torch_short}
 _SHORT: dict[str, Callable[..., Any]] = {}
 
 
+def _jax_mesh() -> Any:
+    from . import jax_mesh
+
+    return jax_mesh
+
+
+_MESHES: dict[str, Callable[[], Any]] = {"jax": _jax_mesh}
+
+
 def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False) -> tuple[Any, Any]:
     """The loss per event, and log Z per event (None where it is not asked for)."""
     load = _LOADERS.get(xp.name)
@@ -74,9 +83,8 @@ def over_mesh(
     options: dict[str, Any],
 ) -> Any | None:
     """`function` of P and Q where their types say how they lie over devices; None for others."""
-    if xp.name != "jax":
-        return None
-    return _jax().over_mesh(function, p, q, class_axis, options)
+    load = _MESHES.get(xp.name)
+    return None if load is None else load().over_mesh(function, p, q, class_axis, options)
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:

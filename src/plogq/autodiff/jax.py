@@ -14,104 +14,22 @@ XLA divides over devices, and in one that is exported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jax.sharding import AbstractMesh, AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AbstractMesh
 
 from ..arrays import jax as xp
-from ..formula import Formula
-from ..kernels.contract import (
-    BinaryMeasure,
-    BinaryScores,
-    Forward,
-    Measure,
-    Projection,
-    Scores,
-)
+from ..kernels.contract import Forward
 from . import closed
-
-Array = Any
-Arrays = Sequence[Array]
-
-formula = Formula(xp)
-
-
-class Call(NamedTuple):
-    """A kernel and what it is given, without the arrays: two alike are equal, so that JAX finds
-    what it has compiled."""
-
-    kernel: Any
-    measure: tuple[Any, ...]
-    scores: tuple[Any, ...]
-    present: tuple[bool, ...]  # which of the arrays there are, P's first
-    parts: int  # how many of them, present or not, are P's
-
-    def pair(self, arrays: Arrays) -> tuple[Any, Any]:
-        """P and Q with these arrays, which are those that are present."""
-        given = iter(arrays)
-        found = tuple(next(given) if there else None for there in self.present)
-        p, q = found[: self.parts], found[self.parts :]
-        kind, *rest = self.measure
-        bare: Any = kind(None, *rest) if kind is BinaryMeasure else kind(*rest)
-        return bare.filled(p), _SCORES[self.scores[0]](*self.scores[1:]).filled(q)
-
-    def own(self, changes: Arrays) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-        """What belongs to P's and to Q's arrays, None for those that are absent."""
-        given = iter(changes)
-        found = tuple(next(given) if there else None for there in self.present)
-        return found[: self.parts], found[self.parts :]
-
-    def of_p(self) -> int:
-        """How many of the arrays that are present are P's."""
-        return sum(self.present[: self.parts])
-
-    def outputs(self, arrays: Arrays) -> list[Any]:
-        """Loss, log Z and the residual, as `losses` gives them."""
-        p, q = self.pair(arrays)
-        events = tuple(p.target.shape) if isinstance(p, BinaryMeasure) else p.events
-        like = xp.statistics_dtype(q.arrays()[0])
-        return [jax.ShapeDtypeStruct(events, like)] * 2 + [
-            jax.ShapeDtypeStruct(events, xp.wide())
-        ] * 2
-
-
-_SCORES: dict[str, Callable[..., Any]] = {
-    "stored": lambda *options: Scores(options[0], None, *options[1:]),
-    "binary": lambda kind: BinaryScores(kind, None),
-    "linear": lambda *options: Projection(None, None, None, *options),
-}
-
-
-def taken_apart(kernel: Any, measure: Any, scores: Any) -> tuple[Call, list[Array]]:
-    """What a kernel is given, as its arrays and what it is besides."""
-    if isinstance(measure, Measure):
-        p: tuple[Any, ...] = (Measure, measure.events, measure.classes, None, None, None)
-        p = (*p, measure.axis)
-    else:
-        sides = (tuple(None if hasattr(x, "shape") else x for x in s) for s in _sides(measure))
-        p = (BinaryMeasure, *sides)
-    if isinstance(scores, Scores):
-        q: tuple[Any, ...] = ("stored", scores.kind, scores.axis, scores.softcap)
-    elif isinstance(scores, Projection):
-        q = ("linear", scores.softcap, scores.filter)
-    else:
-        q = ("binary", scores.kind)
-    arrays = (*measure.arrays(), *scores.arrays())
-    kernel = formula if kernel.name == "formula" else kernel
-    call = Call(kernel, p, q, tuple(x is not None for x in arrays), len(measure.arrays()))
-    return call, [jnp.asarray(x) for x in arrays if x is not None]
-
-
-def _sides(measure: BinaryMeasure) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    return measure.yes, measure.no
+from .jax_batching import batched
+from .jax_calls import Array, Arrays, Call, formula, taken_apart
 
 
 def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Array, Array]:
@@ -124,45 +42,6 @@ def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Array, 
 def summed(kernel: Any, measure: Any, scores: Any, divisor: Any) -> None:
     """There is no quicker way to a sum than step by step: XLA fuses the steps."""
     return None
-
-
-def over_mesh(
-    function: Callable[..., Array], p: Any, q: Any, class_axis: int | None, options: dict[str, Any]
-) -> Any | None:
-    """`function` of P and Q whose types say how they lie over a mesh; None for all others.
-
-    Inside, XLA finds out what goes where; losses lie as Q's events do. Values that are known are
-    checked first, as they are not within.
-    """
-    held = jax.tree.leaves((q, p))
-    explicit = [
-        m for x in held if AxisType.Explicit in (m := jax.typeof(x).sharding.mesh).axis_types
-    ]
-    if not explicit:
-        return None
-    if all(map(xp.readable, held)):
-        function(*jax.tree.map(np.asarray, (p, q)))
-    of_scores = jax.typeof(held[0])
-    spec = [*of_scores.sharding.spec, *(None,) * of_scores.ndim][: of_scores.ndim]
-    if class_axis is not None:
-        spec.pop(class_axis)
-    if options.get("reduction", "none") != "none":
-        spec = []
-    lies = NamedSharding(explicit[0], PartitionSpec(*spec))
-    normalizer = options.pop("normalizer", None)
-    given = (p, q) if normalizer is None else (p, q, normalizer)
-    return _over_mesh(*given, function=function, options=tuple(options.items()), lies=lies)
-
-
-@partial(jax.jit, static_argnames=("function", "options", "lies"))
-def _over_mesh(
-    *given: Any, function: Callable[..., Array], options: tuple[Any, ...], lies: NamedSharding
-) -> Array:
-    def inside(p: Any, q: Any, normalizer: Any = None) -> Array:
-        more = {} if normalizer is None else {"normalizer": normalizer}
-        return function(p, q, **dict(options), **more)
-
-    return jax.sharding.auto_axes(inside, out_sharding=lies)(*given)
 
 
 # What the primitives compute, by whichever kernel.
@@ -378,64 +257,8 @@ ad.primitive_jvps[losses_p] = _losses_jvp
 ad.primitive_jvps[pushed_p] = _pushed_jvp
 ad.primitive_jvps[gradients_p] = _gradients_jvp
 ad.primitive_transposes[pushed_p] = _pushed_transpose
-
-
-def _batched(primitive: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The rule that makes a batch one more axis of events, or maps the formula over it."""
-
-    def rule(arrays: Arrays, axes: Any, *, call: Call) -> tuple[Any, Any]:
-        moved = _as_events(call, arrays, axes)
-        per_batch = primitive is gradients_p and call.scores[0] == "linear"
-        if moved is None or per_batch:
-            found = jax.vmap(partial(function, call=call), tuple(axes))(*arrays)
-        else:
-            found = primitive.bind(*moved[1], call=moved[0])
-        return found, [0] * len(found)
-
-    return rule
-
-
-def _as_events(call: Call, arrays: Arrays, axes: Any) -> tuple[Call, list[Array]] | None:
-    """The call with the batch as the first axis of its events, if Q has that axis."""
-    size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
-    by_class, found = _by_class(call), []
-    for i, (x, axis) in enumerate(zip(arrays, axes, strict=True)):
-        if (axis is None) != (i in by_class) and (i in by_class or i == call.of_p()):
-            # Classes that differ from batch to batch; or scores that do not, of which the formula
-            # needs no copies.
-            return None
-        if i in by_class:
-            found.append(x)
-        else:
-            spread = axis is None
-            found.append(
-                jnp.broadcast_to(x, (size, *x.shape)) if spread else jnp.moveaxis(x, axis, 0)
-            )
-    measure, scores = call.measure, call.scores
-    if measure[0] is Measure:
-        measure = (Measure, (size, *measure[1]), *measure[2:6], _later(measure[6]))
-    if scores[0] == "stored":
-        scores = (*scores[:2], _later(scores[2]), *scores[3:])
-    return call._replace(measure=measure, scores=scores), found
-
-
-def _later(axis: int) -> int:
-    """The same axis once there is another in front."""
-    return axis + 1 if axis >= 0 else axis
-
-
-def _by_class(call: Call) -> set[int]:
-    """Which of the arrays that are present hold something per class, and nothing per event."""
-    binary = call.measure[0] is BinaryMeasure
-    names = [*(range(2, 6) if binary else (4, *range(7, call.parts, 2)))]
-    if call.scores[0] == "linear":
-        names += [call.parts + 1, call.parts + 2]
-    places = [i for i, there in enumerate(call.present) if there]
-    return {places.index(i) for i in names if call.present[i]}
-
-
-batching.primitive_batchers[losses_p] = _batched(losses_p, partial(_losses, kernel=formula))
-batching.primitive_batchers[gradients_p] = _batched(gradients_p, _anew)
+batching.primitive_batchers[losses_p] = batched(losses_p, partial(_losses, kernel=formula))
+batching.primitive_batchers[gradients_p] = batched(gradients_p, _anew, alone=True)
 batching.primitive_batchers[pushed_p] = lambda arrays, axes, **params: (
     jax.vmap(partial(_pushed, **params), tuple(axes))(*arrays),
     [0, 0],

@@ -17,6 +17,7 @@ from __future__ import annotations
 from typing import Any
 
 import tensorflow as tf
+from tensorflow.python.eager.record import could_possibly_record
 
 from ..arrays import tensorflow as xp
 from ..formula import Formula
@@ -91,6 +92,9 @@ def _of_scores(pair: _Pair) -> Any:
             # A tape that was recorded eagerly may be played back in a graph, as tape.jacobian does.
             if kernel.name == "formula" or began_eager is not tf.executing_eagerly():
                 found = formula.backward(measure, scores, None, d_loss, d_log_z)
+            elif began_eager and not could_possibly_record():
+                flowing = d_log_z if log_z else 0.0
+                found = kernel.backward(measure, scores, result.residual, d_loss, flowing)
             else:
                 found = _closed(pair, result.residual, held, d_loss, d_log_z)
             return [None] * pair.of_p + pair.scores(found)
