@@ -7,7 +7,7 @@ the helper's own numbers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 Named = TypeVar("Named", bound=Callable[..., Any])
@@ -61,6 +61,24 @@ def declares(
         if (peer, name) in HELPERS:
             raise ValueError(f"{peer} has two helpers of the name {name}")
         HELPERS[peer, name] = helper
+        return named
+
+    return declared
+
+
+def declares_as(peer: str, name: str, function: str) -> Callable[[Named], Named]:
+    """Say of a class of compat that it stands for what a function of the same peer stands for.
+
+    Its call is in the arguments of the constructor and of the call together.
+
+    Raises:
+        ValueError: two helpers of one name.
+    """
+
+    def declared(named: Named) -> Named:
+        if (peer, name) in HELPERS:
+            raise ValueError(f"{peer} has two helpers of the name {name}")
+        HELPERS[peer, name] = replace(HELPERS[peer, function], name=name)
         return named
 
     return declared

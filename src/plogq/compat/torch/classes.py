@@ -12,6 +12,7 @@ import plogq
 
 from ... import Labels, Logits, LogProbs, Probs, Smoothed, Weighted
 from ...errors import LabelError
+from ..declared import EXCLUSIVE, declares
 from .quirks import (
     counted,
     in_dtype,
@@ -25,7 +26,31 @@ from .quirks import (
 
 Tensor = torch.Tensor
 
+_MEANS = (
+    "the mean is NaN where nothing counts",
+    "labels are int64 or uint8",
+    "one class costs 0",
+)
 
+
+@declares(
+    "torch",
+    "cross_entropy",
+    outcomes=EXCLUSIVE,
+    target="a class index per event; or a distribution, of the input's shape",
+    prediction="scores, classes on axis 1",
+    reduction="mean over the mass; sum; none",
+    call="cross_entropy(Weighted(Smoothed(Labels(target, ignore=ignore_index), label_smoothing), "
+    "class_weight=weight), Logits(input, axis=1), reduction=reduction)",
+    quirks=(
+        *_MEANS,
+        "the mean divides by Σ w_y of the labels, smoothed or not",
+        "with distributions the mean divides by the number of events, and a / K is spread whatever "
+        "a row sums to",
+    ),
+    note="The shape of the target says whether it is hard or soft. A distribution is "
+    "Probs(target, axis=1).",
+)
 def cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -64,6 +89,18 @@ def cross_entropy(
     return of_indices(Logits, input, shape, target, *options)
 
 
+@declares(
+    "torch",
+    "nll_loss",
+    outcomes=EXCLUSIVE,
+    target="a class index per event",
+    prediction="log-probabilities, taken as they are, classes on axis 1",
+    reduction="mean over the mass; sum; none",
+    call="cross_entropy(Weighted(Labels(target, ignore=ignore_index), class_weight=weight), "
+    "LogProbs(input, axis=1), reduction=reduction)",
+    quirks=_MEANS,
+    note="Scores need no log_softmax first: write Logits(scores, axis=1).",
+)
 def nll_loss(
     input: Tensor,
     target: Tensor,

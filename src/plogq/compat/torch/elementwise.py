@@ -11,6 +11,7 @@ import plogq
 
 from ... import BinaryLogits, BinaryProbs, Labels, LogProbs, Probs, Weighted
 from ...arrays.torch import plain
+from ..declared import EXCLUSIVE, YES_NO, declares
 from .quirks import (
     in_dtype,
     mean_of,
@@ -24,6 +25,21 @@ from .quirks import (
 Tensor = torch.Tensor
 
 
+@declares(
+    "torch",
+    "binary_cross_entropy",
+    outcomes=YES_NO,
+    target="the probability of yes, of the input's shape",
+    prediction="the probability of yes",
+    reduction="mean over the elements; sum; none",
+    call="cross_entropy(Weighted(BinaryProbs(target), sample_weight=weight), BinaryProbs(input), "
+    "reduction='sum_over_batch_size' if reduction == 'mean' else reduction)",
+    quirks=(
+        "logarithms stop at -100, and the gradient divides by max(x (1 - x), 1e-12)",
+        "the mean divides by the number of elements, whatever their weights",
+    ),
+    note="What would cost more than 100 costs ∞ in plogq, as it is.",
+)
 def binary_cross_entropy(
     input: Tensor,
     target: Tensor,
@@ -75,6 +91,19 @@ def binary_cross_entropy(
     return _reduced(p, q, input, weight, reduction, input.dtype)
 
 
+@declares(
+    "torch",
+    "binary_cross_entropy_with_logits",
+    outcomes=YES_NO,
+    target="the probability of yes, of the input's shape",
+    prediction="scores",
+    reduction="mean over the elements; sum; none",
+    call="cross_entropy(Weighted(BinaryProbs(target), sample_weight=weight, class_weight=None if "
+    "pos_weight is None else (1.0, pos_weight)), BinaryLogits(input), "
+    "reduction='sum_over_batch_size' if reduction == 'mean' else reduction)",
+    quirks=("the mean divides by the number of elements, whatever their weights",),
+    note="plogq's own mean divides by Σ mass, so that weights do not change its size.",
+)
 def binary_cross_entropy_with_logits(
     input: Tensor,
     target: Tensor,
@@ -129,6 +158,21 @@ def binary_cross_entropy_with_logits(
     return loss if shape else loss.reshape(())
 
 
+@declares(
+    "torch",
+    "kl_div",
+    outcomes=EXCLUSIVE,
+    target="probabilities, or log-probabilities with log_target",
+    prediction="log-probabilities, taken as they are",
+    reduction="mean over elements; batchmean over events; sum; none, per element",
+    call="kl_divergence(Probs(target), LogProbs(input))",
+    quirks=(
+        "every element is an event of its own, and the two broadcast",
+        "the mean divides by the number of elements; batchmean by the length of the first axis",
+    ),
+    note="The call is that of reduction='batchmean' with two axes, which is the divergence per "
+    "event.",
+)
 def kl_div(
     input: Tensor,
     target: Tensor,

@@ -8,12 +8,25 @@ import torch
 
 from ... import LinearLogits
 from ...arrays.torch import transformed
+from ..declared import EXCLUSIVE, declares
 from .classes import cross_entropy, of_indices, of_probabilities
 from .quirks import reduction_name, require_tensors
 
 Tensor = torch.Tensor
 
 
+@declares(
+    "torch",
+    "linear_cross_entropy",
+    outcomes=EXCLUSIVE,
+    target="a class index per event; or a distribution, of the shape of the scores",
+    prediction="what leads to scores: hidden states and a weight matrix [K, D]",
+    reduction="mean over the mass; sum; none",
+    call="cross_entropy(Weighted(Smoothed(Labels(target, ignore=ignore_index), label_smoothing), "
+    "class_weight=weight), LinearLogits(input, linear_weight, linear_bias), reduction=reduction)",
+    quirks=("those of cross_entropy", "`options` are accepted and mean nothing"),
+    note="plogq never stores the scores, whatever the options.",
+)
 def linear_cross_entropy(
     input: Tensor,
     linear_weight: Tensor,

@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 
+from ..declared import declares_as
 from . import classes, elementwise, linear
 
 Tensor = torch.Tensor
 
 
+@declares_as("torch", "CrossEntropyLoss", "cross_entropy")
 class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
     """`torch.nn.CrossEntropyLoss`, computed by `plogq.compat.torch.cross_entropy`."""
 
@@ -29,6 +31,7 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
         )
 
 
+@declares_as("torch", "NLLLoss", "nll_loss")
 class NLLLoss(torch.nn.NLLLoss):
     """`torch.nn.NLLLoss`, computed by `plogq.compat.torch.nll_loss`."""
 
@@ -42,6 +45,7 @@ class NLLLoss(torch.nn.NLLLoss):
         )
 
 
+@declares_as("torch", "BCELoss", "binary_cross_entropy")
 class BCELoss(torch.nn.BCELoss):
     """`torch.nn.BCELoss`, computed by `plogq.compat.torch.binary_cross_entropy`."""
 
@@ -51,6 +55,7 @@ class BCELoss(torch.nn.BCELoss):
         )
 
 
+@declares_as("torch", "BCEWithLogitsLoss", "binary_cross_entropy_with_logits")
 class BCEWithLogitsLoss(torch.nn.BCEWithLogitsLoss):
     """`torch.nn.BCEWithLogitsLoss`, by `plogq.compat.torch.binary_cross_entropy_with_logits`."""
 
@@ -64,6 +69,7 @@ class BCEWithLogitsLoss(torch.nn.BCEWithLogitsLoss):
         )
 
 
+@declares_as("torch", "KLDivLoss", "kl_div")
 class KLDivLoss(torch.nn.KLDivLoss):
     """`torch.nn.KLDivLoss`, computed by `plogq.compat.torch.kl_div`."""
 
@@ -75,6 +81,7 @@ class KLDivLoss(torch.nn.KLDivLoss):
 
 if hasattr(torch.nn, "LinearCrossEntropyLoss"):
 
+    @declares_as("torch", "LinearCrossEntropyLoss", "linear_cross_entropy")
     class LinearCrossEntropyLoss(torch.nn.LinearCrossEntropyLoss):
         """`torch.nn.LinearCrossEntropyLoss`, by `plogq.compat.torch.linear_cross_entropy`."""
 

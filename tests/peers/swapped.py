@@ -1,0 +1,56 @@
+"""A pytest plugin: functions of ours in place of a peer's own, and a file of what came of it.
+
+`PLOGQ_SWAPS` says which, as JSON from the peer's dotted name to ours; `PLOGQ_OUTCOMES` is the file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from functools import wraps
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+calls: Counter[str] = Counter()
+outcomes: dict[str, str] = {}
+reasons: dict[str, str] = {}
+
+
+def named(name: str) -> Any:
+    module, _, attribute = name.rpartition(".")
+    return getattr(import_module(module), attribute)
+
+
+def counted(name: str, function: Any) -> Any:
+    """The function, and how often it is called."""
+    calls[name] = 0
+
+    @wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        calls[name] += 1
+        return function(*arguments, **options)
+
+    return call
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for theirs, ours in json.loads(os.environ["PLOGQ_SWAPS"]).items():
+        module, _, attribute = theirs.rpartition(".")
+        setattr(import_module(module), attribute, counted(theirs, named(ours)))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    case = report.nodeid.rpartition("/")[2]
+    if report.when == "call" or report.outcome != "passed":
+        outcomes[case] = report.outcome
+        if report.failed:
+            reasons[case] = str(report.longrepr)[-2000:]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    found = {"outcomes": outcomes, "reasons": reasons, "calls": calls}
+    Path(os.environ["PLOGQ_OUTCOMES"]).write_text(json.dumps(found), encoding="utf-8")
