@@ -176,6 +176,43 @@ def test_using_plogq_loads_nothing_more() -> None:
     assert loaded(use) - loaded("import numpy") == {"plogq"}
 
 
+FRAMEWORKS = {"torch", "jax", "tensorflow", "keras", "sklearn", "optax"}
+PARTS = {
+    "import plogq.compat.torch": {"torch"},
+    "import plogq.nn.torch": {"torch"},
+    "import plogq.compat.optax": {"jax"},
+    "import plogq.compat.sklearn": {"sklearn"},
+    "import plogq.compat.theano, plogq.compat.cntk": set(),
+    "import torch, plogq; plogq.log_normalizer(plogq.Logits(torch.ones(1, 2)))": {"torch"},
+    "import jax, plogq; plogq.log_normalizer(plogq.Logits(jax.numpy.ones((1, 2))))": {"jax"},
+}
+
+
+@pytest.mark.parametrize("statement", PARTS)
+def test_the_part_of_one_framework_loads_no_other(statement: str) -> None:
+    assert loaded(statement) & FRAMEWORKS == PARTS[statement]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import plogq.compat.tensorflow",
+        "import tensorflow as tf, plogq; plogq.log_normalizer(plogq.Logits(tf.ones((1, 2))))",
+    ],
+)
+def test_the_part_of_tensorflow_loads_what_tensorflow_loads(statement: str) -> None:
+    """TensorFlow itself loads Keras, which may load others; ours adds nothing to that."""
+    theirs = loaded("import tensorflow as tf; tf.keras, tf.ones(1)") & FRAMEWORKS
+    assert loaded(statement) & FRAMEWORKS <= theirs
+    assert "torch" not in theirs
+
+
+def test_the_part_of_keras_loads_what_keras_loads() -> None:
+    statement = "import os; os.environ['KERAS_BACKEND'] = 'numpy'; import {}"
+    found = loaded(statement.format("plogq.compat.keras")) & FRAMEWORKS
+    assert found == loaded(statement.format("keras")) & FRAMEWORKS
+
+
 def test_import_plogq_does_not_load_the_command_line() -> None:
     program = "import sys, plogq; print(*(m for m in sys.modules if m.startswith('plogq')))"
     run = subprocess.run(

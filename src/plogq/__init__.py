@@ -1,6 +1,6 @@
 """One cross-entropy, H(P, Q) = -Σ p log q: exact, fast, and clear about what each array is."""
 
-from . import pytrees
+from . import pytrees, saved
 from .binary import BinaryLogits, BinaryProbs
 from .checks import validation
 from .definition import (
@@ -35,6 +35,7 @@ from .targets import Labels, Probs, SparseProbs
 from .wrappers import Smoothed, Weighted
 
 pytrees.offer()
+saved.offer()
 
 __version__ = "0.1.0"
 

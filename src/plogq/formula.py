@@ -128,7 +128,7 @@ class Formula:
 
     def _offset(self, greatest: Array, rest: Array) -> Array:
         """log1p(R), and NaN where no class has a finite score: log q is -∞ - (-∞)."""
-        return self.xp.where(greatest == -inf, nan, self.xp.log1p(rest))
+        return self.xp.where(self.xp.equal(greatest, -inf), nan, self.xp.log1p(rest))
 
     def _scores(self, scores: Scores) -> Array:
         """What is stored as logits or log-probabilities, classes last."""
@@ -144,13 +144,15 @@ class Formula:
     def _gaps(self, scores: Scores) -> Gaps:
         xp, s = self.xp, self._scores(scores)
         if scores.kind != "logits":
-            zero = xp.full(xp.shape(s)[:-1], 0.0, s)
+            zero = xp.cast_like(xp.full(xp.shape(s)[:-1], 0.0, s), s)
             return Gaps(xp.expand(zero), zero, -0.5 * s, 0.5, None)
         greatest, first = xp.max_first(s)
         # ∞ - ∞ at the first place of +∞ is no gap; elsewhere it is the NaN that N3 asks for.
         part = xp.where(first, 0.0, _SHARE * greatest - _SHARE * s)
         rest = xp.sum_classes(xp.where(first, 0.0, xp.exp(part / -_SHARE)))
-        return Gaps(greatest, xp.where(greatest[..., 0] == -inf, 0.0, rest), part, _SHARE, first)
+        return Gaps(
+            greatest, xp.where(xp.equal(greatest[..., 0], -inf), 0.0, rest), part, _SHARE, first
+        )
 
     def _backward(
         self, measure: Measure, scores: Scores, residual: Any, d_loss: Any, d_log_z: Any
@@ -173,9 +175,9 @@ class Formula:
         else:
             greatest, rest = (xp.expand(x) for x in residual)
             s = xp.weights(s)
-            top = s == greatest
+            top = xp.equal(s, greatest)
         # Nothing is left of an event whose scores are all -∞.
-        rest = xp.where(greatest == -inf, nan, rest)
+        rest = xp.where(xp.equal(greatest, -inf), nan, rest)
         weight = xp.where(top, 1.0, xp.exp(-2.0 * (0.5 * greatest - 0.5 * s)))
         total = rest + 1.0
         q = weight / total
@@ -185,7 +187,7 @@ class Formula:
         sparse_mass = xp.expand(xp.sum_classes(sparse))
         # An event without mass stays with the other line, whose derivative by its weight is right.
         hard = xp.where(
-            xp.equal(sparse, sparse_mass) & (sparse != 0),
+            xp.equal(sparse, sparse_mass) & ~xp.equal(sparse, 0.0),
             -xp.times(sparse, not_q),
             xp.times(sparse_mass, q) - sparse,
         )

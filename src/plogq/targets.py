@@ -130,8 +130,8 @@ class Labels(Target):
         else:
             index = xp.indices(self.index)
             if self.ignore is not None:
-                index = xp.where(index == self.ignore, 0, index)
-        kept = None if self.ignore is None else xp.indices(self.index) != self.ignore
+                index = xp.where(xp.equal(index, self.ignore), 0, index)
+        kept = None if self.ignore is None else ~xp.equal(xp.indices(self.index), self.ignore)
         value = None if kept is None else xp.expand(xp.weights(kept))
         measure = Measure(events, classes, index=xp.expand(xp.indices(index)), value=value)
         return measure, xp.full((*events, 1), 0.0, self.index)
@@ -148,7 +148,7 @@ def _checked_labels(xp: Verbs, index: Any, classes: int, ignore: int | None) -> 
     index = xp.indices(index)
     if ignore is None:
         return index, None
-    kept = index != ignore
+    kept = ~xp.equal(index, ignore)
     return xp.where(kept, index, 0), xp.weights(kept)
 
 
@@ -288,7 +288,7 @@ class SparseProbs(Target):
         # Where the number of classes is not known, any that is great enough will do.
         known = classes if classes is not None else _MOST_CLASSES
         # An index that is listed twice is one class, whose probability is the sum.
-        same = xp.weights(y[..., :, None] == y[..., None, :])
+        same = xp.weights(xp.equal(y[..., :, None], y[..., None, :]))
         p = xp.sum_classes(same * xp.weights(self.probs)[..., None, :])
         return self.measure(xp, known), -xp.log(p)
 

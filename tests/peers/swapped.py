@@ -28,6 +28,11 @@ def named(name: str) -> Any:
 def counted(name: str, function: Any) -> Any:
     """The function, and how often it is called."""
     calls[name] = 0
+    if isinstance(function, type):
+        # A class stays one, and what is counted is how often it is made.
+        made: Any = function
+        made.__init__ = counted(name, made.__init__)
+        return made
 
     @wraps(function)
     def call(*arguments: Any, **options: Any) -> Any:
@@ -44,7 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    case = report.nodeid.rpartition("/")[2]
+    # Two modules may have cases of one name.
+    case = Path(report.location[0]).name + "::" + report.nodeid.partition("::")[2]
     if report.when == "call" or report.outcome != "passed":
         outcomes[case] = report.outcome
         if report.failed:

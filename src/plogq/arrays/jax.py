@@ -150,9 +150,12 @@ def max_first(x: Array) -> tuple[Array, Array]:
 
 
 def sum_classes(x: Array) -> Array:
-    """The sum along the last axis, in runs: a long sum in one go would round too often."""
-    classes = x.shape[-1]
-    if classes <= _RUN or x.dtype.itemsize > 4:
+    """The sum along the last axis, in runs: a long sum in one go would round too often.
+
+    A length that an exported program leaves open has no runs.
+    """
+    classes: Any = x.shape[-1]
+    if not isinstance(classes, int) or classes <= _RUN or x.dtype.itemsize > 4:
         return x.sum(axis=-1)
     runs = classes // _RUN
     whole = x[..., : runs * _RUN].reshape(*x.shape[:-1], runs, _RUN)
@@ -199,7 +202,7 @@ def scatter(index: Array, value: Array, classes: int) -> Array:
         places = jax.lax.broadcasted_iota(index.dtype, dense.shape, dense.ndim - 1)
         return jnp.where(places == index, value.astype(dense.dtype), dense)
     rows = dense.reshape(-1, classes)
-    flat = index.reshape(-1, index.shape[-1])
+    flat = index.reshape(rows.shape[0], index.shape[-1])
     numbers = jax.lax.broadcasted_iota(index.dtype, flat.shape, 0)
     added = rows.at[numbers, flat].add(value.reshape(flat.shape).astype(dense.dtype))
     return added.reshape(dense.shape)
@@ -294,11 +297,11 @@ def writable(x: Array) -> bool:
     return False
 
 
-def cast(x: Array, dtype: str) -> Array:
+def to_dtype(x: Array, dtype: str) -> Array:
     """x in the dtype of this name."""
     return jnp.asarray(x, dtype)
 
 
-def array(x: Any, like: Array) -> Array:
+def from_host(x: Any, like: Array) -> Array:
     """An array of NumPy, in this framework."""
     return jnp.asarray(x)

@@ -26,5 +26,5 @@ def known(shape: tuple[Any, ...]) -> bool:
 
 def count(shape: tuple[Any, ...]) -> Any:
     """The number of elements, as a float, or as the framework's number where it is not known."""
-    number = prod(shape)
+    number: Any = prod(shape)
     return float(number) if isinstance(number, int) else number

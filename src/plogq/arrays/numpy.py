@@ -320,11 +320,11 @@ def writable(x: Array) -> bool:
     return x.flags.writeable
 
 
-def cast(x: Array, dtype: str) -> Array:
+def to_dtype(x: Array, dtype: str) -> Array:
     """x in the dtype of this name."""
     return x.astype(dtype, copy=False)
 
 
-def array(x: Array, like: Array) -> Array:
+def from_host(x: Array, like: Array) -> Array:
     """An array of NumPy, in this framework."""
     return x

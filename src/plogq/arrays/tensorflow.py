@@ -5,16 +5,19 @@ no dtypes, so the verbs that take two arrays do. What looks at values (`host`, `
 only of arrays that `readable` lets through. A dimension that a graph leaves open is a `Dimension`.
 """
 
-# TensorFlow has no types that a checker could read.
+# What is known of TensorFlow's types is little, and in part wrong.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false, reportMissingModuleSource=false
-# pyright: reportUnknownParameterType=false, reportUntypedBaseClass=false
+# pyright: reportMissingTypeStubs=false, reportMissingImports=false
+# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
+# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
+# pyright: reportOptionalMemberAccess=false
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -97,7 +100,9 @@ def _assert_same(a: Tensor, b: Tensor) -> None:
         same = tf.reduce_all(tf.reshape(tf.fill(tf.stack([a]), True), tf.stack([b])))
         tf.raw_ops.Assert(condition=same, data=[what])
         return
-    tf.debugging.Assert(tf.equal(a, b), [what, a, "and", b])
+    said = tf.debugging.Assert(tf.equal(a, b), [what, a, "and", b])
+    # A tf.function runs it by itself; what TensorFlow says of it in its other graphs is no news.
+    getattr(said, "mark_used", lambda: None)()
 
 
 def as_array(value: Any, role: str) -> Tensor:
@@ -121,16 +126,7 @@ def as_array(value: Any, role: str) -> Tensor:
             f"{role} has no known rank in this graph; say where its classes are: "
             "tf.ensure_shape(x, [None, 10])"
         )
-    if not _equality():
-        raise DtypeError(
-            f"{role} is a tensor whose == compares identity, as in TensorFlow 1; call "
-            "tf.compat.v1.enable_tensor_equality() first"
-        )
     return value
-
-
-def _equality() -> bool:
-    return bool(getattr(tf.Tensor, "_USE_EQUALITY", True))
 
 
 def dtype_name(x: Tensor) -> str:
@@ -170,10 +166,17 @@ def dynamic(lengths: tuple[Any, ...]) -> Any:
 
 def device(x: Tensor) -> str:
     """Where x is; of a tensor in a graph, where TensorFlow will put what computes it."""
-    kind = DeviceSpecV2.from_string(x.device).device_type if x.device else None
+    kind = _kind(x.device) if x.device else None
     if kind is None:
-        kind = "GPU" if _accelerated() else "CPU"
-    return str(kind).lower()
+        kind = "gpu" if _accelerated() else "cpu"
+    return kind
+
+
+@lru_cache
+def _kind(named: str) -> str | None:
+    """The kind of device in one of TensorFlow's names of devices, where it says one."""
+    kind = DeviceSpecV2.from_string(named).device_type
+    return None if kind is None else str(kind).lower()
 
 
 def _accelerated() -> bool:
@@ -270,7 +273,7 @@ def expand(x: Tensor) -> Tensor:
 def max_first(x: Tensor) -> tuple[Tensor, Tensor]:
     """The greatest score with the class axis kept, and a mask that is True at its first place."""
     place = tf.expand_dims(tf.argmax(x, axis=-1), -1)
-    return gather(x, place), _classes(x) == place
+    return gather(x, place), tf.equal(_classes(x), place)
 
 
 def _classes(x: Tensor) -> Tensor:
@@ -317,7 +320,7 @@ def times(weight: Any, x: Any) -> Any:
         return weight * x if weight else tf.zeros_like(x)
     weight, x = _alike(weight, x)
     # The factor and not the product is chosen, so that the derivatives are finite too.
-    ruled_out = (weight == 0) & ~tf.math.is_finite(x)
+    ruled_out = equal(weight, 0.0) & ~tf.math.is_finite(x)
     return weight * tf.where(ruled_out, tf.zeros((), x.dtype), x)
 
 
@@ -337,7 +340,9 @@ def scatter(index: Tensor, value: Tensor, classes: Any) -> Tensor:
     value = weights(value)
     count = dynamic((classes,))[0] if isinstance(classes, Length) else classes
     if index.shape[-1] == 1:
-        return tf.where(tf.range(count, dtype=tf.int64) == index, value, tf.zeros((), value.dtype))
+        return tf.where(
+            tf.equal(tf.range(count, dtype=tf.int64), index), value, tf.zeros((), value.dtype)
+        )
     lengths = dynamic((*shape(index)[:-1], classes))
     size = tf.reduce_prod(tf.cast(lengths, tf.int64), keepdims=True)
     first = tf.range(size[0] // tf.cast(count, tf.int64)) * tf.cast(count, tf.int64)
@@ -361,7 +366,8 @@ tanh = tf.tanh
 expm1 = tf.math.expm1
 
 
-def equal(a: Tensor, b: Tensor) -> Tensor:
+def equal(a: Tensor, b: Any) -> Tensor:
+    # In graphs of TensorFlow 1 == compares identity.
     return tf.equal(*_alike(a, b))
 
 
@@ -444,7 +450,7 @@ def ratio(x: Tensor, divisor: Any) -> Tensor:
     if not isinstance(divisor, tf.Tensor):
         return x / divisor if divisor else x * 0.0
     divisor = tf.cast(divisor, x.dtype)
-    nothing = divisor == 0
+    nothing = equal(divisor, 0.0)
     return where(nothing, 0.0, x / where(nothing, 1.0, divisor))
 
 
@@ -477,11 +483,11 @@ def size(x: Tensor) -> int:
     return prod(x.shape) * int(x.dtype.size)
 
 
-def cast(x: Tensor, dtype: str) -> Tensor:
+def to_dtype(x: Tensor, dtype: str) -> Tensor:
     """x in the dtype of this name."""
     return tf.cast(x, dtype)
 
 
-def array(x: Any, like: Tensor) -> Tensor:
+def from_host(x: Any, like: Tensor) -> Tensor:
     """An array of NumPy, in this framework."""
     return tf.convert_to_tensor(x)

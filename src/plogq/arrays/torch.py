@@ -396,11 +396,11 @@ def writable(x: Tensor) -> bool:
     return not (x.requires_grad and x.is_leaf)
 
 
-def cast(x: Tensor, dtype: str) -> Tensor:
+def to_dtype(x: Tensor, dtype: str) -> Tensor:
     """x in the dtype of this name."""
     return x.to(getattr(torch, dtype))
 
 
-def array(x: Any, like: Tensor) -> Tensor:
+def from_host(x: Any, like: Tensor) -> Tensor:
     """An array of NumPy, in this framework and on the device of `like`."""
     return torch.as_tensor(x, device=like.device)

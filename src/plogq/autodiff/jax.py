@@ -23,7 +23,7 @@ import jax.numpy as jnp
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
-from jax.sharding import AbstractMesh
+from jax.sharding import AbstractMesh, NamedSharding, PartitionSpec
 
 from ..arrays import jax as xp
 from ..kernels.contract import Forward
@@ -35,8 +35,26 @@ from .jax_calls import Array, Arrays, Call, formula, taken_apart
 def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Array, Array]:
     """The loss per event, and log Z per event, differentiable."""
     call, arrays = taken_apart(kernel, measure, scores)
-    loss, found_log_z, _, _ = losses_p.bind(*arrays, call=call)
+    loss, found_log_z, _, _ = losses_p.bind(*_varying(arrays), call=call)
     return loss, found_log_z
+
+
+def _varying(arrays: Arrays) -> list[Array]:
+    """The arrays, all of them as different over the devices of a shard_map as one of them is.
+
+    What is the same on every device gets the sum of all devices' gradients by that.
+    """
+    axes = [_axes(jax.typeof(x)) for x in arrays]
+    every = frozenset[str]().union(*axes)
+    return [
+        x if own == every else jax.lax.pcast(x, tuple(every - own), to="varying")
+        for x, own in zip(arrays, axes, strict=True)
+    ]
+
+
+def _axes(aval: Any) -> frozenset[str]:
+    """The axes of a shard_map along which an array differs from device to device."""
+    return getattr(getattr(aval, "mat", None), "varying", frozenset[str]())
 
 
 def summed(kernel: Any, measure: Any, scores: Any, divisor: Any) -> None:
@@ -115,23 +133,35 @@ for _p, _steps in (
     _p.def_impl(_impl(_p, _steps))
 
 
-def _avals(shapes: Any) -> list[Any]:
-    return [ShapedArray(s.shape, s.dtype) for s in shapes]
+def _avals(shapes: Any, arrays: Any) -> list[Any]:
+    """Results of these shapes, which differ over a shard_map's devices as the arrays do."""
+    differing = next((x for x in arrays if _axes(x)), None)
+    if differing is None:
+        return [ShapedArray(s.shape, s.dtype) for s in shapes]
+    return [
+        ShapedArray(
+            s.shape,
+            s.dtype,
+            sharding=NamedSharding(differing.sharding.mesh, PartitionSpec(*(None,) * len(s.shape))),
+            manual_axis_type=differing.mat,
+        )
+        for s in shapes
+    ]
 
 
 @losses_p.def_abstract_eval
 def _(*arrays: Any, call: Call) -> list[Any]:
-    return _avals(call.outputs(arrays))
+    return _avals(call.outputs(arrays), arrays)
 
 
 @pushed_p.def_abstract_eval
 def _(*arrays: Any, call: Call, moving: tuple[bool, ...]) -> list[Any]:
-    return _avals(call.outputs(arrays[sum(moving) : len(arrays) - 2])[:2])
+    return _avals(call.outputs(arrays[sum(moving) : len(arrays) - 2])[:2], arrays)
 
 
 @gradients_p.def_abstract_eval
 def _(*arrays: Any, call: Call) -> list[Any]:
-    return _avals(arrays[call.of_p() : len(arrays) - 4])
+    return _avals(arrays[call.of_p() : len(arrays) - 4], arrays)
 
 
 def _lowered(function: Callable[..., Any]) -> Callable[..., Any]:

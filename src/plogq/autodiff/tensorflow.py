@@ -6,11 +6,13 @@ are tied to the losses by a term that is 0 and has their gradient: where nobody 
 not computed.
 """
 
-# TensorFlow has no types that a checker could read.
+# What is known of TensorFlow's types is little, and in part wrong.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false, reportMissingModuleSource=false
-# pyright: reportUnknownParameterType=false, reportUntypedBaseClass=false
+# pyright: reportMissingTypeStubs=false, reportMissingImports=false
+# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
+# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
+# pyright: reportOptionalMemberAccess=false
 
 from __future__ import annotations
 

@@ -296,7 +296,8 @@ class BinaryMeasure:
 
     def _costs(self, costs: tuple[Array, Array], xp: Any) -> tuple[Array, ...]:
         """What target, event and the four coefficients are multiplied by."""
-        y, (cost_yes, cost_no) = xp.weights(self.target), costs
+        y, cost_yes, cost_no = map(xp.weights, (self.target, *costs))
+        costs = cost_yes, cost_no
         slope = xp.times(self.yes[0] - self.yes[1], cost_yes) + xp.times(
             self.no[0] - self.no[1], cost_no
         )

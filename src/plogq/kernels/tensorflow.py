@@ -6,11 +6,13 @@ tf.numpy_function, whose arguments and results share memory too, and which lets 
 A graph for XLA, for another device or for a SavedModel holds the formula instead.
 """
 
-# TensorFlow has no types that a checker could read.
+# What is known of TensorFlow's types is little, and in part wrong.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false, reportMissingModuleSource=false
-# pyright: reportUnknownParameterType=false, reportUntypedBaseClass=false
+# pyright: reportMissingTypeStubs=false, reportMissingImports=false
+# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
+# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
+# pyright: reportOptionalMemberAccess=false
 
 from __future__ import annotations
 
@@ -249,7 +251,7 @@ def unread_labels(index: Tensor, classes: Any, ignore: int | None) -> tuple[Tens
     mass = verbs.where(inside, 1.0, tf.constant(nan, tf.float64))
     kept = inside
     if ignore is not None:
-        ignored = index == ignore
+        ignored = tf.equal(index, ignore)
         mass, kept = verbs.where(ignored, 0.0, mass), inside & ~ignored
         inside = inside | ignored
     if verbs.tracing() and not verbs.compiled() and verbs.device(index) == "cpu":

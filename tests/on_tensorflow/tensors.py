@@ -1,0 +1,143 @@
+"""The representations that the makers give, on TensorFlow's tensors, and the ways that they go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+import plogq
+from plogq import autodiff
+from plogq.binary import SmoothedBinary, WeightedBinary
+from plogq.kernels import table
+from plogq.pairing import prepare
+
+from .. import bounds
+
+Array = npt.NDArray[Any]
+Tensor = Any
+Change = Callable[[Any], Any]
+
+# Eagerly the C++ kernels on the tensors' memory, and the formula in TensorFlow's operations; in the
+# graph of a tf.function that knows no lengths the kernels as nodes; under XLA the formula.
+WAYS = ("cpu", "formula", "graph", "xla")
+EAGER = WAYS[:2]
+HELD = ("index", "probs", "scores", "log_probs", "hidden", "weight", "bias")
+WEIGHTS = ("sample_weight", "class_weight")
+
+
+@contextmanager
+def by(way: str) -> Iterator[None]:
+    """Inside this block what runs eagerly goes this way."""
+    if way == "formula":
+        with table.using("formula"):
+            yield
+        return
+    yield
+
+
+def traced(way: str, f: Callable[..., Any], *arguments: Tensor, unknown: bool = True) -> Any:
+    """f(*arguments), as this way runs it; a graph is given no length but that of the last axis."""
+    if way in EAGER:
+        return f(*arguments)
+    if not unknown or way == "xla":
+        return tf.function(f, jit_compile=way == "xla")(*arguments)
+    open_ = [[*[None] * (x.shape.rank - 1), *x.shape[-1:]] for x in arguments]
+    specs = [tf.TensorSpec(s, x.dtype) for s, x in zip(open_, arguments, strict=True)]
+    return tf.function(f, input_signature=specs)(*arguments)
+
+
+def on_tensorflow(r: Any, change: Change = tf.constant) -> Any:
+    """The same P or Q with `change` of every array in place of it."""
+    if isinstance(r, plogq.Smoothed | SmoothedBinary):
+        return plogq.Smoothed(on_tensorflow(r.target, change), r.epsilon)
+    if isinstance(r, plogq.Weighted | WeightedBinary):
+        sides = r.class_weight
+        if isinstance(sides, tuple):
+            sides = tuple(w if isinstance(w, float) else change(w) for w in sides)
+        elif sides is not None:
+            sides = change(sides)
+        sample = None if r.sample_weight is None else change(r.sample_weight)
+        inner: Any = on_tensorflow(r.target, change)
+        return plogq.Weighted(inner, sample_weight=sample, class_weight=sides)
+    if isinstance(r, plogq.LinearLogits):
+        bias = None if r.bias is None else change(r.bias)
+        return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, softcap=r.softcap)
+    if isinstance(r, plogq.SparseProbs):
+        return plogq.SparseProbs(change(r.index), change(r.probs))
+    options = {n: getattr(r, n) for n in ("axis", "softcap", "ignore") if hasattr(r, n)}
+    (held,) = (getattr(r, n) for n in HELD if hasattr(r, n))
+    return type(r)(change(held), **options)
+
+
+def arrays(r: Any) -> list[Any]:
+    """Every array that a representation holds, those of what it wraps first."""
+    inner = arrays(r.target) if hasattr(r, "target") else []
+    each = [getattr(r, n, None) for n in (*HELD, *WEIGHTS)]
+    flat = [x for held in each for x in (held if isinstance(held, tuple) else (held,))]
+    return [*inner, *(x for x in flat if hasattr(x, "shape"))]
+
+
+class Call:
+    """A pair as a function of all of its arrays, P's first."""
+
+    def __init__(self, p: Any, q: Any) -> None:
+        self.p, self.q = p, q
+        self.of_p, self.of_q = arrays(p), arrays(q)
+        self.inputs = [tf.constant(x) for x in (*self.of_p, *self.of_q)]
+        self.floats = [i for i, x in enumerate(self.inputs) if x.dtype.is_floating]
+
+    def pair(self, given: Sequence[Tensor]) -> tuple[Any, Any]:
+        """P and Q with these tensors in place of their arrays."""
+        new = dict(zip(map(id, (*self.of_p, *self.of_q)), given, strict=True))
+        return (on_tensorflow(r, lambda x: new[id(x)]) for r in (self.p, self.q))
+
+    def loss(self, *given: Tensor, **options: Any) -> Tensor:
+        # A step away from a distribution is still to be differentiated.
+        with plogq.validation("off"):
+            return plogq.cross_entropy(*self.pair(given), **options)
+
+
+@dataclass
+class Found:
+    """Losses and log Z per event, and the gradients of Q's arrays under their own names."""
+
+    loss: Array
+    log_z: Array
+    kernel: str
+
+
+def both(way: str, p: Any, q: Any, d_loss: Any, d_log_z: Any) -> tuple[Array, Array, Any, str]:
+    """Losses, log Z, the gradient of their weighted sums in Q's own type, and the kernel."""
+    call, kernels = Call(p, q), []
+    count = len(call.of_q)
+
+    def run(*given: Tensor) -> Any:
+        with by(way), tf.GradientTape() as tape:
+            tape.watch(given[-count:])
+            pair = prepare(*call.pair(given))
+            kernels.append(pair.kernel.name)
+            loss, log_z = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, True)
+        upstream = [tf.constant(d, loss.dtype) for d in (d_loss, d_log_z)]
+        gradients = tape.gradient([loss, log_z], list(given[-count:]), upstream)
+        return loss, log_z, gradients
+
+    loss, log_z, gradients = traced(way, run, *call.inputs)
+    named = [n for n in HELD if getattr(q, n, None) is not None]
+    made = type("Gradients", (), {"bias": None})()
+    for name, g in zip(named, gradients, strict=True):
+        setattr(made, name, np.asarray(g))
+    return np.asarray(loss), np.asarray(log_z), made, kernels[0]
+
+
+def reached(way: str, check: Any) -> Any:
+    """The bound that this way is held to: TensorFlow's threads take subnormal numbers for 0."""
+    if way != "cpu":
+        normal = float(np.finfo(bounds.loss_dtype(check.dtype)).tiny)
+        check.allowed = np.where(check.allowed > 0, check.allowed + normal, 0.0)
+    return check
