@@ -15,6 +15,7 @@ from .peers import PEERS
 from .targets import Faster, Memory
 
 _JAX = ((OURS, "plogq.jax"), ("optax", "optax"))
+_BOTH = (*_JAX, ("plogq.formula", "plogq.formula"))
 _TF = (
     (OURS, "plogq.tensorflow"),
     ("tensorflow", "tensorflow"),
@@ -100,7 +101,7 @@ _ROWS = (
     Stored(
         "jax-labels",
         "JAX, `Labels × Logits`, value and gradient under jit, 2048×32000 float32",
-        _JAX,
+        _BOTH,
         (2048, 32000),
         (128, 4000),
         (Faster("optax", 2),),
@@ -108,7 +109,7 @@ _ROWS = (
     Stored(
         "jax-labels-loss",
         "JAX, `Labels × Logits`, the loss under jit, 2048×32000 float32",
-        _JAX,
+        _BOTH,
         (2048, 32000),
         (128, 4000),
         (),

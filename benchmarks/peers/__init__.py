@@ -74,6 +74,9 @@ PEERS = {
         Peer("optax", "optax, jitted", ("jax", "optax"), "optax_losses"),
         Peer("optax.unfused", "JAX jit, unfused", ("jax", "optax"), "optax_losses"),
         Peer("plogq.jax", "plogq", ("plogq", "jax"), "on_jax"),
+        Peer(
+            "plogq.formula", "plogq in XLA's own operations", ("plogq", "jax"), "on_jax", "FORMULA"
+        ),
         Peer("tensorflow", "tf.nn", ("tensorflow",), "tf_nn"),
         Peer("tensorflow.xla", "tf.nn, jit_compile", ("tensorflow",), "tf_nn", "XLA"),
         Peer("plogq.tensorflow", "plogq", ("plogq", "tensorflow"), "on_tensorflow"),

@@ -101,7 +101,7 @@ def value_and_grad(
     out = _output(p, q, out)
     pair = prepare(p, q)
     divisor = pair.divisor(reduction, normalizer)
-    d_loss = 0.0 if pair.xp.is_zero(divisor) else 1.0 / float(divisor)
+    d_loss = pair.xp.inverse(divisor)
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     like: Any = binary.like if isinstance(q, binary.BinaryPrediction) else predictions.like
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)

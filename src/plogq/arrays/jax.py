@@ -260,8 +260,9 @@ def joined(parts: Iterable[Array]) -> Array:
     return jnp.concatenate(list(parts))
 
 
-def is_zero(x: Any) -> bool:
-    return bool(x == 0)
+def inverse(x: Any) -> Any:
+    """1 / x, and 0 where x is 0."""
+    return ratio(1.0, x)
 
 
 def scalar_like(value: Any, like: Array) -> Array:
@@ -269,7 +270,7 @@ def scalar_like(value: Any, like: Array) -> Array:
     return jnp.asarray(value, like.dtype)
 
 
-def ratio(x: Array, divisor: Any) -> Array:
+def ratio(x: Any, divisor: Any) -> Array:
     """x / divisor, and 0 where the divisor is 0 (N6)."""
     nothing = jnp.asarray(divisor) == 0
     return jnp.where(nothing, 0.0, x / jnp.where(nothing, 1.0, divisor))

@@ -285,11 +285,12 @@ def exceeding(x: Array, least: Array) -> Array:
 
 def ratio(x: Any, divisor: Any) -> Any:
     """x / divisor, and 0 where the divisor is 0 (N6)."""
-    return 0.0 if is_zero(divisor) else x / divisor
+    return 0.0 if divisor == 0 else x / divisor
 
 
-def is_zero(x: Any) -> bool:
-    return bool(x == 0)
+def inverse(x: Any) -> float:
+    """1 / x as a number, and 0 where x is 0."""
+    return 0.0 if x == 0 else 1.0 / float(x)
 
 
 def scalar_like(value: Any, like: Array) -> Any:

@@ -1,7 +1,7 @@
 """The array verbs that the formula needs, in TensorFlow: the same names as for NumPy.
 
 Every verb is differentiable and works eagerly, in a tf.function and under XLA. TensorFlow promotes
-no dtypes, so the verbs that take two arrays do. What looks at values (`host`, `is_zero`) is asked
+no dtypes, so the verbs that take two arrays do. What looks at values (`host`, `inverse`) is asked
 only of arrays that `readable` lets through. A dimension that a graph leaves open is a `Dimension`.
 """
 
@@ -428,14 +428,14 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
     return tf.reshape(product, dynamic(lengths)) if a.shape.rank != 2 else product
 
 
-def is_zero(x: Any) -> bool:
-    """Whether a number is 0, asked where its value can be looked at."""
+def inverse(x: Any) -> float:
+    """1 / x as a number, and 0 where x is 0, asked where its value can be looked at."""
     if isinstance(x, tf.Tensor) and not readable(x, wait=True):
         raise DtypeError(
             "value_and_grad looks at values, which a graph does not have yet; in a tf.function "
             "write cross_entropy and tf.GradientTape"
         )
-    return bool(x == 0)
+    return 0.0 if x == 0 else 1.0 / float(x)
 
 
 def scalar_like(value: Any, like: Tensor) -> Tensor:

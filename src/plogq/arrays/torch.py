@@ -1,7 +1,7 @@
 """The array verbs that the formula needs, in PyTorch: the same names as for NumPy.
 
 Every verb is differentiable, and none of them waits for a device or looks at a value; what does
-(`host`, `is_zero`) is asked only of arrays that `readable` lets through.
+(`host`, `inverse`) is asked only of arrays that `readable` lets through.
 """
 
 # PyTorch types its own functions only in part.
@@ -356,8 +356,9 @@ def exceeding(x: Tensor, least: Tensor) -> Tensor:
     return (x.abs() > least.to(x.dtype).unsqueeze(1)).any(dim=0)
 
 
-def is_zero(x: Any) -> bool:
-    return bool(x == 0)
+def inverse(x: Any) -> float:
+    """1 / x as a number, and 0 where x is 0."""
+    return 0.0 if x == 0 else 1.0 / float(x)
 
 
 def scalar_like(value: Any, like: Tensor) -> Tensor:
