@@ -23,12 +23,15 @@ settings.register_profile(
 settings.load_profile("fixed")
 
 
-# PyTorch is an extra: without it there is nothing to test there, and the header says so.
-collect_ignore = [] if find_spec("torch") else ["on_torch"]
+# Frameworks are extras: without one there is nothing to test there, and the header says so.
+FRAMEWORKS = ("torch", "jax", "tensorflow")
+collect_ignore = [f"on_{name}" for name in FRAMEWORKS if not find_spec(name)]
 
 
 def pytest_report_header() -> str | None:
-    return "torch is not installed: tests/on_torch is left out" if collect_ignore else None
+    if not collect_ignore:
+        return None
+    return "frameworks that are not installed are left out: tests/" + ", ".join(collect_ignore)
 
 
 def pytest_configure(config: pytest.Config) -> None:

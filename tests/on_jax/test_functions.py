@@ -129,11 +129,12 @@ def test_value_and_grad_gives_a_gradient_of_qs_own_type(name: str) -> None:
     close(found.scores, gradient.scores)
 
 
-def test_value_and_grad_inside_a_program() -> None:
-    """Where what it divides by is known; else a mean is a matter for jax.value_and_grad."""
+@pytest.mark.parametrize("options", [{}, {"reduction": "sum"}, {"normalizer": 7}], ids=str)
+def test_value_and_grad_inside_a_program(options: Any) -> None:
+    """The mean divides by a mass that is traced."""
     p, q = (on_jax(r) for r in PAIRS["labels"])
-    want, gradient = plogq.value_and_grad(p, q, reduction="sum")
-    value, found = jax.jit(lambda p, q: plogq.value_and_grad(p, q, reduction="sum"))(p, q)
+    want, gradient = plogq.value_and_grad(*PAIRS["labels"], **options)
+    value, found = jax.jit(lambda p, q: plogq.value_and_grad(p, q, **options))(p, q)
     close(value, want)
     close(found.scores, gradient.scores)
 

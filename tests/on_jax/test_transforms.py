@@ -81,8 +81,10 @@ def test_eagerly_step_by_step_and_as_a_program(p: str, q: str, way: str) -> None
         close(jax.jit(jax.value_and_grad(pair.moving(), every))(*pair.at), want)
 
 
-@pytest.mark.parametrize("outer", [jax.jacfwd, jax.jacrev])
-@pytest.mark.parametrize("inner", [jax.jacfwd, jax.jacrev])
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [(jax.jacfwd, jax.jacfwd), (jax.jacrev, jax.jacfwd), (jax.jacrev, jax.jacrev)],
+)
 def test_two_derivatives_in_every_order(outer: Any, inner: Any) -> None:
     pair = Pair("Probs-both_weights", "Logits(softcap)", events=(2,))
     every = tuple(range(len(pair.floats)))

@@ -27,7 +27,7 @@ Array = jax.Array
 
 # A block takes a 32nd of what all scores would take, but no less than this: a smaller product is
 # not made at full speed. Blocks are whole numbers of lanes wide.
-_SHARE, _LEAST_BYTES, _LANES = 32, 4 << 20, 128
+_SHARE, _LEAST_BYTES, _LANES, _OPEN = 32, 4 << 20, 128, 1024
 
 
 class Blockwise:
@@ -129,7 +129,9 @@ class _Blocks:
         self.flat = shards.flat(measure, count, verbs)
         self.mass = jnp.broadcast_to(verbs.weights(self.flat.mass(verbs)), (count,))
         self.hidden = q.hidden.reshape(count, q.hidden.shape[-1])
-        row = max(1, count) * verbs.statistics_dtype(q.hidden).itemsize
+        # A number of events that is left open (jax.export) is taken for a batch of this many.
+        events = max(1, count) if isinstance(count, int) else _OPEN
+        row = events * verbs.statistics_dtype(q.hidden).itemsize
         wide = max(row * self.classes // _SHARE, _LEAST_BYTES) // row
         self.width = min(self.classes, max(_LANES, wide // _LANES * _LANES))
 

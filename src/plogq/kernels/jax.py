@@ -37,11 +37,14 @@ def _refuses(x: Any, role: str) -> str | None:
     return None
 
 
-def _call(name: str, results: list[Any], operands: list[Any], **options: Any) -> list[Array]:
-    """A kernel on the operands that there are; XLA takes what holds its results."""
+def _call(
+    name: str, results: list[Any], operands: list[Any], in_place: bool = False, **options: Any
+) -> list[Array]:
+    """A kernel on the operands that there are, the first of them overwritten if asked for."""
     present = sum(1 << i for i, x in enumerate(operands) if x is not None)
     typed = {k: v if isinstance(v, bool) else _TYPES[type(v)](v) for k, v in options.items()}
-    found = jax.ffi.ffi_call(name, results)(
+    aliases = {0: 0} if in_place else None
+    found = jax.ffi.ffi_call(name, results, input_output_aliases=aliases)(
         *(x for x in operands if x is not None),
         set=np.int64(chosen()),
         threads=np.int64(threads(prod(operands[0].shape))),
@@ -102,6 +105,8 @@ class Stored:
         operands = [*self._operands(measure, scores), *residual, *upstream]
         gradient = [jax.ShapeDtypeStruct(scores.array.shape, scores.array.dtype)]
         options = self._options(measure, scores)
+        # A block of scores is made to be turned into its gradient.
+        options["in_place"] = self.flush
         return tuple(_call("plogq_stored", gradient, operands, forward=False, **options))
 
     def fused(

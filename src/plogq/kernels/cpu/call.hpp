@@ -1,5 +1,6 @@
 // What every way into the kernels shares: the instruction sets, and arrays as views of events.
 #pragma once
+#include <cfenv>
 #include <vector>
 
 #include "problem.hpp"
@@ -42,6 +43,23 @@ inline int64_t events_of(const View& v) {
   for (int i = 0; i < v.axes; ++i) n *= v.shape[i];
   return n;
 }
+
+// Arithmetic as the standard has it, for as long as this lives: XLA and TensorFlow run their
+// threads with numbers below the normal ones taken for 0. Threads that are spawned meanwhile
+// inherit it.
+class StandardArithmetic {
+ public:
+  StandardArithmetic() {
+    std::fegetenv(&before_);
+    std::fesetenv(FE_DFL_ENV);
+  }
+  StandardArithmetic(const StandardArithmetic&) = delete;
+  StandardArithmetic& operator=(const StandardArithmetic&) = delete;
+  ~StandardArithmetic() { std::fesetenv(&before_); }
+
+ private:
+  std::fenv_t before_;
+};
 
 // Results from this size on bypass the cache: none of them would still be there for the next
 // reader.

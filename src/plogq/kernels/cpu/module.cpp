@@ -91,6 +91,7 @@ void stored(int set, int threads, int kind, double softcap, nb::handle scores, i
   p.streams = past_cache(p.gradient, p.scores, p.events);
   if (p.events == 0 || p.scores.classes == 0) return;
   nb::gil_scoped_release released;
+  const StandardArithmetic standard;
   sets()[size_t(set)]->stored(p, threads);
 }
 
@@ -118,6 +119,7 @@ void binary(int set, int threads, int kind, nb::handle scores, int dtype, nb::ha
   p.streams = p.events * item_size(dtype) >= STREAM_BYTES && p.gradient.data != p.scores.data;
   if (p.events == 0) return;
   nb::gil_scoped_release released;
+  const StandardArithmetic standard;
   sets()[size_t(set)]->binary(p, threads);
 }
 

@@ -132,6 +132,7 @@ void store(const ffi::AnyBuffer& b, const std::vector<double>& x) {
 ffi::Error stored(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set, int64_t threads,
                   int64_t kind, double softcap, int64_t axis, int64_t dense_axis, int64_t entries,
                   int64_t present, bool forward, bool shard, bool flush) {
+  const StandardArithmetic standard;
   Operands operands(args, present);
   const Kernels& kernels = *sets()[size_t(set)];
   Stored p;
@@ -186,6 +187,7 @@ ffi::Error stored(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set,
 ffi::Error binary(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set, int64_t threads,
                   int64_t kind, double yes_1, double yes_0, double no_1, double no_0,
                   int64_t present, bool forward) {
+  const StandardArithmetic standard;
   Operands operands(args, present);
   Binary p;
   p.kind = int(kind);
