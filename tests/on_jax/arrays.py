@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,12 +13,12 @@ import numpy.typing as npt
 
 import plogq
 from plogq import autodiff
-from plogq.binary import SmoothedBinary, WeightedBinary
 from plogq.kernels import table
 from plogq.pairing import prepare
 
+from ..rebuilt import HELD, Change, arrays, rebuilt
+
 Array = npt.NDArray[Any]
-Change = Callable[[Any], Any]
 
 # The kernels for stored scores that the table has for JAX, and those that it is to have.
 KERNELS = tuple(
@@ -28,8 +28,6 @@ EXPECTED_KERNELS = ("cpu",)
 # Those, then the formula as a program that XLA compiles, and the formula step by step.
 WAYS = (*KERNELS, "formula", "steps")
 PROGRAMS = WAYS[:-1]
-HELD = ("index", "probs", "scores", "log_probs", "hidden", "weight", "bias")
-WEIGHTS = ("sample_weight", "class_weight")
 
 
 @contextmanager
@@ -44,33 +42,7 @@ def by(way: str) -> Iterator[None]:
 
 def on_jax(r: Any, change: Change = jnp.asarray) -> Any:
     """The same P or Q with `change` of every array in place of it."""
-    if isinstance(r, plogq.Smoothed | SmoothedBinary):
-        return plogq.Smoothed(on_jax(r.target, change), r.epsilon)
-    if isinstance(r, plogq.Weighted | WeightedBinary):
-        sides = r.class_weight
-        if isinstance(sides, tuple):
-            sides = tuple(w if isinstance(w, float) else change(w) for w in sides)
-        elif sides is not None:
-            sides = change(sides)
-        sample = None if r.sample_weight is None else change(r.sample_weight)
-        inner: Any = on_jax(r.target, change)
-        return plogq.Weighted(inner, sample_weight=sample, class_weight=sides)
-    if isinstance(r, plogq.LinearLogits):
-        bias = None if r.bias is None else change(r.bias)
-        return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, softcap=r.softcap)
-    if isinstance(r, plogq.SparseProbs):
-        return plogq.SparseProbs(change(r.index), change(r.probs))
-    options = {n: getattr(r, n) for n in ("axis", "softcap", "ignore") if hasattr(r, n)}
-    (held,) = (getattr(r, n) for n in HELD if hasattr(r, n))
-    return type(r)(change(held), **options)
-
-
-def arrays(r: Any) -> list[Any]:
-    """Every array that a representation holds, those of what it wraps first."""
-    inner = arrays(r.target) if hasattr(r, "target") else []
-    each = [getattr(r, n, None) for n in (*HELD, *WEIGHTS)]
-    flat = [x for held in each for x in (held if isinstance(held, tuple) else (held,))]
-    return [*inner, *(x for x in flat if hasattr(x, "shape"))]
+    return rebuilt(r, change)
 
 
 class Call:

@@ -13,22 +13,19 @@ import tensorflow as tf
 
 import plogq
 from plogq import autodiff
-from plogq.binary import SmoothedBinary, WeightedBinary
 from plogq.kernels import table
 from plogq.pairing import prepare
 
 from .. import bounds
+from ..rebuilt import HELD, Change, arrays, rebuilt
 
 Array = npt.NDArray[Any]
 Tensor = Any
-Change = Callable[[Any], Any]
 
 # Eagerly the C++ kernels on the tensors' memory, and the formula in TensorFlow's operations; in the
 # graph of a tf.function that knows no lengths the kernels as nodes; under XLA the formula.
 WAYS = ("cpu", "formula", "graph", "xla")
 EAGER = WAYS[:2]
-HELD = ("index", "probs", "scores", "log_probs", "hidden", "weight", "bias")
-WEIGHTS = ("sample_weight", "class_weight")
 
 
 @contextmanager
@@ -54,33 +51,7 @@ def traced(way: str, f: Callable[..., Any], *arguments: Tensor, unknown: bool = 
 
 def on_tensorflow(r: Any, change: Change = tf.constant) -> Any:
     """The same P or Q with `change` of every array in place of it."""
-    if isinstance(r, plogq.Smoothed | SmoothedBinary):
-        return plogq.Smoothed(on_tensorflow(r.target, change), r.epsilon)
-    if isinstance(r, plogq.Weighted | WeightedBinary):
-        sides = r.class_weight
-        if isinstance(sides, tuple):
-            sides = tuple(w if isinstance(w, float) else change(w) for w in sides)
-        elif sides is not None:
-            sides = change(sides)
-        sample = None if r.sample_weight is None else change(r.sample_weight)
-        inner: Any = on_tensorflow(r.target, change)
-        return plogq.Weighted(inner, sample_weight=sample, class_weight=sides)
-    if isinstance(r, plogq.LinearLogits):
-        bias = None if r.bias is None else change(r.bias)
-        return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, softcap=r.softcap)
-    if isinstance(r, plogq.SparseProbs):
-        return plogq.SparseProbs(change(r.index), change(r.probs))
-    options = {n: getattr(r, n) for n in ("axis", "softcap", "ignore") if hasattr(r, n)}
-    (held,) = (getattr(r, n) for n in HELD if hasattr(r, n))
-    return type(r)(change(held), **options)
-
-
-def arrays(r: Any) -> list[Any]:
-    """Every array that a representation holds, those of what it wraps first."""
-    inner = arrays(r.target) if hasattr(r, "target") else []
-    each = [getattr(r, n, None) for n in (*HELD, *WEIGHTS)]
-    flat = [x for held in each for x in (held if isinstance(held, tuple) else (held,))]
-    return [*inner, *(x for x in flat if hasattr(x, "shape"))]
+    return rebuilt(r, change)
 
 
 class Call:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,22 +10,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-import plogq
-from plogq.binary import SmoothedBinary, WeightedBinary
 from plogq.kernels import table
 
 from ..bounds import BFLOAT16
+from ..rebuilt import HELD, WEIGHTS, Change, rebuilt
 
 Array = npt.NDArray[Any]
 Tensor = torch.Tensor
-Change = Callable[[Any], Any]
 
 DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 # The C++ kernel on the tensors' own memory, and the formula in PyTorch's own operations.
 WAYS = ("cpu", "formula")
-# Under these names the representations hold their arrays.
-HELD = ("index", "probs", "scores", "log_probs", "hidden", "weight", "bias")
-WEIGHTS = ("sample_weight", "class_weight")
 
 
 def tensor(x: npt.ArrayLike) -> Tensor:
@@ -54,25 +49,7 @@ def dtype_of(x: Tensor) -> np.dtype[Any]:
 
 def on_torch(r: Any, change: Change = tensor) -> Any:
     """The same P or Q with `change` of every array in place of it."""
-    if isinstance(r, plogq.Smoothed | SmoothedBinary):
-        return plogq.Smoothed(on_torch(r.target, change), r.epsilon)
-    if isinstance(r, plogq.Weighted | WeightedBinary):
-        sides = r.class_weight
-        if isinstance(sides, tuple):
-            sides = tuple(w if isinstance(w, float) else change(w) for w in sides)
-        elif sides is not None:
-            sides = change(sides)
-        sample = None if r.sample_weight is None else change(r.sample_weight)
-        inner: Any = on_torch(r.target, change)
-        return plogq.Weighted(inner, sample_weight=sample, class_weight=sides)
-    if isinstance(r, plogq.LinearLogits):
-        bias = None if r.bias is None else change(r.bias)
-        return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, softcap=r.softcap)
-    if isinstance(r, plogq.SparseProbs):
-        return plogq.SparseProbs(change(r.index), change(r.probs))
-    options = {n: getattr(r, n) for n in ("axis", "softcap", "ignore") if hasattr(r, n)}
-    (held,) = (getattr(r, n) for n in HELD if hasattr(r, n))
-    return type(r)(change(held), **options)
+    return rebuilt(r, change)
 
 
 def tensors(r: Any) -> list[Tensor]:

@@ -1,0 +1,46 @@
+"""Representations taken apart into arrays and put together from others, on any framework."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import plogq
+from plogq.binary import SmoothedBinary, WeightedBinary
+
+Change = Callable[[Any], Any]
+
+# Under these names the representations hold their arrays.
+HELD = ("index", "probs", "scores", "log_probs", "hidden", "weight", "bias")
+WEIGHTS = ("sample_weight", "class_weight")
+
+
+def rebuilt(r: Any, change: Change) -> Any:
+    """The same P or Q with `change` of every array in place of it."""
+    if isinstance(r, plogq.Smoothed | SmoothedBinary):
+        return plogq.Smoothed(rebuilt(r.target, change), r.epsilon)
+    if isinstance(r, plogq.Weighted | WeightedBinary):
+        sides = r.class_weight
+        if isinstance(sides, tuple):
+            sides = tuple(w if isinstance(w, float) else change(w) for w in sides)
+        elif sides is not None:
+            sides = change(sides)
+        sample = None if r.sample_weight is None else change(r.sample_weight)
+        inner: Any = rebuilt(r.target, change)
+        return plogq.Weighted(inner, sample_weight=sample, class_weight=sides)
+    if isinstance(r, plogq.LinearLogits):
+        bias = None if r.bias is None else change(r.bias)
+        return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, softcap=r.softcap)
+    if isinstance(r, plogq.SparseProbs):
+        return plogq.SparseProbs(change(r.index), change(r.probs))
+    options = {n: getattr(r, n) for n in ("axis", "softcap", "ignore") if hasattr(r, n)}
+    (held,) = (getattr(r, n) for n in HELD if hasattr(r, n))
+    return type(r)(change(held), **options)
+
+
+def arrays(r: Any) -> list[Any]:
+    """Every array that a representation holds, those of what it wraps first."""
+    inner = arrays(r.target) if hasattr(r, "target") else []
+    each = [getattr(r, n, None) for n in (*HELD, *WEIGHTS)]
+    flat = [x for held in each for x in (held if isinstance(held, tuple) else (held,))]
+    return [*inner, *(x for x in flat if hasattr(x, "shape"))]
