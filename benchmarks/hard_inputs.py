@@ -35,6 +35,14 @@ class Hard:
     ignore: int | None = None
     exact: float | None = None
 
+    def array(self) -> Any:
+        """The scores in their dtype."""
+        if self.dtype == "bfloat16":
+            import ml_dtypes
+
+            return np.array(self.scores, ml_dtypes.bfloat16)
+        return np.array(self.scores, self.dtype)
+
 
 INPUTS = (
     Hard("certain and right, gap 20", LABELS, [[20.0, 0.0, 0.0]], [0]),
@@ -68,7 +76,7 @@ def exact(hard: Hard) -> float:
 
     with mp.workdps(60):
         total, count = mp.mpf(0), 0
-        for scores, target in zip(np.array(scores_of(hard), np.float64), hard.target, strict=True):
+        for scores, target in zip(np.array(hard.array(), np.float64), hard.target, strict=True):
             if target == hard.ignore and hard.ignore is not None:
                 continue
             s = (
@@ -89,15 +97,6 @@ def _rows(hard: Hard, target: Any, classes: int) -> list[float]:
     if hard.kind == YES_NO:
         return [1.0 - target, target]
     return [float(j == target) for j in range(classes)]
-
-
-def scores_of(hard: Hard) -> Any:
-    """The scores in their dtype."""
-    if hard.dtype == "bfloat16":
-        import ml_dtypes
-
-        return np.array(hard.scores, ml_dtypes.bfloat16)
-    return np.array(hard.scores, hard.dtype)
 
 
 def shown(run: Callable[[Hard], Any], hard: Hard, truth: float) -> str:

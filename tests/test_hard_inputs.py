@@ -32,7 +32,7 @@ def test_ours_is_right_everywhere(framework: str, hard: hard_inputs.Hard) -> Non
 @pytest.mark.parametrize("hard", FINITE, ids=lambda h: h.what)
 def test_the_exact_value_is_that_of_the_oracle(hard: hard_inputs.Hard) -> None:
     kept = [i for i, y in enumerate(hard.target) if y != hard.ignore]
-    scores = hard_inputs.scores_of(hard).astype("float64")[kept]
+    scores = hard.array().astype("float64")[kept]
     costs = [
         oracle.plain_cross_entropy(
             [float(j == hard.target[i]) for j in range(len(row))], [*map(oracle.real, row)], 400

@@ -15,12 +15,6 @@ class NoWay(Exception):
     """The peer has no helper for this input."""
 
 
-def _scores(hard: Any) -> Any:
-    from ..hard_inputs import scores_of
-
-    return scores_of(hard)
-
-
 def _kept(hard: Any, each: Any) -> float:
     """The mean over what is not ignored, by hand, for peers that return one loss per event."""
     if hard.ignore is not None:
@@ -31,7 +25,7 @@ def _kept(hard: Any, each: Any) -> float:
 def _plogq(hard: Any, convert: Convert) -> float:
     import plogq
 
-    x, y = convert(_scores(hard)), convert(np.array(hard.target))
+    x, y = convert(hard.array()), convert(np.array(hard.target))
     if hard.kind == "yes/no":
         p: Any = plogq.BinaryProbs(convert(np.array(hard.target, np.float32)))
         return float(plogq.cross_entropy(p, plogq.BinaryLogits(x)))
@@ -64,7 +58,7 @@ def _torch(hard: Any) -> float:
     import torch
     import torch.nn.functional as F
 
-    x, y = _to_torch(_scores(hard)), _to_torch(np.array(hard.target))
+    x, y = _to_torch(hard.array()), _to_torch(np.array(hard.target))
     if hard.kind == "yes/no":
         return float(F.binary_cross_entropy_with_logits(x, y.float()))
     if hard.kind == "labels, probabilities":
@@ -77,7 +71,7 @@ def _torch(hard: Any) -> float:
 def _optax(hard: Any) -> float:
     import optax
 
-    x, y = _to_jax(_scores(hard)), _to_jax(np.array(hard.target))
+    x, y = _to_jax(hard.array()), _to_jax(np.array(hard.target))
     if hard.kind == "yes/no":
         return _kept(hard, optax.sigmoid_binary_cross_entropy(x, y.astype("float32")))
     if hard.kind == "rows of probabilities":
@@ -92,7 +86,7 @@ def _tensorflow(hard: Any) -> float:
 
     if hard.ignore is not None:
         raise NoWay
-    x, y = _to_tensorflow(_scores(hard)), np.array(hard.target)
+    x, y = _to_tensorflow(hard.array()), np.array(hard.target)
     if hard.kind == "yes/no":
         return _kept(hard, tf.nn.sigmoid_cross_entropy_with_logits(tf.constant(y, x.dtype), x))
     if hard.kind == "rows of probabilities":
@@ -106,7 +100,7 @@ def _tensorflow(hard: Any) -> float:
 def _keras(hard: Any) -> float:
     import keras
 
-    x, y = keras.ops.convert_to_tensor(_scores(hard)), np.array(hard.target)
+    x, y = keras.ops.convert_to_tensor(hard.array()), np.array(hard.target)
     kind = keras.losses.SparseCategoricalCrossentropy
     logits = hard.kind != "labels, probabilities"
     if hard.kind == "yes/no":
@@ -124,7 +118,7 @@ def _sklearn(hard: Any) -> float:
         raise NoWay
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        x = _scores(hard)
+        x = hard.array()
         return float(log_loss(hard.target, x, labels=range(x.shape[1])))
 
 
