@@ -241,6 +241,8 @@ if TASKS.exists():
 
 if hasattr(os, "fork"):
 
+    # JAX, if another test has loaded it, warns of every fork; the child runs none of it.
+    @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
     @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
     def test_a_child_of_a_fork_computes_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
         """No pool whose threads the child would wait for in vain."""

@@ -108,6 +108,11 @@ def _in_child(answer: Any, pair: Any) -> None:
     answer.send(everything(*pair))
 
 
+# JAX, if another test has loaded it, warns of every fork; the child runs none of it.
+forks = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
+
+@forks
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_after_a_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the workers of a DataLoader start: the parent has used its threads before."""
@@ -145,6 +150,7 @@ class Losses(torch.utils.data.Dataset[Tensor]):
         return torch.cat([loss.detach()[None], z.grad.flatten()])
 
 
+@forks
 def test_the_workers_of_a_data_loader() -> None:
     alone = torch.stack([Losses()[i] for i in range(6)])
     with warnings.catch_warnings():
