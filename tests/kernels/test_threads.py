@@ -240,7 +240,6 @@ if TASKS.exists():
 
 
 if hasattr(os, "fork"):
-
     # JAX, if another test has loaded it, warns of every fork; the child runs none of it.
     @pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
     @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")

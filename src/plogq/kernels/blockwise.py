@@ -125,7 +125,7 @@ class _Blocks:
 
     def __init__(self, measure: Measure, q: Projection) -> None:
         self.q, self.classes = q, q.weight.shape[0]
-        count = prod(measure.events)
+        count: Any = prod(measure.events)
         self.flat = shards.flat(measure, count, verbs)
         self.mass = jnp.broadcast_to(verbs.weights(self.flat.mass(verbs)), (count,))
         self.hidden = q.hidden.reshape(count, q.hidden.shape[-1])
