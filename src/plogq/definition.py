@@ -177,7 +177,7 @@ def log_normalizer(q: Q) -> Any:
             f"{type(q).__name__} is taken as it is, so it has no log-normaliser; "
             "log_normalizer takes Logits, LinearLogits or BinaryLogits"
         )
-    over = _over_mesh(_log_normalizer, None, q)
+    over = _over_mesh(_log_normalizer, None, q, check=_log_normalizer)
     if over is not None:
         return over
     if isinstance(q, binary.BinaryLogits):
@@ -224,7 +224,9 @@ def _short(p: Any, q: Any, reduction: str) -> Any | None:
     return autodiff.short(xp, p.index, x, p.ignore, reduction == "mean")
 
 
-def _over_mesh(function: Any, p: Any, q: Any, **options: Any) -> Any | None:
+def _over_mesh(
+    function: Any, p: Any, q: Any, *, check: Any = prepare, **options: Any
+) -> Any | None:
     """`function` of arrays whose types say how they lie over devices, or None for all others."""
     if isinstance(q, predictions.CategoricalPrediction) and not isinstance(p, binary.BinaryTarget):
         x, axis = predictions.array_of(q), predictions.shape_and_axis(q)[1]
@@ -232,7 +234,7 @@ def _over_mesh(function: Any, p: Any, q: Any, **options: Any) -> Any | None:
         x, axis = binary.array_of(q), None
     else:
         return None
-    return autodiff.over_mesh(verbs(x), function, p, q, axis, options)
+    return autodiff.over_mesh(verbs(x), function, check, p, q, axis, options)
 
 
 def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> None:

@@ -77,6 +77,7 @@ def short(xp: Any, y: Any, x: Any, ignore: int | None, mean: bool) -> Any | None
 def over_mesh(
     xp: Any,
     function: Callable[..., Any],
+    check: Callable[[Any, Any], Any],
     p: Any,
     q: Any,
     class_axis: int | None,
@@ -84,7 +85,7 @@ def over_mesh(
 ) -> Any | None:
     """`function` of P and Q where their types say how they lie over devices; None for others."""
     load = _MESHES.get(xp.name)
-    return None if load is None else load().over_mesh(function, p, q, class_axis, options)
+    return None if load is None else load().over_mesh(function, check, p, q, class_axis, options)
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:

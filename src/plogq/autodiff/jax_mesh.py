@@ -25,12 +25,17 @@ Array = Any
 
 
 def over_mesh(
-    function: Callable[..., Array], p: Any, q: Any, class_axis: int | None, options: dict[str, Any]
+    function: Callable[..., Array],
+    check: Callable[[Any, Any], Any],
+    p: Any,
+    q: Any,
+    class_axis: int | None,
+    options: dict[str, Any],
 ) -> Any | None:
     """`function` of P and Q whose types say how they lie over a mesh; None for all others.
 
-    Inside, XLA finds out what goes where; losses lie as Q's events do. Values that are known are
-    checked first, as they are not within.
+    Inside, XLA finds out what goes where; losses lie as Q's events do. Where values
+    are known, `check` looks at them first, as nothing can within.
     """
     held = jax.tree.leaves((q, p))
     explicit = [
@@ -39,7 +44,7 @@ def over_mesh(
     if not explicit:
         return None
     if all(map(xp.readable, held)):
-        function(*jax.tree.map(np.asarray, (p, q)))
+        check(*jax.tree.map(np.asarray, (p, q)))
     of_scores = jax.typeof(held[0])
     spec = [*of_scores.sharding.spec, *(None,) * of_scores.ndim][: of_scores.ndim]
     if class_axis is not None:
