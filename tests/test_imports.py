@@ -62,7 +62,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
 OUTSIDE = {
     "arrays": {"jax", "numpy", "tensorflow", "torch"},
     "autodiff": {"jax", "numpy", "tensorflow", "torch"},
-    "kernels": {"jax", "numpy", "tensorflow", "torch"},
+    "kernels": {"jax", "numpy", "tensorflow", "torch", "triton"},
     "pytrees": {"jax"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},

@@ -107,7 +107,7 @@ def test_operators_keep_what_they_promise(p: str, q: str, monkeypatch: pytest.Mo
     monkeypatch.setattr(torch_ops, "losses", spied)
     target, prediction = call.pair(*call.leaves())
     pair = prepare(target, prediction)
-    loss, log_z = torch_ops.recorded(pair.kernel, pair.measure, pair.scores)
+    loss, log_z = torch_ops.recorded(pair.kernel, pair.measure, pair.scores, True)
     assert loss.shape == log_z.shape == (3,)
     (arguments,) = given
     # A dynamic AOT trace of autograd takes seconds; test_compile.py runs it for every pair.

@@ -38,7 +38,7 @@ def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor,
     if torch.compiler.is_compiling() and kernel.name != "formula":
         from .torch_ops import recorded
 
-        return recorded(kernel, measure, scores)
+        return recorded(kernel, measure, scores, log_z)
     call, arrays = taken_apart(kernel, measure, scores, log_z)
     if _transformed(arrays):
         if torch.compiler.is_compiling() or _forward_over_forward():

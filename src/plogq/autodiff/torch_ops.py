@@ -1,4 +1,4 @@
-"""The CPU kernels as PyTorch operators, for programs that are recorded before they run.
+"""The kernels as PyTorch operators, for programs that are recorded before they run.
 
 torch.compile and torch.export see one operator of a known shape, not its inside. An operator is
 given the arrays of P and Q that there are, their places among those that there might be, and the
@@ -36,47 +36,55 @@ class Layout(NamedTuple):
     """What a pair is besides its arrays, in numbers that an operator can be given."""
 
     kernel: str
-    kind: str
+    kind: str  # of the scores; "linear" for those still to be made
     parts: int  # how many of the places are P's
     axis: int
     dense_axis: int
     softcap: float  # 0: none
     least: float  # gradients up to which are left out; below 0: none
     sides: list[float]  # the four coefficients of a yes/no target
+    log_z: bool  # whether log Z is asked for
 
 
-def recorded(kernel: Any, measure: Any, scores: Any) -> tuple[Tensor, Tensor]:
+def recorded(
+    kernel: Any, measure: Any, scores: Any, wants_log_z: bool
+) -> tuple[Tensor, Tensor | None]:
     """The loss and log Z per event, as one operator in the program that is being recorded."""
     p, q = measure.arrays(), scores.arrays()
     places = [i for i, x in enumerate((*p, *q)) if x is not None]
     arrays = [x for x in (*p, *q) if x is not None]
     layout = Layout(
         kernel.name,
-        getattr(scores, "kind", "logits"),
+        getattr(scores, "kind", "linear"),
         len(p),
         getattr(scores, "axis", -1),
         getattr(measure, "axis", -1),
         getattr(scores, "softcap", None) or 0.0,
         -1.0 if getattr(scores, "filter", None) is None else scores.filter,
         [*measure.yes, *measure.no] if isinstance(measure, BinaryMeasure) else [],
+        wants_log_z,
     )
     loss, log_z, _, _ = losses(arrays, places, *layout)
-    return loss, log_z
+    return loss, log_z if wants_log_z else None
 
 
-def _kernel(layout: Layout, binary: bool) -> Any:
-    from ..kernels import torch as kernels
+def _kernel(layout: Layout) -> Any:
+    if layout.kernel == "triton":
+        from ..kernels.triton import binding, products
 
-    if layout.kernel == "linear":
-        return kernels.linear
-    return kernels.binary if binary else kernels.stored
+        stored, binary, linear = binding.stored, binding.binary, products.linear
+    else:
+        from ..kernels.torch import binary, linear, stored
+    if layout.kind == "linear":
+        return linear
+    return binary if layout.sides else stored
 
 
 def _rebuilt(
     arrays: Sequence[Tensor], places: Sequence[int], layout: Layout
 ) -> tuple[Call, tuple[Any, ...]]:
     """The kernel with a bare P and Q, and every array or None in its place."""
-    count = layout.parts + (3 if layout.kernel == "linear" else 1)
+    count = layout.parts + (3 if layout.kind == "linear" else 1)
     found: list[Any] = [None] * count
     for place, x in zip(places, arrays, strict=True):
         found[place] = x
@@ -86,8 +94,8 @@ def _rebuilt(
         yes, no = layout.sides[:2], layout.sides[2:]
         binary = BinaryMeasure(None, (yes[0], yes[1]), (no[0], no[1]))
         scores: Any = BinaryScores(layout.kind, None)
-        return Call(_kernel(layout, True), binary, scores, layout.parts, True), tuple(found)
-    if layout.kernel == "linear":
+        return Call(_kernel(layout), binary, scores, layout.parts, layout.log_z), tuple(found)
+    if layout.kind == "linear":
         events, classes = tuple(first.shape[:-1]), found[layout.parts + 1].shape[0]
         scores = Projection(None, None, None, softcap, None if layout.least < 0 else layout.least)
     else:
@@ -97,7 +105,7 @@ def _rebuilt(
     bare = Measure(events, classes, axis=layout.dense_axis)
     spread = (layout.parts - len(bare.arrays())) // 2
     bare.background = tuple(Background(None) for _ in range(spread))
-    return Call(_kernel(layout, False), bare, scores, layout.parts, True), tuple(found)
+    return Call(_kernel(layout), bare, scores, layout.parts, layout.log_z), tuple(found)
 
 
 @custom_op("plogq::losses", mutates_args=())
@@ -112,13 +120,17 @@ def losses(
     softcap: float,
     least: float,
     sides: Sequence[float],
+    log_z: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Loss, log Z, and the two numbers per event that the gradient needs."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, least, list(sides))
+    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, least, list(sides), log_z)
     call, found = _rebuilt(arrays, places, layout)
-    result = call.kernel.forward(*call.filled(found), log_z=True)
-    greatest, rest = result.residual or (result.loss.new_empty(0), result.loss.new_empty(0))
-    return result.loss, result.log_z, greatest, rest
+    result = call.kernel.forward(*call.filled(found), log_z=log_z)
+    nothing = result.loss.new_empty(0)
+    # No two outputs of an operator may be one tensor.
+    greatest, rest = result.residual or (nothing, torch.empty_like(nothing))
+    found_log_z = result.log_z if log_z else torch.empty_like(nothing)
+    return result.loss, found_log_z, greatest, rest
 
 
 @losses.register_fake
@@ -133,16 +145,18 @@ def _(
     softcap: float,
     least: float,
     sides: Sequence[float],
+    log_z: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     first = arrays[list(places).index(parts)]
     events = list(first.shape)
-    if kernel == "linear":
+    if kind == "linear":
         events = events[:-1]
     elif not sides:
         del events[axis]
     loss = first.new_empty(events, dtype=xp.statistics_dtype(first))
     each = first.new_empty([0] if sides else events, dtype=torch.float64)
-    return loss, torch.empty_like(loss), each, torch.empty_like(each)
+    found = torch.empty_like(loss) if log_z else loss.new_empty([0])
+    return loss, found, each, torch.empty_like(each)
 
 
 @custom_op("plogq::gradients", mutates_args=())
@@ -161,9 +175,10 @@ def gradients(
     softcap: float,
     least: float,
     sides: Sequence[float],
+    log_z: bool,
 ) -> list[Tensor]:
     """The gradients of Q's arrays."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, least, list(sides))
+    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, least, list(sides), log_z)
     call, found = _rebuilt(arrays, places, layout)
     residual = None if sides else (greatest, rest)
     made = call.kernel.backward(*call.filled(found), residual, d_loss, d_log_z)
@@ -186,6 +201,7 @@ def _(
     softcap: float,
     least: float,
     sides: Sequence[float],
+    log_z: bool,
 ) -> list[Tensor]:
     return [torch.empty_like(x) for i, x in zip(places, arrays, strict=True) if i >= parts]
 
@@ -198,12 +214,14 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
 
 def _none(layout: Layout) -> tuple[Any, ...]:
     """No gradient for `places` and the layout; an empty list stands for itself."""
-    return (*(None,) * len(layout), None if layout.sides else [])
+    return (*(None,) * (len(layout) - 1), None if layout.sides else [], None)
 
 
 def _backward(ctx: Any, d_loss: Tensor, d_log_z: Tensor, *_: Any) -> Any:
     *arrays, greatest, rest = ctx.saved_tensors
     layout, places = ctx.layout, ctx.places
+    if not layout.log_z:
+        d_log_z = d_loss.new_zeros(())
     call, found = _rebuilt(arrays, places, layout)
     needs = [x is not None and x.requires_grad for x in found]
     grads: list[Any] = [None] * len(found)

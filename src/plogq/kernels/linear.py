@@ -29,13 +29,14 @@ _FILTERED_EVENTS = 128
 class Tiled:
     """The linear kernel: tiles over the framework's matrix product and an inner kernel.
 
-    The inner kernel is the one for stored logits, or the formula where that refuses the target.
+    The inner kernel is the first of those for stored logits that does not refuse the target, the
+    formula last.
     """
 
     name = "linear"
 
-    def __init__(self, xp: Any, stored: Kernel, formula: Kernel) -> None:
-        self.xp, self.stored, self.formula = xp, stored, formula
+    def __init__(self, xp: Any, *inner: Kernel) -> None:
+        self.xp, self.inner = xp, inner
 
     def refuses(self, measure: Any, scores: Any) -> str | None:
         if not isinstance(scores, Projection):
@@ -102,7 +103,7 @@ class Tiled:
         return in_steps(self, self.xp, measure, scores, d_loss, z_loss)
 
     def _inner(self, part: Measure, tile: Scores) -> Kernel:
-        return self.stored if self.stored.refuses(part, tile) is None else self.formula
+        return next(kernel for kernel in self.inner if kernel.refuses(part, tile) is None)
 
 
 class _Tiles:

@@ -19,7 +19,7 @@ from ..errors import PlogqError
 from ..formula import Formula
 from . import ranks, shards
 from .contract import Forward, Kernel, Measure, Projection, Scores, in_steps
-from .torch import linear, stored
+from .table import Key, candidates
 
 Tensor = torch.Tensor
 Local = Scores | Projection
@@ -52,10 +52,10 @@ _formula = Formula(verbs)
 
 
 def _inner(measure: Measure, local: Local) -> Kernel:
-    """The kernel for one rank's scores."""
-    if isinstance(local, Projection):
-        return linear
-    return stored if stored.refuses(measure, local) is None else _formula
+    """The kernel for one rank's scores: the one that runs them where they are all there is."""
+    q = "LinearLogits" if isinstance(local, Projection) else "Logits"
+    key = Key("Labels", q, "torch", verbs.device(_array(local)))
+    return next(k for k in candidates(key, _formula) if k.refuses(measure, local) is None)
 
 
 def _classes(local: Local) -> int:

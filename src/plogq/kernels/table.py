@@ -72,6 +72,24 @@ def _torch_cpu_binary() -> Kernel:
     return binary
 
 
+def _torch_triton() -> Kernel:
+    from .triton.binding import stored
+
+    return stored
+
+
+def _torch_triton_binary() -> Kernel:
+    from .triton.binding import binary
+
+    return binary
+
+
+def _torch_triton_linear() -> Kernel:
+    from .triton.products import linear
+
+    return linear
+
+
 def _torch_sharded() -> Kernel:
     from .sharded import sharded
 
@@ -139,8 +157,21 @@ ROWS = (
         Row("linear", CATEGORICAL, ("LinearLogits",), "jax", device, 0, _jax_linear)
         for device in ("cpu", "gpu", "tpu", "cuda", "rocm")
     ),
+    # On the CPU they run under Triton's interpreter only, after the kernels that are made for it.
     *(
-        Row("linear", CATEGORICAL, ("LinearLogits",), "torch", device, 0, _torch_linear)
+        row
+        for device in ("cuda", "cpu")
+        for row in (
+            Row("triton", CATEGORICAL, ("Logits",), "torch", device, 5, _torch_triton),
+            Row("triton", BINARY, ("BinaryLogits",), "torch", device, 5, _torch_triton_binary),
+        )
+    ),
+    *(
+        Row("triton", CATEGORICAL, ("LinearLogits",), "torch", device, place, _torch_triton_linear)
+        for device, place in (("cuda", 0), ("cpu", 5))
+    ),
+    *(
+        Row("linear", CATEGORICAL, ("LinearLogits",), "torch", device, 1, _torch_linear)
         for device in ("cpu", "cuda", "mps", "xpu", "meta")
     ),
     *(

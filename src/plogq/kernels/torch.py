@@ -20,6 +20,7 @@ from .cpu import binding
 from .cpu.binding import BF16, F16, F32, F64
 from .labels import label_range
 from .linear import Tiled
+from .triton import binding as triton
 
 Tensor = torch.Tensor
 
@@ -69,7 +70,7 @@ class _Memory:
 memory = _Memory()
 stored = binding.Stored(memory)
 binary = binding.Binary(memory)
-linear = Tiled(verbs, binding.Stored(memory, flush=True), Formula(verbs))
+linear = Tiled(verbs, binding.Stored(memory, flush=True), triton.stored, Formula(verbs))
 
 
 def row_sums(x: Tensor, axis: int, weight: Any = None) -> tuple[Tensor, Tensor] | None:

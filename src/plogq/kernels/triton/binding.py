@@ -1,0 +1,245 @@
+"""The Triton kernels for stored scores on PyTorch tensors: how they are launched.
+
+Nothing here looks at a value, so that no call waits for the device and all of it can be captured in
+a CUDA graph. Arrays go in as they lie, whatever axis their classes are on.
+"""
+
+# PyTorch types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportMissingParameterType=false
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import torch
+
+from ...arrays import torch as verbs
+from ..contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores, in_steps
+from . import given as args
+from .given import FLOATS, flowing, on, per_event, power_of_two
+
+Tensor = torch.Tensor
+
+# A tile of stored scores has this many elements, and a lane adds up so many of them before its sum
+# joins others, so that no sum is long. Few long rows are split further, until there are programs
+# enough for the largest devices. None of it depends on the device, so that its numbers do not.
+_TILE, _RUN, _PROGRAMS, _LEAST_SPAN = 2048, 32, 512, 8192
+
+
+class Stored:
+    """Stored logits over exclusive classes."""
+
+    name = "triton"
+
+    def refuses(self, measure: Any, scores: Any) -> str | None:
+        if not isinstance(scores, Scores) or scores.kind != "logits":
+            return "this kernel takes stored logits over exclusive classes"
+        if len(measure.background) > 1:
+            return "P is smoothed more than once around class weights; one background is done here"
+        if measure.dense is not None:
+            why = args.refuses(measure.dense, "P")
+            if why is not None:
+                return why
+        return args.refuses(scores.array, "Q")
+
+    def forward(self, measure: Measure, scores: Scores, log_z: bool = False) -> Forward:
+        from . import stored
+
+        m, x = measure, scores.array
+        events = prod(m.events)
+        like = {"device": x.device, "dtype": torch.float32}
+        loss = torch.empty(m.events, **like)
+        found = torch.empty(m.events, **like) if log_z else None
+        residual = tuple(
+            torch.empty(m.events, device=x.device, dtype=torch.float64) for _ in range(2)
+        )
+        if not events:
+            return Forward(loss, found, residual)
+        q, t = _Given(m, scores), _tiles(events, scores)
+        rows = -(-events // t["ROWS"])
+        span, splits = spans(m.classes, rows, t["BLOCK"], t["BLOCK"] * _RUN)
+        states = None
+        if splits > 1:
+            states = torch.empty((4, splits, events), device=x.device, dtype=torch.float64)
+        outputs = (loss, found, *residual, states)
+        with on(x):
+            stored.forward[(rows, splits)](
+                *q.scores, *q.sparse, *q.dense, **q.parts, mass=q.mass,
+                loss=loss, log_z=found, greatest=residual[0], rest=residual[1], states=states,
+                events=events, classes=m.classes, span=span, softcap=scores.softcap or 1.0,
+                SPLIT=splits > 1, **q.kind, **t,
+            )  # fmt: skip
+            if states is not None:
+                together(q.scores, q.sparse, q.mass, outputs, events, splits, scores.softcap, True)
+        return Forward(loss, found, residual)
+
+    def backward(
+        self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
+    ) -> tuple[Tensor, ...]:
+        from . import stored
+
+        m, x = measure, scores.array
+        events = prod(m.events)
+        result = torch.empty_like(x) if out is None else out
+        if not events:
+            return (result,)
+        axis = scores.axis % x.ndim
+        to = (
+            result
+            if args.runs(result, axis) is not None
+            else torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        )
+        q, t = _Given(m, scores), _tiles(events, scores)
+        given = {
+            **q.parts,
+            "mass": q.mass,
+            "greatest": residual[0],
+            "rest": residual[1],
+            **flowing(d_loss, d_log_z, m.events),
+            "events": events,
+            "softcap": scores.softcap or 1.0,
+            **q.kind,
+        }
+        index, value, entries = q.sparse
+        several = None
+        with on(x):
+            if entries > 1:
+                several = torch.empty((events, entries), device=x.device, dtype=torch.float32)
+                stored.entries_of[(events,)](
+                    *q.scores, several, index, value, entries, *q.dense, **given,
+                    ENTRIES=power_of_two(entries),
+                )  # fmt: skip
+                index = value = None
+            _, place, step = args.laid_out(to, axis)
+            stored.backward[(-(-events // t["ROWS"]), -(-m.classes // (t["BLOCK"] * 4)))](
+                *q.scores, to, *place, step, index, value, *q.dense, **given,
+                classes=m.classes, TILES=4, **t,
+            )  # fmt: skip
+        if several is not None:
+            at = q.sparse[0].reshape(*m.events, entries).movedim(-1, axis)
+            to.scatter_(axis, at, several.to(x.dtype).reshape(*m.events, entries).movedim(-1, axis))
+        if to is not result:
+            result.copy_(to)
+        return (result,)
+
+    def fused(
+        self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
+    ) -> tuple[Forward, tuple[Tensor, ...]]:
+        return in_steps(self, verbs, measure, scores, d_loss, z_loss, out)
+
+
+class _Given:
+    """P and Q of stored scores as the kernels' arguments."""
+
+    def __init__(self, m: Measure, q: Scores) -> None:
+        x, place, step = args.laid_out(q.array, q.axis % q.array.ndim)
+        self.scores = (x, *place, step)
+        self.sparse = args.sparse_of(m)
+        self.dense: tuple[Any, ...] = (None, 0, 1, 0, 0)
+        if m.dense is not None:
+            p, place, step = args.laid_out(m.dense, m.axis % m.dense.ndim)
+            self.dense = (p, *place, step)
+        self.parts = args.parts(m)
+        self.mass = args.mass_of(m)
+        capped = q.softcap is not None
+        self.kind = {"CAPPED": capped, "EXACT": capped or x.dtype is torch.float32}
+
+
+def together(
+    scores: Any, sparse: Any, mass: Any, outputs: Any, events: int, splits: int, softcap: Any,
+    wide: bool,
+) -> None:  # fmt: skip
+    """The losses of events from the states of the spans of their classes."""
+    from . import stored
+
+    rows = min(power_of_two(events), 16)
+    stored.together[(-(-events // rows),)](
+        *scores, *sparse, mass, *outputs, events, splits, splits * events, softcap or 1.0,
+        CAPPED=softcap is not None, WIDE=wide, ROWS=rows, SPLITS=power_of_two(splits),
+    )  # fmt: skip
+
+
+def spans(classes: int, rows: int, block: int, most: int) -> tuple[int, int]:
+    """How many classes a program takes, in whole blocks, and how many programs share a row."""
+    splits = -(-classes // most)
+    if classes > _LEAST_SPAN:
+        splits = max(splits, min(classes // _LEAST_SPAN, _PROGRAMS // rows))
+    span = -(-classes // (splits * block)) * block
+    return span, -(-classes // span)
+
+
+def _tiles(events: int, q: Scores) -> dict[str, int]:
+    """Events and classes of a tile: lanes along whichever lie closest in memory."""
+    x = q.array
+    axis = q.axis % x.ndim
+    classes = x.shape[axis]
+    near = x.stride(axis) == 1 or x.numel() == classes
+    block = min(power_of_two(classes), _TILE if near else 16)
+    return {"ROWS": min(power_of_two(events), max(1, _TILE // block)), "BLOCK": block}
+
+
+class Binary:
+    """Stored logits of independent yes/no outcomes."""
+
+    name = "triton"
+
+    def refuses(self, measure: Any, scores: Any) -> str | None:
+        if not isinstance(scores, BinaryScores) or scores.kind != "logits":
+            return "this kernel takes stored logits of yes/no outcomes"
+        if any(hasattr(c, "shape") for c in (*measure.yes, *measure.no)):
+            return "the class weights are arrays; numbers are done here"
+        y = measure.target
+        if y.dtype not in (*FLOATS, torch.bool):
+            return f"P is {verbs.dtype_name(y)}; the kernels take bool, float32, bfloat16, float16"
+        return args.refuses(scores.array, "Q")
+
+    def forward(self, measure: BinaryMeasure, scores: BinaryScores, log_z: bool = False) -> Forward:
+        from . import binary
+
+        x, given = self._given(measure, scores)
+        loss = torch.empty(x.shape, device=x.device, dtype=torch.float32)
+        found = torch.empty_like(loss) if log_z else None
+        if x.numel():
+            with on(x):
+                binary.forward[(-(-x.numel() // 1024),)](
+                    *given, loss, found, *measure.yes, *measure.no, x.numel(), BLOCK=1024
+                )
+        return Forward(loss, found)
+
+    def backward(
+        self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
+    ) -> tuple[Tensor, ...]:
+        from . import binary
+
+        x, given = self._given(measure, scores)
+        to = (
+            out
+            if out is not None and out.is_contiguous()
+            else torch.empty(x.shape, dtype=x.dtype, device=x.device)
+        )
+        if x.numel():
+            with on(x):
+                binary.backward[(-(-x.numel() // 1024),)](
+                    *given, to, *flowing(d_loss, d_log_z, tuple(x.shape)).values(),
+                    *measure.yes, *measure.no, x.numel(), BLOCK=1024,
+                )  # fmt: skip
+        if out is not None and to is not out:
+            return (out.copy_(to),)
+        return (to,)
+
+    def fused(
+        self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
+    ) -> tuple[Forward, tuple[Tensor, ...]]:
+        return in_steps(self, verbs, measure, scores, d_loss, z_loss, out)
+
+    def _given(self, m: BinaryMeasure, q: BinaryScores) -> tuple[Tensor, tuple[Any, ...]]:
+        x, y = q.array.contiguous(), m.target.contiguous()
+        if y.dtype is torch.bool:
+            y = y.view(torch.uint8)
+        return x, (x, y, per_event(m.event, tuple(x.shape)))
+
+
+stored = Stored()
+binary = Binary()

@@ -1,0 +1,142 @@
+"""P and Q as the arguments of Triton kernels: where arrays lie, what is per event, what is refused."""
+
+# PyTorch types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportMissingParameterType=false
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import torch
+
+from ...arrays import torch as verbs
+from ..contract import Measure
+
+Tensor = torch.Tensor
+
+FLOATS = (torch.float32, torch.bfloat16, torch.float16)
+
+
+def refuses(x: Tensor, role: str) -> str | None:
+    """Why the kernels cannot take x, or None."""
+    if not find_spec("triton"):
+        return "Triton is not installed; PyTorch's CUDA builds bring it, else pip install triton"
+    if not x.is_cuda and not interpreted():
+        return (
+            f"{role} is on {x.device}; these kernels run on CUDA and ROCm (and on the CPU where "
+            "TRITON_INTERPRET=1 asks for Triton's interpreter, which is for tests)"
+        )
+    if verbs.transformed(x):
+        return "under forward mode and torch.func PyTorch's own operations are at work"
+    if not torch.compiler.is_compiling() and not verbs.ordinary(x):
+        return f"{role} is a {type(x).__name__}; these kernels take plain tensors"
+    if x.dtype not in FLOATS:
+        return f"{role} is {verbs.dtype_name(x)}; the kernels take float32, bfloat16 and float16"
+    return None
+
+
+def interpreted() -> bool:
+    """Whether Triton's interpreter was asked for, which runs on the CPU."""
+    return os.environ.get("TRITON_INTERPRET") == "1"
+
+
+def on(x: Tensor) -> AbstractContextManager[Any]:
+    """Inside, kernels are launched on the device of x."""
+    return torch.cuda.device(x.device) if x.is_cuda else nullcontext()
+
+
+class Runs(NamedTuple):
+    """Where events lie: event e at (e // length) · outer + (e % length) · inner."""
+
+    outer: int
+    length: int
+    inner: int
+
+
+def runs(x: Tensor, axis: int) -> Runs | None:
+    """How the events of x lie in memory, or None where they lie in more than two ways at once."""
+    found: list[tuple[int, int]] = []
+    for i, (n, step) in enumerate(zip(x.shape, x.stride(), strict=True)):
+        if i == axis or n == 1:
+            continue
+        if found and found[-1][1] == n * step:
+            found[-1] = (found[-1][0] * n, step)
+        else:
+            found.append((n, step))
+    if len(found) > 2:
+        return None
+    if len(found) == 2:
+        return Runs(found[0][1], found[1][0], found[1][1])
+    return Runs(found[0][1] if found else 0, 1, 0)
+
+
+def laid_out(x: Tensor, axis: int) -> tuple[Tensor, Runs, int]:
+    """x, or a copy of it where its events lie in too many ways; its runs; the step of a class."""
+    found = runs(x, axis)
+    if found is None:
+        x = x.contiguous()
+        found = runs(x, axis)
+    assert found is not None
+    return x, found, x.stride(axis)
+
+
+def per_event(x: Any, events: tuple[int, ...]) -> Tensor | None:
+    """x as one float64 per event without gaps, or None for None."""
+    return None if x is None else x.to(torch.float64).broadcast_to(events).contiguous()
+
+
+def upstream(x: Any, events: tuple[int, ...]) -> tuple[Tensor | None, float, int]:
+    """What flows back: the tensor, or a number for all events, and the step between events."""
+    if not isinstance(x, torch.Tensor):
+        return None, float(x), 0
+    if x.numel() == 1 or not any(x.stride()):
+        return x, 0.0, 0
+    return x.broadcast_to(events).contiguous(), 0.0, 1
+
+
+def power_of_two(n: int) -> int:
+    return 1 << (n - 1).bit_length() if n > 1 else 1
+
+
+def parts(measure: Measure) -> dict[str, Any]:
+    """The weights of P as the kernels want them."""
+    background = measure.background[0] if measure.background else None
+    dense = measure.dense is not None
+    return {
+        "event_weight": per_event(measure.event, measure.events) if dense else None,
+        "class_weight": measure.class_weight if dense else None,
+        "factor": None if background is None else per_event(background.factor, measure.events),
+        "spread": None if background is None else background.classes,
+    }
+
+
+def mass_of(measure: Measure) -> Tensor | None:
+    """The mass of every event, None where it is 1 by construction."""
+    return None if measure.unit_mass() else per_event(measure.mass(verbs), measure.events)
+
+
+def sparse_of(m: Measure) -> tuple[Tensor | None, Tensor | None, int]:
+    """The sparse part of P without gaps, and how many entries an event has."""
+    if m.index is None:
+        return None, None, 0
+    value = None if m.value is None else m.value.contiguous()
+    return m.index.contiguous(), value, m.index.shape[-1]
+
+
+def flowing(d_loss: Any, d_log_z: Any, events: tuple[int, ...]) -> dict[str, Any]:
+    """What flows back to losses and to log Z, as the kernels' arguments."""
+    loss, number, step = upstream(d_loss, events)
+    if not isinstance(d_log_z, torch.Tensor) and d_log_z:
+        d_log_z = torch.full((), d_log_z, device=loss.device if loss is not None else None)
+    z, _, z_step = upstream(d_log_z, events)
+    return {
+        "d_loss": loss,
+        "d_all": number,
+        "loss_step": step,
+        "d_log_z": z,
+        "log_z_step": z_step,
+    }
