@@ -27,10 +27,16 @@ columns:
   median             seconds a call, over all rounds
   ratio              that median over plogq's: 8.00× means eight times as slow
   G elements/s       scores handled, in thousands of millions a second
+  GB/s, TFLOP/s      on a GPU: bytes of scores and of gradients moved, or operations of the matrix
+                     products that the result needs
   of read bandwidth  time of merely reading the inputs, over the median; reading is measured
                      in the same run
+  of copy bandwidth, of the products' rate   that GB/s or TFLOP/s over what the same GPU reaches,
+                     in the same run, in a copy of the scores or in the matrix products alone
   extra memory       what a call adds to the resident size at its peak, besides the inputs and the
                      gradients returned; each measured in a process of its own
+  peak memory        on a GPU: what a call holds at its peak, besides what was held before it;
+                     over the gradients: as a multiple of what the gradients themselves take
   relative error     of the mean loss, against the same formula in float64
   error of the gradient   of the weight's, against products in float64: ‖g - exact‖ / ‖exact‖
 
@@ -41,6 +47,7 @@ examples:
   python -m benchmarks --quick             everything, at sizes for trying it out
   python -m benchmarks labels-loss small   two cases
   python -m benchmarks torch               those on PyTorch tensors, with autograd
+  python -m benchmarks gpu                 those on a GPU; without one they are left out
   python -m benchmarks --write docs        everything; fill the tables of the pages in docs/
 
 Close other programs first; a full run takes about half an hour."""
@@ -92,12 +99,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = (GROUPS.get(name, (name,)) for name in given.names or CASES)
     chosen = [CASES[name] for name in dict.fromkeys(name for names in asked for name in names)]
     rounds = given.rounds or (3 if given.quick else 9)
-    machine = describe()
+    described = describe()
     as_table = given.format == "table"
-    if as_table:
-        print(sentence(machine), end="\n\n", flush=True)
     results: list[dict[str, Any]] = []
+    told: list[str] = []
     for case in chosen:
+        why = case.absent()
+        if why is not None:
+            if why not in told:
+                told.append(why)
+                print(why, file=sys.stdout if as_table else sys.stderr, flush=True)
+            continue
+        machine = described | case.machine()
+        if as_table and sentence(machine) not in told:
+            told.append(sentence(machine))
+            print(told[-1], end="\n\n", flush=True)
         result = run(case, rounds, given.quick, not given.no_memory, machine, _say)
         results.append(result)
         if as_table:
@@ -108,6 +124,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 records.fill(page, known)
     if not as_table:
         print(json.dumps(results, indent=1, ensure_ascii=False))
+    if not results:
+        return _refuse("nothing that was asked for can be measured on this machine")
     return 0
 
 
@@ -133,6 +151,9 @@ def run(
                     tell(f"memory of {row.title}")
                     peak = extra(case.name, row.name, quick)
                     row.memory = None if peak is None else max(0, peak - work.result_bytes)
+        if not memory:
+            for row in rows.values():
+                row.memory = None
     finally:
         work.close()
     say("")
@@ -147,7 +168,14 @@ def _listed(case: Case) -> str:
     """A case's name, what it is, and its targets."""
     work = case.work(False)
     rows = {c.name: Outcome(c.name, c.title, 0) for c in work.contenders}
-    nothing = Outcomes(case.name, case.title, rows, {}, score_bytes=work.score_bytes)
+    nothing = Outcomes(
+        case.name,
+        case.title,
+        rows,
+        {},
+        result_bytes=work.result_bytes,
+        score_bytes=work.score_bytes,
+    )
     goals = "; ".join(target.judge(nothing).target for target in case.targets)
     wide = max(map(len, CASES))
     return f"{case.name:{wide}} {case.title.replace('`', '')}\n{'':{wide}} {goals}"

@@ -18,7 +18,8 @@ class Contender:
     """One way to do a case's work.
 
     `prepare` loads what it needs, makes the inputs ready and returns the function that is timed.
-    That function returns a loss, or (loss, gradients), or, where `own_clock` is set, its seconds.
+    That function returns a loss, or (loss, gradients), or, where `own_clock` is set, its seconds
+    or a `Reading`.
     """
 
     name: str
@@ -29,6 +30,19 @@ class Contender:
     elements: int | None = None  # where it differs from its case
     memory: Callable[[], int] | None = None  # where that is not what this process adds
     warm: Callable[[], Any] | None = None  # before its memory is measured, in place of a first call
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a clock other than this process's has read: seconds a call, bytes held at the peak
+    besides what was there before, and what the call returned."""
+
+    seconds: float
+    memory: int | None
+    result: Any = None
+
+    def __float__(self) -> float:
+        return self.seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +77,10 @@ class Outcome:
     gradient_error: float | None = None
 
     @property
+    def rate(self) -> float:
+        return self.elements / self.median
+
+    @property
     def median(self) -> float:
         ordered = sorted(self.samples)
         middle = len(ordered) // 2
@@ -87,6 +105,10 @@ class Outcomes:
         row = self.rows.get(name)
         return row.median if row is not None and row.samples else None
 
+    def rate(self, name: str) -> float | None:
+        row = self.rows.get(name)
+        return row.rate if row is not None and row.samples else None
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -107,7 +129,11 @@ class Target(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row of the table of cases. `work(quick)` gives it at full or at trying size."""
+    """One row of the table of cases. `work(quick)` gives it at full or at trying size.
+
+    `absent` says why the case cannot be measured on this machine, or nothing, and `machine` what
+    there is to say of the machine besides what holds for every case.
+    """
 
     name: str
     title: str
@@ -115,4 +141,9 @@ class Case:
     targets: Sequence[Target] = ()
     memory: bool = True
     unit: str = "G elements/s"
+    scale: float = 1e9  # elements a second in one unit
     held: str = "extra memory"  # what the memory column counts
+    over_results: bool = False  # that memory is also given as a multiple of the gradients'
+    yardstick: tuple[str, str] | None = None  # whose rate all are held against, and what it is
+    absent: Callable[[], str | None] = lambda: None
+    machine: Callable[[], dict[str, Any]] = dict[str, Any]

@@ -7,6 +7,7 @@ from . import (
     classes,
     files,
     frameworks,
+    gpu,
     imports,
     linear,
     ranks,
@@ -23,7 +24,7 @@ CASES: dict[str, Case] = {
         *(module.CASES for module in (arrays, classes, linear)),
         _ON_TORCH,
         frameworks.CASES,
-        *(module.CASES for module in (files, imports)),
+        *(module.CASES for module in (files, imports, gpu)),
     )
     for case in cases
 }
@@ -34,4 +35,5 @@ GROUPS: dict[str, tuple[str, ...]] = {
         framework: tuple(c.name for c in frameworks.CASES if c.name.startswith(framework))
         for framework in ("jax", "tensorflow", "keras")
     },
+    "gpu": tuple(case.name for case in gpu.CASES),
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,12 @@ _PACKAGES = (
     ("Keras", "keras"),
     ("pyarrow", "pyarrow"),
 )
+_GPU_PACKAGES = (
+    ("Triton", "triton"),
+    ("Liger-Kernel", "liger-kernel"),
+    ("cut-cross-entropy", "cut-cross-entropy"),
+    ("Quack", "quack-kernels"),
+)
 
 
 def describe() -> dict[str, Any]:
@@ -35,14 +43,48 @@ def describe() -> dict[str, Any]:
     }
 
 
+@cache
+def gpu() -> dict[str, Any]:
+    """The same of the current CUDA device, which must be there."""
+    import torch
+
+    found = torch.cuda.get_device_properties(torch.cuda.current_device())
+    return {
+        "name": torch.cuda.get_device_name(),
+        "memory": found.total_memory,
+        "driver": _driver(),
+        "cuda": torch.version.cuda or torch.version.hip or "unknown",
+        "packages": {title: v for title, name in _GPU_PACKAGES if (v := _version(name))},
+    }
+
+
 def sentence(machine: dict[str, Any]) -> str:
-    """The same in one line."""
+    """The same in one line, the GPU first where there is one."""
     packages = ", ".join(f"{name} {v}" for name, v in machine["packages"].items())
-    return (
+    lead = f"{_gpu_sentence(machine['gpu'])}; " if "gpu" in machine else ""
+    return lead + (
         f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; "
         f"plogq's kernels: {machine['instruction_set']}, {machine['threads']} threads; "
         f"Python {machine['python']}, {packages}"
     )
+
+
+def _gpu_sentence(found: dict[str, Any]) -> str:
+    packages = "".join(f", {name} {v}" for name, v in found["packages"].items())
+    return (
+        f"{found['name']}, {found['memory'] / 2**30:.0f} GiB, driver {found['driver']}, "
+        f"CUDA {found['cuda']}{packages}"
+    )
+
+
+def _driver() -> str:
+    """The driver's version, of nvidia-smi, which comes with it."""
+    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.split("\n")[0].strip() or "unknown"
 
 
 def _kernels() -> dict[str, Any]:

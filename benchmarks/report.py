@@ -50,11 +50,13 @@ def record(case: Case, outcomes: Outcomes, machine: dict[str, Any], rounds: int)
         "name": case.name,
         "title": case.title,
         "unit": case.unit,
+        "scale": case.scale,
         "held": case.held,
+        "yardstick": _yardstick(case, outcomes),
         "machine": machine,
         "rounds": rounds,
         "read_gb_per_s": None if read is None else outcomes.input_bytes / read / 1e9,
-        "rows": [_row(row, outcomes) for row in outcomes.rows.values()],
+        "rows": [_row(row, case, outcomes) for row in outcomes.rows.values()],
         "left_out": outcomes.left_out,
         "targets": [
             {"target": v.target, "measured": v.measured, "met": v.met}
@@ -63,8 +65,18 @@ def record(case: Case, outcomes: Outcomes, machine: dict[str, Any], rounds: int)
     }
 
 
-def _row(row: Outcome, outcomes: Outcomes) -> dict[str, Any]:
+def _yardstick(case: Case, outcomes: Outcomes) -> dict[str, Any] | None:
+    """What a yardstick reached, where the case has one and it ran."""
+    if case.yardstick is None:
+        return None
+    name, title = case.yardstick
+    rate = outcomes.rate(name)
+    return None if rate is None else {"title": title, "per_s": rate}
+
+
+def _row(row: Outcome, case: Case, outcomes: Outcomes) -> dict[str, Any]:
     ours, read = outcomes.median(OURS), outcomes.median(READ)
+    full = outcomes.rate(case.yardstick[0]) if case.yardstick else None
     return {
         "name": row.name,
         "title": row.title,
@@ -73,7 +85,11 @@ def _row(row: Outcome, outcomes: Outcomes) -> dict[str, Any]:
         "ratio": None if ours is None else row.median / ours,
         "elements_per_s": row.elements / row.median if row.elements else None,
         "read_share": None if read is None or row.name == READ else read / row.median,
+        "yardstick_share": None if full is None else row.rate / full,
         "extra_memory": row.memory,
+        "over_results": row.memory / outcomes.result_bytes
+        if case.over_results and row.memory is not None
+        else None,
         "error": row.error,
         "gradient_error": row.gradient_error,
     }
@@ -83,17 +99,22 @@ def table(case: dict[str, Any]) -> list[Row]:
     """The rows of one case as text, header first; columns that nobody fills are left out."""
     read = case["read_gb_per_s"]
     share = "" if read is None else f"of read bandwidth ({read:.1f} GB/s)"
-    held = case.get("held", "extra memory")  # older measurements do not say
-    errors = ("relative error", "error of the gradient")
-    header: Row = ("", "median", "ratio", case["unit"], share, held, *errors)
+    # Older measurements do not say these.
+    held, scale = case.get("held", "extra memory"), case.get("scale", 1e9)
+    yardstick = case.get("yardstick")
+    full = "" if yardstick is None else _reached(yardstick, scale, case["unit"])
+    errors = ("over the gradients", "relative error", "error of the gradient")
+    header: Row = ("", "median", "ratio", case["unit"], share, full, held, *errors)
     rows = [
         (
             row["title"],
             duration(row["seconds"]),
             _number(row["ratio"], "{:.2f}×"),
-            _rate(row["elements_per_s"]),
+            _rate(row["elements_per_s"], scale),
             _number(row["read_share"], "{:.0%}"),
+            _number(row.get("yardstick_share"), "{:.0%}"),
             _memory(row["extra_memory"]),
+            _number(row.get("over_results"), "{:.2f}×"),
             _number(row["error"], "{:.0e}"),
             _number(row.get("gradient_error"), "{:.2e}"),
         )
@@ -115,8 +136,15 @@ def _number(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
 
 
-def _rate(value: float | None) -> str:
-    return "" if value is None else f"{value / 1e9:.3g}"
+def _reached(yardstick: dict[str, Any], scale: float, unit: str) -> str:
+    return f"of {yardstick['title']} ({_rate(yardstick['per_s'], scale)} {unit})"
+
+
+def _rate(value: float | None, scale: float) -> str:
+    if value is None:
+        return ""
+    value /= scale
+    return f"{value:.3g}" if value < 999.5 else f"{value:,.0f}"
 
 
 def _memory(count: int | None) -> str:

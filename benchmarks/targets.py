@@ -9,15 +9,18 @@ from .case import OURS, Outcomes, Target, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Faster(Target):
-    """Ours is at least `times` as fast as a contender."""
+    """Ours, or another way to call it, is at least `times` as fast as a contender."""
 
     than: str
     times: float
+    who: str = OURS
 
     def judge(self, outcomes: Outcomes) -> Verdict:
-        ours, other = outcomes.median(OURS), outcomes.median(self.than)
+        ours, other = outcomes.median(self.who), outcomes.median(self.than)
         title = _title(outcomes, self.than)
         goal = f"≥ {self.times:g}× {title}" if self.times > 1 else f"no slower than {title}"
+        if self.who != OURS:
+            goal = f"{_title(outcomes, self.who)}: {goal}"
         if ours is None or other is None:
             return _unmeasured(goal, outcomes, self.than)
         ratio = other / ours
@@ -38,6 +41,21 @@ class Within(Target):
             return _unmeasured(goal, outcomes, self.of)
         ratio = ours / other
         return Verdict(goal, f"{ratio:.2f}×", ratio <= self.times)
+
+
+@dataclass(frozen=True, slots=True)
+class RateOf(Target):
+    """Ours moves at least a share of the bytes a second that a contender moves."""
+
+    of: str
+    share: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        ours, full = outcomes.rate(OURS), outcomes.rate(self.of)
+        goal = f"≥ {self.share:.0%} of the bandwidth of {_title(outcomes, self.of)}"
+        if ours is None or full is None:
+            return _unmeasured(goal, outcomes, self.of)
+        return Verdict(goal, f"{ours / full:.1%}", ours / full >= self.share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +136,22 @@ class Memory(Target):
             return _unmeasured(goal, outcomes, OURS)
         share = row.memory / outcomes.score_bytes
         return Verdict(goal, f"{_mb(row.memory)}, {share:.1%}", share <= self.share)
+
+
+@dataclass(frozen=True, slots=True)
+class OverGradients(Target):
+    """The peak of memory, gradients included, is at most `times` that of the gradients alone."""
+
+    times: float
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        gradients = outcomes.result_bytes
+        goal = f"memory ≤ {self.times:g}× the gradients' {_mb(gradients)}"
+        row = outcomes.rows.get(OURS)
+        if row is None or row.memory is None:
+            return _unmeasured(goal, outcomes, OURS)
+        ratio = row.memory / gradients
+        return Verdict(goal, f"{_mb(row.memory)}, {ratio:.2f}×", ratio <= self.times)
 
 
 @dataclass(frozen=True, slots=True)

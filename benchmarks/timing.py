@@ -9,7 +9,7 @@ from importlib import import_module
 from time import perf_counter
 from typing import Any
 
-from .case import OURS, Contender, Outcome, Run, Work
+from .case import OURS, Contender, Outcome, Reading, Run, Work
 
 _SAMPLE_SECONDS = 0.02  # a sample is repeated calls until it lasts this long
 _MOST_CALLS = 10_000
@@ -37,7 +37,10 @@ class _Runner:
 
     def sample(self) -> None:
         if self.own_clock:
-            seconds = float(self.run())
+            reading = self.run()
+            seconds = float(reading)
+            if isinstance(reading, Reading):
+                self.outcome.memory = reading.memory
         elif self.calls == 1:
             seconds = self._once()
         else:
@@ -63,6 +66,8 @@ def missing(contender: Contender) -> str | None:
             import_module(package)
         except ImportError:
             return f"{package} is not installed"
+        except Exception as error:  # installed, but not for this machine
+            return f"{package} does not load, {_said(error)}"
     return None
 
 
@@ -83,14 +88,16 @@ def measure(
         try:
             runner = _Runner(outcome, contender.prepare(), contender.own_clock)
             result = runner.warm_up()
+            if isinstance(result, Reading):
+                result = result.result
             outcome.error = _error(result, exact)
-            if work.gradient_error is not None:
+            if work.gradient_error is not None and isinstance(result, tuple):
                 outcome.gradient_error = work.gradient_error(result[1])
             del result  # the next contender's first call needs no more memory than its others
         except Exception as error:  # a peer that fails must not take the others down
             if contender.name == OURS:
                 raise
-            left_out[contender.name] = f"{type(error).__name__}: {str(error).splitlines()[0]}"
+            left_out[contender.name] = _said(error)
             continue
         runners.append(runner)
     for i in range(rounds):
@@ -99,6 +106,11 @@ def measure(
             if runner.spent < _BUDGET_SECONDS or len(runner.outcome.samples) < _LEAST_SAMPLES:
                 runner.sample()
     return {r.outcome.name: r.outcome for r in runners}, left_out
+
+
+def _said(error: Exception) -> str:
+    """The kind of an error and the first line of its message, which may be empty."""
+    return f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
 
 
 def _error(result: Any, exact: float | None) -> float | None:

@@ -70,6 +70,22 @@ PEERS = {
             "on_torch",
             "FILTERED",
         ),
+        *(
+            Peer(f"cuda.{name}", title, ("torch", *needs), "on_cuda", table)
+            for name, title, needs, table in (
+                ("plogq", "plogq", ("plogq",), "PLOGQ"),
+                ("filter", "plogq, gradient_filter=2⁻¹²", ("plogq",), "FILTERED"),
+                ("torch", "PyTorch eager", (), "EAGER"),
+                ("compile", "PyTorch compiled", (), "COMPILED"),
+                ("fused", "PyTorch F.linear_cross_entropy, in chunks", (), "FUSED"),
+                ("liger", "Liger-Kernel", ("liger_kernel",), "LIGER"),
+                ("cce", "Cut Cross-Entropy", ("cut_cross_entropy",), "CCE"),
+                ("cce.whole", "Cut Cross-Entropy, no filter", ("cut_cross_entropy",), "CCE_WHOLE"),
+                ("quack", "Quack", ("quack",), "QUACK"),
+                ("copy", "a copy of the scores", (), "COPY"),
+                ("products", "the matrix products alone", (), "PRODUCTS"),
+            )
+        ),
         Peer("jax", "JAX jit", ("jax",), "jax_nn"),
         Peer("optax", "optax, jitted", ("jax", "optax"), "optax_losses"),
         Peer("optax.unfused", "JAX jit, unfused", ("jax", "optax"), "optax_losses"),

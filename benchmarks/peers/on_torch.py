@@ -9,7 +9,7 @@ import plogq
 from .torch_nn import gradients, same
 
 
-def _labels(z: Any, y: Any) -> Any:
+def labels(z: Any, y: Any) -> Any:
     return plogq.cross_entropy(plogq.Labels(y), plogq.Logits(z))
 
 
@@ -25,20 +25,20 @@ def _binary(z: Any, y: Any) -> Any:
     return plogq.cross_entropy(plogq.BinaryProbs(y), plogq.BinaryLogits(z))
 
 
-def _linear(hidden: Any, weight: Any, y: Any) -> Any:
+def linear(hidden: Any, weight: Any, y: Any) -> Any:
     return plogq.cross_entropy(plogq.Labels(y), plogq.LinearLogits(hidden, weight))
 
 
-def _filtered(hidden: Any, weight: Any, y: Any) -> Any:
+def filtered(hidden: Any, weight: Any, y: Any) -> Any:
     scores = plogq.LinearLogits(hidden, weight, gradient_filter=2**-12)
     return plogq.cross_entropy(plogq.Labels(y), scores)
 
 
 WORK = {
-    "labels_grad": gradients(_labels, same),
+    "labels_grad": gradients(labels, same),
     "probs_grad": gradients(_probs, same),
     "kl_grad": gradients(_divergence, same),
     "binary_grad": gradients(_binary, same),
-    "unbiased_grad": gradients(_linear, same, count=2),
+    "unbiased_grad": gradients(linear, same, count=2),
 }
-FILTERED = {"unbiased_grad": gradients(_filtered, same, count=2)}
+FILTERED = {"unbiased_grad": gradients(filtered, same, count=2)}

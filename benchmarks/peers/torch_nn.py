@@ -31,7 +31,7 @@ def same(loss: Loss) -> Loss:
     return loss
 
 
-def _compiled(loss: Loss) -> Loss:
+def compiled(loss: Loss) -> Loss:
     # Cases differ in shape, and Dynamo stops compiling after eight versions of one function.
     torch.compiler.reset()
     return torch.compile(loss, dynamic=False)
@@ -45,11 +45,11 @@ def _linear(hidden: Any, weight: Any, bias: Any, y: Any) -> Any:
     return F.cross_entropy(F.linear(hidden, weight, bias), y)
 
 
-def _unbiased(hidden: Any, weight: Any, y: Any) -> Any:
+def unfused(hidden: Any, weight: Any, y: Any) -> Any:
     return F.cross_entropy(F.linear(hidden, weight), y)
 
 
-def _fused(hidden: Any, weight: Any, y: Any) -> Any:
+def fused(hidden: Any, weight: Any, y: Any) -> Any:
     # Without options it is the unfused layer by another name.
     options = torch.nn.LinearCrossEntropyOptions()
     return F.linear_cross_entropy(hidden, weight, y, options=options)
@@ -57,7 +57,7 @@ def _fused(hidden: Any, weight: Any, y: Any) -> Any:
 
 def _in_float32(hidden: Any, weight: Any, y: Any) -> Any:
     """Products and sums in float32; autograd rounds the gradients, once, to the inputs' type."""
-    return _unbiased(hidden.float(), weight.float(), y)
+    return unfused(hidden.float(), weight.float(), y)
 
 
 def _loss(loss: Loss, wrap: Callable[[Loss], Loss]) -> Callable[..., Run]:
@@ -101,11 +101,11 @@ def _table(wrap: Callable[[Loss], Loss]) -> dict[str, Callable[..., Run]]:
         "kl_grad": gradients(_divergence, wrap),
         "binary_grad": gradients(F.binary_cross_entropy_with_logits, wrap),
         "linear_grad": gradients(_linear, wrap, count=3),
-        "unbiased_grad": gradients(_unbiased, wrap, count=2),
+        "unbiased_grad": gradients(unfused, wrap, count=2),
     }
 
 
 EAGER = _table(same)
-COMPILED = _table(_compiled)
-FUSED = {"unbiased_grad": gradients(_fused, same, count=2)}
+COMPILED = _table(compiled)
+FUSED = {"unbiased_grad": gradients(fused, same, count=2)}
 FLOAT32 = {"unbiased_grad": gradients(_in_float32, same, count=2)}
