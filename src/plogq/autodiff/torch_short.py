@@ -31,6 +31,10 @@ Tensor = torch.Tensor
 
 def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None:
     """The sum or the mean of H(Labels(y), Logits(x)), or None for what is not plain."""
+    if x.is_cuda:
+        from .torch_device import short
+
+        return short(y, x, ignore, mean)
     code = _code(y, x)
     return None if code is None else _apply(x, y, ignore, mean, code)
 

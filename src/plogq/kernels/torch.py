@@ -21,6 +21,7 @@ from .cpu.binding import BF16, F16, F32, F64
 from .labels import label_range
 from .linear import Tiled
 from .triton import binding as triton
+from .triton.given import refuses
 
 Tensor = torch.Tensor
 
@@ -75,8 +76,11 @@ linear = Tiled(verbs, binding.Stored(memory, flush=True), triton.stored, Formula
 
 def row_sums(x: Tensor, axis: int, weight: Any = None) -> tuple[Tensor, Tensor] | None:
     """The sums and the least entries of the rows, or None where the verbs have to do it."""
-    if not verbs.plain(x) or _recorded(x, weight):
+    if _recorded(x, weight) or verbs.tracing():
         return None
+    if not verbs.plain(x):
+        there = x.shape[axis] and refuses(x, "P") is None
+        return triton.row_sums(x, axis, weight) if there else None
     return binding.row_sums(memory, x, axis, weight)
 
 

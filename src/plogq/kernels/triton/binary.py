@@ -1,7 +1,8 @@
-"""Independent yes/no outcomes in Triton: one pass forward, one pass backward, element by element."""
+"""Independent yes/no outcomes in Triton, element by element: one pass forward, one backward."""
 
 # Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportUnknownMemberType=false
+# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 
@@ -63,7 +64,7 @@ def backward(
     yes, no = masses(y, event, element, there, yes_1, yes_0, no_1, no_0)
     up = tl.zeros([BLOCK], tl.float32) + d_all
     if d_loss is not None:
-        up = tl.load(d_loss + element * loss_step, mask=there, other=0.0).to(tl.float32)
+        up *= tl.load(d_loss + element * loss_step, mask=there, other=0.0).to(tl.float32)
     e = exp_minus(tl.abs(z), True)
     inverse = 1.0 / (1.0 + e)
     high, low = inverse, e * inverse

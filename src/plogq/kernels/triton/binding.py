@@ -4,12 +4,14 @@ Nothing here looks at a value, so that no call waits for the device and all of i
 a CUDA graph. Arrays go in as they lie, whatever axis their classes are on.
 """
 
-# PyTorch types its own functions only in part.
+# PyTorch types its own functions only in part, and Triton its kernels for its own compiler.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportMissingParameterType=false
+# pyright: reportArgumentType=false, reportCallIssue=false
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -26,6 +28,13 @@ Tensor = torch.Tensor
 # joins others, so that no sum is long. Few long rows are split further, until there are programs
 # enough for the largest devices. None of it depends on the device, so that its numbers do not.
 _TILE, _RUN, _PROGRAMS, _LEAST_SPAN = 2048, 32, 512, 8192
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Unread(Measure):
+    """Labels as they were given: the kernel itself sees which are ignored or out of range."""
+
+    ignore: int | None = None
 
 
 class Stored:
@@ -57,7 +66,7 @@ class Stored:
         )
         if not events:
             return Forward(loss, found, residual)
-        q, t = _Given(m, scores), _tiles(events, scores)
+        q, t = _Given(m, scores), _tiles(events, x, scores.axis)
         rows = -(-events // t["ROWS"])
         span, splits = spans(m.classes, rows, t["BLOCK"], t["BLOCK"] * _RUN)
         states = None
@@ -69,10 +78,13 @@ class Stored:
                 *q.scores, *q.sparse, *q.dense, **q.parts, mass=q.mass,
                 loss=loss, log_z=found, greatest=residual[0], rest=residual[1], states=states,
                 events=events, classes=m.classes, span=span, softcap=scores.softcap or 1.0,
-                SPLIT=splits > 1, **q.kind, **t,
+                SPLIT=splits > 1, EXACT=q.exact, **q.kind, **t,
             )  # fmt: skip
             if states is not None:
-                together(q.scores, q.sparse, q.mass, outputs, events, splits, scores.softcap, True)
+                together(
+                    q.scores, q.sparse, q.mass, outputs, events, m.classes, splits,
+                    scores.softcap or 1.0, WIDE=True, **q.kind,
+                )  # fmt: skip
         return Forward(loss, found, residual)
 
     def backward(
@@ -91,7 +103,7 @@ class Stored:
             if args.runs(result, axis) is not None
             else torch.empty(x.shape, dtype=x.dtype, device=x.device)
         )
-        q, t = _Given(m, scores), _tiles(events, scores)
+        q, t = _Given(m, scores), _tiles(events, x, scores.axis)
         given = {
             **q.parts,
             "mass": q.mass,
@@ -100,7 +112,8 @@ class Stored:
             **flowing(d_loss, d_log_z, m.events),
             "events": events,
             "softcap": scores.softcap or 1.0,
-            **q.kind,
+            "CAPPED": scores.softcap is not None,
+            "EXACT": q.exact,
         }
         index, value, entries = q.sparse
         several = None
@@ -115,11 +128,11 @@ class Stored:
             _, place, step = args.laid_out(to, axis)
             stored.backward[(-(-events // t["ROWS"]), -(-m.classes // (t["BLOCK"] * 4)))](
                 *q.scores, to, *place, step, index, value, *q.dense, **given,
-                classes=m.classes, TILES=4, **t,
+                classes=m.classes, ignore=q.kind["ignore"], RAW=q.kind["RAW"], TILES=4, **t,
             )  # fmt: skip
-        if several is not None:
-            at = q.sparse[0].reshape(*m.events, entries).movedim(-1, axis)
-            to.scatter_(axis, at, several.to(x.dtype).reshape(*m.events, entries).movedim(-1, axis))
+        if several is not None and m.index is not None:
+            found = several.to(x.dtype).reshape(m.index.shape)
+            to.scatter_(axis, m.index.movedim(-1, axis), found.movedim(-1, axis))
         if to is not result:
             result.copy_(to)
         return (result,)
@@ -144,20 +157,22 @@ class _Given:
         self.parts = args.parts(m)
         self.mass = args.mass_of(m)
         capped = q.softcap is not None
-        self.kind = {"CAPPED": capped, "EXACT": capped or x.dtype is torch.float32}
+        self.exact = capped or x.dtype is torch.float32
+        raw = isinstance(m, Unread)
+        self.kind = {"CAPPED": capped, "RAW": raw, "ignore": m.ignore if raw else None}
 
 
 def together(
-    scores: Any, sparse: Any, mass: Any, outputs: Any, events: int, splits: int, softcap: Any,
-    wide: bool,
+    scores: Any, sparse: Any, mass: Any, outputs: Any, events: int, classes: int, splits: int,
+    softcap: float, **kind: Any,
 ) -> None:  # fmt: skip
     """The losses of events from the states of the spans of their classes."""
     from . import stored
 
     rows = min(power_of_two(events), 16)
     stored.together[(-(-events // rows),)](
-        *scores, *sparse, mass, *outputs, events, splits, splits * events, softcap or 1.0,
-        CAPPED=softcap is not None, WIDE=wide, ROWS=rows, SPLITS=power_of_two(splits),
+        *scores, *sparse, mass, *outputs, events, classes, splits, splits * events, softcap,
+        ROWS=rows, SPLITS=power_of_two(splits), **kind,
     )  # fmt: skip
 
 
@@ -170,14 +185,30 @@ def spans(classes: int, rows: int, block: int, most: int) -> tuple[int, int]:
     return span, -(-classes // span)
 
 
-def _tiles(events: int, q: Scores) -> dict[str, int]:
+def _tiles(events: int, x: Tensor, axis: int) -> dict[str, int]:
     """Events and classes of a tile: lanes along whichever lie closest in memory."""
-    x = q.array
-    axis = q.axis % x.ndim
+    axis %= x.ndim
     classes = x.shape[axis]
     near = x.stride(axis) == 1 or x.numel() == classes
     block = min(power_of_two(classes), _TILE if near else 16)
     return {"ROWS": min(power_of_two(events), max(1, _TILE // block)), "BLOCK": block}
+
+
+def row_sums(x: Tensor, axis: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Σ over the classes in float64, each times its weight, and the least entry, in float32."""
+    from . import sums
+
+    shape = (*x.shape[:axis], *x.shape[axis + 1 :])
+    found = torch.empty(shape, device=x.device, dtype=torch.float64)
+    least = torch.empty(shape, device=x.device)
+    if found.numel():
+        array, place, step = args.laid_out(x, axis)
+        t = _tiles(found.numel(), x, axis)
+        with on(x):
+            sums.rows[(-(-found.numel() // t["ROWS"]),)](
+                array, *place, step, weight, found, least, found.numel(), x.shape[axis], **t
+            )
+    return found, least
 
 
 class Binary:

@@ -1,4 +1,4 @@
-"""P and Q as the arguments of Triton kernels: where arrays lie, what is per event, what is refused."""
+"""P and Q as arguments of Triton kernels: where arrays lie, what is per event, what is refused."""
 
 # PyTorch types its own functions only in part.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -90,15 +90,16 @@ def per_event(x: Any, events: tuple[int, ...]) -> Tensor | None:
 
 
 def upstream(x: Any, events: tuple[int, ...]) -> tuple[Tensor | None, float, int]:
-    """What flows back: the tensor, or a number for all events, and the step between events."""
+    """What flows back: a tensor, a number that it is times, and the step between events."""
     if not isinstance(x, torch.Tensor):
         return None, float(x), 0
     if x.numel() == 1 or not any(x.stride()):
-        return x, 0.0, 0
-    return x.broadcast_to(events).contiguous(), 0.0, 1
+        return x, 1.0, 0
+    return x.broadcast_to(events).contiguous(), 1.0, 1
 
 
 def power_of_two(n: int) -> int:
+    """The least power of two from n on."""
     return 1 << (n - 1).bit_length() if n > 1 else 1
 
 

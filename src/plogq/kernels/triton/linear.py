@@ -7,7 +7,8 @@ program ran first, so that the same call gives the same bits.
 """
 
 # Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportUnknownMemberType=false
+# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 
@@ -92,8 +93,9 @@ def forward(
     ROWS: tl.constexpr, BLOCK: tl.constexpr, STEP: tl.constexpr, WIDEN: tl.constexpr,
 ):  # fmt: skip
     """The states of some events in one span of classes, and the scores of their labels in it."""
-    if order is not None:
-        if tl.program_id(0) * ROWS >= tl.load(count):  # noqa: SIM102 - the first is a constant
+    # One condition for the compiler, which knows the first of these beforehand.
+    if order is not None:  # noqa: SIM102
+        if tl.program_id(0) * ROWS >= tl.load(count):
             return
     event, there = kept(order, count, events, ROWS)
     b_weight = tl.full([ROWS], 1.0, tl.float64)
@@ -166,8 +168,9 @@ def backward(
     `sums` takes its sum over these events, for the bias, and `flags` whether any entry is more than
     `least` of its event's weight.
     """
-    if order is not None:
-        if tl.program_id(0) * ROWS >= tl.load(count):  # noqa: SIM102 - the first is a constant
+    # One condition for the compiler, which knows the first of these beforehand.
+    if order is not None:  # noqa: SIM102
+        if tl.program_id(0) * ROWS >= tl.load(count):
             return
     event, there = kept(order, count, events, ROWS)
     column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
@@ -180,7 +183,7 @@ def backward(
     s = capped(raw, softcap, WIDE) if CAPPED else raw
     m, r = known(greatest, rest, event, there, CAPPED and WIDE)
     upstream, alpha = coefficients(
-        d_loss, d_all, loss_step, d_log_z, log_z_step, mass, event, there
+        d_loss, d_all, loss_step, d_log_z, log_z_step, each(mass, event, there, 1.0), event, there
     )
     sparse, total = sparse_at(index, value, entries, event, k, there, ROWS, BLOCK)
     hit = (sparse == total.to(tl.float32)[:, None]) & (sparse != 0.0)

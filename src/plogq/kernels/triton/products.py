@@ -5,9 +5,10 @@ a chunk of scores and a float32 sum for that of hidden: a small share of the gra
 Events that nothing flows back to are put last, on the device, and no product is made for them.
 """
 
-# PyTorch types its own functions only in part.
+# PyTorch types its own functions only in part, and Triton its kernels for its own compiler.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportMissingParameterType=false
+# pyright: reportArgumentType=false, reportCallIssue=false
 
 from __future__ import annotations
 
@@ -85,7 +86,10 @@ class Linear:
             # The scores of labels are capped already, and there is one an event.
             given = (label, 1, 1, 0, 0), (None, None, 0) if x.soft else x.sparse
             outputs = (loss, found, residual[0], residual[1], states)
-            together(*given, x.mass, outputs, x.events, splits, None, False)
+            together(
+                *given, x.mass, outputs, x.events, x.classes, splits, 1.0, ignore=None,
+                CAPPED=False, WIDE=False, RAW=False,
+            )  # fmt: skip
         return Forward(loss, found, tuple(residual))
 
     def backward(
@@ -117,7 +121,7 @@ class Linear:
         count: Tensor | None, start: int, d_hidden: Tensor, d_weight: Tensor,
         d_bias: Tensor | None,
     ) -> None:  # fmt: skip
-        """The gradients with respect to the classes from `start` on, and what they add to hidden."""
+        """The gradients of the classes from `start` on, and what they add to that of hidden."""
         from . import linear
 
         device, width = q.hidden.device, min(x.width, x.classes - start)

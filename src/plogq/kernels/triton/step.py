@@ -11,7 +11,8 @@ of itself, so that sums of the greatest gaps there are do not overflow.
 """
 
 # Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportUnknownMemberType=false
+# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 
@@ -147,8 +148,9 @@ def slope(
     """∂loss/∂s_j = alpha · q_j - upstream · p_j, with alpha = d_loss · mass + d_log_z.
 
     Where all of the sparse mass lies on j (`hit`) that reads hard · q_j - upstream · sparse_j ·
-    (1 - q_j) - upstream · soft_j with hard = alpha - upstream · sparse_j; and 1 - q_a is R / (1 + R),
-    never 1 - q_a with q_a ≈ 1. `soft` is the rest of P, and without SOFT there is none.
+    (1 - q_j) - upstream · soft_j with hard = alpha - upstream · sparse_j; and 1 - q_a is
+    R / (1 + R), never 1 - q_a with q_a ≈ 1. `soft` is the rest of P, and without SOFT there is
+    none.
     """
     top = s == m
     weight = tl.where(top, 1.0, exp_minus(tl.abs(m - s), EXACT))

@@ -6,7 +6,8 @@ several programs, whose states a second kernel joins.
 """
 
 # Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportUnknownMemberType=false
+# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
+# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
 
 from __future__ import annotations
 
@@ -47,6 +48,24 @@ def each(x, event, there, otherwise):
 
 
 @triton.jit
+def entry(index, value, at, there, classes, ignore, RAW: tl.constexpr):
+    """An entry of the sparse part: its class and its mass, in float64.
+
+    RAW labels may be out of range, which makes the mass NaN, or ignored, which makes it 0; what is
+    read is a class that there is.
+    """
+    y = tl.load(index + at, mask=there, other=0).to(tl.int64)
+    v = each(value, at, there, 1.0)
+    if RAW:
+        inside = (y >= 0) & (y < classes)
+        v = tl.where(inside, v, float("nan"))
+        if ignore is not None:
+            v = tl.where(y == ignore, 0.0, v)
+        y = tl.where(inside, y, 0)
+    return y, v
+
+
+@triton.jit
 def seen(raw, softcap, CAPPED: tl.constexpr, WIDE: tl.constexpr):
     """Scores as the formula sees them."""
     s = raw.to(tl.float32)
@@ -76,27 +95,14 @@ def outside(dense, row, stride, class_weight, weight, spread, factor, k, rows, i
 
 
 @triton.jit
-def sparse_cost(x, row, stride, index, value, entries, event, there, m, softcap, CAPPED, WIDE):
-    """Σ value · (m - s) over the sparse part of P, in float64."""
-    cost = tl.zeros_like(m)
-    if index is not None:
-        for t in range(entries):
-            at = event * entries + t
-            y = tl.load(index + at, mask=there, other=0).to(tl.int64)
-            raw = tl.load(x + row + y * stride, mask=there, other=0.0)
-            cost += cost_of(each(value, at, there, 1.0), m, seen(raw, softcap, CAPPED, WIDE))
-    return cost
-
-
-@triton.jit
 def forward(
     x, x_outer, x_length, x_inner, x_class,
     index, value, entries,
     dense, d_outer, d_length, d_inner, d_class,
     event_weight, class_weight, factor, spread, mass,
     loss, log_z, greatest, rest, states,
-    events, classes, span, softcap,
-    CAPPED: tl.constexpr, EXACT: tl.constexpr, SPLIT: tl.constexpr,
+    events, classes, span, softcap, ignore,
+    CAPPED: tl.constexpr, EXACT: tl.constexpr, SPLIT: tl.constexpr, RAW: tl.constexpr,
     ROWS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """The loss of some events; or, where rows are split, their state in one span of classes."""
@@ -147,21 +153,25 @@ def forward(
     else:
         write(
             m, r, e, x, row, x_class, index, value, entries, mass, loss, log_z, greatest, rest,
-            event, there, softcap, CAPPED, True,
+            event, there, classes, softcap, ignore, CAPPED, True, RAW,
         )  # fmt: skip
 
 
 @triton.jit
 def write(
     m, r, e, x, row, stride, index, value, entries, mass, loss, log_z, greatest, rest, event,
-    there, softcap, CAPPED: tl.constexpr, WIDE: tl.constexpr,
+    there, classes, softcap, ignore, CAPPED: tl.constexpr, WIDE: tl.constexpr, RAW: tl.constexpr,
 ):  # fmt: skip
     """What forward owes, from the states of the events."""
     b_mass = each(mass, event, there, 1.0)
+    if RAW:
+        _, b_mass = entry(index, value, event, there, classes, ignore, RAW)
     found, z, top, left = settled(m, r, b_mass, e.to(tl.float64) / SHARE)
-    found += sparse_cost(
-        x, row, stride, index, value, entries, event, there, top, softcap, CAPPED, WIDE
-    )
+    if index is not None:
+        for t in range(entries):
+            y, v = entry(index, value, event * entries + t, there, classes, ignore, RAW)
+            raw = tl.load(x + row + y * stride, mask=there, other=0.0)
+            found += cost_of(v, top, seen(raw, softcap, CAPPED, WIDE))
     tl.store(loss + event, found.to(tl.float32), mask=there)
     if log_z is not None:
         tl.store(log_z + event, z.to(tl.float32), mask=there)
@@ -173,8 +183,9 @@ def write(
 def together(
     x, x_outer, x_length, x_inner, x_class,
     index, value, entries, mass,
-    loss, log_z, greatest, rest, states, events, splits, stride, softcap,
-    CAPPED: tl.constexpr, WIDE: tl.constexpr, ROWS: tl.constexpr, SPLITS: tl.constexpr,
+    loss, log_z, greatest, rest, states, events, classes, splits, stride, softcap, ignore,
+    CAPPED: tl.constexpr, WIDE: tl.constexpr, RAW: tl.constexpr,
+    ROWS: tl.constexpr, SPLITS: tl.constexpr,
 ):  # fmt: skip
     """The loss of events from the states of the spans of their classes."""
     event = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
@@ -190,17 +201,17 @@ def together(
     row = place(event, x_outer, x_length, x_inner)
     write(
         m, r, e, x, row, x_class, index, value, entries, mass, loss, log_z, greatest, rest, event,
-        there, softcap, CAPPED, WIDE,
+        there, classes, softcap, ignore, CAPPED, WIDE, RAW,
     )  # fmt: skip
 
 
 @triton.jit
 def coefficients(d_loss, d_all, loss_step, d_log_z, log_z_step, mass, event, there):
-    """What flows back to an event, and alpha = d_loss · mass + d_log_z, in float64."""
+    """What flows back to an event, d_loss · d_all, and with `mass` alpha, in float64."""
     upstream = tl.zeros_like(event).to(tl.float64) + d_all
     if d_loss is not None:
-        upstream = tl.load(d_loss + event * loss_step, mask=there, other=0.0).to(tl.float64)
-    alpha = times(upstream, each(mass, event, there, 1.0))
+        upstream *= tl.load(d_loss + event * loss_step, mask=there, other=0.0).to(tl.float64)
+    alpha = times(upstream, mass)
     if d_log_z is not None:
         alpha += tl.load(d_log_z + event * log_z_step, mask=there, other=0.0).to(tl.float64)
     return upstream, alpha
@@ -240,9 +251,9 @@ def backward(
     dense, d_outer, d_length, d_inner, d_class,
     event_weight, class_weight, factor, spread, mass, greatest, rest,
     d_loss, d_all, loss_step, d_log_z, log_z_step,
-    events, classes, softcap,
-    CAPPED: tl.constexpr, EXACT: tl.constexpr, ROWS: tl.constexpr, BLOCK: tl.constexpr,
-    TILES: tl.constexpr,
+    events, classes, softcap, ignore,
+    CAPPED: tl.constexpr, EXACT: tl.constexpr, RAW: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK: tl.constexpr, TILES: tl.constexpr,
 ):  # fmt: skip
     """The gradient at some events and classes; of the sparse part of P one entry at the most."""
     SOFT: tl.constexpr = dense is not None or factor is not None
@@ -251,14 +262,17 @@ def backward(
     row = place(event, x_outer, x_length, x_inner)
     to = place(event, g_outer, g_length, g_inner)
     m, r = known(greatest, rest, event, there, CAPPED)
-    upstream, alpha = coefficients(
-        d_loss, d_all, loss_step, d_log_z, log_z_step, mass, event, there
-    )
+    b_mass = each(mass, event, there, 1.0)
     y = tl.full([ROWS], -1, tl.int32)
-    v = tl.zeros_like(alpha)
+    v = tl.zeros_like(b_mass)
     if index is not None:
-        v = each(value, event, there, 1.0)
-        y = tl.where(v == 0.0, -1, tl.load(index + event, mask=there, other=-1).to(tl.int32))
+        y, v = entry(index, value, event, there, classes, ignore, RAW)
+        y = tl.where(v == 0.0, -1, y).to(tl.int32)
+    if RAW:
+        b_mass = v
+    upstream, alpha = coefficients(
+        d_loss, d_all, loss_step, d_log_z, log_z_step, b_mass, event, there
+    )
     d_row, b_weight, b_factor = row, alpha, alpha
     if SOFT:
         d_row = place(event, d_outer, d_length, d_inner)
@@ -310,7 +324,7 @@ def entries_of(
         total += v
     m, r = known(greatest, rest, event, there, CAPPED)
     upstream, alpha = coefficients(
-        d_loss, d_all, loss_step, d_log_z, log_z_step, mass, event, there
+        d_loss, d_all, loss_step, d_log_z, log_z_step, each(mass, event, there, 1.0), event, there
     )
     row = place(event, x_outer, x_length, x_inner)
     raw = tl.load(x + row[:, None] + y * x_class, mask=some, other=0.0)
