@@ -30,6 +30,9 @@ Tensor = torch.Tensor
 _TILE, _RUN, _PROGRAMS, _LEAST_SPAN = 2048, 32, 512, 8192
 
 
+_YES_NO = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Unread(Measure):
     """Labels as they were given: the kernel itself sees which are ignored or out of range."""
@@ -222,8 +225,11 @@ class Binary:
         if any(hasattr(c, "shape") for c in (*measure.yes, *measure.no)):
             return "the class weights are arrays; numbers are done here"
         y = measure.target
-        if y.dtype not in (*FLOATS, torch.bool):
-            return f"P is {verbs.dtype_name(y)}; the kernels take bool, float32, bfloat16, float16"
+        if y.dtype not in (*FLOATS, *_YES_NO):
+            return (
+                f"P is {verbs.dtype_name(y)}; the kernels take float32, bfloat16, float16, bool "
+                "and integers but the wide unsigned ones"
+            )
         return args.refuses(scores.array, "Q")
 
     def forward(self, measure: BinaryMeasure, scores: BinaryScores, log_z: bool = False) -> Forward:

@@ -18,14 +18,17 @@ from ..contract import Measure
 
 Tensor = torch.Tensor
 
+INSTALLED = find_spec("triton") is not None
+# Triton looks at this once, too: when a kernel is defined.
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def refuses(x: Tensor, role: str) -> str | None:
     """Why the kernels cannot take x, or None."""
-    if not find_spec("triton"):
+    if not INSTALLED:
         return "Triton is not installed; PyTorch's CUDA builds bring it, else pip install triton"
-    if not x.is_cuda and not interpreted():
+    if not x.is_cuda and not INTERPRETED:
         return (
             f"{role} is on {x.device}; these kernels run on CUDA and ROCm (and on the CPU where "
             "TRITON_INTERPRET=1 asks for Triton's interpreter, which is for tests)"
@@ -37,11 +40,6 @@ def refuses(x: Tensor, role: str) -> str | None:
     if x.dtype not in FLOATS:
         return f"{role} is {verbs.dtype_name(x)}; the kernels take float32, bfloat16 and float16"
     return None
-
-
-def interpreted() -> bool:
-    """Whether Triton's interpreter was asked for, which runs on the CPU."""
-    return os.environ.get("TRITON_INTERPRET") == "1"
 
 
 def on(x: Tensor) -> AbstractContextManager[Any]:
@@ -89,6 +87,11 @@ def per_event(x: Any, events: tuple[int, ...]) -> Tensor | None:
     return None if x is None else x.to(torch.float64).broadcast_to(events).contiguous()
 
 
+def per_class(x: Tensor | None) -> Tensor | None:
+    """x [K] without gaps, or None for None."""
+    return None if x is None else x.contiguous()
+
+
 def upstream(x: Any, events: tuple[int, ...]) -> tuple[Tensor | None, float, int]:
     """What flows back: a tensor, a number that it is times, and the step between events."""
     if not isinstance(x, torch.Tensor):
@@ -109,9 +112,9 @@ def parts(measure: Measure) -> dict[str, Any]:
     dense = measure.dense is not None
     return {
         "event_weight": per_event(measure.event, measure.events) if dense else None,
-        "class_weight": measure.class_weight if dense else None,
+        "class_weight": per_class(measure.class_weight) if dense else None,
         "factor": None if background is None else per_event(background.factor, measure.events),
-        "spread": None if background is None else background.classes,
+        "spread": None if background is None else per_class(background.classes),
     }
 
 

@@ -40,17 +40,25 @@ def dot(a, b, total, WIDEN: tl.constexpr):
 @triton.jit
 def made(
     hidden, weight, bias, event, k, there, inside, features, h_step, w_step,
-    ROWS: tl.constexpr, BLOCK: tl.constexpr, STEP: tl.constexpr, WIDEN: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK: tl.constexpr, STEP: tl.constexpr, EVEN: tl.constexpr,
+    WIDEN: tl.constexpr,
 ):  # fmt: skip
-    """hidden · weightᵀ + bias of some events and classes, in float32."""
+    """hidden · weightᵀ + bias of some events and classes, in float32. EVEN: in whole steps.
+
+    In place of what is not there the first is read: that costs no mask, and nobody looks at it.
+    """
     d = tl.arange(0, STEP)
-    h_at = hidden + event[:, None] * h_step + d[None, :]
-    w_at = weight + k.to(tl.int64)[None, :] * w_step + d[:, None]
+    h_at = hidden + tl.where(there, event, 0)[:, None] * h_step + d[None, :]
+    w_at = weight + tl.where(inside, k, 0).to(tl.int64)[None, :] * w_step + d[:, None]
     total = tl.zeros([ROWS, BLOCK], tl.float32)
     for first in range(0, features, STEP):
-        left = d < features - first
-        h = tl.load(h_at + first, mask=there[:, None] & left[None, :], other=0.0)
-        w = tl.load(w_at + first, mask=left[:, None] & inside[None, :], other=0.0)
+        if EVEN:
+            h = tl.load(h_at + first)
+            w = tl.load(w_at + first)
+        else:
+            left = d < features - first
+            h = tl.load(h_at + first, mask=left[None, :], other=0.0)
+            w = tl.load(w_at + first, mask=left[:, None], other=0.0)
         total = dot(h, w, total, WIDEN)
     if bias is not None:
         total += tl.load(bias + k, mask=inside, other=0.0).to(tl.float32)[None, :]
@@ -90,7 +98,8 @@ def forward(
     states, label_score, order, count,
     events, classes, features, span, softcap,
     CAPPED: tl.constexpr, WIDE: tl.constexpr, COST: tl.constexpr,
-    ROWS: tl.constexpr, BLOCK: tl.constexpr, STEP: tl.constexpr, WIDEN: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK: tl.constexpr, STEP: tl.constexpr, EVEN: tl.constexpr,
+    WIDEN: tl.constexpr,
 ):  # fmt: skip
     """The states of some events in one span of classes, and the scores of their labels in it."""
     # One condition for the compiler, which knows the first of these beforehand.
@@ -118,7 +127,7 @@ def forward(
         inside = k < end
         s = made(
             hidden, weight, bias, event, k, there, inside, features, h_step, w_step, ROWS, BLOCK,
-            STEP, WIDEN,
+            STEP, EVEN, WIDEN,
         )  # fmt: skip
         if CAPPED:
             s = capped(s, softcap, WIDE)
@@ -146,7 +155,7 @@ def forward(
             else:
                 m_k, r_k = tl.reduce(state, 1, join_fast)
             m, r, _ = rise(m, r, m_k, r_k, True)
-    at = states + tl.program_id(1) * events + event
+    at = states + tl.program_id(1).to(tl.int64) * events + event
     stride = tl.num_programs(1).to(tl.int64) * events
     tl.store(at, m, mask=there)
     tl.store(at + stride, r, mask=there)
@@ -161,7 +170,8 @@ def backward(
     d_loss, d_all, loss_step, d_log_z, log_z_step, order, count, sums, flags, least,
     events, first_class, width, features, softcap,
     CAPPED: tl.constexpr, WIDE: tl.constexpr, SOFT: tl.constexpr,
-    ROWS: tl.constexpr, BLOCK: tl.constexpr, STEP: tl.constexpr, WIDEN: tl.constexpr,
+    ROWS: tl.constexpr, BLOCK: tl.constexpr, STEP: tl.constexpr, EVEN: tl.constexpr,
+    WIDEN: tl.constexpr,
 ):  # fmt: skip
     """The gradient of the scores of some events in a block of a chunk of classes.
 
@@ -178,7 +188,7 @@ def backward(
     inside = column < width
     raw = made(
         hidden, weight, bias, event, k, there, inside, features, h_step, w_step, ROWS, BLOCK, STEP,
-        WIDEN,
+        EVEN, WIDEN,
     )  # fmt: skip
     s = capped(raw, softcap, WIDE) if CAPPED else raw
     m, r = known(greatest, rest, event, there, CAPPED and WIDE)
@@ -244,6 +254,8 @@ def product(
         inner = tl.load(count_inner).to(tl.int32)
     i = row_block * ROWS + tl.arange(0, ROWS)
     j = column_block * BLOCK + tl.arange(0, BLOCK)
+    x_at = a + i.to(tl.int64)[:, None] * a_row
+    y_at = b + j[None, :]
     total = tl.zeros([ROWS, BLOCK], tl.float32)
     for first in range(0, inner, STEP):
         wanted = True
@@ -252,19 +264,13 @@ def product(
         if wanted:
             d = first + tl.arange(0, STEP)
             left = d < inner
-            x = tl.load(
-                a + i.to(tl.int64)[:, None] * a_row + d.to(tl.int64)[None, :] * a_inner,
-                mask=(i < rows)[:, None] & left[None, :],
-                other=0.0,
-            )
+            both = (i < rows)[:, None] & left[None, :]
+            x = tl.load(x_at + d.to(tl.int64)[None, :] * a_inner, mask=both, other=0.0)
             at = d.to(tl.int64)
             if order is not None:
                 at = tl.load(order + d, mask=left, other=0)
-            y = tl.load(
-                b + at[:, None] * b_inner + j[None, :],
-                mask=left[:, None] & (j < columns)[None, :],
-                other=0.0,
-            )
+            both = left[:, None] & (j < columns)[None, :]
+            y = tl.load(y_at + at[:, None] * b_inner, mask=both, other=0.0)
             total = dot(x, y, total, WIDEN)
     to = out + i.to(tl.int64)[:, None] * out_row + j[None, :]
     both = (i < rows)[:, None] & (j < columns)[None, :]

@@ -27,9 +27,9 @@ from .given import flowing, on, power_of_two
 
 Tensor = torch.Tensor
 
-# The gradient of a chunk of scores takes no more than a 25th of what the weights take, but enough
+# The gradient of a chunk of scores takes no more than a 19th of what the weights take, but enough
 # for a product to run at full speed.
-_SHARE, _LEAST_BYTES = 25, 8 << 20
+_SHARE, _LEAST_BYTES = 19, 8 << 20
 
 
 class Linear:
@@ -75,7 +75,7 @@ class Linear:
         if order is not None:
             # Nothing is found of an event that is left out: no class, and no cost.
             states[0], states[1], states[2:] = torch.finfo(torch.float32).min, -1.0, 0.0
-        label = torch.zeros(x.events, device=device)
+        label = torch.zeros(x.events, **wide)
         with on(scores.hidden):
             linear.forward[(rows, splits)](
                 *x.scores, *x.sparse, *x.dense, **x.parts, states=states, label_score=label,
@@ -107,9 +107,11 @@ class Linear:
         with on(hidden):
             for start in range(0, x.classes, x.width):
                 self._chunk(x, q, residual, flow, order, count, start, d_hidden, d_weight, d_bias)
+        found = d_hidden.to(hidden.dtype)
+        del d_hidden
         if order is not None:
-            d_hidden = torch.zeros_like(d_hidden).index_copy_(0, order, d_hidden)
-        return d_hidden.to(hidden.dtype).reshape(hidden.shape), d_weight, d_bias
+            found = torch.empty_like(found).index_copy_(0, order, found)
+        return found.reshape(hidden.shape), d_weight, d_bias
 
     def fused(
         self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
@@ -161,7 +163,7 @@ class _Given:
         flat = replace(shards.flat(m, self.events, verbs), sums=None)
         hidden = q.hidden.reshape(self.events, self.features)
         hidden, weight = (x if x.stride(-1) == 1 else x.contiguous() for x in (hidden, q.weight))
-        self.scores = (hidden, weight, q.bias, hidden.stride(0), weight.stride(0))
+        self.scores = (hidden, weight, args.per_class(q.bias), hidden.stride(0), weight.stride(0))
         self.sparse = args.sparse_of(flat)
         self.dense: tuple[Any, ...] = (None, 0, 0)
         if flat.dense is not None:
@@ -175,7 +177,8 @@ class _Given:
         sizes = _sizes(hidden)
         self.block = min(sizes.block, power_of_two(max(self.events, self.classes, 16)))
         step = min(sizes.step, power_of_two(max(self.features, 16)))
-        self.tile = {"ROWS": self.block, "BLOCK": self.block, "STEP": step}
+        even = self.features % step == 0
+        self.tile = {"ROWS": self.block, "BLOCK": self.block, "STEP": step, "EVEN": even}
         columns = min(sizes.columns, power_of_two(max(self.features, 16)))
         self.product = {"ROWS": self.block, "BLOCK": columns, "STEP": min(sizes.step, self.block)}
         self.launch = {
@@ -183,9 +186,13 @@ class _Given:
             "num_stages": sizes.stages,
             "WIDEN": not hidden.is_cuda,
         }
+        if torch.version.hip is None and not self.kind["WIDE"]:
+            # Two programs share a multiprocessor, and one multiplies while the other adds up.
+            self.launch["maxnreg"] = 128
         room = max(weight.numel() * weight.element_size() // _SHARE, _LEAST_BYTES)
-        most = room // (max(1, self.events) * hidden.element_size())
-        self.width = min(self.classes, max(self.block, most // self.block * self.block))
+        most = room // (max(1, self.events) * hidden.element_size() * self.block)
+        tiles = -(-self.features // columns)
+        self.width = min(self.classes, even_blocks(max(1, most), tiles, slots(hidden)) * self.block)
 
     def first(self, weighed: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """The events with those that weigh something first, and how many these are; or None."""
@@ -194,6 +201,21 @@ class _Given:
         idle = weighed == 0.0
         order = torch.sort(idle, stable=True).indices
         return order, (self.events - idle.sum()).reshape(1)
+
+
+def even_blocks(most: int, tiles: int, slots: int) -> int:
+    """How many blocks of `tiles` programs each, at most `most`, keep all slots busy to the end."""
+
+    def busy(blocks: int) -> float:
+        rounds = -(-blocks * tiles // slots)
+        return blocks * tiles / (rounds * slots)
+
+    return max(range((most + 1) // 2, most + 1), key=lambda blocks: (busy(blocks), blocks))
+
+
+def slots(x: Tensor) -> int:
+    """How many programs of products run at a time on the device of x."""
+    return 2 * torch.cuda.get_device_properties(x.device).multi_processor_count if x.is_cuda else 1
 
 
 class _Sizes(NamedTuple):

@@ -67,8 +67,8 @@ def entry(index, value, at, there, classes, ignore, RAW: tl.constexpr):
 
 @triton.jit
 def seen(raw, softcap, CAPPED: tl.constexpr, WIDE: tl.constexpr):
-    """Scores as the formula sees them."""
-    s = raw.to(tl.float32)
+    """Scores as the formula sees them; float64 are those that have been capped before."""
+    s = raw if raw.dtype == tl.float64 else raw.to(tl.float32)
     if CAPPED:
         s = capped(s, softcap, WIDE)
     return s
@@ -144,7 +144,7 @@ def forward(
         e = tl.zeros_like(r)
         p = tl.zeros_like(r)
     if SPLIT:
-        at = tl.program_id(1) * events + event
+        at = tl.program_id(1).to(tl.int64) * events + event
         stride = tl.num_programs(1).to(tl.int64) * events
         tl.store(states + at, m, mask=there)
         tl.store(states + stride + at, r, mask=there)
