@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,13 @@ from hypothesis import HealthCheck, settings
 
 from plogq.kernels import table
 from plogq.kernels.cpu import processor as cpu
+
+# Without a GPU Triton's kernels run under its interpreter, which it asks for as it is loaded.
+_GPU = any(Path(x).exists() for x in ("/dev/nvidiactl", "/dev/kfd"))
+os.environ.setdefault("TRITON_INTERPRET", "0" if _GPU else "1")
+# Triton and TensorFlow each bring an LLVM, and only Triton's may be loaded before the other.
+with suppress(ImportError):
+    import triton as triton
 
 settings.register_profile(
     "fixed",
@@ -24,8 +34,15 @@ settings.load_profile("fixed")
 
 
 # Frameworks are extras: without one there is nothing to test there, and the header says so.
-FRAMEWORKS = ("torch", "jax", "tensorflow")
-collect_ignore = [f"on_{name}" for name in FRAMEWORKS if not find_spec(name)]
+FRAMEWORKS = {
+    "torch": ("torch",),
+    "triton": ("torch", "triton"),
+    "jax": ("jax",),
+    "tensorflow": ("tensorflow",),
+}
+collect_ignore = [
+    f"on_{name}" for name, needs in FRAMEWORKS.items() if not all(map(find_spec, needs))
+]
 
 
 def pytest_report_header() -> str | None:
@@ -35,7 +52,9 @@ def pytest_report_header() -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes seconds; part of every normal run")
+    config.addinivalue_line(
+        "markers", "slow: compiles many programs or starts processes; -m 'not slow' leaves it out"
+    )
 
 
 @pytest.fixture

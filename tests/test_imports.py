@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,7 @@ def test_the_test_of_the_layers_sees_what_it_should(tmp_path: Path) -> None:
     assert "definition" not in LAYERS["kernels"]
 
 
+@cache
 def loaded(statement: str) -> set[str]:
     """The top-level modules outside the standard library that a fresh process has afterwards."""
     program = (
@@ -188,11 +190,13 @@ PARTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("statement", PARTS)
 def test_the_part_of_one_framework_loads_no_other(statement: str) -> None:
     assert loaded(statement) & FRAMEWORKS == PARTS[statement]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "statement",
     [
@@ -207,6 +211,7 @@ def test_the_part_of_tensorflow_loads_what_tensorflow_loads(statement: str) -> N
     assert "torch" not in theirs
 
 
+@pytest.mark.slow
 def test_the_part_of_keras_loads_what_keras_loads() -> None:
     statement = "import os; os.environ['KERAS_BACKEND'] = 'numpy'; import {}"
     found = loaded(statement.format("plogq.compat.keras")) & FRAMEWORKS

@@ -132,6 +132,7 @@ def test_values(name: str, arguments: Any, options: dict[str, Any]) -> None:
     near(jax.jit(ours)(*arguments), expected)
 
 
+@pytest.mark.slow
 @every_case
 def test_gradients(name: str, arguments: Any, options: dict[str, Any]) -> None:
     """Reverse and forward, for everything that has a gradient."""

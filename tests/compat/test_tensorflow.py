@@ -119,6 +119,7 @@ def test_values_and_gradients(
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mine", "theirs", "arguments", "options"), CASES[::4])
 def test_the_same_under_xla(mine: Any, theirs: Any, arguments: Any, options: Any) -> None:
     want, slopes = run(theirs, arguments, options, "xla")

@@ -11,7 +11,10 @@ import torch
 import plogq.compat.torch as compat
 
 # Recording a function of autograd, torch.compile makes one, which torch itself has deprecated.
-pytestmark = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning"),
+]
 
 Y = torch.tensor([0, 4, -100, 2])
 W = torch.tensor([0.5, 1.0, 3.0, 0.25, 2.0], dtype=torch.float64)

@@ -131,6 +131,7 @@ def failures(named: Any) -> list[str]:
     return failed
 
 
+@pytest.mark.slow
 @cases(MODULE_INFOS)
 def test_module_inputs(name: str, dtype: torch.dtype) -> None:
     """torch's module and its reference function, and gradients of inputs and parameters."""
@@ -185,6 +186,7 @@ def test_module_error_inputs(name: str, dtype: torch.dtype) -> None:
             fails()
 
 
+@pytest.mark.slow
 @cases(OPS)
 def test_operator_samples(name: str, dtype: torch.dtype) -> None:
     """Every sample, values and gradients, against torch's own function."""

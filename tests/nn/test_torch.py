@@ -167,6 +167,7 @@ def test_its_repr_reads_as_what_it_is() -> None:
     assert "(linear): Linear(in_features=3, out_features=5, bias=True)" in linear
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES[:6], ids=[str(sorted(c[0])) for c in CASES[:6]])
 def test_compiled(case: Case) -> None:
     torch._dynamo.reset()

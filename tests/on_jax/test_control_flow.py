@@ -15,6 +15,8 @@ from plogq import Labels, LinearLogits, Logits, Probs, Smoothed, Weighted
 
 from .arrays import by
 
+pytestmark = pytest.mark.slow
+
 RNG = np.random.default_rng(3)
 with jax.enable_x64(True):
     Y = jnp.asarray(RNG.integers(0, 4, (3, 5)))

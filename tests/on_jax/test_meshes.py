@@ -13,6 +13,8 @@ import pytest
 
 from . import mesh_program
 
+pytestmark = pytest.mark.slow
+
 KINDS = tuple(mesh_program.KINDS)
 NAMES = [
     *(" ".join(case) for case in mesh_program.CASES),

@@ -18,6 +18,8 @@ import plogq
 from .arrays import WAYS, by
 from .pairs import FEW, PAIRS, Pair
 
+pytestmark = pytest.mark.slow
+
 every_pair = pytest.mark.parametrize(("p", "q"), PAIRS)
 some_pairs = pytest.mark.parametrize(("p", "q"), FEW)
 

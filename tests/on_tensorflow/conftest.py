@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,3 +18,11 @@ def way(request: pytest.FixtureRequest) -> Iterator[str]:
     """The kernels and the formula, eagerly; a graph with them, and one that XLA compiles."""
     with tensors.by(request.param):
         yield request.param
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """XLA compiles a program for every case, which takes as long as the other ways together."""
+    for item in items:
+        call = getattr(item, "callspec", None)
+        if item.path.parent == Path(__file__).parent and call and call.params.get("way") == "xla":
+            item.add_marker(pytest.mark.slow)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from .suite import check, run
 
 BASES = "tensorflow.python.kernel_tests"
@@ -30,6 +32,7 @@ KNOWN = {
 }
 
 
+@pytest.mark.slow
 def test_every_case_that_tensorflow_passes_ours_passes(tmp_path: Path) -> None:
     theirs = run(MODULES, "test", {}, tmp_path / "theirs")
     ours = run(MODULES, "test", SWAPS, tmp_path / "ours")

@@ -70,6 +70,7 @@ def _arrow(path: Path, rows: int) -> int:
     return table.nbytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "write", "few", "many"),
     [

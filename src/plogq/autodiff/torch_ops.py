@@ -128,7 +128,9 @@ def losses(
     result = call.kernel.forward(*call.filled(found), log_z=log_z)
     nothing = result.loss.new_empty(0)
     # No two outputs of an operator may be one tensor.
-    greatest, rest = result.residual or (nothing, torch.empty_like(nothing))
+    greatest, rest = result.residual or (
+        torch.empty_like(nothing, dtype=torch.float64) for _ in range(2)
+    )
     found_log_z = result.log_z if log_z else torch.empty_like(nothing)
     return result.loss, found_log_z, greatest, rest
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -28,10 +29,15 @@ def refuses(x: Tensor, role: str) -> str | None:
     """Why the kernels cannot take x, or None."""
     if not INSTALLED:
         return "Triton is not installed; PyTorch's CUDA builds bring it, else pip install triton"
-    if not x.is_cuda and not INTERPRETED:
+    if not x.is_cuda and not (INTERPRETED and x.is_cpu):
         return (
             f"{role} is on {x.device}; these kernels run on CUDA and ROCm (and on the CPU where "
             "TRITON_INTERPRET=1 asks for Triton's interpreter, which is for tests)"
+        )
+    if not torch.compiler.is_compiling() and _too_late():
+        return (
+            "TensorFlow was imported before Triton, and a process does not survive loading their "
+            "two LLVMs in that order; write import triton before import tensorflow"
         )
     if verbs.transformed(x):
         return "under forward mode and torch.func PyTorch's own operations are at work"
@@ -40,6 +46,10 @@ def refuses(x: Tensor, role: str) -> str | None:
     if x.dtype not in FLOATS:
         return f"{role} is {verbs.dtype_name(x)}; the kernels take float32, bfloat16 and float16"
     return None
+
+
+def _too_late() -> bool:
+    return "tensorflow" in sys.modules and "triton" not in sys.modules
 
 
 def on(x: Tensor) -> AbstractContextManager[Any]:

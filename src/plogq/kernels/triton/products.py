@@ -61,14 +61,16 @@ class Linear:
 
         x = _Given(measure, scores)
         shape, device = measure.events, scores.hidden.device
-        # What is left out has no mass: its loss is 0, and nobody asks for its log Z.
-        order, count = (None, None) if log_z else x.first(x.mass)
+        # What is left out has no mass: its loss is 0, and nobody asks for its log Z. In a shard the
+        # mass is only what the kernel is told, and what it finds is asked for.
+        whole = log_z or measure.total is not None
+        order, count = (None, None) if whole else x.first(x.mass)
         wide = {"device": device, "dtype": torch.float64}
         loss = torch.zeros(shape, device=device)
         found = torch.empty(shape, device=device) if log_z else None
-        residual = torch.zeros((2, *shape), **wide)
+        residual = tuple(torch.zeros(shape, **wide) for _ in range(2))
         if not x.events:
-            return Forward(loss, found, tuple(residual))
+            return Forward(loss, found, residual)
         rows = -(-x.events // x.block)
         span, splits = spans(x.classes, rows, x.block, x.classes)
         states = torch.empty((4, splits, x.events), **wide)
@@ -90,7 +92,7 @@ class Linear:
                 *given, x.mass, outputs, x.events, x.classes, splits, 1.0, ignore=None,
                 CAPPED=False, WIDE=False, RAW=False,
             )  # fmt: skip
-        return Forward(loss, found, tuple(residual))
+        return Forward(loss, found, residual)
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
