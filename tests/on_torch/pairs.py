@@ -16,7 +16,7 @@ import torch
 import plogq
 
 from .. import makers
-from .tensors import on_torch, tensors
+from .tensors import Change, on_torch, tensor, tensors
 
 Tensor = torch.Tensor
 
@@ -45,14 +45,15 @@ class Call:
         dtype: Any = np.float64,
         events: tuple[int, ...] = (3,),
         classes: int = 3,
+        put: Change = tensor,
     ) -> None:
         rng = np.random.default_rng(zlib.crc32(f"{p} × {q}".encode()))
         targets = makers.BINARY_TARGETS if p.startswith("Binary") else makers.TARGETS
         predictions = makers.BINARY_PREDICTIONS if q.startswith("Binary") else makers.PREDICTIONS
-        dtype = np.dtype(np.float64)
+        dtype = np.dtype(dtype)
         # Scores this near to one another leave every derivative far from 0.
-        self.p: Any = on_torch(targets[p](rng, events, classes, dtype).target)
-        self.q: Any = on_torch(predictions[q](rng, events, classes, dtype).prediction)
+        self.p: Any = on_torch(targets[p](rng, events, classes, dtype).target, put)
+        self.q: Any = on_torch(predictions[q](rng, events, classes, dtype).prediction, put)
         if q in ("Logits", "Logits(softcap)", "BinaryLogits"):
             self.q = on_torch(self.q, lambda x: 0.3 * x)
         self.of_p = [x for x in tensors(self.p) if x.is_floating_point()]

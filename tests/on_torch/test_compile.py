@@ -23,6 +23,8 @@ from plogq import (
     cross_entropy,
 )
 
+pytestmark = pytest.mark.slow
+
 Tensor = torch.Tensor
 Tensors = dict[str, Tensor]
 Make = Callable[..., Any]

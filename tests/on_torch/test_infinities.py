@@ -76,10 +76,12 @@ def results(request: pytest.FixtureRequest) -> Iterator[Any]:
         yield PATHS[path]
 
 
-def check(results: Any, p: Any, masses: list[list[float]], scores: Array) -> None:
+def check(
+    results: Any, p: Any, masses: list[list[float]], scores: Array, put: Any = tensor
+) -> None:
     """Losses and gradients of logits against the oracle, which has its own cases for ±∞."""
     for axis in (-1, 0):
-        target, q = (on_torch(makers.turned(x, axis)) for x in (p, plogq.Logits(scores)))
+        target, q = (on_torch(makers.turned(x, axis), put) for x in (p, plogq.Logits(scores)))
         losses, gradient = results(target, q)
         gradient = np.moveaxis(gradient, axis, -1)
         assert gradient.dtype == scores.dtype

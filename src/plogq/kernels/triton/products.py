@@ -176,7 +176,7 @@ class _Given:
         self.kind = {"CAPPED": q.softcap is not None, "WIDE": hidden.dtype is torch.float32}
         # Events may have no mass where labels are ignored or weighted.
         self.uneven = flat.value is not None or flat.event is not None
-        sizes = _sizes(hidden)
+        sizes = _sizes(hidden, self.soft)
         self.block = min(sizes.block, power_of_two(max(self.events, self.classes, 16)))
         step = min(sizes.step, power_of_two(max(self.features, 16)))
         even = self.features % step == 0
@@ -230,11 +230,14 @@ class _Sizes(NamedTuple):
     stages: int
 
 
-def _sizes(hidden: Tensor) -> _Sizes:
-    """Sizes for the shared memory that any device since Ampere has (99 KB)."""
+def _sizes(hidden: Tensor, soft: bool) -> _Sizes:
+    """Sizes for the shared memory (99 KB) and the registers that any device since Ampere has.
+
+    Soft targets have more numbers for every score.
+    """
     if hidden.dtype is torch.float32:
         return _Sizes(64, 64, 32, 8, 2)
-    return _Sizes(128, 128, 64, 8, 3)
+    return _Sizes(64, 128, 64, 8, 3) if soft else _Sizes(128, 128, 64, 8, 3)
 
 
 def _weighed(x: _Given, flow: dict[str, Any]) -> Tensor | None:

@@ -1,0 +1,215 @@
+"""Run in a process of its own: the kernels are compiled for a GPU that is not there.
+
+In place of a launch stands a compilation of what would have been launched. What each program needs
+is printed, a line of JSON each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import triton
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource, compile
+from triton.runtime.jit import JITFunction
+
+from plogq.kernels.contract import (
+    Background,
+    BinaryMeasure,
+    BinaryScores,
+    Measure,
+    Projection,
+    Scores,
+)
+from plogq.kernels.triton import binding, given, products
+
+TARGETS = {
+    "sm_80": GPUTarget("cuda", 80, 32),
+    "sm_90": GPUTarget("cuda", 90, 32),
+    "gfx942": GPUTarget("hip", "gfx942", 64),
+}
+TYPES = {
+    torch.float64: "*fp64",
+    torch.float32: "*fp32",
+    torch.float16: "*fp16",
+    torch.bfloat16: "*bf16",
+    torch.int64: "*i64",
+    torch.int32: "*i32",
+    torch.int8: "*i8",
+    torch.uint8: "*u8",
+}
+HOW = ("num_warps", "num_stages", "maxnreg")
+# What any device since Ampere lends a program.
+SHARED = 101376
+
+
+def spills(cubin: bytes) -> int:
+    """How many instructions move registers to memory and back."""
+    tool = Path(triton.__file__).parent / "backends/nvidia/bin/nvdisasm"
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        shown = subprocess.run([tool, "-c", file.name], capture_output=True, text=True, check=True)
+    return len(re.findall(r"\b(?:LDL|STL)\b", shown.stdout))
+
+
+class Compiler:
+    """Stands in for a launch."""
+
+    def __init__(self, target: GPUTarget) -> None:
+        self.target, self.seen = target, set[str]()
+
+    def run(self, function: Any, *args: Any, grid: Any, warmup: bool, **options: Any) -> None:
+        how = {k: options.pop(k) for k in HOW if k in options}
+        if self.target.backend == "hip":
+            how.pop("maxnreg", None)  # which the binding asks for on CUDA only
+        values = dict(zip(function.arg_names, args)) | options  # noqa: B905 - the rest by name
+        if "WIDEN" in values:
+            values["WIDEN"] = False  # which is for the interpreter
+        signature, constants, facts = {}, {}, {}
+        for i, name in enumerate(function.arg_names):
+            x = values[name]
+            if function.params[i].is_constexpr or x is None or (type(x) is int and x == 1):
+                signature[name], constants[(i,)] = "constexpr", x
+            elif isinstance(x, torch.Tensor):
+                signature[name], facts[(i,)] = TYPES[x.dtype], [["tt.divisibility", 16]]
+            elif type(x) is int:
+                signature[name] = "i32" if abs(x) < 2**31 else "i64"
+                if x % 16 == 0:
+                    facts[(i,)] = [["tt.divisibility", 16]]
+            else:
+                signature[name] = "fp32"
+        key = repr((function.__name__, signature, constants, facts, how))
+        if key in self.seen:
+            return
+        self.seen.add(key)
+        made = compile(ASTSource(function, signature, constants, facts), self.target, how)
+        cubin = made.asm.get("cubin")
+        names = {function.arg_names[i]: v for (i,), v in constants.items()}
+        found = {
+            "kernel": f"{function.__module__.rpartition('.')[2]}.{function.__name__}",
+            "constants": {k: v for k, v in names.items() if k.isupper() and v is not None},
+            "none": sorted(k for k, v in names.items() if v is None),
+            "types": sorted({s for s in signature.values() if s[0] == "*"}),
+            "shared": made.metadata.shared,
+            "spills": None if cubin is None else spills(cubin),
+            "binary": len(made.asm.get("cubin") or made.asm.get("hsaco") or b""),
+        }
+        print(json.dumps(found), flush=True)
+
+
+N, K, D = 256, 512, 128
+
+
+def labels(entries: int, value: bool) -> Measure:
+    shape = (N, entries)
+    index = torch.zeros(shape, dtype=torch.int64)
+    return Measure((N,), K, index, torch.ones(shape, dtype=torch.float64) if value else None)
+
+
+def soft(dtype: torch.dtype, weighted: bool, smoothed: bool) -> Measure:
+    each = torch.ones(N, dtype=torch.float64) if weighted else None
+    classes = torch.ones(K, dtype=torch.float64) if weighted else None
+    factor = torch.ones(N, dtype=torch.float64)
+    background = (Background(factor, classes),) if smoothed else ()
+    dense = torch.zeros(N, K, dtype=dtype)
+    return Measure((N,), K, None, None, dense, 1, each, classes, None, background)
+
+
+def measures(dtype: torch.dtype) -> Iterator[Measure]:
+    """Every part that a measure can have, alone and with others."""
+    yield labels(1, False)
+    yield labels(1, True)
+    yield labels(3, True)
+    smoothed = labels(1, True)
+    smoothed.background = (Background(torch.ones(N, dtype=torch.float64)),)
+    yield smoothed
+    yield soft(dtype, False, False)
+    both = soft(dtype, True, True)
+    both.index, both.value = labels(3, True).index, labels(3, True).value
+    yield both
+
+
+def drive(kernel: Any, measure: Any, scores: Any, entire: bool = True) -> None:
+    """Forward and backward, with all that may flow back or with as little as may."""
+    events = measure.target.shape if isinstance(measure, BinaryMeasure) else measure.events
+    forward = kernel.forward(measure, scores, log_z=entire)
+    upstream = torch.ones(events)
+    kernel.backward(
+        measure, scores, forward.residual, upstream if entire else 0.5, upstream if entire else 0.0
+    )
+
+
+def stored(dtypes: tuple[torch.dtype, ...], caps: tuple[float | None, ...]) -> None:
+    for dtype in dtypes:
+        # 16 bits differ in what is read and written only.
+        first = dtype is dtypes[0]
+        for softcap in caps if first else (None,):
+            for axis in (1, 0) if first and softcap is None else (1,):
+                x = torch.zeros((N, K) if axis else (K, N), dtype=dtype)
+                for measure in measures(dtype):
+                    if measure.dense is not None and not axis:
+                        measure.dense = measure.dense.T.contiguous()
+                        measure.axis = 0
+                    drive(binding.stored, measure, Scores("logits", x, axis, softcap), bool(axis))
+            raw = binding.Unread((N,), K, labels(1, False).index, ignore=-100)
+            drive(binding.stored, raw, Scores("logits", torch.zeros(N, K, dtype=dtype), 1, softcap))
+            # Few long rows are split over programs.
+            long = torch.zeros(2, 1 << 17, dtype=dtype)
+            index = torch.zeros(2, 1, dtype=torch.int64)
+            q = Scores("logits", long, 1, softcap)
+            drive(binding.stored, Measure((2,), 1 << 17, index), q, False)
+            dense = Measure((2,), 1 << 17, dense=torch.zeros_like(long), axis=1)
+            drive(binding.stored, dense, q, False)
+
+
+def binary(dtypes: tuple[torch.dtype, ...]) -> None:
+    for dtype in dtypes:
+        x = torch.zeros(N, K, dtype=dtype)
+        for target in (torch.bool, torch.int64, dtype):
+            for weighted in (False, True):
+                event = torch.ones(N, K, dtype=torch.float64) if weighted else None
+                y = BinaryMeasure(torch.zeros(N, K, dtype=target), event=event)
+                drive(binding.binary, y, BinaryScores("logits", x), weighted)
+
+
+def linear(dtypes: tuple[torch.dtype, ...], caps: tuple[float | None, ...]) -> None:
+    for dtype in dtypes:
+        hidden, weight, bias = (torch.zeros(s, dtype=dtype) for s in ((N, D), (K, D), (K,)))
+        for softcap in caps:
+            for i, measure in enumerate(measures(dtype)):
+                b = bias if i % 2 or softcap else None
+                filtered = 2.0**-12 if i % 2 else None
+                q = Projection(hidden, weight, b, softcap, filtered)
+                drive(products.linear, measure, q, bool(i % 2))
+
+
+def main(target: str, part: str) -> None:
+    """Compile one part of the kernels for one target."""
+    assert os.environ.get("TRITON_INTERPRET") != "1"
+    given.INTERPRETED = True
+    compiler = Compiler(TARGETS[target])
+    JITFunction.run = lambda self, *args, **options: compiler.run(self, *args, **options)
+    # Everything for the least of them; for the others what most programs run.
+    whole = target == "sm_80"
+    wide = (torch.float32, torch.bfloat16, torch.float16) if whole else (torch.bfloat16,)
+    caps = (None, 30.0) if whole else (None,)
+    if part == "stored":
+        stored(wide, caps)
+    elif part == "binary":
+        binary(wide)
+    else:
+        linear(wide[:2], caps)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

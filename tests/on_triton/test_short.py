@@ -1,0 +1,99 @@
+"""The short way of labels and logits on a GPU: the numbers of the long one, in fewer launches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import plogq
+from plogq.autodiff.torch_device import short
+
+from .. import bounds, oracle
+from ..on_torch.tensors import array
+from .device import DEVICE, TAKEN, leaf, put
+
+Tensor = torch.Tensor
+
+Y = np.array([0, 4, 2, 1, 1, 3])
+SCORES = np.random.default_rng(3).normal(scale=3, size=(6, 5))
+
+
+@pytest.mark.parametrize("mean", [True, False])
+@pytest.mark.parametrize("ignore", [None, 1, 7])
+@pytest.mark.parametrize("dtype", TAKEN, ids=lambda d: d.name)
+def test_it_gives_the_loss_and_the_gradient(dtype: Any, ignore: int | None, mean: bool) -> None:
+    scores = SCORES.astype(dtype)
+    x = leaf(scores)
+    loss = short(put(Y), x, ignore, mean)
+    assert loss is not None
+    kept = np.ones(6, bool) if ignore is None else ignore != Y
+    costs = oracle.label_costs(scores, Y)
+    want = sum(c for c, k in zip(costs, kept, strict=True) if k) / (kept.sum() if mean else 1)
+    assert loss.dtype is torch.float32
+    assert loss.item() == pytest.approx(float(want), rel=1e-6)
+    loss.backward()
+    assert x.grad is not None
+    rows = oracle.label_gradients(scores, Y)
+    # As float32 has it, which is what flows back.
+    share = (kept / np.float32(kept.sum() if mean else 1)).astype(np.float32)
+    expected = [g * float(s) for row, s in zip(rows, share, strict=True) for g in row]
+    bounds.check_hard_gradient(array(x.grad), expected, scores.dtype)
+
+
+def test_where_nothing_counts_the_mean_and_its_gradient_are_0() -> None:
+    x = leaf(SCORES.astype(np.float32))
+    loss = short(put(np.full(6, -100)), x, -100, True)
+    assert loss is not None
+    assert loss.item() == 0
+    loss.backward()
+    assert (array(x.grad) == 0).all()
+
+
+def test_a_label_out_of_range_is_nan() -> None:
+    x = leaf(SCORES.astype(np.float32))
+    loss = short(put(np.array([0, 5, 2, -1, 1, 3])), x, None, True)
+    assert loss is not None
+    assert loss.isnan()
+    loss.backward()
+    wrong = np.array([False, True, False, True, False, False])
+    assert np.isnan(array(x.grad)[wrong]).all()
+    assert np.isfinite(array(x.grad)[~wrong]).all()
+
+
+def test_its_gradient_can_be_differentiated_again() -> None:
+    def product(loss: Tensor, x: Tensor) -> Any:
+        (slope,) = torch.autograd.grad(loss, x, create_graph=True)
+        return array(torch.autograd.grad((slope * slope).sum(), x)[0])
+
+    x, y = leaf(SCORES.astype(np.float32)), put(Y)
+    loss = short(y, x, 1, True)
+    assert loss is not None
+    want = torch.nn.functional.cross_entropy(x, y, ignore_index=1)
+    np.testing.assert_allclose(product(loss, x), product(want, x), rtol=1e-5, atol=1e-7)
+
+
+def test_a_batch_of_sequences() -> None:
+    x, y = put(SCORES.astype(np.float32).reshape(2, 3, 5)), put(Y.reshape(2, 3))
+    loss = short(y, x, None, False)
+    assert loss is not None
+    want = plogq.cross_entropy(plogq.Labels(Y), plogq.Logits(SCORES), reduction="sum")
+    assert loss.item() == pytest.approx(want, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("y", "x"),
+    [
+        (put(Y).to(torch.int32), put(SCORES.astype(np.float32))),
+        (put(Y[:5]), put(SCORES.astype(np.float32))),
+        (put(Y), put(SCORES)),
+        (put(Y)[:0], put(SCORES.astype(np.float32))[:0]),
+        (put(Y), torch.zeros(6, 1, device=DEVICE)),
+        (torch.zeros(6, dtype=torch.int64, device="meta"), put(SCORES.astype(np.float32))),
+    ],
+    ids=["int32", "shapes", "float64", "empty", "one class", "two devices"],
+)
+def test_what_is_not_plain_goes_the_long_way(y: Tensor, x: Tensor) -> None:
+    assert short(y, x, None, True) is None
