@@ -9,6 +9,8 @@ import pytest
 import torch
 
 import plogq
+from plogq.kernels.contract import Measure, Scores
+from plogq.kernels.triton import binding
 from plogq.kernels.triton.given import Runs, runs
 
 from .. import bounds, makers
@@ -202,3 +204,26 @@ def test_runs_of_events(x: Tensor, axis: int, found: Runs | None) -> None:
               for e in range(begins)]  # fmt: skip
         numbered = torch.arange(x.untyped_storage().nbytes() // 4).as_strided(x.shape, x.stride())
         assert at == numbered.movedim(axis, -1)[..., 0].flatten().tolist()
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_mass_of_soft_targets_is_summed_where_it_lies(axis: int, weighted: bool) -> None:
+    """Σ over any axis in float64, class weights with gaps between them; and the least entry."""
+    p = torch.rand(3, 5, 4, device=DEVICE, generator=torch.Generator(DEVICE).manual_seed(2))
+    weight = torch.rand(p.shape[axis], 2, device=DEVICE).double()[:, 0] if weighted else None
+    sums, least = binding.row_sums(p, axis, weight)
+    wide = p.double().movedim(axis, -1)
+    want = wide.sum(-1) if weight is None else (wide * weight).sum(-1)
+    torch.testing.assert_close(sums, want, rtol=1e-15, atol=0)
+    assert torch.equal(least, p.amin(axis))
+
+
+def test_numbers_flow_back_as_tensors_do() -> None:
+    z, y = torch.linspace(-2, 3, 15, device=DEVICE).view(3, 5), torch.tensor([[0], [4], [2]])
+    measure, scores = Measure((3,), 5, y.to(DEVICE)), Scores("logits", z, 1)
+    forward = binding.stored.forward(measure, scores, log_z=True)
+    one = torch.ones(3, device=DEVICE)
+    got = binding.stored.backward(measure, scores, forward.residual, 0.5, 0.25)
+    want = binding.stored.backward(measure, scores, forward.residual, 0.5 * one, 0.25 * one)
+    assert torch.equal(got[0], want[0])

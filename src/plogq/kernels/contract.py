@@ -382,8 +382,8 @@ class Kernel(Protocol):
     """One way to compute a pair.
 
     `d_loss` and `d_log_z` are per event; with a `d_log_z` goes a forward that was asked for log Z,
-    since one that was not may leave out events without mass. `fused` does forward and backward in one pass for a
-    loss per event whose gradient weight is known beforehand: d_loss (a number), and
+    since one that was not may leave out events without mass. `fused` does forward and backward in
+    one pass for a loss per event whose gradient weight is known beforehand: d_loss (a number), and
     z_loss · log²Z per unit of mass on top of it.
     """
 

@@ -29,7 +29,6 @@ Tensor = torch.Tensor
 # enough for the largest devices. None of it depends on the device, so that its numbers do not.
 _TILE, _RUN, _PROGRAMS, _LEAST_SPAN = 2048, 32, 512, 8192
 
-
 _YES_NO = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -112,7 +111,7 @@ class Stored:
             "mass": q.mass,
             "greatest": residual[0],
             "rest": residual[1],
-            **flowing(d_loss, d_log_z, m.events),
+            **flowing(d_loss, d_log_z, m.events, x),
             "events": events,
             "softcap": scores.softcap or 1.0,
             "CAPPED": scores.softcap is not None,
@@ -209,8 +208,9 @@ def row_sums(x: Tensor, axis: int, weight: Tensor | None) -> tuple[Tensor, Tenso
         t = _tiles(found.numel(), x, axis)
         with on(x):
             sums.rows[(-(-found.numel() // t["ROWS"]),)](
-                array, *place, step, weight, found, least, found.numel(), x.shape[axis], **t
-            )
+                array, *place, step, args.per_class(weight), found, least, found.numel(),
+                x.shape[axis], **t,
+            )  # fmt: skip
     return found, least
 
 
@@ -259,7 +259,7 @@ class Binary:
         if x.numel():
             with on(x):
                 binary.backward[(-(-x.numel() // 1024),)](
-                    *given, to, *flowing(d_loss, d_log_z, tuple(x.shape)).values(),
+                    *given, to, *flowing(d_loss, d_log_z, tuple(x.shape), x).values(),
                     *measure.yes, *measure.no, x.numel(), BLOCK=1024,
                 )  # fmt: skip
         if out is not None and to is not out:

@@ -141,11 +141,11 @@ def sparse_of(m: Measure) -> tuple[Tensor | None, Tensor | None, int]:
     return m.index.contiguous(), value, m.index.shape[-1]
 
 
-def flowing(d_loss: Any, d_log_z: Any, events: tuple[int, ...]) -> dict[str, Any]:
-    """What flows back to losses and to log Z, as the kernels' arguments."""
+def flowing(d_loss: Any, d_log_z: Any, events: tuple[int, ...], like: Tensor) -> dict[str, Any]:
+    """What flows back to losses and to log Z, as the kernels' arguments on the device of `like`."""
     loss, number, step = upstream(d_loss, events)
     if not isinstance(d_log_z, torch.Tensor) and d_log_z:
-        d_log_z = torch.full((), d_log_z, device=loss.device if loss is not None else None)
+        d_log_z = torch.full((), d_log_z, device=like.device)
     z, _, z_step = upstream(d_log_z, events)
     return {
         "d_loss": loss,

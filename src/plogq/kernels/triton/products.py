@@ -104,7 +104,7 @@ class Linear:
         d_hidden = torch.zeros((x.events, x.features), device=hidden.device)
         d_weight = torch.empty_like(q.weight, memory_format=torch.contiguous_format)
         d_bias = None if q.bias is None else torch.empty_like(q.bias)
-        flow = flowing(d_loss, d_log_z, measure.events)
+        flow = flowing(d_loss, d_log_z, measure.events, hidden)
         order, count = x.first(_weighed(x, flow))
         with on(hidden):
             for start in range(0, x.classes, x.width):
