@@ -10,6 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import plogq
+from plogq.arrays import torch as verbs
 from plogq.kernels.table import using
 from plogq.kernels.triton import binding, products
 
@@ -131,6 +132,41 @@ def test_neither_forward_nor_backward_looks_at_a_value(p: str, q: str) -> None:
         forward = pair.kernel.forward(pair.measure, pair.scores, log_z=True)
         pair.kernel.backward(pair.measure, pair.scores, forward.residual, upstream, upstream)
         pair.kernel.fused(pair.measure, pair.scores, 0.5, 0.125)
+
+
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"reduction": "none"},
+    {"reduction": "sum_over_batch_size"},
+    {"z_loss": 0.01},
+    {"normalizer": 7},
+)
+
+
+@pytest.mark.parametrize("name", ["labels", "ignored", "smoothed", "soft", "weighted", "linear"])
+def test_nothing_around_the_kernels_looks_at_a_value(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checks, reductions and autograd, told that nothing here can be read, as it is on a GPU."""
+    monkeypatch.setattr(verbs, "plain", lambda *_: False)
+    monkeypatch.setattr(verbs, "readable", lambda x, wait=False: False)
+    # The guard itself is what would not be ordinary.
+    monkeypatch.setattr(verbs, "ordinary", lambda _: True)
+    y, ones = torch.zeros(4, dtype=torch.int64, device=DEVICE), torch.ones(6, device=DEVICE)
+    z = torch.zeros(4, 6, device=DEVICE, requires_grad=True)
+    weight = torch.ones(6, 6, device=DEVICE, requires_grad=True)
+    labels = plogq.Labels(y)
+    p: Any = {
+        "ignored": plogq.Labels(y, ignore=0),
+        "smoothed": plogq.Smoothed(labels, 0.1),
+        "soft": plogq.Probs(torch.full((4, 6), 1 / 6, device=DEVICE)),
+        "weighted": plogq.Weighted(labels, class_weight=ones, sample_weight=ones[:4]),
+    }.get(name, labels)
+    q = plogq.LinearLogits(z, weight) if name == "linear" else plogq.Logits(z)
+    for options in OPTIONS:
+        with using("triton"), Unwatched():
+            plogq.cross_entropy(p, q, **options).sum().backward()
+    assert z.grad is not None
 
 
 def test_the_guard_sees_a_look_at_a_value() -> None:
