@@ -227,3 +227,13 @@ def test_numbers_flow_back_as_tensors_do() -> None:
     got = binding.stored.backward(measure, scores, forward.residual, 0.5, 0.25)
     want = binding.stored.backward(measure, scores, forward.residual, 0.5 * one, 0.25 * one)
     assert torch.equal(got[0], want[0])
+
+
+@pytest.mark.parametrize(("classes", "block"), [(5, 8), (1 << 20, 16), (600_000_000, 2048)])
+def test_no_grid_is_longer_than_devices_allow(classes: int, block: int) -> None:
+    tiles = binding.tiles_each(classes, block)
+    assert -(-classes // (block * tiles)) <= 65535
+    span, splits = binding.spans(classes, 4, block, block * binding._RUN)
+    assert splits <= 65535
+    assert span % block == 0
+    assert (splits - 1) * span < classes <= splits * span

@@ -29,6 +29,8 @@ Tensor = torch.Tensor
 # enough for the largest devices. None of it depends on the device, so that its numbers do not.
 _TILE, _RUN, _PROGRAMS, _LEAST_SPAN = 2048, 32, 512, 8192
 
+_MOST = 65535  # programs along the second axis of a grid
+
 _YES_NO = (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 
@@ -128,9 +130,11 @@ class Stored:
                 )  # fmt: skip
                 index = value = None
             _, place, step = args.laid_out(to, axis)
-            stored.backward[(-(-events // t["ROWS"]), -(-m.classes // (t["BLOCK"] * 4)))](
+            tiles = tiles_each(m.classes, t["BLOCK"])
+            grid = (-(-events // t["ROWS"]), -(-m.classes // (t["BLOCK"] * tiles)))
+            stored.backward[grid](
                 *q.scores, to, *place, step, index, value, *q.dense, **given,
-                classes=m.classes, ignore=q.kind["ignore"], RAW=q.kind["RAW"], TILES=4, **t,
+                classes=m.classes, ignore=q.kind["ignore"], RAW=q.kind["RAW"], TILES=tiles, **t,
             )  # fmt: skip
         if several is not None and m.index is not None:
             found = several.to(x.dtype).reshape(m.index.shape)
@@ -183,8 +187,15 @@ def spans(classes: int, rows: int, block: int, most: int) -> tuple[int, int]:
     splits = -(-classes // most)
     if classes > _LEAST_SPAN:
         splits = max(splits, min(classes // _LEAST_SPAN, _PROGRAMS // rows))
+    splits = min(splits, _MOST)
     span = -(-classes // (splits * block)) * block
     return span, -(-classes // span)
+
+
+def tiles_each(classes: int, block: int) -> int:
+    """How many tiles of an event a program of backward takes: 4, but for classes beyond number."""
+    least = -(-classes // (block * _MOST))
+    return max(4, power_of_two(least))
 
 
 def _tiles(events: int, x: Tensor, axis: int) -> dict[str, int]:
