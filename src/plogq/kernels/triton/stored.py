@@ -129,8 +129,9 @@ def forward(
         s = seen(tl.load(x + at, mask=both, other=float("-inf")), softcap, CAPPED, True)
         if COST:
             w = outside(
-                dense, d_row, d_class, class_weight, b_weight, spread, b_factor, k, there, inside
-            )
+                dense, d_row, d_class, class_weight, b_weight, spread,
+                factor if factor is None else b_factor, k, there, inside,
+            )  # fmt: skip
             s, r_k, e_k, w = alone_with_cost(s, w, both)
             m, r, e, p = rise_with_cost(m, r, e, p, s, r_k, e_k, w, EXACT)
         else:
@@ -288,8 +289,9 @@ def backward(
         w = tl.zeros([ROWS, BLOCK], tl.float32)
         if SOFT:
             w = outside(
-                dense, d_row, d_class, class_weight, b_weight, spread, b_factor, k, there, inside
-            )
+                dense, d_row, d_class, class_weight, b_weight, spread,
+                factor if factor is None else b_factor, k, there, inside,
+            )  # fmt: skip
         found = carried(
             seen(raw, softcap, CAPPED, True), raw, m[:, None], r[:, None], alpha[:, None],
             upstream[:, None], v.to(tl.float32)[:, None], k[None, :] == y[:, None], v[:, None], w,
