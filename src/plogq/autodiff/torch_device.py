@@ -16,10 +16,10 @@ from typing import Any
 import torch
 
 from ..arrays import torch as xp
-from ..kernels.contract import Measure, Scores
-from ..kernels.torch import unread_labels
+from ..kernels.contract import Scores
 from ..kernels.triton.binding import Unread, stored
-from .torch import formula, in_depth, in_operations, taken_apart
+from .torch import in_depth
+from .torch_short import again
 
 Tensor = torch.Tensor
 
@@ -66,15 +66,7 @@ class _Short(torch.autograd.Function):
         x, y, *residual = ctx.saved_tensors
         each = d_loss / ctx.divisor
         if in_depth(d_loss):
-            return (_again(ctx, x, y, each), None, None, None)
+            return (again(x, y, ctx.ignore, each), None, None, None)
         p = _labels(y, x, ctx.ignore)
         (gradient,) = stored.backward(p, _logits(x), residual, each, 0.0)
         return (gradient, None, None, None)
-
-
-def _again(ctx: Any, x: Tensor, y: Tensor, each: Tensor) -> Tensor | None:
-    """The gradient in PyTorch's own operations, differentiable again."""
-    index, value = unread_labels(y.unsqueeze(-1), x.shape[-1], ctx.ignore)
-    p = Measure(tuple(y.shape), x.shape[-1], index, value)
-    call, arrays = taken_apart(formula, p, _logits(x), False)
-    return in_operations(call, arrays, [a is x for a in arrays], each, 0.0)[-1]

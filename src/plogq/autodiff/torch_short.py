@@ -23,7 +23,7 @@ from ..kernels.cpu import _cpu
 from ..kernels.cpu.binding import F64
 from ..kernels.cpu.processor import chosen, threads
 from ..kernels.labels import label_range
-from ..kernels.torch import CODES, memory
+from ..kernels.torch import CODES, memory, unread_labels
 from .torch import formula, in_depth, in_operations, taken_apart
 
 Tensor = torch.Tensor
@@ -91,7 +91,8 @@ class _Short(torch.autograd.Function):
         # A hook on saved tensors may give back others than it took.
         places = x.data_ptr(), y.data_ptr()
         if in_depth(d_loss) or (places != ctx.places and _code(y, x) != ctx.code):
-            return (_again(ctx, x, y, d_loss), None, None, None, None)
+            each = d_loss / ctx.divisor if ctx.divisor else d_loss * 0.0
+            return (again(x, y, ctx.ignore, each), None, None, None, None)
         each = d_loss.item() / ctx.divisor if ctx.divisor else 0.0
         gradient = memory.like(x)
         _cpu.labels_gradient(
@@ -114,14 +115,9 @@ class _Short(torch.autograd.Function):
 _apply: Any = super(torch.autograd.Function, _Short).apply
 
 
-def _again(ctx: Any, x: Tensor, y: Tensor, d_loss: Tensor) -> Tensor | None:
-    """The gradient in PyTorch's own operations, differentiable again."""
-    index, value = y.unsqueeze(-1), None
-    if ctx.ignore is not None:
-        kept = index != ctx.ignore
-        index, value = torch.where(kept, index, 0), kept.to(torch.float64)
+def again(x: Tensor, y: Tensor, ignore: int | None, d_loss: Tensor) -> Tensor | None:
+    """The gradient in PyTorch's own operations, differentiable again; `d_loss` is per event."""
+    index, value = unread_labels(y.unsqueeze(-1), x.shape[-1], ignore)
     p = Measure(tuple(y.shape), x.shape[-1], index, value)
     call, arrays = taken_apart(formula, p, Scores("logits", x, x.ndim - 1), False)
-    each = d_loss / ctx.divisor if ctx.divisor else d_loss * 0.0
-    needs = [a is x for a in arrays]
-    return in_operations(call, arrays, needs, each, 0.0)[-1]
+    return in_operations(call, arrays, [a is x for a in arrays], d_loss, 0.0)[-1]

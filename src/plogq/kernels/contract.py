@@ -157,6 +157,12 @@ class Measure:
             and self.total is None
         )
 
+    def beyond_one_background(self) -> str | None:
+        """Why a kernel for one background does not do this, or None."""
+        if len(self.background) > 1:
+            return "P is smoothed more than once around class weights; one background is done here"
+        return None
+
     def total_mass(self, xp: Any) -> Any:
         """Σ p over all events."""
         return count(self.events) if self.unit_mass() else xp.total(self.mass(xp))
@@ -340,6 +346,12 @@ class BinaryMeasure:
         if self.event is None:
             return xp.full(xp.shape(self.target), both, self.target)
         return self.event * both
+
+    def beyond_numbers(self) -> str | None:
+        """Why a kernel for class weights that are numbers does not do this, or None."""
+        if any(hasattr(c, "shape") for c in (*self.yes, *self.no)):
+            return "the class weights are arrays; numbers are done here"
+        return None
 
     def total_mass(self, xp: Any) -> Any:
         """The mass of all events."""

@@ -151,13 +151,10 @@ class Stored(_Binding):
     def refuses(self, measure: Any, scores: Any) -> str | None:
         if not isinstance(scores, Scores):
             return "this kernel takes stored scores over exclusive classes"
-        if len(measure.background) > 1:
-            return "P is smoothed more than once around class weights; one background is done here"
-        if measure.dense is not None:
+        why = measure.beyond_one_background()
+        if why is None and measure.dense is not None:
             why = self.memory.refuses(measure.dense, "P")
-            if why is not None:
-                return why
-        return self.memory.refuses(scores.array, "Q")
+        return self.memory.refuses(scores.array, "Q") if why is None else why
 
     def forward(self, measure: Measure, scores: Scores, log_z: bool = False) -> Forward:
         return self._run(measure, scores, self._forward(measure, scores, log_z))
@@ -248,8 +245,9 @@ class Binary(_Binding):
     def refuses(self, measure: Any, scores: Any) -> str | None:
         if not isinstance(scores, BinaryScores):
             return "this kernel takes stored scores of yes/no outcomes"
-        if any(hasattr(c, "shape") for c in (*measure.yes, *measure.no)):
-            return "the class weights are arrays; numbers are done here"
+        why = measure.beyond_numbers()
+        if why is not None:
+            return why
         if self.memory.verbs.is_float(measure.target):
             why = self.memory.refuses(measure.target, "P")
             if why is not None:

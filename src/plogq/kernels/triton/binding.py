@@ -49,13 +49,10 @@ class Stored:
     def refuses(self, measure: Any, scores: Any) -> str | None:
         if not isinstance(scores, Scores) or scores.kind != "logits":
             return "this kernel takes stored logits over exclusive classes"
-        if len(measure.background) > 1:
-            return "P is smoothed more than once around class weights; one background is done here"
-        if measure.dense is not None:
+        why = measure.beyond_one_background()
+        if why is None and measure.dense is not None:
             why = args.refuses(measure.dense, "P")
-            if why is not None:
-                return why
-        return args.refuses(scores.array, "Q")
+        return args.refuses(scores.array, "Q") if why is None else why
 
     def forward(self, measure: Measure, scores: Scores, log_z: bool = False) -> Forward:
         from . import stored
@@ -233,8 +230,9 @@ class Binary:
     def refuses(self, measure: Any, scores: Any) -> str | None:
         if not isinstance(scores, BinaryScores) or scores.kind != "logits":
             return "this kernel takes stored logits of yes/no outcomes"
-        if any(hasattr(c, "shape") for c in (*measure.yes, *measure.no)):
-            return "the class weights are arrays; numbers are done here"
+        why = measure.beyond_numbers()
+        if why is not None:
+            return why
         y = measure.target
         if y.dtype not in (*FLOATS, *_YES_NO):
             return (

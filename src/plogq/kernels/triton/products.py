@@ -40,8 +40,9 @@ class Linear:
     def refuses(self, measure: Any, scores: Any) -> str | None:
         if not isinstance(scores, Projection):
             return "this kernel takes LinearLogits"
-        if len(measure.background) > 1:
-            return "P is smoothed more than once around class weights; one background is done here"
+        why = measure.beyond_one_background()
+        if why is not None:
+            return why
         hidden, weight = scores.hidden, scores.weight
         if hidden.dtype is not weight.dtype:
             return (
