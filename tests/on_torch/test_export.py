@@ -13,7 +13,7 @@ from plogq import Labels, Logits, Probs, Smoothed, Weighted, cross_entropy
 
 # Its import makes the operators; a compiled program imports it the same way.
 from plogq.autodiff import torch_ops
-from plogq.pairing import prepare
+from plogq.pairing import Pair, prepare
 
 from .pairs import PAIRS, Call
 
@@ -93,10 +93,8 @@ def test_the_program_holds_one_operator_for_the_loss() -> None:
 OPERATORS = [pair for pair in PAIRS[::2] if "smoothed>both_weights>" not in pair[0]]
 
 
-@pytest.mark.parametrize(("p", "q"), OPERATORS)
-def test_operators_keep_what_they_promise(p: str, q: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def check_operators(pair: Pair, log_z: bool, patch: pytest.MonkeyPatch) -> None:
     """Schemas, fake results, autograd's registration, by PyTorch's own checks."""
-    call = Call(p, q)
     given: list[tuple[Any, ...]] = []
     losses = torch_ops.losses
 
@@ -104,12 +102,12 @@ def test_operators_keep_what_they_promise(p: str, q: str, monkeypatch: pytest.Mo
         given.append(arguments)
         return losses(*arguments)
 
-    monkeypatch.setattr(torch_ops, "losses", spied)
-    target, prediction = call.pair(*call.leaves())
-    pair = prepare(target, prediction)
-    loss, log_z = torch_ops.recorded(pair.kernel, pair.measure, pair.scores, True)
-    assert loss.shape == log_z.shape == (3,)
+    patch.setattr(torch_ops, "losses", spied)
+    loss, found = torch_ops.recorded(pair.kernel, pair.measure, pair.scores, log_z)
+    assert loss.shape == (3,)
+    assert found.shape == loss.shape if log_z else found is None
     (arguments,) = given
+    assert arguments[2] == pair.kernel.name
     # A dynamic AOT trace of autograd takes seconds; test_compile.py runs it for every pair.
     checks = ("test_schema", "test_autograd_registration", "test_faketensor")
     opcheck(torch.ops.plogq.losses.default, arguments, test_utils=checks)
@@ -119,6 +117,15 @@ def test_operators_keep_what_they_promise(p: str, q: str, monkeypatch: pytest.Mo
     d_loss, d_log_z = torch.ones_like(loss).detach(), torch.zeros_like(loss).detach()
     arguments = (plain, greatest, rest, d_loss, d_log_z, places, *layout)
     opcheck(torch.ops.plogq.gradients.default, arguments, test_utils=checks)
+
+
+@pytest.mark.parametrize("log_z", [True, False], ids=["log Z", "no log Z"])
+@pytest.mark.parametrize(("p", "q"), OPERATORS)
+def test_operators_keep_what_they_promise(
+    p: str, q: str, log_z: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = Call(p, q)
+    check_operators(prepare(*call.pair(*call.leaves())), log_z, monkeypatch)
 
 
 def test_operators_are_checked_through_aot_once() -> None:

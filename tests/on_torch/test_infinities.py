@@ -14,6 +14,7 @@ import plogq
 
 from .. import bounds, makers, oracle
 from ..bounds import DTYPES
+from ..rebuilt import Change
 from .tensors import array, by, on_torch, recorded, tensor, tensors
 
 Array = npt.NDArray[Any]
@@ -130,53 +131,64 @@ def test_soft_targets_of_infinite_scores(dtype: Any, results: Any) -> None:
     check(results, smoothed, [[0.75, 0.125, 0.125], [0.125, 0.125, 0.75]], scores)
 
 
-@every_dtype
-@pytest.mark.parametrize(
-    "row",
-    [
-        [-inf, -inf, -inf],
-        [inf, inf, 0.0],
-        [nan, 1.0, 2.0],
-        [1.0, 2.0, nan],
-        [inf, nan, 0.0],
-        [nan, inf, 0.0],
-    ],
-    ids=str,
+NOWHERE = (
+    [-inf, -inf, -inf],
+    [inf, inf, 0.0],
+    [nan, 1.0, 2.0],
+    [1.0, 2.0, nan],
+    [inf, nan, 0.0],
+    [nan, inf, 0.0],
 )
+
+
+def check_nowhere(
+    row: list[float], dtype: Any, results: Any, put: Change = tensor, kind: Any = np.float64
+) -> None:
+    """`put` says where tensors are, `kind` what soft targets are stored in."""
+    scores = np.array([[1.0, 2.0, 3.0], row, [0.0, 0.0, -inf]], dtype)
+    third = kind(1 / 3)
+    for p, masses in (
+        (plogq.Labels(np.array([2, 0, 1])), [[0, 0, 1], [1, 0, 0], [0, 1, 0]]),
+        (plogq.Probs(np.full((3, 3), third)), [[float(third)] * 3] * 3),
+    ):
+        q = on_torch(plogq.Logits(scores), put)
+        losses, gradient = results(on_torch(p, put), q)
+        assert np.isnan(losses).tolist() == [False, True, False]
+        assert np.isnan(gradient[1].astype(float)).all()
+        check(results, p, masses, scores, put)
+
+
+@every_dtype
+@pytest.mark.parametrize("row", NOWHERE, ids=str)
 def test_where_no_softmax_exists_that_event_alone_is_nan(
     row: list[float], dtype: Any, results: Any
 ) -> None:
-    scores = np.array([[1.0, 2.0, 3.0], row, [0.0, 0.0, -inf]], dtype)
-    for p, masses in (
-        (plogq.Labels(np.array([2, 0, 1])), [[0, 0, 1], [1, 0, 0], [0, 1, 0]]),
-        (plogq.Probs(np.full((3, 3), 1 / 3)), [[1 / 3] * 3] * 3),
-    ):
-        losses, gradient = results(on_torch(p), on_torch(plogq.Logits(scores)))
-        assert np.isnan(losses).tolist() == [False, True, False]
-        assert np.isnan(gradient[1].astype(float)).all()
-        check(results, p, masses, scores)
+    check_nowhere(row, dtype, results)
 
 
-@every_dtype
-@pytest.mark.parametrize(
-    ("score", "yes", "loss", "slope"),
-    [
-        (inf, 1, 0, 0),
-        (inf, 0, inf, 1),
-        (-inf, 1, inf, -1),
-        (-inf, 0, 0, 0),
-        (inf, 0.25, inf, 0.75),
-        (-inf, 0.25, inf, -0.25),
-        (nan, 1, nan, nan),
-    ],
+# Score, label, loss and slope.
+YES_NO = (
+    (inf, 1, 0, 0),
+    (inf, 0, inf, 1),
+    (-inf, 1, inf, -1),
+    (-inf, 0, 0, 0),
+    (inf, 0.25, inf, 0.75),
+    (-inf, 0.25, inf, -0.25),
+    (nan, 1, nan, nan),
 )
-def test_binary_infinities(
-    score: float, yes: float, loss: float, slope: float, dtype: Any, results: Any
+
+
+def check_yes_no(
+    row: tuple[float, ...],
+    dtype: Any,
+    results: Any,
+    put: Change = tensor,
+    kind: Any = np.float64,
 ) -> None:
-    """PyTorch's own loss is NaN at two of these."""
+    score, yes, loss, slope = row
     z = np.array([score, 0.0], dtype)
-    p = plogq.BinaryProbs(np.array([yes, 1.0]))
-    losses, gradient = results(on_torch(p), on_torch(plogq.BinaryLogits(z)))
+    p = plogq.BinaryProbs(np.array([yes, 1.0], kind))
+    losses, gradient = results(on_torch(p, put), on_torch(plogq.BinaryLogits(z), put))
     assert np.array_equal(losses[:1], [loss], equal_nan=True)
     assert np.array_equal(gradient[:1].astype(float), [slope], equal_nan=True)
     assert losses[1] == pytest.approx(np.log(2), rel=1e-6)
@@ -184,24 +196,41 @@ def test_binary_infinities(
 
 
 @every_dtype
-@pytest.mark.parametrize("row", [[nan, nan, nan], [inf, inf, 0.0], [0.0, -inf, inf]], ids=str)
-def test_an_event_without_mass_has_no_loss_and_no_gradient_whatever_its_scores(
-    row: list[float], dtype: Any, results: Any
+@pytest.mark.parametrize("row", YES_NO, ids=str)
+def test_binary_infinities(row: tuple[float, ...], dtype: Any, results: Any) -> None:
+    """PyTorch's own loss is NaN at two of these."""
+    check_yes_no(row, dtype, results)
+
+
+WHATEVER = ([nan, nan, nan], [inf, inf, 0.0], [0.0, -inf, inf])
+
+
+def check_without_mass(
+    row: list[float], dtype: Any, results: Any, put: Change = tensor, *more: Any
 ) -> None:
     scores = np.array([row, [1.0, 2.0, 3.0]], dtype)
     for p in (
         plogq.Labels(np.array([-1, 2]), ignore=-1),
         plogq.Smoothed(plogq.Labels(np.array([-1, 2]), ignore=-1), 0.25),
         plogq.Weighted(plogq.Labels(np.array([1, 2])), sample_weight=np.array([0.0, 1.0])),
+        *more,
     ):
-        target = on_torch(p)
-        losses, gradient = results(target, on_torch(plogq.Logits(scores)))
+        target, q = on_torch(p, put), on_torch(plogq.Logits(scores), put)
+        losses, gradient = results(target, q)
         assert losses[0] == 0
         assert np.array_equal(gradient[0], np.zeros(3, dtype))
         assert np.isfinite(losses[1])
         assert np.isfinite(gradient[1].astype(float)).all()
-        mean = plogq.cross_entropy(target, on_torch(plogq.Logits(scores)))
+        mean = plogq.cross_entropy(target, q)
         assert mean.item() == pytest.approx(losses[1], rel=1e-6)
+
+
+@every_dtype
+@pytest.mark.parametrize("row", WHATEVER, ids=str)
+def test_an_event_without_mass_has_no_loss_and_no_gradient_whatever_its_scores(
+    row: list[float], dtype: Any, results: Any
+) -> None:
+    check_without_mass(row, dtype, results)
 
 
 @every_dtype

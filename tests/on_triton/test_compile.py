@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch.library import opcheck
 
 import plogq
 from plogq.autodiff import torch_ops
 
 from ..on_torch.pairs import Call
+from ..on_torch.test_export import check_operators
 from .device import DEVICE, kernel_of, put
 from .test_autograd import PAIRS
 
@@ -113,27 +113,7 @@ def test_an_exported_program_runs_them_for_any_number_of_events(
 def test_operators_keep_what_they_promise(
     p: str, q: str, log_z: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Schemas, fake results, autograd's registration, by PyTorch's own checks."""
     call = Call(p, q, np.float32, (3,), 4, put)
-    given: list[tuple[Any, ...]] = []
-    losses = torch_ops.losses
-
-    def spied(*arguments: Any) -> Any:
-        given.append(arguments)
-        return losses(*arguments)
-
-    monkeypatch.setattr(torch_ops, "losses", spied)
     pair = kernel_of(*call.pair(*call.leaves()))
-    loss, found = torch_ops.recorded(pair.kernel, pair.measure, pair.scores, log_z)
-    assert loss.shape == (3,)
-    assert (found is None) is (not log_z)
-    (arguments,) = given
-    assert arguments[2] == "triton"
-    checks = ("test_schema", "test_autograd_registration", "test_faketensor")
-    opcheck(torch.ops.plogq.losses.default, arguments, test_utils=checks)
-    arrays, places, *layout = arguments
-    _, _, greatest, rest = losses(*arguments)
-    plain = [x.detach() for x in arrays]
-    d_loss, d_log_z = torch.ones_like(loss).detach(), torch.zeros_like(loss).detach()
-    arguments = (plain, greatest, rest, d_loss, d_log_z, places, *layout)
-    opcheck(torch.ops.plogq.gradients.default, arguments, test_utils=checks)
+    assert pair.kernel.name == "triton"
+    check_operators(pair, log_z, monkeypatch)

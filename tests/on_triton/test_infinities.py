@@ -72,65 +72,27 @@ def test_soft_targets_of_infinite_scores(dtype: Any, results: Any) -> None:
     on_torch.check(results, smoothed, masses, scores, put)
 
 
-NOWHERE = ([-inf, -inf, -inf], [inf, inf, 0.0], [nan, 1.0, 2.0], [1.0, 2.0, nan], [inf, nan, 0.0])
-
-
 @every_dtype
-@pytest.mark.parametrize("row", NOWHERE, ids=str)
+@pytest.mark.parametrize("row", on_torch.NOWHERE, ids=str)
 def test_where_no_softmax_exists_that_event_alone_is_nan(
     row: list[float], dtype: Any, results: Any
 ) -> None:
-    scores = np.array([[1.0, 2.0, 3.0], row, [0.0, 0.0, -inf]], dtype)
-    for p, masses in (
-        (plogq.Labels(np.array([2, 0, 1])), [[0, 0, 1], [1, 0, 0], [0, 1, 0]]),
-        (plogq.Probs(np.full((3, 3), 1 / 3, np.float32)), [[float(np.float32(1 / 3))] * 3] * 3),
-    ):
-        losses, gradient = results(on_device(p), on_device(plogq.Logits(scores)))
-        assert np.isnan(losses).tolist() == [False, True, False]
-        assert np.isnan(gradient[1].astype(float)).all()
-        on_torch.check(results, p, masses, scores, put)
+    on_torch.check_nowhere(row, dtype, results, put, np.float32)
 
 
 @every_dtype
-@pytest.mark.parametrize("row", [[nan, nan, nan], [inf, inf, 0.0], [0.0, -inf, inf]], ids=str)
+@pytest.mark.parametrize("row", on_torch.WHATEVER, ids=str)
 def test_an_event_without_mass_has_no_loss_and_no_gradient_whatever_its_scores(
     row: list[float], dtype: Any, results: Any
 ) -> None:
-    scores = np.array([row, [1.0, 2.0, 3.0]], dtype)
-    for p in (
-        plogq.Labels(np.array([-1, 2]), ignore=-1),
-        plogq.Smoothed(plogq.Labels(np.array([-1, 2]), ignore=-1), 0.25),
-        plogq.Weighted(plogq.Labels(np.array([1, 2])), sample_weight=np.array([0.0, 1.0])),
-        plogq.SparseProbs(np.array([[0, 1], [2, 0]]), np.array([[0.0, 0.0], [0.5, 0.5]])),
-    ):
-        losses, gradient = results(on_device(p), on_device(plogq.Logits(scores)))
-        assert losses[0] == 0
-        assert np.array_equal(gradient[0], np.zeros(3, dtype))
-        assert np.isfinite(losses[1])
-        assert np.isfinite(gradient[1].astype(float)).all()
+    few = plogq.SparseProbs(np.array([[0, 1], [2, 0]]), np.array([[0.0, 0.0], [0.5, 0.5]]))
+    on_torch.check_without_mass(row, dtype, results, put, few)
 
 
 @every_dtype
-@pytest.mark.parametrize(
-    ("score", "yes", "loss", "slope"),
-    [
-        (inf, 1, 0, 0),
-        (inf, 0, inf, 1),
-        (-inf, 1, inf, -1),
-        (-inf, 0, 0, 0),
-        (inf, 0.25, inf, 0.75),
-        (-inf, 0.25, inf, -0.25),
-        (nan, 1, nan, nan),
-    ],
-)
-def test_binary_infinities(score: float, yes: float, loss: float, slope: float, dtype: Any) -> None:
-    z = np.array([score, 0.0], dtype)
-    p = plogq.BinaryProbs(np.array([yes, 1.0], np.float32))
-    losses, gradient = on_torch.separately(on_device(p), on_device(plogq.BinaryLogits(z)))
-    assert np.array_equal(losses[:1], [loss], equal_nan=True)
-    assert np.array_equal(gradient[:1].astype(float), [slope], equal_nan=True)
-    assert losses[1] == pytest.approx(np.log(2), rel=1e-6)
-    assert gradient[1] == -0.5
+@pytest.mark.parametrize("row", on_torch.YES_NO, ids=str)
+def test_binary_infinities(row: tuple[float, ...], dtype: Any) -> None:
+    on_torch.check_yes_no(row, dtype, on_torch.separately, put, np.float32)
 
 
 @every_dtype
