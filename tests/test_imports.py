@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Each layer, and the layers that it may import. A module belongs to the longest name that fits.
 REPRESENTATIONS = ("targets", "predictions", "binary", "wrappers")
 BASE = ("errors", "arrays")
-CORE = (*REPRESENTATIONS, "formula", "checks", "reduction", "shaping")
+CORE = (*REPRESENTATIONS, "fields", "formula", "checks", "options", "reduction", "shaping")
 OVER_RANKS = ("cuts", "placements", "sharded")
 KERNELS = ("kernels", "kernels.contract", "kernels.labels", "kernels.sums", "kernels.table")
 # The command line and the scoring of files use what a caller may use.
@@ -36,20 +36,30 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "autodiff": ("autodiff", "formula", "kernels", "kernels.contract", "kernels.labels", "arrays"),
     "kernels.table": (*KERNELS, *BASE),
     "kernels": (*KERNELS, *BASE, "formula"),
-    "checks": ("kernels.labels", "kernels.sums", *BASE),
-    "reduction": BASE,
-    "shaping": BASE,
+    "options": BASE,
+    "checks": ("kernels.labels", "kernels.sums", "options", *BASE),
+    "reduction": ("options", *BASE),
+    "shaping": ("options", *BASE),
     "formula": ("kernels.contract", "arrays"),
     **dict.fromkeys(
         REPRESENTATIONS,
-        (*REPRESENTATIONS, "checks", "kernels.contract", "kernels.labels", "kernels.sums", *BASE),
+        (
+            *REPRESENTATIONS,
+            "checks",
+            "options",
+            "kernels.contract",
+            "kernels.labels",
+            "kernels.sums",
+            *BASE,
+        ),
     ),
+    "fields": REPRESENTATIONS,
     # Scores over ranks know how shards of the classes add up, and what ranks tell one another.
     **dict.fromkeys(OVER_RANKS, (*OVER_RANKS, *CORE, "kernels", *KERNELS, *BASE)),
     "pairing": (*OVER_RANKS, *CORE, "kernels.contract", "kernels.table", *BASE),
     "definition": ("autodiff", "pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
     "helpers": ("definition", *CORE),
-    "pytrees": (*REPRESENTATIONS, *BASE),
+    "pytrees": ("fields", *BASE),
     "saved": (),
     "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
     "compat": ("compat", *PUBLIC),

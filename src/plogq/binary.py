@@ -243,16 +243,6 @@ def lower(q: BinaryPrediction, xp: Verbs) -> BinaryScores:
     return BinaryScores("probs", q.probs)
 
 
-def like(q: BinaryPrediction, gradients: tuple[Any, ...]) -> BinaryPrediction:
-    """A representation of q's own type that holds a gradient in place of its array."""
-    made: Any = object.__new__(type(q))
-    if isinstance(q, BinaryLogits):
-        made.scores = gradients[0]
-    else:
-        made.probs = gradients[0]
-    return made
-
-
 def require_binary(value: Any) -> BinaryPrediction:
     """`value`, or a sentence that says what a binary target takes as its prediction."""
     if isinstance(value, BinaryLogits | BinaryProbs):

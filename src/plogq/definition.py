@@ -6,9 +6,10 @@ event, and the reduction makes one number of them.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
-from . import autodiff, binary, checks, predictions, shaping
+from . import autodiff, binary, checks, fields, options, predictions, shaping
 from . import reduction as reductions
 from .arrays import Verbs, verbs
 from .arrays.lengths import count
@@ -38,7 +39,7 @@ def cross_entropy(
         ShapeError: shapes that do not match.
         LabelError: a label outside the classes.
         ProbabilityError: a row that is no distribution.
-        ValueError: a reduction that does not exist.
+        ValueError: a reduction that does not exist, a negative `z_loss`.
 
     Examples:
         >>> import numpy as np, plogq
@@ -103,9 +104,8 @@ def value_and_grad(
     divisor = pair.divisor(reduction, normalizer)
     d_loss = pair.xp.inverse(divisor)
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
-    like: Any = binary.like if isinstance(q, binary.BinaryPrediction) else predictions.like
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
-    return loss, like(q, gradients)
+    return loss, fields.like(q, gradients)
 
 
 def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
@@ -240,6 +240,8 @@ def _over_mesh(
 def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> None:
     """Refuse options that do not fit the reduction or the prediction."""
     reductions.check(name, normalizer)
+    if not isinstance(z_loss, float) or not 0.0 <= z_loss < inf:
+        options.not_negative(z_loss, "z_loss")
     if z_loss and isinstance(q, Probs | predictions.LogProbs | binary.BinaryProbs):
         raise PairError(
             f"z_loss penalises log Z, and {type(q).__name__} has none; it goes with Logits, "

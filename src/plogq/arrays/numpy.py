@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from numbers import Real
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -329,3 +330,15 @@ def to_dtype(x: Array, dtype: str) -> Array:
 def from_host(x: Array, like: Array) -> Array:
     """An array of NumPy, in this framework."""
     return x
+
+
+def scalar(value: Any) -> float | None:
+    """A real number of Python or NumPy as a float, None for all else: arrays, booleans, strings.
+
+    Raises:
+        OverflowError: an integer that no float holds.
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        held = cast("Array", value)
+        return float(held) if not held.ndim and (is_float(held) or is_integer(held)) else None
+    return None if value.__class__ is bool or not isinstance(value, Real) else float(value)
