@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..errors import DtypeError
+from . import overlap
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -318,8 +319,18 @@ def aliases(x: Any, y: Any) -> bool:
     return bool(np.may_share_memory(x, y))
 
 
-def writable(x: Array) -> bool:
-    return x.flags.writeable
+def read_only(x: Array) -> str | None:
+    """Why x cannot be written to, or None."""
+    return None if x.flags.writeable else "it is read-only: give an array that is not"
+
+
+def overlaps_itself(x: Array) -> bool:
+    """Whether two elements of x lie on the same memory."""
+    return overlap.overlaps_itself(x.shape, x.strides, x.itemsize)
+
+
+def overwritten(x: Array) -> None:
+    """Nobody has to know that x is written to."""
 
 
 def to_dtype(x: Array, dtype: str) -> Array:
