@@ -6,7 +6,7 @@ narrower type; weights are float64 throughout, as they are one per event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from contextlib import AbstractContextManager, nullcontext
 from numbers import Real
 from typing import TYPE_CHECKING, Any, cast
@@ -60,9 +60,27 @@ def as_array(value: Any, role: str) -> Array:
                 f"{role} is not a rectangular array: its rows differ in length; write rows of one "
                 "length, padded with a label that Labels(y, ignore=...) leaves out"
             ) from None
-    raise DtypeError(
-        f"{role} must be an array, got {type(value).__name__}; write np.asarray(x) first"
-    )
+        except (TypeError, RuntimeError, NotImplementedError) as error:
+            # Lists of tensors that NumPy cannot read, and arrays that refuse to be read by it.
+            raise DtypeError(
+                f"{role} is a {type(value).__name__} that NumPy cannot read "
+                f"({type(error).__name__}); write one array of one framework, such as "
+                "torch.stack(x), jnp.stack(x) or tf.stack(x) of a list of tensors"
+            ) from None
+    raise DtypeError(f"{role} must be an array, got {type(value).__name__}{_instead(value)}")
+
+
+def _instead(value: Any) -> str:
+    """What to write in place of something that is no array."""
+    if isinstance(value, Mapping):
+        return ", whose keys are no places; write its values as a list, in the order of the places"
+    if isinstance(value, Set):
+        return ", which has no order; write a list"
+    if isinstance(value, str | bytes):
+        return "; write numbers"
+    if isinstance(value, Iterable):
+        return "; write np.asarray(list(x)) first"
+    return "; write np.asarray(x) first"
 
 
 def dtype_name(x: Array) -> str:
