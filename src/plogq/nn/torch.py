@@ -113,13 +113,13 @@ class _Loss(torch.nn.Module):
         if self.target == "probs":
             return Probs(target, axis=axis)
         if self.target == "sparse_probs":
-            sparse: Any = target if isinstance(target, tuple | list) else ()
-            if len(sparse) != 2:
+            held: Any = target
+            if not isinstance(target, tuple | list) or len(held) != 2:
                 raise TypeError(
                     "a target of sparse_probs is the pair (index, probs), two tensors in a tuple, "
                     f"got {shown(target)}"
                 )
-            return SparseProbs(*sparse)
+            return SparseProbs(*held)
         return BinaryProbs(target)
 
     def _reduced(
