@@ -42,6 +42,18 @@ def not_negative(value: Any, role: str) -> float:
     return found
 
 
+def finite(value: Any, role: str) -> float:
+    """`value` as a float that is neither infinite nor NaN.
+
+    Raises:
+        DtypeError, ValueError: anything else.
+    """
+    found = number(value, role, "a finite number")
+    if not -inf < found < inf:
+        raise ValueError(f"{role} must be a finite number, got {found!r}")
+    return found
+
+
 def integer(value: Any, role: str, fits: str = "one integer") -> int:
     """`value` as an integer.
 

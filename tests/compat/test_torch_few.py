@@ -1,4 +1,4 @@
-"""plogq.compat.torch with one class, whose losses of log-probabilities are no zeros, and with few."""
+"""plogq.compat.torch with few classes, and with one, whose log-probability need not be 0."""
 
 from __future__ import annotations
 

@@ -37,6 +37,7 @@ def as_array(value: Any, role: str) -> Array:
         )
     if isinstance(value, np.ndarray):
         return np.asarray(cast("Array", value))
+    kind = type(value).__name__
     module = type(value).__module__.partition(".")[0]
     if module == "scipy" or hasattr(value, "toarray"):
         raise DtypeError(
@@ -63,7 +64,7 @@ def as_array(value: Any, role: str) -> Array:
         except (TypeError, RuntimeError, NotImplementedError) as error:
             # Lists of tensors that NumPy cannot read, and arrays that refuse to be read by it.
             raise DtypeError(
-                f"{role} is a {value.__class__.__name__} that NumPy cannot read "
+                f"{role} is a {kind} that NumPy cannot read "
                 f"({type(error).__name__}); write one array of one framework, such as "
                 "torch.stack(x), jnp.stack(x) or tf.stack(x) of a list of tensors"
             ) from None
