@@ -39,9 +39,8 @@ class Pair:
 
     def divisor(self, reduction: str, normalizer: Any) -> Any:
         """What the sum of the losses is divided by."""
-        return reductions.divisor(
-            lambda: self.measure.total_mass(self.xp), count(self.events), reduction, normalizer
-        )
+        mass, events = lambda: self.measure.total_mass(self.xp), count(self.events)
+        return reductions.divisor(self.xp, mass, events, reduction, normalizer)
 
 
 def prepare(p: P, q: Q) -> Pair:

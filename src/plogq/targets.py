@@ -7,10 +7,9 @@ A target is a linear functional on costs. Each class here says how what it store
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from operator import index as index_of
 from typing import Any
 
-from . import checks
+from . import checks, options
 from .arrays import Verbs, as_array, verbs
 from .errors import DtypeError, PairError, ShapeError
 from .kernels.contract import Measure
@@ -99,10 +98,8 @@ class Labels(Target):
             else:
                 instead = "give every class its index 0…K-1"
             checks.integral(xp, self.index, "Labels", instead)
-        try:
-            self.ignore = None if ignore is None else index_of(ignore)
-        except TypeError:
-            raise DtypeError(f"ignore must be one integer or None, got {ignore!r}") from None
+        fits = "one integer or None"
+        self.ignore = None if ignore is None else options.integer(ignore, "ignore", fits)
 
     def __repr__(self) -> str:
         return f"Labels({self.index!r}, ignore={self.ignore})"
@@ -123,18 +120,36 @@ class Labels(Target):
         )
 
     def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
-        events = self.events()
+        events, ignored = self.events(), mark(xp, self.index, self.ignore)
         if classes is None:
             # Which class it is does not matter to the entropy of a certain event.
             index, classes = xp.full(events, 0.0, self.index), 1
         else:
             index = xp.indices(self.index)
-            if self.ignore is not None:
-                index = xp.where(xp.equal(index, self.ignore), 0, index)
-        kept = None if self.ignore is None else ~xp.equal(xp.indices(self.index), self.ignore)
+            if ignored is not None:
+                index = xp.where(xp.equal(index, ignored), 0, index)
+        kept = None if ignored is None else ~xp.equal(xp.indices(self.index), ignored)
         value = None if kept is None else xp.expand(xp.weights(kept))
         measure = Measure(events, classes, index=xp.expand(xp.indices(index)), value=value)
         return measure, xp.full((*events, 1), 0.0, self.index)
+
+
+# From where to where the integers of a dtype go.
+_RANGES = {
+    f"{sign}int{bits}": (0, 1 << bits) if sign else (-1 << bits - 1, 1 << bits - 1)
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+}
+
+
+def mark(xp: Verbs, index: Any, ignore: int | None) -> int | None:
+    """`ignore` as it is among the labels as int64; None where none of them can be it."""
+    if ignore is None:
+        return None
+    low, high = _RANGES[xp.dtype_name(index)]
+    if not low <= ignore < high:
+        return None
+    return ignore if ignore < 1 << 63 else ignore - (1 << 64)
 
 
 def _checked_labels(xp: Verbs, index: Any, classes: int, ignore: int | None) -> tuple[Any, Any]:
@@ -142,13 +157,14 @@ def _checked_labels(xp: Verbs, index: Any, classes: int, ignore: int | None) -> 
 
     Where values cannot be looked at, a label out of range has mass NaN (N5).
     """
+    ignored = mark(xp, index, ignore)
     if not checks.known(xp, index):
-        return unread_labels(xp, index, classes, ignore)
+        return unread_labels(xp, index, classes, ignored)
     label_range(xp, index, classes, ignore)
     index = xp.indices(index)
-    if ignore is None:
+    if ignored is None:
         return index, None
-    kept = ~xp.equal(index, ignore)
+    kept = ~xp.equal(index, ignored)
     return xp.where(kept, index, 0), xp.weights(kept)
 
 
@@ -182,7 +198,7 @@ class Probs(Target):
             "Probs",
             "write Labels(y) for class indices, Probs(onehot.astype(float)) for one-hot rows",
         )
-        self.axis = axis
+        self.axis = checks.axis_number(axis, "Probs")
         checks.class_axis(tuple(self.probs.shape), axis, "Probs")
 
     def __repr__(self) -> str:

@@ -38,6 +38,7 @@ _INTEGERS = (
     torch.uint32,
     torch.uint64,
 )
+_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -385,7 +386,11 @@ def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor
 
 def value_range(x: Tensor) -> tuple[float, float]:
     """The least and the greatest element, NaN aside."""
-    known = x.detach()[~x.detach().isnan()]
+    x = x.detach()
+    if x.dtype in _UNSIGNED:
+        # Of these PyTorch has neither.
+        x = x.to(torch.float64)
+    known = x[~x.isnan()]
     return (float(known.min()), float(known.max())) if known.numel() else (0.0, 0.0)
 
 
