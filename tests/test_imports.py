@@ -62,7 +62,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "definition": ("autodiff", "pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
     "helpers": ("definition", *CORE),
     "pytrees": ("fields", *BASE),
-    "saved": (),
+    "saved": BASE,
     "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
     "compat": ("compat", "options", *PUBLIC),
     "nn": ("class_weights", "options", *PUBLIC),
