@@ -125,10 +125,11 @@ class WeightedBinary(BinaryTarget):
         shape = xp.shape(y)
         weight = self.sample_weight
         if weight is not None and verbs(weight).shape(weight) != shape:
+            per_row = verbs(weight).words["broadcast"].format("w[:, None]")
             raise ShapeError(
                 f"sample_weight must have the shape of the events {shape}, got "
-                f"{tuple(weight.shape)}; every element is an event, so write "
-                "np.broadcast_to(w[:, None], y.shape) for one weight per row"
+                f"{tuple(weight.shape)}; every element is an event, so write {per_row} for one "
+                "weight per row"
             )
         if class_weight is not None:
             negative, positive = pair(class_weight)

@@ -126,7 +126,9 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
         np.float64(1.039721)
     """
     reductions.check(reduction, normalizer)
-    xp = verbs(require_p(p).arrays()[0])
+    if isinstance(p, predictions.CategoricalPrediction | binary.BinaryPrediction):
+        _require_distribution(p)
+    xp = verbs(require_p(p, doing="entropy").arrays()[0])
     losses, mass = _entropies(p, None, xp)
     events = count(xp.shape(losses))
     divisor = reductions.divisor(xp, lambda: xp.total(mass), events, reduction, normalizer)
@@ -301,6 +303,21 @@ def _entropies(p: P, classes: int | None, xp: Verbs) -> tuple[Any, Any]:
         if measure.index is not None and not measure.background:
             return xp.sum_classes(xp.times(measure.values(xp), cost)), mass
         return measure.expect(cost, xp), mass
+
+
+def _require_distribution(q: Q) -> None:
+    """Refuse a prediction that is not itself a distribution, saying what makes it one."""
+    if isinstance(q, Probs | binary.BinaryProbs):
+        return
+    if isinstance(q, binary.BinaryLogits):
+        kind, way, x = "BinaryProbs", "sigmoid", q.scores
+    else:
+        x = predictions.array_of(q)
+        kind, way = "Probs", "exp" if isinstance(q, predictions.LogProbs) else "softmax"
+    raise PairError(
+        f"entropy takes a distribution, got {type(q).__name__}; write "
+        f"entropy({kind}({verbs(x).words[way]}))"
+    )
 
 
 def _output(p: Any, q: Any, out: Any) -> Any:

@@ -122,15 +122,15 @@ def _not_categorical(q: Any, p: binary.BinaryTarget) -> Any:
     return q
 
 
-def require_p(p: Any, q: Any = None) -> Any:
+def require_p(p: Any, q: Any = None, doing: str = "cross_entropy") -> Any:
     """P, or a sentence that says which types would fit what came."""
     known = q is None or isinstance(q, predictions.CategoricalPrediction | binary.BinaryPrediction)
     if isinstance(p, Target | binary.BinaryTarget) and known:
         return p
-    raise PairError(suggest(p, q))
+    raise PairError(suggest(p, q, doing))
 
 
-def suggest(p: Any, q: Any) -> str:
+def suggest(p: Any, q: Any, doing: str = "cross_entropy") -> str:
     """Which types would fit what came in place of P and Q."""
     parts: list[str] = []
     if not isinstance(p, Target | binary.BinaryTarget):
@@ -139,7 +139,7 @@ def suggest(p: Any, q: Any) -> str:
         q, predictions.CategoricalPrediction | binary.BinaryPrediction
     ):
         parts.append("Q " + _fitting(q, _PREDICTION_FITS))
-    return "cross_entropy takes representations, which say what each array is; " + "; ".join(parts)
+    return f"{doing} takes representations, which say what each array is; " + "; ".join(parts)
 
 
 _TARGET_FITS = {

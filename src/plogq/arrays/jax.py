@@ -25,6 +25,13 @@ Array = jax.Array
 
 name = "jax"
 float_names = ("float64", "float32", "float16", "bfloat16")
+# What to write, in this framework, where a sentence says so.
+words = {
+    "broadcast": "jnp.broadcast_to({}, y.shape)",
+    "softmax": "jax.nn.softmax(z, axis=-1)",
+    "sigmoid": "jax.nn.sigmoid(z)",
+    "exp": "jnp.exp(x)",
+}
 # So many numbers are added one after another; then these sums are.
 _RUN = 256
 

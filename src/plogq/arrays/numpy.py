@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 
 name = "numpy"
 float_names = ("float64", "float32", "float16", "bfloat16")
+# What to write, in this framework, where a sentence says so.
+words = {
+    "broadcast": "np.broadcast_to({}, y.shape)",
+    "softmax": "scipy.special.softmax(z, axis=-1)",
+    "sigmoid": "scipy.special.expit(z)",
+    "exp": "np.exp(x)",
+}
 _SUM_BYTES = 2 << 20
 _IS_FLOAT: dict[np.dtype[Any], bool] = {}
 

@@ -38,6 +38,13 @@ autograph.CONVERSION_RULES = (autograph.DoNotConvert("plogq"), *autograph.CONVER
 
 name = "tensorflow"
 float_names = ("float64", "float32", "float16", "bfloat16")
+# What to write, in this framework, where a sentence says so.
+words = {
+    "broadcast": "tf.broadcast_to({}, tf.shape(y))",
+    "softmax": "tf.nn.softmax(z, axis=-1)",
+    "sigmoid": "tf.nn.sigmoid(z)",
+    "exp": "tf.exp(x)",
+}
 _FLOATS = (tf.float32, tf.bfloat16, tf.float16, tf.float64)
 _INTEGERS = (
     tf.int64,

@@ -27,6 +27,13 @@ Tensor = torch.Tensor
 
 name = "torch"
 float_names = ("float64", "float32", "float16", "bfloat16")
+# What to write, in this framework, where a sentence says so.
+words = {
+    "broadcast": "{}.expand_as(y)",
+    "softmax": "torch.softmax(z, dim=-1)",
+    "sigmoid": "torch.sigmoid(z)",
+    "exp": "x.exp()",
+}
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
 _INTEGERS = (
     torch.int64,

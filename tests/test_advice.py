@@ -1,0 +1,107 @@
+"""What a sentence says to write is of the framework that the arrays came from, and works."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+
+import plogq
+from plogq import (
+    BinaryLogits,
+    BinaryProbs,
+    LinearLogits,
+    Logits,
+    LogProbs,
+    Probs,
+    Weighted,
+    entropy,
+)
+
+MAKE: dict[str, Callable[[Any], Any]] = {
+    "numpy": np.asarray,
+    "torch": torch.tensor,
+    "jax": jnp.asarray,
+    "tensorflow": tf.constant,
+}
+NAMES: dict[str, Any] = {
+    "np": np,
+    "torch": torch,
+    "jax": jax,
+    "jnp": jnp,
+    "tf": tf,
+    "entropy": entropy,
+    "Probs": Probs,
+    "BinaryProbs": BinaryProbs,
+}
+every_framework = pytest.mark.parametrize("framework", MAKE)
+
+
+def written(text: str, pattern: str, **arrays: Any) -> Any:
+    """What the sentence says to write, done."""
+    found = re.search(pattern, text)
+    assert found is not None, text
+    return eval(found[1], {**NAMES, "scipy": __import__("scipy.special"), **arrays})
+
+
+@every_framework
+@pytest.mark.parametrize("kind", ["Logits", "LogProbs", "BinaryLogits"])
+def test_the_entropy_of_scores_says_what_makes_them_a_distribution(
+    kind: str, framework: str
+) -> None:
+    scores = np.array([[1.0, 0.0, -6.0, 0.3]])
+    x = scores - np.log(np.exp(scores).sum()) if kind == "LogProbs" else scores
+    given = MAKE[framework](x)
+    with pytest.raises(plogq.PairError) as caught:
+        entropy(getattr(plogq, kind)(given))
+    text = str(caught.value)
+    assert text.startswith(f"entropy takes a distribution, got {kind}; write entropy(")
+    assert "cross_entropy" not in text
+    assert bool(re.search(r"\bnp\.", text)) == (framework == "numpy" and kind == "LogProbs")
+    found = written(text, r"write (.*)$", z=given, x=given)
+    q = np.exp(scores) / np.exp(scores).sum()
+    want = entropy(Probs(q))
+    if kind == "BinaryLogits":
+        want = entropy(BinaryProbs(1 / (1 + np.exp(-scores))))
+    assert float(found) == pytest.approx(float(want), rel=1e-5)
+
+
+def test_what_is_no_representation_is_refused_in_the_name_of_entropy() -> None:
+    for wrong in (np.array([[0.5, 0.5]]), "text", None):
+        with pytest.raises(plogq.PairError, match=r"^entropy takes representations"):
+            entropy(wrong)  # type: ignore[arg-type]
+    with pytest.raises(plogq.PairError, match=r"write entropy\(Probs\(.*softmax"):
+        entropy(LinearLogits(np.eye(2), np.eye(2)))  # type: ignore[arg-type]
+    with pytest.raises(plogq.PairError, match="got LogProbs"):
+        entropy(LogProbs(np.log([[0.5, 0.5]])))  # type: ignore[arg-type]
+    with pytest.raises(plogq.PairError, match="got Logits"):
+        entropy(Logits(np.zeros((1, 2))))  # type: ignore[arg-type]
+
+
+@every_framework
+def test_one_weight_per_row_says_how_it_is_spread(framework: str) -> None:
+    make = MAKE[framework]
+    y, z = make(np.eye(3, 5)), make(np.linspace(-2.0, 2.0, 15).reshape(3, 5))
+    w = make(np.array([1.0, 2.0, 0.5]))
+    with pytest.raises(plogq.ShapeError) as caught:
+        Weighted(BinaryProbs(y), sample_weight=w)
+    text = str(caught.value)
+    assert "sample_weight must have the shape of the events (3, 5), got (3,)" in text
+    assert bool(re.search(r"\bnp\.", text)) == (framework == "numpy")
+    spread = written(text, r"so write (.*) for one weight per row", w=w, y=y)
+    p = Weighted(BinaryProbs(y), sample_weight=spread)
+    want = plogq.cross_entropy(
+        Weighted(
+            BinaryProbs(np.eye(3, 5)),
+            sample_weight=np.broadcast_to(np.array([1.0, 2.0, 0.5])[:, None], (3, 5)),
+        ),
+        BinaryLogits(np.linspace(-2.0, 2.0, 15).reshape(3, 5)),
+    )
+    assert float(plogq.cross_entropy(p, BinaryLogits(z))) == pytest.approx(want, rel=1e-5)
