@@ -7,6 +7,7 @@ from typing import Any
 
 import plogq
 from plogq.binary import SmoothedBinary, WeightedBinary
+from plogq.fields import FIELDS
 
 Change = Callable[[Any], Any]
 
@@ -30,10 +31,12 @@ def rebuilt(r: Any, change: Change) -> Any:
         return plogq.Weighted(inner, sample_weight=sample, class_weight=sides)
     if isinstance(r, plogq.LinearLogits):
         bias = None if r.bias is None else change(r.bias)
-        return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, softcap=r.softcap)
+        options = {n: getattr(r, n) for n in FIELDS[plogq.LinearLogits][1]}
+        return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, **options)
     if isinstance(r, plogq.SparseProbs):
         return plogq.SparseProbs(change(r.index), change(r.probs))
-    options = {n: getattr(r, n) for n in ("axis", "softcap", "ignore") if hasattr(r, n)}
+    named = ("axis", "softcap", "ignore", "tolerance")
+    options = {n: getattr(r, n) for n in named if hasattr(r, n)}
     (held,) = (getattr(r, n) for n in HELD if hasattr(r, n))
     return type(r)(change(held), **options)
 

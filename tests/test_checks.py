@@ -361,13 +361,13 @@ TARGET = np.full((4, 3), 1 / 3)
         "out that is read-only",
         lambda: value_and_grad(Labels(Y), Logits(Z), out=READ_ONLY),
         ValueError,
-        "out is read-only",
+        "out takes the gradient, and it is read-only",
     ),
     Refusal(
         "read-only scores to overwrite",
         lambda: value_and_grad(Labels(Y), Logits(READ_ONLY), out="scores"),
         ValueError,
-        "read-only",
+        'out="scores" takes the gradient, and it is read-only',
     ),
     Refusal(
         "out that is the scores",
@@ -386,8 +386,7 @@ TARGET = np.full((4, 3), 1 / 3)
         "out that is the target",
         lambda: value_and_grad(Probs(TARGET), Logits(Z), out=TARGET),
         ValueError,
-        "out overlaps",
-        "target",
+        "out takes the gradient, and it overlaps an array of the target",
     ),
     Refusal(
         "out of linear logits",
@@ -404,7 +403,7 @@ def test_out_that_overlaps_a_weight_is_refused() -> None:
     """Every input counts, not the first array of the target alone."""
     both = np.full((2, 4), 0.5)
     p = Weighted(BinaryProbs(np.ones((2, 4))), sample_weight=both)
-    with pytest.raises(ValueError, match="out overlaps"):
+    with pytest.raises(ValueError, match="it overlaps an array of the target"):
         value_and_grad(p, BinaryLogits(np.zeros((2, 4))), out=both)
 
 

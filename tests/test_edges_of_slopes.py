@@ -1,4 +1,4 @@
-"""Derivatives at the edge, on every framework: 0 · ∞ = 0 in them too, and z = 0 has a second one."""
+"""Derivatives at the edge, on every framework: 0 · ∞ = 0 in them, and z = 0 has a second one."""
 
 from __future__ import annotations
 

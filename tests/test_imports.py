@@ -19,7 +19,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Each layer, and the layers that it may import. A module belongs to the longest name that fits.
 REPRESENTATIONS = ("targets", "predictions", "binary", "wrappers")
 BASE = ("errors", "arrays")
-CORE = (*REPRESENTATIONS, "formula", "checks", "reduction", "shaping")
+CORE = (*REPRESENTATIONS, "fields", "formula", "checks", "options", "reduction", "shaping")
 OVER_RANKS = ("cuts", "placements", "sharded")
 KERNELS = (
     "kernels",
@@ -45,24 +45,27 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "autodiff": ("autodiff", "formula", "kernels", "kernels.contract", "kernels.labels", "arrays"),
     "kernels.table": (*KERNELS, *BASE),
     "kernels": (*KERNELS, *BASE, "formula"),
-    "checks": ("kernels", "kernels.labels", "kernels.rounding", "kernels.sums", *BASE),
-    "reduction": ("checks", "kernels.sums", "", *BASE),
-    "shaping": BASE,
+    "options": BASE,
+    "class_weights": ("options", *BASE),
+    "checks": ("kernels", "kernels.labels", "kernels.rounding", "kernels.sums", "options", *BASE),
+    "reduction": ("checks", "kernels.sums", "options", "", *BASE),
+    "shaping": ("options", *BASE),
     "formula": ("kernels.contract", "arrays"),
     **dict.fromkeys(
         REPRESENTATIONS,
-        (*REPRESENTATIONS, "checks", *KERNELS[1:-1], *BASE),
+        (*REPRESENTATIONS, "checks", "class_weights", "options", *KERNELS[1:-1], *BASE),
     ),
+    "fields": REPRESENTATIONS,
     # Scores over ranks know how shards of the classes add up, and what ranks tell one another.
     **dict.fromkeys(OVER_RANKS, (*OVER_RANKS, *CORE, "kernels", *KERNELS, *BASE)),
     "pairing": (*OVER_RANKS, *CORE, "kernels.contract", "kernels.table", *BASE),
     "definition": ("autodiff", "pairing", *CORE, *KERNELS[1:], *BASE),
     "helpers": ("definition", *CORE),
-    "pytrees": (*REPRESENTATIONS, *BASE),
+    "pytrees": ("fields", *BASE),
     "saved": (),
     "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
-    "compat": ("compat", *PUBLIC),
-    "nn": PUBLIC,
+    "compat": ("compat", "options", *PUBLIC),
+    "nn": ("class_weights", "options", *PUBLIC),
     "score": ("score", *PUBLIC),
     "choose": PUBLIC,
     "commands": ("choose", "score", *PUBLIC),

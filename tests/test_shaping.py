@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+import tensorflow as tf
+import torch
 
 import plogq
 
@@ -71,3 +74,34 @@ def test_a_focal_loss_is_that_of_the_probability_of_the_label() -> None:
     np.testing.assert_allclose(plogq.focal(losses, 2.0), want, rtol=1e-13)
     want = [-np.log(x) + 1.5 * (1 - x) for x in (0.8, 0.1)]
     np.testing.assert_allclose(plogq.poly(losses, 1.5), want, rtol=1e-13)
+
+
+FRAMEWORKS: dict[str, Any] = {
+    "numpy": np.array,
+    "torch": torch.tensor,
+    "jax": jnp.array,
+    "tensorflow": tf.constant,
+}
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool"])
+@pytest.mark.parametrize(("ours", "theirs"), [(plogq.focal, focal), (plogq.poly, poly)])
+def test_losses_that_are_whole_numbers_become_floats(
+    ours: Callable[..., Any], theirs: Callable[..., Real], dtype: str, framework: str
+) -> None:
+    make = FRAMEWORKS[framework]
+    whole = np.array([0, 1, 1, 0] if dtype == "bool" else [0, 1, 2, 7]).astype(dtype)
+    got = np.asarray(ours(make(whole), 0.5))
+    assert got.dtype.kind == "f"
+    want = [float(theirs(oracle.real(float(x)), 0.5)) for x in whole]
+    np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_a_list_of_whole_numbers_is_a_list_of_losses() -> None:
+    for ours in (plogq.focal, plogq.poly):
+        assert np.array_equal(ours([1, 2]), ours([1.0, 2.0]))
+        assert ours(1) == ours(1.0)
+        for wrong in (["a"], [1j], [None]):
+            with pytest.raises(plogq.DtypeError, match="losses must be floating point"):
+                ours(wrong)

@@ -274,4 +274,4 @@ def test_the_example_learns_the_same_as_one_process() -> None:
 
 def test_it_shows_what_it_is() -> None:
     q = plogq.ShardedLogits(torch.tensor([[1.0, 2.0]]), axis=1, softcap=30)
-    assert repr(q) == "ShardedLogits(tensor([[1., 2.]]), axis=1, softcap=30.0)"
+    assert repr(q) == "ShardedLogits(tensor([[1., 2.]]), None, axis=1, softcap=30.0)"

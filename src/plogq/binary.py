@@ -13,8 +13,10 @@ from typing import Any
 
 from . import checks
 from .arrays import Verbs, as_array, verbs
+from .class_weights import pair
 from .errors import DtypeError, PairError, ProbabilityError, ShapeError
 from .kernels.contract import BinaryMeasure, BinaryScores
+from .options import number
 from .targets import both_weights, weight_array
 
 
@@ -133,13 +135,7 @@ class WeightedBinary(BinaryTarget):
                 "np.broadcast_to(w[:, None], y.shape) for one weight per row"
             )
         if class_weight is not None:
-            try:
-                negative, positive = class_weight
-            except (TypeError, ValueError):
-                raise ShapeError(
-                    "class_weight of a binary target is the pair (negative, positive), got "
-                    f"{class_weight!r}; a positive weight w alone is (1.0, w)"
-                ) from None
+            negative, positive = pair(class_weight)
             self.class_weight = (
                 _side(negative, "negative", target.arrays()[0]),
                 _side(positive, "positive", target.arrays()[0]),
@@ -178,9 +174,10 @@ def _side(weight: Any, role: str, y: Any) -> Any:
     """One class weight: a number, or an array that lines up with the last axes of the events."""
     shape = tuple(y.shape)
     if isinstance(weight, int | float):
+        weight = number(+weight, f"the {role} class weight")
         if not weight >= 0 and checks.checked(verbs(y), y):
             raise ProbabilityError(f"the {role} class weight must be ≥ 0, got {weight:.6g}")
-        return float(weight)
+        return weight
     weight = weight_array(weight, f"the {role} class weight")
     if weight.ndim == 0 and verbs(weight).name == "numpy":
         return float(weight)
@@ -247,16 +244,6 @@ def lower(q: BinaryPrediction, xp: Verbs, mass: Callable[[], Any]) -> BinaryScor
         nan = checks.full()
         checks.unit_interval(xp, q.probs, "BinaryProbs (as Q)", mass, refuse_nan=nan)
     return BinaryScores("probs", q.probs)
-
-
-def like(q: BinaryPrediction, gradients: tuple[Any, ...]) -> BinaryPrediction:
-    """A representation of q's own type that holds a gradient in place of its array."""
-    made: Any = object.__new__(type(q))
-    if isinstance(q, BinaryLogits):
-        made.scores = gradients[0]
-    else:
-        made.probs = gradients[0]
-    return made
 
 
 def require_binary(value: Any) -> BinaryPrediction:

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from operator import index as index_of
 from typing import Any
 
+from . import options
 from .arrays.lengths import Length
 from .errors import DtypeError, ProbabilityError, ShapeError
 from .kernels import rounding
@@ -131,9 +132,7 @@ def tolerance(given: Any) -> float | None:
     """How far from 1 a row may sum, as a number, or None where the values are to say it."""
     if given is None:
         return None
-    if not isinstance(given, int | float) or not 0.0 <= given < float("inf"):
-        raise ValueError(f"tolerance is how far from 1 a row may sum, such as 1e-3; got {given!r}")
-    return float(given)
+    return options.not_negative(given, "tolerance")
 
 
 def _weighing(xp: Any, bad: Any, weight: Callable[[], Any]) -> Any:

@@ -6,9 +6,10 @@ event, and the reduction makes one number of them.
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
-from . import autodiff, binary, checks, predictions, shaping
+from . import autodiff, binary, checks, fields, options, predictions, shaping
 from . import reduction as reductions
 from .arrays import Verbs, verbs
 from .arrays.lengths import count
@@ -17,8 +18,8 @@ from .kernels.contract import BinaryScores, Scores
 from .kernels.limits import self_information
 from .kernels.sums import total
 from .kernels.table import Explanation, asked
-from .pairing import P, Pair, Q, kernel_for, prepare, require_p, suggest
-from .targets import Labels, Probs, Target
+from .pairing import P, Pair, Q, kernel_for, prepare, require_p
+from .targets import Labels, Probs
 from .wrappers import Smoothed, Weighted
 
 
@@ -40,7 +41,7 @@ def cross_entropy(
         ShapeError: shapes that do not match.
         LabelError: a label outside the classes.
         ProbabilityError: a row that is no distribution.
-        ValueError: a reduction that does not exist.
+        ValueError: a reduction that does not exist, a negative `z_loss`.
 
     Examples:
         >>> import numpy as np, plogq
@@ -89,8 +90,8 @@ def value_and_grad(
     of the shape and dtype of the scores; `out="scores"` overwrites the scores themselves.
 
     Raises:
-        ValueError: an `out` that does not fit, or that overlaps an input without being asked for
-            by name; and whatever `cross_entropy` raises.
+        ValueError: an `out` that does not fit, that overlaps itself or, without being asked for by
+            name, an input, or that autograd records; and whatever `cross_entropy` raises.
 
     Examples:
         >>> import numpy as np, plogq
@@ -101,15 +102,16 @@ def value_and_grad(
         array([[ 0.5, -0.5]])
     """
     check_reduction(reduction, normalizer, z_loss, q)
-    out = _output(p, q, out)
     pair = prepare(p, q)
+    out = _output(p, q, out)
     divisor = pair.divisor(reduction, normalizer)
     d_loss = pair.xp.inverse(divisor)
+    if out is not None:
+        pair.xp.overwritten(out)
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     pair.check(forward.loss)
-    like: Any = binary.like if isinstance(q, binary.BinaryPrediction) else predictions.like
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
-    return loss, like(q, gradients)
+    return loss, fields.like(q, gradients)
 
 
 def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
@@ -246,6 +248,8 @@ def _over_mesh(
 def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> None:
     """Refuse options that do not fit the reduction or the prediction."""
     reductions.check(name, normalizer)
+    if not isinstance(z_loss, float) or not 0.0 <= z_loss < inf:
+        options.not_negative(z_loss, "z_loss")
     if z_loss and isinstance(q, Probs | predictions.LogProbs | binary.BinaryProbs):
         raise PairError(
             f"z_loss penalises log Z, and {type(q).__name__} has none; it goes with Logits, "
@@ -318,8 +322,6 @@ def _output(p: Any, q: Any, out: Any) -> Any:
         raise ValueError(
             "out takes the gradient of stored scores; LinearLogits has three, leave it"
         )
-    if not isinstance(q, predictions.CategoricalPrediction | binary.BinaryPrediction):
-        raise PairError(suggest(p, q))
     scores = (
         binary.array_of(q)
         if isinstance(q, binary.BinaryLogits | binary.BinaryProbs)
@@ -329,23 +331,30 @@ def _output(p: Any, q: Any, out: Any) -> Any:
     if isinstance(out, str):
         if out != "scores":
             raise ValueError(f'out takes an array or the word "scores", got {out!r}')
-        if not xp.writable(scores):
-            raise ValueError('out="scores" would overwrite the scores, and they are read-only')
-        return scores
+        return _taking(xp, scores, p, 'out="scores"')
     if type(out) is not type(scores) or out.shape != scores.shape or out.dtype != scores.dtype:
         raise ValueError(
             f"out must be an array like the scores, shape {tuple(scores.shape)} and dtype "
             f"{xp.dtype_name(scores)}, got {type(out).__name__} "
             f"{tuple(getattr(out, 'shape', ()))} {getattr(out, 'dtype', '')}".rstrip()
         )
-    if not xp.writable(out):
-        raise ValueError("out is read-only")
-    inputs = [("the scores", scores)]
-    if isinstance(p, Target | binary.BinaryTarget):
-        inputs += [("an array of the target", x) for x in p.arrays()]
-    for role, x in inputs:
-        if xp.aliases(out, x):
-            raise ValueError(
-                f'out overlaps {role}; to overwrite the scores say so by name, out="scores"'
-            )
+    if xp.aliases(out, scores):
+        raise ValueError(
+            'out overlaps the scores; to overwrite the scores say so by name, out="scores"'
+        )
+    return _taking(xp, out, p, "out")
+
+
+def _taking(xp: Verbs, out: Any, p: P, role: str) -> Any:
+    """`out` as an array that the gradient can be written to."""
+    why = xp.read_only(out)
+    if why is None and xp.overlaps_itself(out):
+        why = (
+            f"several of its elements, shape {tuple(out.shape)}, lie on the same memory, and each "
+            "of them has a gradient of its own: give an array whose elements lie apart"
+        )
+    if why is None and any(xp.aliases(out, x) for x in p.arrays()):
+        why = "it overlaps an array of the target, which is still read then: give a copy of one"
+    if why is not None:
+        raise ValueError(f"{role} takes the gradient, and {why}")
     return out

@@ -192,7 +192,8 @@ class LinearLogits(Prediction):
 
     def __repr__(self) -> str:
         return (
-            f"LinearLogits({self.hidden!r}, {self.weight!r}, {self.bias!r}, softcap={self.softcap})"
+            f"LinearLogits({self.hidden!r}, {self.weight!r}, {self.bias!r}, "
+            f"softcap={self.softcap}, gradient_filter={self.gradient_filter}, group={self.group})"
         )
 
 
@@ -247,7 +248,9 @@ class ShardedLogits(Prediction):
         checks.class_axis(tuple(self.local.shape), self.axis, "ShardedLogits")
 
     def __repr__(self) -> str:
-        return f"ShardedLogits({self.local!r}, axis={self.axis}, softcap={self.softcap})"
+        return (
+            f"ShardedLogits({self.local!r}, {self.group}, axis={self.axis}, softcap={self.softcap})"
+        )
 
 
 def check_filter(least: float | None) -> float | None:
@@ -336,24 +339,3 @@ def require_prediction(value: Any) -> CategoricalPrediction:
         "Q takes Logits, LogProbs, Probs, LinearLogits or ShardedLogits, or for yes/no outcomes "
         f"BinaryLogits or BinaryProbs; got {type(value).__name__}"
     )
-
-
-def like(q: CategoricalPrediction, gradients: tuple[Any, ...]) -> CategoricalPrediction:
-    """A representation of q's own type that holds gradients in place of its arrays."""
-    if isinstance(q, LinearLogits):
-        made: Any = object.__new__(LinearLogits)
-        made.hidden, made.weight, made.bias = gradients
-        made.softcap, made.group = q.softcap, q.group
-        return made
-    made = object.__new__(type(q))
-    made.axis = q.axis
-    if isinstance(q, ShardedLogits):
-        made.local, made.softcap, made.group = gradients[0], q.softcap, q.group
-        return made
-    if isinstance(q, Logits):
-        made.scores, made.softcap = gradients[0], q.softcap
-    elif isinstance(q, LogProbs):
-        made.log_probs = gradients[0]
-    else:
-        made.probs = gradients[0]
-    return made

@@ -12,26 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from .arrays import once_loaded
-from .binary import BinaryLogits, BinaryProbs, SmoothedBinary, WeightedBinary
-from .predictions import LinearLogits, Logits, LogProbs
-from .targets import Labels, Probs, SparseProbs
-from .wrappers import Smoothed, Weighted
-
-# What holds arrays, and what is the same for all of them.
-_PARTS: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    Labels: (("index",), ("ignore",)),
-    Probs: (("probs",), ("axis",)),
-    SparseProbs: (("index", "probs"), ()),
-    Smoothed: (("target",), ("epsilon",)),
-    SmoothedBinary: (("target",), ("epsilon",)),
-    Weighted: (("target", "sample_weight", "class_weight"), ()),
-    WeightedBinary: (("target", "sample_weight", "class_weight"), ()),
-    Logits: (("scores",), ("axis", "softcap")),
-    LogProbs: (("log_probs",), ("axis",)),
-    LinearLogits: (("hidden", "weight", "bias"), ("softcap", "gradient_filter", "group")),
-    BinaryProbs: (("probs",), ()),
-    BinaryLogits: (("scores",), ()),
-}
+from .fields import FIELDS
 
 
 def offer() -> None:
@@ -42,7 +23,7 @@ def offer() -> None:
 def _register() -> None:
     from jax.tree_util import GetAttrKey, register_pytree_with_keys
 
-    for kind, (held, static) in _PARTS.items():
+    for kind, (held, static) in FIELDS.items():
 
         def flatten(
             r: Any, held: tuple[str, ...] = held, static: tuple[str, ...] = static

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import options
 from .arrays import as_array, verbs
+from .errors import DtypeError
 
 
 def focal(losses: Any, gamma: float = 2.0) -> Any:
@@ -12,9 +14,11 @@ def focal(losses: Any, gamma: float = 2.0) -> Any:
 
     `losses` are in nats, one per event, as `reduction="none"` gives them for targets of mass 1,
     so that e^-L is the probability given to the label: multiply class weights (alpha) on the
-    result, not into P. The result has their shape and dtype.
+    result, not into P. The result has their shape and dtype, the
+    widest for integers.
 
     Raises:
+        DtypeError: losses or a gamma that are no numbers.
         ValueError: a negative gamma.
 
     Examples:
@@ -25,10 +29,8 @@ def focal(losses: Any, gamma: float = 2.0) -> Any:
         >>> plogq.focal(losses, gamma=2.0).round(6)
         array([0.008926])
     """
-    if not gamma >= 0:
-        raise ValueError(f"gamma must be ≥ 0, got {gamma!r}")
-    losses = as_array(losses, "losses")
-    xp = verbs(losses)
+    gamma = options.not_negative(gamma, "gamma")
+    xp, losses = _floats(losses)
     with xp.quiet():
         if not 0.0 < gamma < 1.0:
             return xp.cast_like(xp.times((-xp.expm1(-losses)) ** gamma, losses), losses)
@@ -43,7 +45,11 @@ def poly(losses: Any, epsilon: float = 1.0) -> Any:
     """The poly-1 loss L + epsilon · (1 - e^-L) of every loss L (Leng et al. 2022).
 
     `losses` are in nats, one per event, for targets of mass 1; the result has their shape and
-    dtype.
+    dtype, the widest for integers.
+
+    Raises:
+        DtypeError: losses or an epsilon that are no numbers.
+        ValueError: an epsilon that is not finite.
 
     Examples:
         >>> import plogq
@@ -53,10 +59,24 @@ def poly(losses: Any, epsilon: float = 1.0) -> Any:
         >>> plogq.poly(losses, epsilon=1.0).round(6)
         array([0.423144])
     """
-    losses = as_array(losses, "losses")
-    xp = verbs(losses)
+    epsilon = options.finite(epsilon, "epsilon")
+    xp, losses = _floats(losses)
     with xp.quiet():
         return xp.cast_like(losses - epsilon * xp.expm1(-losses), losses)
+
+
+def _floats(losses: Any) -> tuple[Any, Any]:
+    """The losses as floating-point numbers, which integers become, and their framework."""
+    losses = as_array(losses, "losses")
+    xp = verbs(losses)
+    if xp.is_integer(losses) or xp.is_bool(losses):
+        return xp, xp.weights(losses)
+    if not xp.is_float(losses):
+        raise DtypeError(
+            f"losses must be floating point ({', '.join(xp.float_names)}), got "
+            f"{xp.dtype_name(losses)}"
+        )
+    return xp, losses
 
 
 def add_z_loss(xp: Any, losses: Any, log_z: Any, mass: Any, z_loss: float) -> Any:

@@ -199,7 +199,7 @@ class Probs(Target):
         checks.class_axis(tuple(self.probs.shape), axis, "Probs")
 
     def __repr__(self) -> str:
-        return f"Probs({self.probs!r}, axis={self.axis})"
+        return f"Probs({self.probs!r}, axis={self.axis}, tolerance={self.tolerance})"
 
     def arrays(self) -> tuple[Any, ...]:
         return (self.probs,)

@@ -12,6 +12,7 @@ from typing import Any
 
 from .arrays import Verbs
 from .binary import BinaryTarget, SmoothedBinary, WeightedBinary
+from .class_weights import in_order
 from .errors import ShapeError
 from .kernels.contract import Background, Measure
 from .kernels.limits import self_information
@@ -141,7 +142,7 @@ class Weighted(Target):
     ) -> None:
         self.target = require_target(target, "Weighted")
         self.sample_weight = weight_array(sample_weight, "sample_weight")
-        self.class_weight = weight_array(class_weight, "class_weight")
+        self.class_weight = weight_array(in_order(class_weight), "class_weight")
         if self.class_weight is not None and self.class_weight.ndim != 1:
             raise ShapeError(
                 "class_weight holds one weight per class, shape (K,), got shape "

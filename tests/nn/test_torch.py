@@ -206,7 +206,7 @@ def test_what_does_not_fit_is_refused_where_it_is_declared() -> None:
     yes_no = {"target": "binary_probs", "prediction": "binary_logits"}
     refusals += [
         ({**yes_no, "axis": 1}, "yes/no outcomes have no class axis"),
-        ({**yes_no, "class_weight": 3.0}, r"the pair \(no, yes\)"),
+        ({**yes_no, "class_weight": 3.0}, r"the pair \(negative, positive\)"),
     ]
     for declared, say in refusals:
         with pytest.raises(ValueError, match=say):

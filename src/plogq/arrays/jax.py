@@ -299,8 +299,9 @@ def aliases(x: Any, y: Any) -> bool:
     return False
 
 
-def writable(x: Array) -> bool:
-    return False
+def read_only(x: Array) -> str:
+    """Why x cannot be written to."""
+    return "it is read-only, as all arrays of JAX are: leave out aside"
 
 
 def to_dtype(x: Array, dtype: str) -> Array:

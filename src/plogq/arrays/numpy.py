@@ -6,13 +6,15 @@ narrower type; weights are float64 throughout, as they are one per event.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from contextlib import AbstractContextManager
+from numbers import Real
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from ..errors import DtypeError
+from . import overlap
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -35,6 +37,7 @@ def as_array(value: Any, role: str) -> Array:
         )
     if isinstance(value, np.ndarray):
         return np.asarray(cast("Array", value))
+    kind = type(value).__name__
     module = type(value).__module__.partition(".")[0]
     if module == "scipy" or hasattr(value, "toarray"):
         raise DtypeError(
@@ -58,9 +61,27 @@ def as_array(value: Any, role: str) -> Array:
                 f"{role} is not a rectangular array: its rows differ in length; write rows of one "
                 "length, padded with a label that Labels(y, ignore=...) leaves out"
             ) from None
-    raise DtypeError(
-        f"{role} must be an array, got {type(value).__name__}; write np.asarray(x) first"
-    )
+        except (TypeError, RuntimeError, NotImplementedError) as error:
+            # Lists of tensors that NumPy cannot read, and arrays that refuse to be read by it.
+            raise DtypeError(
+                f"{role} is a {kind} that NumPy cannot read "
+                f"({type(error).__name__}); write one array of one framework, such as "
+                "torch.stack(x), jnp.stack(x) or tf.stack(x) of a list of tensors"
+            ) from None
+    raise DtypeError(f"{role} must be an array, got {type(value).__name__}{_instead(value)}")
+
+
+def _instead(value: Any) -> str:
+    """What to write in place of something that is no array."""
+    if isinstance(value, Mapping):
+        return ", whose keys are no places; write its values as a list, in the order of the places"
+    if isinstance(value, Set):
+        return ", which has no order; write a list"
+    if isinstance(value, str | bytes):
+        return "; write numbers"
+    if isinstance(value, Iterable):
+        return "; write np.asarray(list(x)) first"
+    return "; write np.asarray(x) first"
 
 
 def dtype_name(x: Array) -> str:
@@ -323,8 +344,18 @@ def aliases(x: Any, y: Any) -> bool:
     return bool(np.may_share_memory(x, y))
 
 
-def writable(x: Array) -> bool:
-    return x.flags.writeable
+def read_only(x: Array) -> str | None:
+    """Why x cannot be written to, or None."""
+    return None if x.flags.writeable else "it is read-only: give an array that is not"
+
+
+def overlaps_itself(x: Array) -> bool:
+    """Whether two elements of x lie on the same memory."""
+    return overlap.overlaps_itself(x.shape, x.strides, x.itemsize)
+
+
+def overwritten(x: Array) -> None:
+    """Nobody has to know that x is written to."""
 
 
 def to_dtype(x: Array, dtype: str) -> Array:
@@ -335,3 +366,15 @@ def to_dtype(x: Array, dtype: str) -> Array:
 def from_host(x: Array, like: Array) -> Array:
     """An array of NumPy, in this framework."""
     return x
+
+
+def scalar(value: Any) -> float | None:
+    """A real number of Python or NumPy as a float, None for all else: arrays, booleans, strings.
+
+    Raises:
+        OverflowError: an integer that no float holds.
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        held = cast("Array", value)
+        return float(held) if not held.ndim and (is_float(held) or is_integer(held)) else None
+    return None if value.__class__ is bool or not isinstance(value, Real) else float(value)

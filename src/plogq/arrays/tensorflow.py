@@ -478,9 +478,9 @@ def aliases(x: Any, y: Any) -> bool:
     return x is y
 
 
-def writable(x: Tensor) -> bool:
-    """Never: tensors are constants."""
-    return False
+def read_only(x: Tensor) -> str:
+    """Why x cannot be written to."""
+    return "it is read-only, as all tensors of TensorFlow are: leave out aside"
 
 
 def size(x: Tensor) -> int:

@@ -20,6 +20,7 @@ import torch
 from torch.autograd import forward_ad
 
 from ..errors import DtypeError
+from . import overlap
 from .pages import LARGE, pages
 
 Tensor = torch.Tensor
@@ -395,11 +396,33 @@ def value_range(x: Tensor) -> tuple[float, float]:
 
 def aliases(x: Any, y: Any) -> bool:
     """Whether writing to x could change y."""
-    return x.untyped_storage().data_ptr() == y.untyped_storage().data_ptr()
+    (first, one), (second, other) = _memory(x), _memory(y)
+    return first == second or (x.device == y.device and first < other and second < one)
 
 
-def writable(x: Tensor) -> bool:
-    return not (x.requires_grad and x.is_leaf)
+def _memory(x: Tensor) -> tuple[int, int]:
+    """Where the memory begins that x is a view of, and where it ends."""
+    storage = x.untyped_storage()
+    return storage.data_ptr(), storage.data_ptr() + storage.nbytes()
+
+
+def read_only(x: Tensor) -> str | None:
+    """Why x cannot be written to, or None."""
+    if x.requires_grad:
+        return "it is read-only while autograd records it (requires_grad): write x.detach()"
+    return None
+
+
+def overlaps_itself(x: Tensor) -> bool:
+    """Whether two elements of x lie on the same memory."""
+    size = x.element_size()
+    return overlap.overlaps_itself(tuple(x.shape), [n * size for n in x.stride()], size)
+
+
+def overwritten(x: Tensor) -> None:
+    """Let autograd know that x is written to: whoever has saved it for a backward is told there."""
+    if not x.is_inference():
+        torch.autograd.graph.increment_version(x)
 
 
 def to_dtype(x: Tensor, dtype: str) -> Tensor:

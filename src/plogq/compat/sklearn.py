@@ -153,7 +153,7 @@ class LogLossScorer(BaseEstimator):
             weight = _weight(sample_weight)
         classes = np.asarray(estimator.classes_)
         if self.classes is not None:
-            q, classes = _widened(q, classes, np.asarray(self.classes))
+            q, classes = _widened(q, classes, _listed(self.classes))
         if y.ndim > 1:
             if y.shape != q.shape:
                 raise ValueError(
@@ -298,6 +298,17 @@ def _widened(q: Any, known: Any, classes: Any) -> tuple[Any, Any]:
     wide = np.zeros((len(q), len(classes)), q.dtype)
     wide[:, _places(known, classes, "estimator.classes_")] = q
     return wide, classes
+
+
+def _listed(classes: Any) -> Any:
+    """The classes that were given, an array with one axis."""
+    found = np.asarray(classes)
+    if found.ndim != 1 or isinstance(classes, str | bytes):
+        raise ValueError(
+            "classes of LogLossScorer is a list of all classes, in the order of the columns of "
+            f"soft labels, got {type(classes).__name__}"
+        )
+    return found
 
 
 def _loss(p: Any, q: Any, weight: Any, normalize: bool) -> float:

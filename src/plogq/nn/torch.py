@@ -25,6 +25,9 @@ from .. import (
     SparseProbs,
     Weighted,
 )
+from ..arrays import as_array
+from ..class_weights import in_order, pair
+from ..options import number, shown
 
 Tensor = torch.Tensor
 
@@ -73,16 +76,18 @@ class _Loss(torch.nn.Module):
         self.target, self.prediction = target, prediction
         self.ignore, self.smoothing = ignore, smoothing
         self.z_loss, self.reduction = z_loss, reduction
-        held = None if class_weight is None else torch.as_tensor(class_weight)
+        held: Tensor | None = None
         self.numbers: tuple[float, float] | None = None
-        if outcomes == "yes/no" and held is not None and not isinstance(class_weight, Tensor):
-            if held.shape != (2,):
-                raise ValueError(
-                    "class_weight of yes/no outcomes is the pair (no, yes), two numbers or a "
-                    f"tensor [2, …], got {class_weight!r}"
-                )
-            # Numbers stay numbers, which the kernels take.
-            self.numbers, held = (float(held[0]), float(held[1])), None
+        if class_weight is not None and outcomes == "yes/no":
+            sides = pair(class_weight)
+            if isinstance(class_weight, Tensor):
+                held = class_weight
+            else:
+                # Numbers stay numbers, which the kernels take.
+                no, yes = (w.item() if isinstance(w, Tensor) else w for w in sides)
+                self.numbers = number(no, "class_weight"), number(yes, "class_weight")
+        elif class_weight is not None:
+            held = _tensor(in_order(class_weight))
         self.register_buffer("class_weight", held)
 
     def extra_repr(self) -> str:
@@ -108,7 +113,13 @@ class _Loss(torch.nn.Module):
         if self.target == "probs":
             return Probs(target, axis=axis)
         if self.target == "sparse_probs":
-            return SparseProbs(*target)
+            held: Any = target
+            if not isinstance(target, tuple | list) or len(held) != 2:
+                raise TypeError(
+                    "a target of sparse_probs is the pair (index, probs), two tensors in a tuple, "
+                    f"got {shown(target)}"
+                )
+            return SparseProbs(*held)
         return BinaryProbs(target)
 
     def _reduced(
@@ -281,6 +292,13 @@ class LinearCrossEntropy(_Loss):
 
     def _layout(self) -> list[str]:
         return [] if self.softcap is None else [f"capped at {self.softcap}"]
+
+
+def _tensor(weight: Any) -> Tensor:
+    """Weights of classes as a tensor."""
+    if isinstance(weight, Tensor):
+        return weight
+    return torch.as_tensor(as_array(weight, "class_weight"))
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from ... import Labels, Logits, LogProbs, Probs, cross_entropy, validation
 from ...arrays import Verbs, verbs
 from ...errors import ShapeError
+from ...options import integer
 from .inputs import epsilon, floatx, together
 
 _ONE_SHAPE = "Arguments `target` and `output` must have the same shape"
@@ -84,6 +85,7 @@ def class_axis(x: Any, axis: Any) -> int:
         raise ShapeError(
             f"`axis` must be of type `int`. Received: axis={axis} of type {type(axis)}"
         )
+    axis = integer(axis, "axis", "one integer, a tuple or list of them, or None")
     if not -x.ndim <= axis < x.ndim:
         raise ShapeError(f"axis {axis} is out of bounds for y_pred of shape {tuple(x.shape)}")
     return axis % x.ndim

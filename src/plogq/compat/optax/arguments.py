@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 from math import prod
-from operator import index as index_of
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from ... import cross_entropy, validation
+from ...options import integer
 
 Array = jax.Array
 Axis = int | tuple[int, ...] | None
@@ -71,7 +71,7 @@ def class_axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     """The class axes counted from the front, in the order in which they were given."""
     given = tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes: list[int] = []
-    for i in map(index_of, given):
+    for i in (integer(a, "axis", "one integer, a tuple of them, or None") for a in given):
         if not -ndim <= i < ndim:
             raise ValueError(f"axis {i} is out of bounds for array of dimension {ndim}")
         axes.append(i % ndim)

@@ -169,7 +169,7 @@ def of_indices(
     y = target.long().reshape(()) if len(shape) == 1 else target.long()
     if classes < 2:
         _check_few(y, classes, ignore_index)
-        input, weight, smoothing = _widened(input, axis, classes), None, 0.0
+        input, weight, smoothing = _widened(input, axis, classes), _of_few(weight), 0.0
     p: Any = Labels(y, ignore=ignore_index)
     if smoothing > 0:
         p = Smoothed(p, smoothing)
@@ -223,7 +223,7 @@ def of_probabilities(
     dtype = torch.promote_types(input.dtype, target.dtype)
     if classes < 2:
         input, target = (_widened(x, axis, classes, probs=x is target) for x in (input, target))
-        weight, smoothing = None, 0.0
+        weight, smoothing = _of_few(weight), 0.0
     if smoothing > 0:
         # torch spreads a / K whatever a row sums to; `Smoothed` would spread a · mass / K.
         target = target * (1.0 - smoothing) + smoothing / classes
@@ -300,6 +300,13 @@ def _check_few(y: Tensor, classes: int, ignore_index: int) -> None:
     bad = ((y < 0) | (y >= classes)) & (y != ignore_index)
     if bad.any():
         raise IndexError(f"Target {y[bad][0].item()} is out of bounds: there is {classes} class")
+
+
+def _of_few(weight: Tensor | None) -> Tensor | None:
+    """The weights of no class or of one, and 0 for those that are added."""
+    if weight is None:
+        return None
+    return torch.cat((weight, weight.new_zeros(2 - len(weight))))
 
 
 def _widened(x: Tensor, axis: int, classes: int, probs: bool = False) -> Tensor:

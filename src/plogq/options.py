@@ -1,0 +1,82 @@
+"""Options that are one number or one integer: what is refused, and the sentence that says so."""
+
+from __future__ import annotations
+
+from math import inf
+from operator import index as index_of
+from typing import Any
+
+from .arrays.numpy import scalar
+from .errors import DtypeError
+
+
+def number(value: Any, role: str, fits: str = "a number") -> float:
+    """`value` as a float; arrays and all else that is no number of Python or NumPy is refused.
+
+    Raises:
+        DtypeError: something that is no number.
+        ValueError: a number that no float holds.
+    """
+    # A number that torch.compile leaves open is of another class, and passes for a float.
+    if isinstance(value, float):
+        return float(value)
+    try:
+        found = scalar(value)
+    except OverflowError:
+        raise ValueError(f"{role} must be {fits}, got {shown(value)}") from None
+    if found is not None:
+        return found
+    instead = f"; write float({role})" if hasattr(value, "dtype") else ""
+    raise DtypeError(f"{role} must be {fits}, got {shown(value)}{instead}")
+
+
+def not_negative(value: Any, role: str) -> float:
+    """`value` as a finite float from 0 on.
+
+    Raises:
+        DtypeError, ValueError: anything else.
+    """
+    found = number(value, role, "a number ≥ 0")
+    if not 0.0 <= found < inf:
+        raise ValueError(f"{role} must be ≥ 0, got {found!r}")
+    return found
+
+
+def finite(value: Any, role: str) -> float:
+    """`value` as a float that is neither infinite nor NaN.
+
+    Raises:
+        DtypeError, ValueError: anything else.
+    """
+    found = number(value, role, "a finite number")
+    if not -inf < found < inf:
+        raise ValueError(f"{role} must be a finite number, got {found!r}")
+    return found
+
+
+def integer(value: Any, role: str, fits: str = "one integer") -> int:
+    """`value` as an integer.
+
+    Raises:
+        DtypeError: something that is no integer.
+    """
+    try:
+        return index_of(value)
+    except (TypeError, RuntimeError, ValueError):
+        raise DtypeError(f"{role} must be {fits}, got {shown(value)}") from None
+
+
+def shown(value: Any) -> str:
+    """What came, in a few words on one line."""
+    if isinstance(value, int) and not -(1 << 64) < value < 1 << 64:
+        return f"an integer of {value.bit_length()} bits"
+    if value is None or isinstance(value, bool | int | float | complex | bytes | str):
+        text = repr(value)
+        return text if len(text) <= 60 else f"{text[:57]}…"
+    kind = type(value).__name__
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        try:
+            return f"{kind} of shape {tuple(value.shape)}"
+        except (TypeError, ValueError):
+            return f"{kind} of unknown shape"
+    return f"something of type {kind}"
