@@ -1,8 +1,9 @@
-"""The cells of a CSV file: rows as columns of text, and columns of text as what they hold."""
+"""The cells of a CSV file: rows as text, and text as what it holds."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ _arrow: Any = pa
 _compute: Any = pc
 _csv: Any = pacsv
 
-# Below so many rows a block is wide, and its numbers are turned into numbers all at once.
-_FEW_ROWS = 256
+Lost = list[tuple[int, str]]
+
 _NUMBER = r"(?i)^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(inf|infinity)$"
 _WHOLE = r"^[+-]?\d+$"
 _BOOLEAN = r"(?i)^(true|false)$"
@@ -29,8 +30,10 @@ def parse(
     every: Sequence[str],
     names: Sequence[str],
     delimiter: str,
-    lost: list[tuple[int, str]],
+    lost: Lost,
     kind: Any = None,
+    *,
+    empty_lines: bool = False,
 ) -> Any:
     """Whole rows as a table of text (or of another type): of `every` column those of these names.
     Rows of another number of fields are left out, and go to `lost` with their place."""
@@ -42,7 +45,7 @@ def parse(
         return "skip"
 
     kind = _arrow.string() if kind is None else kind
-    if not data.strip(b"\r\n"):
+    if not empty_lines and not data.strip(b"\r\n"):
         return _arrow.table({name: _arrow.array([], kind) for name in names})
     # In memory that is pyarrow's, so that no thread of its own ever holds on to something of
     # Python's.
@@ -54,7 +57,10 @@ def parse(
             use_threads=False, block_size=len(data) + 1, column_names=list(every)
         ),
         parse_options=_csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip
+            delimiter=delimiter,
+            newlines_in_values=True,
+            invalid_row_handler=skip,
+            ignore_empty_lines=not empty_lines,
         ),
         convert_options=_csv.ConvertOptions(
             column_types=dict.fromkeys(every, kind),
@@ -77,16 +83,101 @@ def decoded(array: Any) -> tuple[Any, Array]:
     return _arrow.array(texts, _arrow.string()), wrong
 
 
-def kinds(columns: Sequence[Any]) -> list[Kind]:
-    """What most of each column's values read as; the columns are of one length."""
-    texts = _compute.utf8_trim_whitespace(_arrow.concat_arrays(columns))
-    shape = (len(columns), len(columns[0]))
-    truths, wholes, numbers = (
-        _mask(_compute.match_substring_regex(texts, pattern)).reshape(shape).sum(axis=1).tolist()
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Rows of text by column; `faults` are rows of columns that are no text."""
+
+    texts: Mapping[str, Any]
+    faults: Mapping[str, Fault]
+
+    def __len__(self) -> int:
+        return len(next(iter(self.texts.values())))
+
+    def kinds(self, rows: int) -> list[Kind]:
+        """What most values read as in the first rows of each column."""
+        return [_kinds(array.slice(0, rows), 1)[0] for array in self.texts.values()]
+
+    def read(self, offset: int, rows: int, kind: Mapping[str, Kind]) -> dict[str, Column]:
+        """Some of the rows as what they hold."""
+        columns: dict[str, Column] = {}
+        for name, array in self.texts.items():
+            fault = self.faults.get(name)
+            faults = [] if fault is None else [_part(fault, offset, rows)]
+            columns |= _columns(array.slice(offset, rows), [name], kind[name], faults)
+        return columns
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Rows of text as they stand in the file, `width` fields each, of which `places` are wanted:
+    what costs a little for each column and each block costs a minute where there are 40,000."""
+
+    texts: Any
+    width: int
+    places: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.texts) // self.width
+
+    def kinds(self, rows: int) -> list[Kind]:
+        """What most values read as in the first rows of each column."""
+        found = _kinds(self.texts.slice(0, rows * self.width), self.width)
+        return [found[place] for place in self.places.values()]
+
+    def read(self, offset: int, rows: int, kind: Mapping[str, Kind]) -> dict[str, Column]:
+        """Some of the rows as what they hold."""
+        texts = self.texts.slice(offset * self.width, rows * self.width)
+        alike: dict[str, list[str]] = {}
+        for name in self.places:
+            alike.setdefault(name if kind[name] == "text" else kind[name], []).append(name)
+        columns: dict[str, Column] = {}
+        for names in alike.values():
+            columns |= _columns(self._chosen(texts, names), names, kind[names[0]], [])
+        return columns
+
+    def _chosen(self, texts: Any, names: Sequence[str]) -> Any:
+        places = np.array([self.places[name] for name in names])
+        if len(names) == self.width and (places == np.arange(self.width)).all():
+            return texts
+        starts = np.arange(0, len(texts), self.width)
+        return texts.take(_arrow.array((starts[:, None] + places).reshape(-1)))
+
+
+def grid(
+    data: bytes, every: Sequence[str], names: Sequence[str], delimiter: str, lost: Lost
+) -> Grid | None:
+    """Whole rows as a grid; None where a field is quoted or is not UTF-8. Rows of another number
+    of fields go to `lost` with their place."""
+    if b'"' in data:
+        return None
+    mark, width, rows = delimiter.encode(), len(every), list[bytes]()
+    for line in data.splitlines():
+        count = line.count(mark) + 1
+        if count == width:
+            rows.append(line)
+        elif line:
+            why = f"has {count} fields instead of {width}"
+            lost.append((len(rows) + len(lost), why))
+    # One field a line is one column.
+    text = mark.join(rows).replace(mark, b"\n")
+    places = {name: place for place, name in enumerate(every)}
+    try:
+        texts = parse(text, ["field"], ["field"], delimiter, [], empty_lines=bool(rows))
+    except _arrow.ArrowInvalid:
+        lost.clear()
+        return None
+    return Grid(texts.column(0).combine_chunks(), width, {name: places[name] for name in names})
+
+
+def _kinds(texts: Any, width: int) -> list[Kind]:
+    """What most of each column's values read as."""
+    texts = _compute.utf8_trim_whitespace(texts)
+    counts = (
+        _mask(_compute.match_substring_regex(texts, pattern)).reshape(-1, width).sum(axis=0)
         for pattern in (_BOOLEAN, _WHOLE, _NUMBER)
     )
-    present = _mask(texts.is_valid()).reshape(shape).sum(axis=1).tolist()
-    return [_kind(*counts) for counts in zip(truths, wholes, numbers, present, strict=True)]
+    present = _mask(texts.is_valid()).reshape(-1, width).sum(axis=0)
+    return [_kind(*column) for column in np.stack([*counts, present], axis=1).tolist()]
 
 
 def _kind(truths: int, wholes: int, numbers: int, texts: int) -> Kind:
@@ -98,62 +189,62 @@ def _kind(truths: int, wholes: int, numbers: int, texts: int) -> Kind:
     return "whole" if wholes == numbers else "real"
 
 
+def _columns(
+    texts: Any, names: Sequence[str], kind: Kind, faults: Sequence[Fault]
+) -> dict[str, Column]:
+    """Text, row by row, as columns of a kind; `faults` are rows that are no text already."""
+    width = len(names)
+    found: list[tuple[Array, Callable[[str, int], str]]] = []
+    if texts.null_count:
+        missing = ~_mask(texts.is_valid()).reshape(-1, width)
+        for fault in faults:
+            missing &= ~fault.rows[:, None]
+        found.append((missing, lambda name, _: f"{name} is missing"))
+    if kind == "text":
+        values: Array = texts.to_numpy(zero_copy_only=False)
+    else:
+        texts = texts.fill_null("0")
+        try:
+            values = _numbers(texts, kind)
+        except _arrow.ArrowInvalid:
+            texts = _compute.utf8_trim_whitespace(texts)
+            pattern = _BOOLEAN if kind == "boolean" else _NUMBER
+            allowed = _compute.or_(
+                _compute.match_substring_regex(texts, pattern), _compute.equal(texts, "0")
+            )
+            what = "truth value" if kind == "boolean" else "number"
+
+            def why(name: str, i: int) -> str:
+                text = texts[i * width + names.index(name)].as_py()
+                return f"{name} is {excerpt(text)!r}, not a {what}"
+
+            found.append((~_mask(allowed).reshape(-1, width), why))
+            values = _numbers(_compute.if_else(allowed, texts, "0"), kind)
+    values = values.reshape(-1, width)
+    columns = {name: Column(values[:, k], faults) for k, name in enumerate(names)}
+    for wrong, reason in found:
+        for k in np.flatnonzero(wrong.any(axis=0)).tolist():
+            before = columns[names[k]]
+            columns[names[k]] = Column(
+                before.values, [*before.faults, _fault(wrong[:, k], names[k], reason)]
+            )
+    return columns
+
+
+def _fault(rows: Array, name: str, why: Callable[[str, int], str]) -> Fault:
+    return Fault(rows, lambda i: why(name, i))
+
+
+def _part(fault: Fault, offset: int, rows: int) -> Fault:
+    return Fault(fault.rows[offset : offset + rows], lambda i: fault.why(offset + i))
+
+
 def _mask(array: Any) -> Array:
     mask: Array = array.fill_null(False).to_numpy(zero_copy_only=False)
     return mask
 
 
-def as_columns(
-    texts: Mapping[str, Any], faults: Mapping[str, Fault], kind: Mapping[str, Kind]
-) -> dict[str, Column]:
-    """Columns of text as what they hold; `faults` are rows of columns that are no text."""
-    columns: dict[str, Column] = {}
-    numbers = [n for n, a in texts.items() if kind[n] in ("whole", "real") and not a.null_count]
-    if len(numbers) > 1 and len(texts[numbers[0]]) <= _FEW_ROWS:
-        # A call for each column takes longer than the numbers.
-        try:
-            values = _numbers(_arrow.concat_arrays([texts[n] for n in numbers]), "real")
-        except _arrow.ArrowInvalid:
-            pass
-        else:
-            columns = dict(zip(numbers, map(Column, values.reshape(len(numbers), -1)), strict=True))
-    for name in texts:
-        if name not in columns:
-            columns[name] = _column(texts[name], name, kind[name], faults.get(name))
-    return columns
-
-
-def _column(array: Any, name: str, kind: Kind, fault: Fault | None) -> Column:
-    faults = [] if fault is None else [fault]
-    if array.null_count:
-        missing: Array = array.is_null().to_numpy(zero_copy_only=False)
-        if fault is not None:
-            missing = missing & ~fault.rows
-        faults.append(Fault(missing, lambda _: f"{name} is missing"))
-    if kind == "text":
-        return Column(array.to_numpy(zero_copy_only=False), faults)
-    array = array.fill_null("0")
-    try:
-        values = _numbers(array, kind)
-    except _arrow.ArrowInvalid:
-        array = _compute.utf8_trim_whitespace(array)
-        pattern = _BOOLEAN if kind == "boolean" else _NUMBER
-        allowed = _compute.or_(
-            _compute.match_substring_regex(array, pattern), _compute.equal(array, "0")
-        )
-        wrong = _compute.invert(allowed).to_numpy(zero_copy_only=False)
-        texts = array
-        what = "truth value" if kind == "boolean" else "number"
-
-        def why(i: int) -> str:
-            return f"{name} is {excerpt(texts[i].as_py())!r}, not a {what}"
-
-        faults.append(Fault(wrong, why))
-        values = _numbers(_compute.if_else(allowed, array, "0"), kind)
-    return Column(values, faults)
-
-
-def _numbers(array: Any, kind: Kind) -> Array:
+def _numbers(texts: Any, kind: Kind) -> Array:
     to = _arrow.bool_() if kind == "boolean" else _arrow.float64()
-    values: Array = array.cast(to).to_numpy(zero_copy_only=False)
+    values: Array = texts.cast(to).to_numpy(zero_copy_only=False)
     return values

@@ -135,14 +135,14 @@ def ordered(names: Sequence[str]) -> Group:
         return Group(tuple(names))
     order = sorted(range(len(names)), key=numbers.__getitem__)
     sequence = [names[i] for i in order]
-    first = _first_of(sequence)
-    if first is None:
-        gap = next((names[i], names[j]) for i, j in pairwise(order) if numbers[j] != numbers[i] + 1)
-        raise InputError(
-            f"no column stands between {gap[0]} and {gap[1]}, so it is unclear which class each "
-            f"column is: name them in the order of the classes, as in --probs {','.join(gap)}"
-        )
-    return Group(tuple(sequence), first)
+    for i, j in pairwise(order):
+        if numbers[j] != numbers[i] + 1:
+            raise InputError(
+                f"no column stands between {names[i]} and {names[j]}, so it is unclear which class "
+                "each column is: name them in the order of the classes, as in --probs "
+                f"{names[i]},{names[j]}"
+            )
+    return Group(tuple(sequence), numbers[order[0]])
 
 
 def _first_of(names: Sequence[str]) -> int | None:

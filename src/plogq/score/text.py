@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .cells import as_columns, decoded, kinds, parse
+from .cells import Columns, Grid, Lost, decoded, grid, parse
 from .column import Array, Batch, Fault, Field, InputError, Kind, Widths
 from .header import read_header
 from .lines import Endless, blocks
@@ -24,8 +24,7 @@ _BLOCK = 1 << 20
 _HEADERS = 16
 _LONGEST_ROW = 64 << 20
 _SAMPLE = 1000
-
-Lost = list[tuple[int, str]]
+_WIDE = 128
 
 
 class CSV:
@@ -47,10 +46,8 @@ class CSV:
         """The columns, and what most of their first values read as."""
         with closing(self._blocks(self._names)) as read:
             for block in read:
-                if len(block):
-                    texts = [block.texts[name].slice(0, _SAMPLE) for name in self._names]
-                    found = zip(self._names, kinds(texts), strict=True)
-                    return [Field(name, kind) for name, kind in found]
+                if len(block.cells):
+                    return list(map(Field, self._names, block.cells.kinds(_SAMPLE)))
         return self.fields
 
     def batches(
@@ -61,12 +58,11 @@ class CSV:
         with closing(self._blocks(names)) as read:
             for block in read:
                 passed = 0
-                for offset in range(0, len(block), rows):
+                for offset in range(0, len(block.cells), rows):
                     numbers = block.numbers[offset : offset + rows]
-                    texts, faults = block.part(offset, rows)
                     end = bisect_left(block.lost, (int(numbers[-1]), ""))
                     lost, passed = block.lost[passed:end], end
-                    columns = as_columns(texts, faults, kind)
+                    columns = block.cells.read(offset, rows, kind)
                     yield Batch(int(numbers[0]), len(numbers), columns, block.done, numbers, lost)
                 if passed < len(block.lost):
                     lost = block.lost[passed:]
@@ -80,58 +76,46 @@ class CSV:
         try:
             with closing(read):
                 for data, done in read:
-                    texts, faults, lost = self._texts(data, names)
-                    count = len(next(iter(texts.values())))
+                    cells, lost = self._cells(data, names)
+                    count = len(cells)
                     numbers = np.arange(row, row + count + len(lost))
                     if lost:
                         numbers = np.delete(numbers, [place for place, _ in lost])
                         lost = [(row + place, why) for place, why in lost]
                     row += count + len(lost)
-                    yield _Block(texts, faults, numbers, lost, done)
+                    yield _Block(cells, numbers, lost, done)
         except Endless as endless:
             raise InputError(f"{self._path.name}, row {row:,}: {endless}") from endless
 
-    def _texts(
-        self, data: bytes, names: Sequence[str]
-    ) -> tuple[dict[str, Any], dict[str, Fault], Lost]:
-        """Columns of text, their rows that are none, and the rows that are left out."""
+    def _cells(self, data: bytes, names: Sequence[str]) -> tuple[Columns | Grid, Lost]:
+        """Rows of text, and the rows that are left out."""
         lost: Lost = []
-        faults: dict[str, Fault] = {}
+        if len(self._names) >= _WIDE:
+            wide = grid(data, self._names, names, self._delimiter, lost)
+            if wide is not None:
+                return wide, lost
         try:
             table = parse(data, self._names, names, self._delimiter, lost)
             texts = {name: table.column(i).combine_chunks() for i, name in enumerate(names)}
+            return Columns(texts, {}), lost
         except _arrow.ArrowInvalid:
             # Some field is not UTF-8: which, only its bytes can tell.
             lost.clear()
             table = parse(data, self._names, names, self._delimiter, lost, _arrow.binary())
-            texts = {}
-            for i, name in enumerate(names):
-                texts[name], wrong = decoded(table.column(i).combine_chunks())
-                if wrong.any():
-                    why = f"{name} is not UTF-8 text"
-                    faults[name] = Fault(wrong, lambda _, why=why: why)
-        return texts, faults, lost
+        texts, faults = dict[str, Any](), dict[str, Fault]()
+        for i, name in enumerate(names):
+            texts[name], wrong = decoded(table.column(i).combine_chunks())
+            if wrong.any():
+                why = f"{name} is not UTF-8 text"
+                faults[name] = Fault(wrong, lambda _, why=why: why)
+        return Columns(texts, faults), lost
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """Whole rows of a file: the columns as text, and the numbers of their rows. `faults` are rows
-    of columns that are no text, `lost` the rows of another number of fields."""
+    """Whole rows of a file, the numbers of those rows, and the rows of another number of fields."""
 
-    texts: Mapping[str, Any]
-    faults: Mapping[str, Fault]
+    cells: Columns | Grid
     numbers: Array
     lost: Lost
     done: float
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def part(self, offset: int, rows: int) -> tuple[dict[str, Any], dict[str, Fault]]:
-        """Some of the rows."""
-        texts = {name: array.slice(offset, rows) for name, array in self.texts.items()}
-        return texts, {name: _part(f, offset, rows) for name, f in self.faults.items()}
-
-
-def _part(fault: Fault, offset: int, rows: int) -> Fault:
-    return Fault(fault.rows[offset : offset + rows], lambda i: fault.why(offset + i))
