@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import naming
-from .column import InputError
+from .column import MOST_CLASSES, InputError
 from .kinds import OPTION, WORD, Content, Sample, classify, name_hint
 from .naming import Group
 from .seen import Seen
@@ -59,6 +59,13 @@ def content(seen: Seen, prediction: Group) -> tuple[Content, str]:
         InputError: they allow more than one answer, or predict nothing.
     """
     binary, width = seen.plain(prediction), seen.width(prediction)
+    if not width:
+        raise InputError(f"{prediction} holds no values{seen.scope}: there is nothing to score")
+    if width > MOST_CLASSES:
+        raise InputError(
+            f"{prediction} holds {width:,} values a row: at most {MOST_CLASSES:,} classes can be "
+            "scored"
+        )
     if not binary and width < 2:
         raise InputError(
             f"{prediction} holds lists of one value, and one class leaves nothing to predict: "

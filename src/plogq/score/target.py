@@ -101,6 +101,10 @@ def first_label(seen: Seen, target: Group, prediction: Group, count: int) -> int
         InputError: the labels fit both.
     """
     if seen.wish.first_label is not None:
+        if not -(2**63) <= seen.wish.first_label <= 2**63 - count:
+            raise InputError(
+                "--first-label must be a label, and so must the last class's: an integer of 64 bits"
+            )
         return seen.wish.first_label
     if not prediction.first:
         return 0
