@@ -139,8 +139,13 @@ def _weighing(xp: Any, bad: Any, weight: Callable[[], Any]) -> Any:
     """Those of the bad events that weigh something."""
     if not bad.any():
         return bad
-    known = weight()
-    return bad if known is None else bad & (xp.host(known) != 0)
+    known_weight = weight()
+    if known_weight is None:
+        return bad
+    if not known(xp, known_weight):
+        # What the events weigh shows when the program runs.
+        return bad & False
+    return bad & (xp.host(known_weight) != 0)
 
 
 def distribution(
@@ -244,8 +249,8 @@ def no_nan(xp: Any, x: Any, role: str, weight: Callable[[], Any], axis: int | No
     """Refuse NaN in events that weigh something, naming the first place."""
     y = xp.host(x)
     bad = y != y
-    if bad.any() and (known := weight()) is not None:
-        counts = xp.host(known) != 0
+    if bad.any() and (mass := weight()) is not None:
+        counts = xp.host(mass) != 0
         if axis is not None:
             counts = counts.reshape((*counts.shape[:axis], 1, *counts.shape[axis:]))
         bad = bad & counts

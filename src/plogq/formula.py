@@ -234,6 +234,8 @@ class Formula:
         )
         if scores.softcap is not None:
             stored = xp.weights(xp.to_last(scores.array, scores.axis))
+            if nothing is not None:
+                stored = self._told(nothing, stored)
             # d tanh = 4e / (1 + e)², e = exp(-2|x|): 1 - tanh² would cancel near the cap.
             e = xp.exp(-2.0 * self._size(stored) / scores.softcap)
             gradient = xp.times(gradient, 4.0 * e / (1.0 + e) ** 2)

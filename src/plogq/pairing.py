@@ -59,7 +59,7 @@ class Pair:
 
     def check(self, losses: Any) -> None:
         """Refuse log-probabilities above 0, as the losses show them."""
-        if self.judged():
+        if self.judged() and checks.known(self.xp, losses):
             checks.no_gain(self.xp, losses, lambda: self.measure.mass(self.xp))
 
 

@@ -150,7 +150,7 @@ def _checked_labels(
     Where values cannot be looked at, a label out of range has mass NaN (N5). The indices lie in
     memory of their own: what has been checked must not change before it is used.
     """
-    if not checks.known(xp, index):
+    if not (checks.known(xp, index) and (weight is None or checks.known(xp, weight))):
         return unread_labels(xp, index, classes, ignore, weight)
     own = xp.owned(index)
     within = label_range(xp, own, classes, ignore, weight)

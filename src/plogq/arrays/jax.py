@@ -80,7 +80,8 @@ def readable(x: Any, wait: bool = False) -> bool:
         return False
     if isinstance(x, np.ndarray):
         return True
-    return x.is_fully_addressable and (wait or device(x) == "cpu")
+    # NumPy has no arrays of more axes.
+    return x.ndim <= 64 and x.is_fully_addressable and (wait or device(x) == "cpu")
 
 
 def tracing() -> bool:
@@ -285,7 +286,12 @@ def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, A
     """The sum along the class axis, each class times its weight, and the least entry."""
     rows = weights(to_last(x, axis))
     least = rows.min(axis=-1, initial=jnp.inf)
-    return sum_classes(rows if weight is None else times(rows, weight)), least
+    if weight is None:
+        return sum_classes(rows), least
+    # A NaN shows in its row's sum, and in no derivative by a class's weight.
+    known = jnp.where(jnp.isfinite(rows), rows, 0.0)
+    lost = sum_classes(0.0 * jax.lax.stop_gradient(rows))
+    return sum_classes(times(known, weight)) + lost, least
 
 
 def value_range(x: Array) -> tuple[float, float]:

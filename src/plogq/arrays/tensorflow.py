@@ -464,7 +464,11 @@ def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor
     least = tf.reduce_min(x, axis=axis)
     if weight is None:
         return tf.reduce_sum(weights(x), axis=axis), least
-    return sum_classes(times(weights(to_last(x, axis)), weights(weight))), least
+    # A NaN shows in its row's sum, and in no derivative by a class's weight.
+    rows = weights(to_last(x, axis))
+    known = where(tf.math.is_finite(rows), rows, 0.0)
+    lost = sum_classes(0.0 * tf.stop_gradient(rows))
+    return sum_classes(times(known, weights(weight))) + lost, least
 
 
 def value_range(x: Tensor) -> tuple[float, float]:

@@ -385,7 +385,10 @@ def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor
     least = x.amin(dim=axis) if x.shape[axis] else x.sum(dim=axis)
     if weight is None:
         return x.sum(dim=axis, dtype=_wide(x)), least
-    return times(x.movedim(axis, -1).to(weight.dtype), weight).sum(dim=-1), least
+    # A NaN shows in its row's sum, and in no derivative by a class's weight.
+    rows = x.movedim(axis, -1).to(weight.dtype)
+    known = torch.where(rows.isfinite(), rows, 0.0)
+    return times(known, weight).sum(dim=-1) + (0.0 * rows.detach()).sum(dim=-1), least
 
 
 def value_range(x: Tensor) -> tuple[float, float]:

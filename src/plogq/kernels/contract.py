@@ -91,7 +91,8 @@ class Measure:
             p = xp.weights(xp.to_last(self.dense, self.axis))
             dense = xp.from_last(xp.times(own, slope_at(xp, p, costs)), self.axis)
             if self.class_weight is not None:
-                class_weight = xp.sum_events(xp.times(xp.times(scale, p), costs))
+                steps = slope_at(xp, self.class_weight, costs)
+                class_weight = xp.sum_events(xp.times(xp.times(scale, p), steps))
             if self.event is not None:
                 weighted = xp.times(self._dense_classes(xp), costs)
                 event = xp.times(d_loss, slope_at(xp, self.event, xp.sum_classes(weighted)))

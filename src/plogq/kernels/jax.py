@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..arrays import jax as verbs
+from . import numpy as on_numpy
 from .blockwise import Blockwise
 from .contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores, in_steps
 from .cpu import _cpu, binding
@@ -187,6 +188,29 @@ class Binary:
 stored = Stored()
 binary = Binary()
 linear = Blockwise(Stored(flush=True))
+
+
+def row_sums(x: Any, axis: int, weight: Any = None) -> tuple[Any, Any] | None:
+    """The sums and the least entries of the rows, or None for what is traced.
+
+    Inside a program every operation is recorded, on arrays that are known too: these are summed
+    outside of it, so that a constant is checked as the program is made.
+    """
+    if verbs.traced(x) or verbs.traced(weight) or not verbs.readable(x):
+        return None
+    known = None if weight is None else np.asarray(weight)
+    array = np.asarray(x)
+    return on_numpy.row_sums(array, axis, known) or on_numpy.verbs.row_sums(array, axis, known)
+
+
+def whole_sum(x: Any) -> None:
+    """The sum is part of XLA's programs."""
+    return None
+
+
+def value_range(x: Any) -> None:
+    """The verbs look at the values outside of any program."""
+    return None
 
 
 def unread_labels(

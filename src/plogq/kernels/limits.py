@@ -34,4 +34,4 @@ def slope_at(xp: Any, p: Array, costs: Array) -> Array:
     """
     nothing = xp.equal(p, 0.0)
     costs = xp.where(nothing & xp.equal(costs, float("inf")), _STEEPEST, costs)
-    return xp.where(nothing & ~xp.equal(costs, costs), 0.0, costs)
+    return xp.where(nothing & ~xp.equal(costs - costs, 0.0), 0.0, costs)

@@ -20,13 +20,24 @@ def _torch() -> Any:
     return torch
 
 
+def _jax() -> Any:
+    from . import jax
+
+    return jax
+
+
 def _tensorflow() -> Any:
     from . import tensorflow
 
     return tensorflow
 
 
-_LOADERS: dict[str, Loader] = {"numpy": _numpy, "torch": _torch, "tensorflow": _tensorflow}
+_LOADERS: dict[str, Loader] = {
+    "numpy": _numpy,
+    "torch": _torch,
+    "jax": _jax,
+    "tensorflow": _tensorflow,
+}
 
 
 def row_sums(xp: Any, x: Any, axis: int, weight: Any = None) -> tuple[Any, Any]:
