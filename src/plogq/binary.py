@@ -173,6 +173,8 @@ class WeightedBinary(BinaryTarget):
 def _side(weight: Any, role: str, y: Any) -> Any:
     """One class weight: a number, or an array that lines up with the last axes of the events."""
     shape = tuple(y.shape)
+    if weight is None:
+        raise DtypeError(f"the {role} class weight must be a number or an array, got None")
     if isinstance(weight, int | float):
         weight = number(+weight, f"the {role} class weight")
         if not weight >= 0 and checks.checked(verbs(y), y):

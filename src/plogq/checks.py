@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from operator import index as index_of
 from typing import Any
 
 from . import options
@@ -18,6 +17,7 @@ from .errors import DtypeError, ProbabilityError, ShapeError
 from .kernels import rounding
 from .kernels.labels import place_of
 from .kernels.sums import value_range
+from .options import integer, shown
 
 _LEVELS = ("off", "on", "full")
 _level: ContextVar[str] = ContextVar("plogq_validation", default="on")
@@ -41,8 +41,8 @@ def validation(level: str) -> Generator[None]:
         ...     plogq.cross_entropy(plogq.Labels([0]), plogq.Probs([[0.5, 0.6]])).round(4)
         np.float64(0.6931)
     """
-    if level not in _LEVELS:
-        raise ValueError(f'validation takes "off", "on" or "full", got {level!r}')
+    if not isinstance(level, str) or level not in _LEVELS:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError(f'validation takes "off", "on" or "full", got {shown(level)}')
     token = _level.set(level)
     try:
         yield
@@ -87,19 +87,23 @@ def integral(xp: Any, x: Any, role: str, instead: str) -> None:
         raise DtypeError(f"{role} must be integers, got {xp.dtype_name(x)}; {instead}")
 
 
+def axis_number(axis: Any, role: str) -> int:
+    """The class axis as it was given, once it is one integer."""
+    try:
+        return integer(axis, f"axis of {role}")
+    except DtypeError as error:
+        raise ShapeError(str(error)) from None
+
+
 def class_axis(shape: tuple[int, ...], axis: int, role: str) -> int:
     """The class axis counted from the front."""
-    try:
-        axis = index_of(axis)
-    except TypeError:
-        raise ShapeError(f"axis of {role} must be one integer, got {axis!r}") from None
     if not shape:
         raise ShapeError(
             f"{role} is a single number; it needs a class axis, for example [[2., 5., 1.]]"
         )
     if not -len(shape) <= axis < len(shape):
         raise ShapeError(
-            f"axis {axis} of {role} does not exist: its shape {shape} has {len(shape)} axes"
+            f"axis {shown(axis)} of {role} does not exist: its shape {shape} has {len(shape)} axes"
         )
     return axis % len(shape)
 

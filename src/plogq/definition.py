@@ -19,7 +19,7 @@ from .kernels.limits import self_information
 from .kernels.sums import total
 from .kernels.table import Explanation, asked
 from .pairing import P, Pair, Q, kernel_for, prepare, require_p
-from .targets import Labels, Probs
+from .targets import Labels, Probs, mark
 from .wrappers import Smoothed, Weighted
 
 
@@ -51,7 +51,7 @@ def cross_entropy(
         ... ).round(10)
         array([0.0658839 , 0.00397428])
     """
-    check_reduction(reduction, normalizer, z_loss, q)
+    z_loss = check_reduction(reduction, normalizer, z_loss, q)
     if not z_loss and normalizer is None:
         done = _short(p, q, reduction)
         if done is not None:
@@ -101,7 +101,7 @@ def value_and_grad(
         >>> grad.scores
         array([[ 0.5, -0.5]])
     """
-    check_reduction(reduction, normalizer, z_loss, q)
+    z_loss = check_reduction(reduction, normalizer, z_loss, q)
     pair = prepare(p, q)
     out = _output(p, q, out)
     divisor = pair.divisor(reduction, normalizer)
@@ -133,7 +133,7 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
     xp = verbs(require_p(p).arrays()[0])
     losses, mass = _entropies(p, None, xp)
     events = count(xp.shape(losses))
-    divisor = reductions.divisor(lambda: total(xp, mass), events, reduction, normalizer)
+    divisor = reductions.divisor(xp, lambda: total(xp, mass), events, reduction, normalizer)
     return reductions.reduce(xp, losses, divisor, reduction)
 
 
@@ -229,13 +229,16 @@ def _short(p: Any, q: Any, reduction: str) -> Any | None:
     xp = verbs(x)
     if xp.tracing() or xp is not verbs(p.index) or checks.full() or asked() is not None:
         return None
-    return autodiff.short(xp, p.index, x, p.ignore, reduction == "mean")
+    ignored = None if p.ignore is None else mark(xp, p.index, p.ignore)
+    return autodiff.short(xp, p.index, x, ignored, reduction == "mean")
 
 
 def _over_mesh(
     function: Any, p: Any, q: Any, *, check: Any = prepare, **options: Any
 ) -> Any | None:
     """`function` of arrays whose types say how they lie over devices, or None for all others."""
+    if p is not None and not isinstance(p, P):
+        return None
     if isinstance(q, predictions.CategoricalPrediction) and not isinstance(p, binary.BinaryTarget):
         x, axis = predictions.array_of(q), predictions.shape_and_axis(q)[1]
     elif isinstance(q, binary.BinaryPrediction):
@@ -245,16 +248,17 @@ def _over_mesh(
     return autodiff.over_mesh(verbs(x), function, check, p, q, axis, options)
 
 
-def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> None:
-    """Refuse options that do not fit the reduction or the prediction."""
+def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> float:
+    """The z-loss, once no option is refused that does not fit the reduction or the prediction."""
     reductions.check(name, normalizer)
     if not isinstance(z_loss, float) or not 0.0 <= z_loss < inf:
-        options.not_negative(z_loss, "z_loss")
+        z_loss = options.not_negative(z_loss, "z_loss")
     if z_loss and isinstance(q, Probs | predictions.LogProbs | binary.BinaryProbs):
         raise PairError(
             f"z_loss penalises log Z, and {type(q).__name__} has none; it goes with Logits, "
             "LinearLogits or BinaryLogits"
         )
+    return z_loss
 
 
 def _reduced(

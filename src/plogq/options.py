@@ -60,10 +60,13 @@ def integer(value: Any, role: str, fits: str = "one integer") -> int:
     Raises:
         DtypeError: something that is no integer.
     """
-    try:
-        return index_of(value)
-    except (TypeError, RuntimeError, ValueError):
-        raise DtypeError(f"{role} must be {fits}, got {shown(value)}") from None
+    # True and False stand for whether, not for which.
+    if not isinstance(value, bool):
+        try:
+            return index_of(value)
+        except (TypeError, AttributeError, RuntimeError, ValueError):
+            pass
+    raise DtypeError(f"{role} must be {fits}, got {shown(value)}")
 
 
 def shown(value: Any) -> str:
@@ -73,6 +76,10 @@ def shown(value: Any) -> str:
     if value is None or isinstance(value, bool | int | float | complex | bytes | str):
         text = repr(value)
         return text if len(text) <= 60 else f"{text[:57]}…"
+    listed: Any = value
+    if isinstance(value, tuple | list):
+        inside = ", ".join(map(shown, listed[:4])) + ", …" * (len(listed) > 4)
+        return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     kind = type(value).__name__
     if hasattr(value, "dtype") and hasattr(value, "shape"):
         try:

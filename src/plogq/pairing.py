@@ -41,10 +41,9 @@ class Pair:
 
     def divisor(self, reduction: str, normalizer: Any) -> Any:
         """What the sum of the losses is divided by, once P is scaled as suits it."""
+        mass, events = lambda: self.measure.total_mass(self.xp), count(self.events)
         with self.xp.quiet():
-            divisor = reductions.divisor(
-                lambda: self.measure.total_mass(self.xp), count(self.events), reduction, normalizer
-            )
+            divisor = reductions.divisor(self.xp, mass, events, reduction, normalizer)
         self.scale = reductions.level(self.xp, divisor)
         if self.scale != 1.0:
             self.measure = self.measure.scaled(self.xp, self.scale)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
-from . import checks
+from . import checks, options
 from .arrays import Verbs, as_array, verbs
 from .errors import DeviceError, PairError, ShapeError
 from .kernels.contract import Projection, Scores
@@ -44,7 +45,7 @@ class Logits(Prediction):
         checks.floating(
             verbs(self.scores), self.scores, "Logits", "write Logits(scores.astype(float))"
         )
-        self.axis = axis
+        self.axis = checks.axis_number(axis, "Logits")
         self.softcap = check_softcap(softcap)
         shape = verbs(self.scores).shape(self.scores)
         checks.class_count(shape[checks.class_axis(shape, axis, "Logits")], "Logits")
@@ -76,7 +77,7 @@ class LogProbs(Prediction):
         checks.floating(
             verbs(self.log_probs), self.log_probs, "LogProbs", "write LogProbs(x.astype(float))"
         )
-        self.axis = axis
+        self.axis = checks.axis_number(axis, "LogProbs")
         shape = verbs(self.log_probs).shape(self.log_probs)
         checks.class_count(shape[checks.class_axis(shape, axis, "LogProbs")], "LogProbs")
 
@@ -237,7 +238,7 @@ class ShardedLogits(Prediction):
                 f"{type(local).__name__}; for scores in one process write Logits(scores)"
             )
         self.group = group
-        self.axis = axis
+        self.axis = checks.axis_number(axis, "ShardedLogits")
         self.softcap = check_softcap(softcap)
 
     def check(self) -> None:
@@ -257,18 +258,20 @@ def check_filter(least: float | None) -> float | None:
     """A bound on the gradients that may be left out, as a number from 0 to 1, or None."""
     if least is None:
         return None
-    if not 0.0 <= least < 1.0:
-        raise ValueError(f"gradient_filter is a share from 0 to 1, got {least!r}")
-    return float(least)
+    share = options.number(least, "gradient_filter", "a share from 0 to 1")
+    if not 0.0 <= share < 1.0:
+        raise ValueError(f"gradient_filter is a share from 0 to 1, got {share!r}")
+    return share
 
 
 def check_softcap(softcap: float | None) -> float | None:
     """A softcap as a positive number, or None."""
     if softcap is None:
         return None
-    if not 0.0 < softcap < float("inf"):
-        raise ValueError(f"softcap must be a positive number, got {softcap!r}")
-    return float(softcap)
+    cap = options.number(softcap, "softcap", "a positive number")
+    if not 0.0 < cap < inf:
+        raise ValueError(f"softcap must be a positive number, got {cap!r}")
+    return cap
 
 
 CategoricalPrediction = Logits | LogProbs | LinearLogits | ShardedLogits | Probs

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import frexp, isinf, isnan
+from math import frexp, isinf, isnan, prod
 from typing import Any
 
 from . import checks
-from .errors import ProbabilityError
+from .arrays import as_array, verbs
+from .arrays.lengths import known
+from .errors import DtypeError, ProbabilityError, ShapeError
 from .kernels.sums import total
+from .options import number, shown
 
 REDUCTIONS = ("mean", "sum", "none", "sum_over_batch_size")
 
@@ -18,30 +21,68 @@ def check(reduction: str, normalizer: Any) -> None:
 
     Raises:
         ValueError: with the reductions that exist.
+        DtypeError, ShapeError: a normalizer that is not one number.
     """
-    if reduction not in REDUCTIONS:
+    # Whatever is compared with an array is an array.
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(
-            f"reduction takes {', '.join(repr(r) for r in REDUCTIONS)}, got {reduction!r}"
+            f"reduction takes {', '.join(repr(r) for r in REDUCTIONS)}, got {shown(reduction)}"
         )
-    if normalizer is not None and reduction not in ("mean", "sum"):
+    if normalizer is None:
+        return
+    if reduction not in ("mean", "sum"):
         raise ValueError(
             f"normalizer divides the sum, so it goes with reduction='sum' or 'mean', "
             f"not {reduction!r}"
         )
+    # Of a number that torch.compile leaves open nothing else may be asked.
+    if isinstance(normalizer, int | float) or not hasattr(normalizer, "dtype"):
+        number(normalizer, "normalizer", "one number")
+        return
+    x = as_array(normalizer, "normalizer")
+    xp = verbs(x)
+    if not (xp.is_float(x) or xp.is_integer(x)):
+        raise DtypeError(f"normalizer must be one number, got {xp.dtype_name(x)}")
+    shape = xp.shape(x)
+    if known(shape) and prod(shape) != 1:
+        raise ShapeError(
+            f"normalizer must be one number, got {shown(normalizer)}; write n.sum() for the sum"
+        )
 
 
-def divisor(total_mass: Callable[[], Any], events: Any, reduction: str, normalizer: Any) -> Any:
+def divisor(
+    xp: Any, total_mass: Callable[[], Any], events: Any, reduction: str, normalizer: Any
+) -> Any:
     """What the sum of the losses is divided by; 1 for "none" and "sum".
 
     `total_mass` is a function: only the mean needs it.
+
+    Raises:
+        DtypeError: a normalizer of another framework than the losses.
     """
     if normalizer is not None:
-        return normalizer
+        return _of_framework(xp, normalizer)
     if reduction == "mean":
         return total_mass()
     if reduction == "sum_over_batch_size":
         return events
     return 1.0
+
+
+def _of_framework(xp: Any, normalizer: Any) -> Any:
+    """The normalizer, a number or an array without axes, of NumPy or of the framework xp."""
+    if isinstance(normalizer, int | float) or not hasattr(normalizer, "dtype"):
+        return number(normalizer, "normalizer")
+    held = as_array(normalizer, "normalizer")
+    own = verbs(held)
+    if own.name == "numpy":
+        return float(held.reshape(()))
+    if own is not xp:
+        raise DtypeError(
+            f"normalizer is of {own.name} and the losses of {xp.name}; nothing is moved silently "
+            "between frameworks, write float(normalizer)"
+        )
+    return normalizer
 
 
 # Within these bounds float32 carries a divisor, and what it divides.
@@ -56,19 +97,21 @@ def level(xp: Any, divisor: Any) -> float:
     Raises:
         ProbabilityError: weights that sum to ∞.
     """
-    number = _known(xp, divisor)
-    if number is None or number == 0 or isnan(number):
+    size = _known(xp, divisor)
+    if size is None or size == 0 or isnan(size):
         return 1.0
-    if isinf(number):
+    if isinf(size):
         raise ProbabilityError(
             "the weights of the events sum to ∞, so there is no mean: a weight is infinite where "
             "P has mass; give it a finite one, or an event that counts nothing a weight of 0"
         )
-    return 1.0 if _LEAST < abs(number) < _MOST else 2.0 ** -frexp(number)[1]
+    return 1.0 if _LEAST < abs(size) < _MOST else 2.0 ** -frexp(size)[1]
 
 
 def _known(xp: Any, divisor: Any) -> float | None:
     """A divisor as a number, or None where its value cannot be looked at."""
+    if xp.tracing():
+        return None
     if isinstance(divisor, int | float):
         return float(divisor)
     if getattr(divisor, "ndim", 1) != 0 or not checks.known(xp, divisor):

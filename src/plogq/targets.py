@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from operator import index as index_of
 from typing import Any
 
-from . import checks
+from . import checks, options
 from .arrays import Verbs, as_array, verbs
 from .errors import DtypeError, PairError, ShapeError
 from .kernels.contract import Measure
@@ -106,10 +105,8 @@ class Labels(Target):
             else:
                 instead = "give every class its index 0…K-1"
             checks.integral(xp, self.index, "Labels", instead)
-        try:
-            self.ignore = None if ignore is None else index_of(ignore)
-        except TypeError:
-            raise DtypeError(f"ignore must be one integer or None, got {ignore!r}") from None
+        fits = "one integer or None"
+        self.ignore = None if ignore is None else options.integer(ignore, "ignore", fits)
 
     def __repr__(self) -> str:
         return f"Labels({self.index!r}, ignore={self.ignore})"
@@ -137,9 +134,28 @@ class Labels(Target):
         if classes is not None:
             return self.measure(xp, classes, weight), certain
         # Which class it is does not matter to the entropy of a certain event.
-        kept = None if self.ignore is None else ~xp.equal(xp.indices(self.index), self.ignore)
+        ignored = mark(xp, self.index, self.ignore)
+        kept = None if ignored is None else ~xp.equal(xp.indices(self.index), ignored)
         value = None if kept is None else xp.expand(xp.weights(kept))
         return Measure(events, 1, index=xp.indices(certain), value=value), certain
+
+
+# From where to where the integers of a dtype go.
+_RANGES = {
+    f"{sign}int{bits}": (0, 1 << bits) if sign else (-1 << bits - 1, 1 << bits - 1)
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+}
+
+
+def mark(xp: Verbs, index: Any, ignore: int | None) -> int | None:
+    """`ignore` as it is among the labels as int64; None where none of them can be it."""
+    if ignore is None:
+        return None
+    low, high = _RANGES[xp.dtype_name(index)]
+    if not low <= ignore < high:
+        return None
+    return ignore if ignore < 1 << 63 else ignore - (1 << 64)
 
 
 def _checked_labels(
@@ -150,16 +166,17 @@ def _checked_labels(
     Where values cannot be looked at, a label out of range has mass NaN (N5). The indices lie in
     memory of their own: what has been checked must not change before it is used.
     """
+    ignored = mark(xp, index, ignore)
     if not (checks.known(xp, index) and (weight is None or checks.known(xp, weight))):
-        return unread_labels(xp, index, classes, ignore, weight)
+        return unread_labels(xp, index, classes, ignored, weight)
     own = xp.owned(index)
     within = label_range(xp, own, classes, ignore, weight)
     index = xp.indices(own)
-    if ignore is None and within:
+    if ignored is None and within:
         return index, None
     kept = (index >= 0) & (index < classes)
-    if ignore is not None and 0 <= ignore < classes:
-        kept = kept & ~xp.equal(index, ignore)
+    if ignored is not None:
+        kept = kept & ~xp.equal(index, ignored)
     return xp.where(kept, index, 0), xp.weights(kept)
 
 
@@ -194,7 +211,7 @@ class Probs(Target):
             "Probs",
             "write Labels(y) for class indices, Probs(onehot.astype(float)) for one-hot rows",
         )
-        self.axis = axis
+        self.axis = checks.axis_number(axis, "Probs")
         self.tolerance = checks.tolerance(tolerance)
         checks.class_axis(tuple(self.probs.shape), axis, "Probs")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from . import options
 from .arrays import Verbs
 from .binary import BinaryTarget, SmoothedBinary, WeightedBinary
 from .class_weights import in_order
@@ -96,9 +97,10 @@ class Smoothed(Target):
 
 def check_epsilon(epsilon: float) -> float:
     """A share of the mass, in [0, 1]."""
-    if not 0.0 <= epsilon <= 1.0:
-        raise ValueError(f"the share epsilon that Smoothed spreads lies in [0, 1], got {epsilon!r}")
-    return float(epsilon)
+    share = options.number(epsilon, "epsilon", "a share in [0, 1]")
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f"the share epsilon that Smoothed spreads lies in [0, 1], got {share!r}")
+    return share
 
 
 def has_classes(target: Target) -> bool:

@@ -299,7 +299,7 @@ def product_into(out: Array, a: Array, b: Array) -> None:
 
 def add_product(total: Array, a: Array, b: Array) -> None:
     """total += a · b, some rows at a time, so that they are added while they are in cache."""
-    step = max(1, _SUM_BYTES // (total.shape[1] * total.itemsize))
+    step = max(1, _SUM_BYTES // max(1, total.shape[1] * total.itemsize))
     for start in range(0, len(total), step):
         total[start : start + step] += a[start : start + step] @ b
 

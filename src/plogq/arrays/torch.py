@@ -38,6 +38,7 @@ _INTEGERS = (
     torch.uint32,
     torch.uint64,
 )
+_UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 _PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
@@ -393,7 +394,9 @@ def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor
 
 def value_range(x: Tensor) -> tuple[float, float]:
     """The least and the greatest element; both NaN where there is one."""
-    low, high = x.detach().aminmax()
+    x = x.detach()
+    # Of unsigned integers PyTorch has neither.
+    low, high = (x.to(torch.float64) if x.dtype in _UNSIGNED else x).aminmax()
     return float(low), float(high)
 
 

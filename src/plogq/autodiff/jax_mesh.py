@@ -38,6 +38,9 @@ def over_mesh(
     are known, `check` looks at them first, as nothing can within.
     """
     held = jax.tree.leaves((q, p))
+    if not all(isinstance(x, jax.Array | np.ndarray | np.generic | float) for x in held):
+        # What is of another framework is refused where P meets Q.
+        return None
     explicit = [
         m for x in held if AxisType.Explicit in (m := jax.typeof(x).sharding.mesh).axis_types
     ]

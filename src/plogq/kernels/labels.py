@@ -63,6 +63,12 @@ def label_range(xp: Any, index: Any, classes: int, ignore: int | None, weight: A
         if value < 0
         else "the last class is " + str(classes - 1)
     )
+    whole = 2 ** (8 * y.itemsize)
+    if ignore is not None and 0 < abs(value - ignore) <= 1 << 64 and (value - ignore) % whole == 0:
+        fix = (
+            f"no label of {y.dtype} is ever {ignore}, which is stored there as {value}: write "
+            f"Labels(y, ignore={value})"
+        )
     raise LabelError(
         f"label {value} at event {where} is outside the {classes} classes 0…{classes - 1}; {fix}"
     )

@@ -44,7 +44,7 @@ class Tiled:
         return self.xp.no_products(scores.hidden)
 
     def forward(self, measure: Measure, scores: Projection, log_z: bool = False) -> Forward:
-        with self.xp.exact():
+        with self.xp.exact(), self.xp.quiet():
             return self._forward(measure, scores, log_z)
 
     def _forward(self, measure: Measure, scores: Projection, log_z: bool) -> Forward:
@@ -71,7 +71,7 @@ class Tiled:
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Any, ...]:
-        with self.xp.exact():
+        with self.xp.exact(), self.xp.quiet():
             return self._backward(measure, scores, residual, d_loss, d_log_z)
 
     def _backward(

@@ -27,7 +27,7 @@ from .. import (
 )
 from ..arrays import as_array
 from ..class_weights import in_order, pair
-from ..options import number, shown
+from ..options import integer, not_negative, number, shown
 
 Tensor = torch.Tensor
 
@@ -74,8 +74,9 @@ class _Loss(torch.nn.Module):
                 f"{_listed(_SCORES)}"
             )
         self.target, self.prediction = target, prediction
-        self.ignore, self.smoothing = ignore, smoothing
-        self.z_loss, self.reduction = z_loss, reduction
+        self.ignore = None if ignore is None else integer(ignore, "ignore", "one integer or None")
+        self.smoothing = number(smoothing, "smoothing", "a share in [0, 1]")
+        self.z_loss, self.reduction = not_negative(z_loss, "z_loss"), reduction
         held: Tensor | None = None
         self.numbers: tuple[float, float] | None = None
         if class_weight is not None and outcomes == "yes/no":
