@@ -29,6 +29,11 @@ def main() -> None:
         code = _run()
         if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
             sys.stdout.flush()
+    except SystemExit as ended:
+        # typer ends so where nobody reads on, and where a shell asked for completions.
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        code = _unwritten(ended.__context__)
     except KeyboardInterrupt:
         code = _INTERRUPTED
     except Exception as error:
@@ -80,9 +85,9 @@ def _end(error: Exception) -> int:
 
 
 def _unwritten(error: OSError) -> int:
-    # What is still to be written would fail once more as Python ends.
-    with suppress(OSError, ValueError, AttributeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    from .score.terminal import silence
+
+    silence(sys.stdout)
     if isinstance(error, BrokenPipeError):
         return _LEFT_ALONE
     _say(f"the output cannot be written: {error.strerror or error}")

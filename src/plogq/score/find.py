@@ -50,6 +50,8 @@ def find(fields: Sequence[Field], sample: Batch, whole_file: bool, wish: Wish) -
     """
     if wish.ignore is not None and not -(2**63) <= wish.ignore < 2**64:
         raise InputError("--ignore must be a label: an integer of 64 bits")
+    if not wish.tolerance >= 0:
+        raise InputError("--tolerance must be a number, and not below 0")
     seen = Seen(fields, sample, whole_file, wish)
     weight = _weight(seen)
     p = target.named(seen)

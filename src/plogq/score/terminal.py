@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from contextlib import suppress
+from typing import TextIO
 
 from rich.text import Text
 
@@ -29,9 +30,19 @@ def say(command: str, sentence: str) -> None:
     """One line on standard error, if that can be written to."""
     line = f"{command}: {shown(sentence)}"
     line = line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
-    with suppress(OSError, ValueError, AttributeError):
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]
+        return
+    try:
         sys.stderr.write(plain(line, sys.stderr.encoding or "utf-8") + "\n")
         sys.stderr.flush()
+    except (OSError, ValueError):
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Let nothing more be written to a stream that failed, as Python would try at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def trace(error: BaseException) -> None:
