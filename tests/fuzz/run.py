@@ -1,0 +1,27 @@
+"""One seed of one part: what is drawn, and by which ways it is run."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from . import draw
+from .checks import hold
+from .notes import Notes
+
+FRAMEWORKS = ("numpy", "torch", "jax", "tensorflow")
+
+
+def framework(name: str) -> Any:
+    return import_module(f".on_{name}", __package__)
+
+
+def one(part: str, seed: int, notes: Notes) -> None:
+    """Do what this seed stands for, and note what is found."""
+    notes.seed = seed
+    notes.programs += 1
+    ways = framework(part)
+    rng = draw.rng_of(part, seed)
+    program = draw.program(rng, ways.LIMITS)
+    for way in ways.ways(rng, program):
+        hold(notes, program, way)
