@@ -86,7 +86,8 @@ def losses(program: Program, truth: Truth, precision: Precision, smallest: float
             off = ((1 + gamma) * share + ABSOLUTE * (1 + gamma) * u) * abs(truth.losses)
             if precision.formula:
                 off = off + ABSOLUTE * u * np.minimum(1, size) ** min(gamma, 1.0)
-        return np.where(truth.losses == 0, off * precision.formula, off + smallest)
+        exact = (truth.losses == 0) & (program.function != "kl_divergence")
+        return np.where(exact, off * precision.formula, off + smallest)
 
 
 def extra(program: Program, truth: Truth, dtype: Any) -> Any:
@@ -143,8 +144,9 @@ def gradient(
             off = off + ABSOLUTE * u * size
         if precision.narrow:
             off = off + ABSOLUTE * u * g
-        if np.dtype(dtype).itemsize == 2:
-            off = off + unit(dtype) * g
+        if unit(dtype) > u:
+            # Rounded once more to its own type; by P, each of two parts that are added in it.
+            off = off + (2 * unit(dtype) * size if absolute else unit(dtype) * g)
         exact = (slope.value == 0) & (slope.relative | (size == 0)) & (not precision.formula)
         return np.where(exact, 0, off + 4 * least(dtype, precision))
 

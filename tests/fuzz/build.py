@@ -89,3 +89,16 @@ def value_and_grad(program: Program, given: Given, out: Any = None) -> tuple[Any
         return loss, named if q.bias is None else {**named, q.bias: gradient.bias}
     stored = {"Logits": "scores", "BinaryLogits": "scores", "LogProbs": "log_probs"}
     return loss, {q.array: getattr(gradient, stored.get(q.kind, "probs"))}
+
+
+def chosen(program: Program, given: Given) -> str:
+    """The kernel that runs this pair; the first of them where it is refused, which a run finds."""
+    if program.function == "entropy":
+        return "formula"
+    if program.p is None or program.q is None:
+        return "cpu"
+    try:
+        with plogq.validation("off"):
+            return plogq.explain(target(program.p, given), prediction(program.q, given)).chosen
+    except Exception:
+        return "cpu"

@@ -15,7 +15,7 @@ from .allowed import Precision
 from .measures import masses
 from .notes import Notes
 from .poison import weightless
-from .program import Array, Arrays, Program, Stored, Weighted, base, names_of_q, text, title
+from .program import Array, Arrays, Program, Stored, Weighted, names_of_q, text, title
 from .reference import Slope, Truth, truth
 
 
@@ -113,7 +113,11 @@ def judge(notes: Notes, program: Program, true: Truth, outcome: Outcome, way: Wa
         dtype,
     )
     for name, actual in outcome.gradients.items():
+        name, _, place = name.partition("@")
         slope = true.of_q.get(name)
+        if place and slope is not None:
+            _along_one(notes, program, true, (slope, name, place), actual, way)
+            continue
         by_p = slope is None
         slope = true.of_p.get(name) if slope is None else slope
         if slope is None:
@@ -128,21 +132,36 @@ def judge(notes: Notes, program: Program, true: Truth, outcome: Outcome, way: Wa
             if true.divisor == 0 or not np.isfinite(true.value).all():
                 settled &= False
             actual, expected = (np.where(settled, x, 0) for x in (actual, expected))
-        elif true.divisor == 0 or program.shape is not None:
-            # Nothing counts, or the slope of a power at 0 or ∞: not NaN is what is promised.
+        elif program.shape is not None:
+            # The slope of a power has no value where the loss is ∞ or NaN.
             settled = np.isfinite(expected)
-            actual = np.where(settled | np.isfinite(actual), actual, np.nan)
-            expected = np.where(settled, expected, 0)
-            actual = np.where(settled, actual, 0) if program.shape is not None else actual
+            actual, expected = (np.where(settled, x, 0) for x in (actual, expected))
         actual = _ruled_out(program, name, np.asarray(actual), expected)
         role = "P" if by_p else "Q"
         _compare(
             notes,
             program,
-            (f"gradient by {role}, {where}", f"gradient by {role} ({name}): {kind}"),
+            (f"gradient by {role}, {where}", f"gradient by {role}: {kind}"),
             (actual, expected, off),
             of,
         )
+
+
+def _along_one(
+    notes: Notes, program: Program, true: Truth, which: Any, actual: Array, way: Way
+) -> None:
+    """The change along one component, which is that component of the gradient."""
+    slope, name, at = which
+    place = tuple(int(i) for i in at.strip("()").split(",") if i.strip())
+    dtype = allowed.loss_dtype(program, way.precision)
+    off = allowed.gradient(program, true, slope, dtype, way.precision)
+    expected = slope.value[place]
+    # It goes through a gradient of the scores' own type.
+    off = np.asarray(off)[place] + 2 * allowed.unit(program.arrays[name].dtype) * abs(expected)
+    if not np.isfinite(expected) or not np.isfinite(true.losses).all():
+        return
+    names = (f"change along Q, {way.kind()}", f"change along {name}: {title(program)} [{way.kind()}]")
+    _compare(notes, program, names, (actual, expected, off), dtype)
 
 
 def _ruled_out(program: Program, name: str, actual: Array, expected: Any) -> Array:
@@ -199,27 +218,29 @@ def hold_poisoned(notes: Notes, program: Program, way: Way, clean: Outcome) -> N
     if outcome is None:
         return
     shown = text(poisoned)
-    of_p = base(program.p) if program.p is not None else None
-    where = "in P and Q" if any(n in program.poison for n in vars(of_p).values()) else "in Q"
+    in_q = names_of_q(program.q)
+    of = getattr(program.q, "kind", type(program.q).__name__)
+    of = f"{of}{' z_loss' * bool(program.z_loss)} [{way.kind()}]"
     good = equal(clean.value, outcome.value)
-    notes.check(good, f"mass 0 {where} changes the value: {kind}", f"{clean.value} {outcome.value}\n{shown}")
+    detail = f"{kind}\n{clean.value} {outcome.value}\n{shown}"
+    notes.check(good, f"mass 0 changes the value: {of}", detail)
     assert program.p is not None
     out = weightless(program.p, program.arrays, program.events)
     mass = masses(program.p, program.arrays, program.events, program.classes)[0].sum(1)
     every = bool((out | (mass != 0)).all())
     for name, before in clean.gradients.items():
         after = outcome.gradients[name]
-        if name not in names_of_q(program.q):
+        role = "Q" if name.partition("@")[0] in in_q else "P"
+        if role == "P":
             if not every:
                 continue
             if name in _weights(program):
                 # The gradient by a weight of 0 is the loss that it takes out, whatever that is.
                 kept = program.arrays[name] != 0
                 before, after = before[kept], after[kept]
+        detail = f"{kind}, {name}\n{before!r}\n{after!r}\n{shown}"
         notes.check(
-            equal(before, after),
-            f"mass 0 {where} changes the gradient of {name}: {kind}",
-            f"{before!r}\n{after!r}\n{shown}",
+            equal(before, after), f"mass 0 changes the gradient by {role}: {of}", detail
         )
 
 
@@ -241,6 +262,7 @@ def hold_second(
     name = names_of_q(program.q)[0]
     dtype = program.arrays[name].dtype
     off = allowed.gradient(program, true, slope, dtype, Precision(formula=True))
+    off = off + 2 * allowed.unit(dtype) * slope.size
     settled = np.isfinite(slope.value)
     numbers = (np.where(settled, actual, 0), np.where(settled, slope.value, 0), 4 * off)
     names = ("second derivative", f"second derivative: {kind}")

@@ -59,15 +59,8 @@ def by(kernel: str) -> Iterator[None]:
 
 def is_formula(kernel: str, program: Program) -> bool:
     """Whether the formula runs: where it was asked for, for entropies, and where kernels refuse."""
-    if kernel == "formula" or program.function == "entropy":
-        return True
-    if program.p is None:
-        return False
     given = {name: x.copy() for name, x in program.arrays.items()}
-    assert program.q is not None
-    pair = build.target(program.p, given), build.prediction(program.q, given)
-    with plogq.validation("off"):
-        return plogq.explain(*pair).chosen == "formula"
+    return kernel == "formula" or build.chosen(program, given) == "formula"
 
 
 def frozen(given: dict[str, Array]) -> dict[str, bytes]:
@@ -90,10 +83,7 @@ def ways(rng: Rng, program: Program) -> Iterator[Way]:
         with by(kernel), threads(count), plogq.validation(level):
             return run_with(program, given, out)
 
-    if program.function == "cross_entropy" and program.shape is None:
-        formula = is_formula(kernel, program)
-    else:
-        formula = kernel == "formula" or program.function == "entropy"
+    formula = is_formula(kernel, program)
     yield Way(kernel, run, Precision(formula=formula), more=_by_threads(run, kernel))
 
 

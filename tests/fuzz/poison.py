@@ -76,9 +76,10 @@ def _of_p(rng: Rng, drawn: Program, at: Array) -> Arrays:
         choices = [v for v in (-1, -100, 255, drawn.classes, info.max) if info.min <= v <= info.max]
         return {p.index: _filled(rng, y, None, at, tuple(choices))}
     if isinstance(p, Sparse):
+        top = int(np.iinfo(arrays[p.index].dtype).max)
         return {
             p.probs: _filled(rng, arrays[p.probs], -1, at, (np.nan, 0.0, -1.0, np.inf)),
-            p.index: _filled(rng, arrays[p.index], -1, at, (drawn.classes, 127)),
+            p.index: _filled(rng, arrays[p.index], -1, at, (min(drawn.classes, top), top)),
         }
     x = arrays[p.probs]
     if isinstance(p, YesNo):

@@ -197,8 +197,9 @@ def softmax(scores: Wide, cap: float | None) -> Costs:
         np.maximum(abs(top), offset[:, 0]),
         slope,
     )
-    for x in (found.cost, found.q, found.not_q, found.log_z):
-        x[undefined] = np.nan
+    for x in (found.cost, found.q, found.not_q, found.log_z, found.slope):
+        if x is not None:
+            x[undefined] = np.nan
     return found
 
 
@@ -312,7 +313,10 @@ def second_slope(program: Program, along: Array) -> Slope:
         v = rows(along, q.axis)
         inner = times(costs.q, v).sum(1, keepdims=True)
         each = times(scale[:, None], costs.q * (v - inner))
-        size = scale[:, None] * costs.q * (abs(v) + times(costs.q, abs(v)).sum(1, keepdims=True))
+        # The row of a label is made of 1 - q, so that every product is good to u · q (1 - q).
+        shared = times(costs.q * costs.not_q, abs(v)).sum(1, keepdims=True)
+        size = costs.q * (abs(v) + times(costs.q, abs(v)).sum(1, keepdims=True)) + shared
+        size = scale[:, None] * size
         return Slope(unrows(each, like, q.axis), unrows(size, like, q.axis), False)
 
 
