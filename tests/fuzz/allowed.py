@@ -48,7 +48,8 @@ def unit(dtype: Any) -> float:
 
 def least(dtype: Any, precision: Precision) -> float:
     info = ml_dtypes.finfo(dtype)
-    return float(info.smallest_normal if precision.flushed else info.smallest_subnormal)
+    flushed = precision.flushed and np.dtype(dtype).itemsize > 2
+    return float(info.smallest_normal if flushed else info.smallest_subnormal)
 
 
 def _logarithm(x: Wide) -> Wide:

@@ -46,6 +46,7 @@ class Limits:
     integers: tuple[np.dtype[Any], ...] = values.INTEGERS
     floats: tuple[np.dtype[Any], ...] = values.FLOATS
     narrow: bool = False  # weights are float32
+    siblings: int = 1  # programs of the same shapes and other values, where to compile is dear
     large: float = 0.0  # the share of programs of a million scores, which threads divide
 
 
@@ -70,6 +71,32 @@ def program(rng: Rng, limits: Limits) -> Program:
     if function == "log_normalizer":
         return replace(drawn_program, reduction="none")
     return _poisoned(rng, _asked(rng, drawn_program))
+
+
+def sibling(rng: Rng, drawn: Program) -> Program:
+    """A program of the same shapes and types, with other values."""
+    arrays: Arrays = {}
+    p, q = (None if drawn.p is None else base(drawn.p)), drawn.q
+    kind = getattr(q, "kind", "")
+    for name, x in drawn.arrays.items():
+        if isinstance(p, Labels) and name == p.index:
+            y = rng.integers(0, drawn.classes, x.shape).astype(x.dtype)
+            arrays[name] = np.where(rng.random(x.shape) < 0.2, x.reshape(-1)[:1].sum(), y)
+            arrays[name] = arrays[name].astype(x.dtype)
+        elif name == getattr(q, "array", "") and kind in ("Logits", "BinaryLogits"):
+            of = pick(rng, {k: v for k, v in values.SCORES.items() if k not in _ODD})
+            arrays[name] = values.scores(rng, 1, max(x.size, 1), x.dtype, of)[0, : x.size]
+            arrays[name] = arrays[name].reshape(x.shape)
+        elif name.startswith("sample") and x.dtype.kind == "f":
+            arrays[name] = (rng.uniform(0, 2, x.shape) * (rng.random(x.shape) < 0.7)).astype(x.dtype)
+    if isinstance(p, Labels) and p.ignore is None:
+        at = p.index
+        arrays[at] = rng.integers(0, drawn.classes, arrays[at].shape).astype(arrays[at].dtype)
+    changed = replace(drawn.with_arrays(arrays), poison={})
+    return _poisoned(rng, changed)
+
+
+_ODD = ("extreme", "infinite", "undefined")
 
 
 def _size(rng: Rng, limits: Limits) -> tuple[tuple[int, ...], int]:

@@ -24,4 +24,8 @@ def one(part: str, seed: int, notes: Notes) -> None:
     rng = draw.rng_of(part, seed)
     program = draw.program(rng, ways.LIMITS)
     for way in ways.ways(rng, program):
+        program = way.program or program
         hold(notes, program, way)
+        for _ in range(1, ways.LIMITS.siblings):
+            hold(notes, draw.sibling(rng, program), way)
+            notes.programs += 1
