@@ -65,7 +65,8 @@ def losses(program: Program, truth: Truth, precision: Precision, smallest: float
         size = abs(truth.terms)
         if program.p is None:
             of_one = np.minimum(size, 1)
-            return (8 + _logarithm(of_one)) * u * size + ABSOLUTE * u * precision.formula
+            off = (8 + _logarithm(of_one)) * u * size + ABSOLUTE * u * precision.formula
+            return off + extra(program, truth, dtype) * u + smallest
         off = (8 + _logarithm(size / mass)) * u * size
         if program.function == "kl_divergence":
             # A difference: a few units in the last place of H(P, Q).
@@ -158,7 +159,9 @@ def missed(
     """Which of the numbers are too far off, and every error as a share of what is allowed."""
     with np.errstate(all="ignore"):
         found = np.asarray(actual)
-        found = (found if found.dtype.kind == "f" else found.astype(np.float64)).astype(np.longdouble)
+        found = (found if found.dtype.kind == "f" else found.astype(np.float64)).astype(
+            np.longdouble
+        )
         largest = float(ml_dtypes.finfo(dtype).max)
         error = abs(found - truth)
         allowed = np.broadcast_to(np.asarray(allowed, np.longdouble), np.shape(truth))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ml_dtypes
@@ -163,7 +163,10 @@ def _along_one(
     off = np.asarray(off)[place] + 2 * allowed.unit(program.arrays[name].dtype) * abs(expected)
     if not np.isfinite(expected) or not np.isfinite(true.losses).all():
         return
-    names = (f"change along Q, {way.kind()}", f"change along {name}: {title(program)} [{way.kind()}]")
+    names = (
+        f"change along Q, {way.kind()}",
+        f"change along {name}: {title(program)} [{way.kind()}]",
+    )
     _compare(notes, program, names, (actual, expected, off), dtype)
 
 
@@ -189,7 +192,13 @@ def _compare(
         place = tuple(int(i) for i in np.argwhere(bad)[0]) if np.ndim(bad) else ()
         got, want = np.asarray(actual)[place], np.asarray(expected)[place]
         limit = np.broadcast_to(off, np.shape(expected))[place]
-        nature = "NaN" if np.isnan(got) != np.isnan(want) else "∞" if np.isinf(got) or np.isinf(want) else ""
+        nature = (
+            "NaN"
+            if np.isnan(got) != np.isnan(want)
+            else "∞"
+            if np.isinf(got) or np.isinf(want)
+            else ""
+        )
         kind = f"{nature} {kind}".strip()
         detail = (
             f"at {place}: got {got!r}, the truth is {want!r}, "
@@ -210,7 +219,9 @@ def equal(x: Any, y: Any) -> bool:
         return False
     x, y = (np.asarray(v) for v in (x, y))
     wide = x.astype(np.float64), y.astype(np.float64)
-    return x.shape == y.shape and bool(((wide[0] == wide[1]) | np.isnan(wide[0]) & np.isnan(wide[1])).all())
+    return x.shape == y.shape and bool(
+        ((wide[0] == wide[1]) | np.isnan(wide[0]) & np.isnan(wide[1])).all()
+    )
 
 
 def hold_poisoned(notes: Notes, program: Program, way: Way, clean: Outcome) -> None:
@@ -222,8 +233,7 @@ def hold_poisoned(notes: Notes, program: Program, way: Way, clean: Outcome) -> N
         return
     shown = text(poisoned)
     in_q = names_of_q(program.q)
-    of = getattr(program.q, "kind", type(program.q).__name__)
-    of = f"{of}{' z_loss' * bool(program.z_loss)} [{way.kind()}]"
+    of = f"{title(replace(program, p=None, shape=None)).split()[-1]} [{way.kind()}]"
     good = equal(clean.value, outcome.value)
     detail = f"{kind}\n{clean.value} {outcome.value}\n{shown}"
     notes.check(good, f"mass 0 changes the value: {of}", detail)
@@ -242,9 +252,7 @@ def hold_poisoned(notes: Notes, program: Program, way: Way, clean: Outcome) -> N
                 kept = program.arrays[name] != 0
                 before, after = before[kept], after[kept]
         detail = f"{kind}, {name}\n{before!r}\n{after!r}\n{shown}"
-        notes.check(
-            equal(before, after), f"mass 0 changes the gradient by {role}: {of}", detail
-        )
+        notes.check(equal(before, after), f"mass 0 changes the gradient by {role}: {of}", detail)
 
 
 def _weights(program: Program) -> set[str]:

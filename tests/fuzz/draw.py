@@ -57,7 +57,9 @@ def rng_of(part: str, seed: int) -> Rng:
 
 def program(rng: Rng, limits: Limits) -> Program:
     """One program, drawn."""
-    function = pick(rng, {"cross_entropy": 12, "kl_divergence": 2, "entropy": 2, "log_normalizer": 1})
+    function = pick(
+        rng, {"cross_entropy": 12, "kl_divergence": 2, "entropy": 2, "log_normalizer": 1}
+    )
     events, classes = _size(rng, limits)
     arrays: Arrays = {}
     traits: set[str] = set()
@@ -88,7 +90,9 @@ def sibling(rng: Rng, drawn: Program) -> Program:
             arrays[name] = values.scores(rng, 1, max(x.size, 1), x.dtype, of)[0, : x.size]
             arrays[name] = arrays[name].reshape(x.shape)
         elif name.startswith("sample") and x.dtype.kind == "f":
-            arrays[name] = (rng.uniform(0, 2, x.shape) * (rng.random(x.shape) < 0.7)).astype(x.dtype)
+            arrays[name] = (rng.uniform(0, 2, x.shape) * (rng.random(x.shape) < 0.7)).astype(
+                x.dtype
+            )
     if isinstance(p, Labels) and p.ignore is None:
         at = p.index
         arrays[at] = rng.integers(0, drawn.classes, arrays[at].shape).astype(arrays[at].dtype)
@@ -126,9 +130,7 @@ def _asked(rng: Rng, drawn: Program) -> Program:
     if rng.random() < 0.12 and not _weighed(drawn.p):
         name = "focal" if rng.random() < 0.7 else "poly"
         amount = float(rng.choice([0.0, 0.5, 1.0, 2.0, 3.5]))
-        return replace(
-            found, reduction="none", normalizer=None, shape=Shape(name, amount)
-        )
+        return replace(found, reduction="none", normalizer=None, shape=Shape(name, amount))
     return found
 
 

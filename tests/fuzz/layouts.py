@@ -20,7 +20,9 @@ def laid_out(rng: Rng, x: Array, layouts: tuple[str, ...] = NUMPY) -> Array:
         wide = np.zeros((*x.shape[:-1], 2 * x.shape[-1] + 1), x.dtype)
         view = wide[..., 1::2]
     elif layout == "padded":
-        view = np.zeros(tuple(n + 3 for n in x.shape), x.dtype)[tuple(slice(2, n + 2) for n in x.shape)]
+        view = np.zeros(tuple(n + 3 for n in x.shape), x.dtype)[
+            tuple(slice(2, n + 2) for n in x.shape)
+        ]
     elif layout == "reversed":
         axis = int(rng.integers(x.ndim))
         view = np.flip(np.zeros_like(x), axis)

@@ -62,9 +62,8 @@ def masses(p: Target, arrays: Arrays, events: tuple[int, ...], classes: int) -> 
         return one_hot(arrays[p.index].reshape(-1, 1), p.ignore, classes), _nothing
     if isinstance(p, Sparse):
         index, probs = arrays[p.index], arrays[p.probs]
-        flat, values = index.reshape(-1, index.shape[-1]), rows(probs, -1)
-        if flat.shape[0] != int(np.prod(events, dtype=int)):
-            flat, values = (x.reshape(-1, index.shape[-1]) for x in (flat, values))
+        flat = index.reshape(int(np.prod(events, dtype=int)), index.shape[-1])
+        values = rows(probs, -1)
         found_masses = np.zeros((len(flat), classes), np.longdouble)
         for t in range(index.shape[-1]):
             found_masses += times(one_hot(flat[:, t : t + 1], None, classes), values[:, t : t + 1])
@@ -115,9 +114,7 @@ def _weighted(
     if isinstance(p.classes, str):
         each = wide(arrays[p.classes]).reshape(1, classes)
     elif p.classes is not None:
-        sides = [
-            wide(np.asarray(arrays[c] if isinstance(c, str) else float(c))) for c in p.classes
-        ]
+        sides = [wide(np.asarray(arrays[c] if isinstance(c, str) else float(c))) for c in p.classes]
         each = np.stack([np.broadcast_to(s, events).reshape(n) for s in sides], 1)
     by_class = times(each, inner)
 
@@ -135,7 +132,9 @@ def _weighted(
         elif p.classes is not None:
             for side, name in enumerate(p.classes):
                 if isinstance(name, str):
-                    terms = (times(sample[:, 0], times(inner[:, side], x[:, side])) for x in (g, size))
+                    terms = (
+                        times(sample[:, 0], times(inner[:, side], x[:, side])) for x in (g, size)
+                    )
                     found[name] = tuple(  # type: ignore[assignment]
                         _sum_to(t.reshape(events), arrays[name].shape) for t in terms
                     )

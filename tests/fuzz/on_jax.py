@@ -41,6 +41,10 @@ def softmax(x: Any) -> Any:
     return jax.nn.softmax(x, -1)
 
 
+def constant(x: Array) -> Any:
+    return jnp.asarray(x)
+
+
 def gradient(f: Callable[[Any], Any], at: Array, way: str) -> Array:
     """The gradient of a function that gives a number."""
     with jax.enable_x64(True):
@@ -187,14 +191,10 @@ def _jvp(program: Program, seed: int) -> Outcome:
     value, change = jax.jvp(
         lambda z: build.value(program, {**given, name: z}), (given[name],), (direction,)
     )
-    return Outcome(
-        np.asarray(value), {f"{name}@{at}": np.asarray(total(change))} if x.size else {}
-    )
+    return Outcome(np.asarray(value), {f"{name}@{at}": np.asarray(total(change))} if x.size else {})
 
 
-def _second(
-    notes: Notes, program: Program, true: Truth, kind: str, seed: int, wrap: Any
-) -> None:
+def _second(notes: Notes, program: Program, true: Truth, kind: str, seed: int, wrap: Any) -> None:
     """∂/∂z of the gradient along a direction, forward over reverse."""
     name = names_of_q(program.q)[0]
     along = directions(seed, program.arrays[name].shape)

@@ -105,7 +105,11 @@ def run_with(program: Program, given: Arrays, out: Any) -> Outcome:
         changed = (*changed, f"value_and_grad gives {loss!r} where cross_entropy gives {value!r}")
     if isinstance(into, np.ndarray) and gradients[written] is not into:
         changed = (*changed, "the gradient did not go into out")
-    changed += changes(before, given, written if into == "scores" else "") if into is None or isinstance(into, str) else ()
+    changed += (
+        changes(before, given, written if into == "scores" else "")
+        if into is None or isinstance(into, str)
+        else ()
+    )
     gradients = {n: np.asarray(g) for n, g in gradients.items()}
     return Outcome(np.asarray(value), gradients, changed)
 

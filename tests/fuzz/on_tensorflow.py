@@ -35,6 +35,14 @@ def softmax(x: Any) -> Any:
     return tf.nn.softmax(x, -1)
 
 
+def constant(x: Array) -> Any:
+    return tf.constant(x)
+
+
+def total(value: Any) -> Any:
+    return tf.reduce_sum(value)
+
+
 def gradient(f: Callable[[Any], Any], at: Array, way: str) -> Array:
     """The gradient of a function that gives a number."""
 

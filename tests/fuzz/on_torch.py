@@ -45,6 +45,10 @@ def softmax(x: Tensor) -> Tensor:
     return torch.softmax(x, -1)
 
 
+def constant(x: Array) -> Any:
+    return torch.from_numpy(np.asarray(x))
+
+
 def gradient(f: Callable[[Tensor], Tensor], at: Array, way: str) -> Array:
     """The gradient of a function that gives a number."""
     if way == "transformed":
@@ -144,9 +148,7 @@ def _flushed(notes: Notes, program: Program, kind: str, run: Any) -> None:
         notes.check(same(clean, outcome), f"flushed mode changes the result: {kind}", text(program))
 
 
-def _second(
-    notes: Notes, program: Program, true: Truth, kind: str, kernel: str, seed: int
-) -> None:
+def _second(notes: Notes, program: Program, true: Truth, kind: str, kernel: str, seed: int) -> None:
     """∂/∂z of the gradient along a direction, by autograd twice."""
     if not twice(program):
         return
@@ -205,6 +207,7 @@ def _vmap(program: Program) -> Outcome:
     value = torch.func.vmap(one, in_dims=(axes,))(given)
     gradients: Arrays = {}
     if program.function == "cross_entropy":
+
         def slope(of: Given) -> Any:
             q = {n: of[n] for n in names}
             return torch.func.grad(lambda q: total(one({**of, **q})))(q)
@@ -264,7 +267,9 @@ def _changing(seed: int) -> Any:
         z = given[name].requires_grad_()
         value = total(build.value(program, given))
         y, info = arrays[p.index], np.iinfo(arrays[p.index].dtype)
-        odd = [v for v in (info.max, info.min, 1000, -5, program.classes) if info.min <= v <= info.max]
+        odd = [
+            v for v in (info.max, info.min, 1000, -5, program.classes) if info.min <= v <= info.max
+        ]
         y[...] = odd[int(rng.integers(len(odd)))]
         try:
             (after,) = torch.autograd.grad(value, z)
@@ -276,5 +281,3 @@ def _changing(seed: int) -> Any:
         notes.check(bool(good.all()), f"labels changed before backward: {kind}", detail)
 
     return more
-
-

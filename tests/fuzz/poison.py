@@ -93,9 +93,7 @@ def _of_p(rng: Rng, drawn: Program, at: Array) -> Arrays:
     return {p.probs: _filled(rng, x, p.axis, at, (np.nan, 0.0, 7.0, -1.0, np.inf))}
 
 
-def _filled(
-    rng: Rng, x: Array, axis: int | None, at: Array, choices: tuple[float, ...]
-) -> Array:
+def _filled(rng: Rng, x: Array, axis: int | None, at: Array, choices: tuple[float, ...]) -> Array:
     """A copy of x with one of `choices` at the events `at`, in whole rows or in one place of them."""
     changed = x.copy()
     rows = changed.reshape(-1, 1) if axis is None else np.moveaxis(changed, axis, -1)

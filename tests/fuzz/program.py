@@ -182,14 +182,17 @@ def title(program: Program) -> str:
         kind = "LinearLogits" if isinstance(program.q, Linear) else program.q.kind
         parts.append(kind + ("(softcap)" if getattr(program.q, "softcap", None) else ""))
     asked = program.shape.name if program.shape else program.function
-    return f"{asked} {' × '.join(parts)}{_widths(program)}" + (" z_loss" if program.z_loss else "")
+    penalty = "+z_loss" if program.z_loss else ""
+    return f"{asked} {' × '.join(parts)}{penalty}{_widths(program)}"
 
 
 def _widths(program: Program) -> str:
     """Whether P and Q are stored in numbers of different widths."""
     if program.p is None or program.q is None:
         return ""
-    p, q = (program.arrays[n[-1]].dtype for n in (names_of_p(base(program.p)), names_of_q(program.q)))
+    p, q = (
+        program.arrays[n[-1]].dtype for n in (names_of_p(base(program.p)), names_of_q(program.q))
+    )
     if p.kind in "iub" or p.itemsize == q.itemsize:
         return ""
     return " (P wider)" if p.itemsize > q.itemsize else " (Q wider)"

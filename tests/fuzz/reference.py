@@ -72,9 +72,7 @@ def _truth(program: Program) -> Truth:
     costs = None if program.q is None else costs_of(program.q, arrays)
     if program.p is None:  # log_normalizer
         assert costs is not None
-        return Truth(
-            costs.log_z, np.ones(n), costs, 1.0, _shaped(costs.log_z, program), costs.size
-        )
+        return Truth(costs.log_z, np.ones(n), costs, 1.0, _shaped(costs.log_z, program), costs.size)
     mass_of, back = masses(program.p, arrays, program.events, classes)
     mass = mass_of.sum(1)
     own = np.zeros(n, np.longdouble)
@@ -266,9 +264,7 @@ def _slopes_of_q(
         if q.kind == "Probs":
             each = times(each, 1 / rows(like, q.axis))
         size, plain = abs(each), True
-    found.of_q = {
-        q.array: Slope(unrows(each, like, q.axis), unrows(size, like, q.axis), plain)
-    }
+    found.of_q = {q.array: Slope(unrows(each, like, q.axis), unrows(size, like, q.axis), plain)}
 
 
 def _yes_no_slope(

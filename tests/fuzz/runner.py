@@ -42,31 +42,34 @@ class Worker:
         arguments = [self.part, self.seed, self.step, self.left, self.until]
         command = [sys.executable, "-m", "tests.fuzz.worker", *map(str, arguments)]
         with tempfile.TemporaryFile("w+") as errors:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
-            )
             self.moved, done, started = time.time(), False, None
-            assert self.process.stdout is not None
-            for line in self.process.stdout:
-                try:
-                    said = json.loads(line)
-                except ValueError:
-                    continue  # what a framework prints
-                if not isinstance(said, dict):
-                    continue
-                self.moved = time.time()
-                if "seed" in said:
-                    started = said["seed"]
-                elif "notes" in said:
-                    with self.lock:
-                        self.found.merge(Notes.from_json(self.part, said["notes"]))
-                done |= "done" in said
-            code = self.process.wait()
+            with subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
+            ) as self.process:
+                for line in self.process.stdout or ():
+                    said = self._heard(line)
+                    started = said.get("seed", started)
+                    done |= "done" in said
+            code = self.process.returncode
             if done:
                 return True
             errors.seek(0)
             self._died(code, started, errors.read())
-        return started is None
+        return False
+
+    def _heard(self, line: str) -> dict[str, Any]:
+        """What the worker says in one line; what a framework prints is nothing."""
+        try:
+            said = json.loads(line)
+        except ValueError:
+            return {}
+        if not isinstance(said, dict):
+            return {}
+        self.moved = time.time()
+        if "notes" in said:
+            with self.lock:
+                self.found.merge(Notes.from_json(self.part, said["notes"]))
+        return said
 
     def _died(self, code: int, seed: int | None, errors: str) -> None:
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
@@ -79,9 +82,9 @@ class Worker:
             self.found.seed = self.seed if seed is None else seed
             self.found.programs += 1
             self.found.check(False, f"dies: {how} {what or ' '.join(last)}"[:150], errors[-4000:])
-        if seed is not None:
-            self.left -= (seed - self.seed) // self.step + 1
-            self.seed = seed + self.step
+        # One that dies before its first seed would do so for ever.
+        self.left -= self.left if seed is None else (seed - self.seed) // self.step + 1
+        self.seed = self.seed if seed is None else seed + self.step
 
     def watch(self) -> None:
         if self.process is not None and time.time() - self.moved > PATIENCE:
