@@ -47,7 +47,7 @@ def check(rng: Rng, notes: Notes, framework: Any) -> None:
 def _soft(
     rng: Rng, kind: str, z: Any, framework: Any
 ) -> tuple[Callable[[Any], Any], Any, Any, str]:
-    """Σ over events of KL, H(P) or H(P, Q) for P = softmax(z / T); ∂/∂z_i = p_i (g_i - Σ p g) / T."""
+    """Σ of KL, H(P) or H(P, Q) for P = softmax(z / T), where ∂/∂z_i = p_i (g_i - Σ p g) / T."""
     temperature = float(rng.choice([1.0, 0.25, 0.0625]))
     t = (rng.normal(size=z.shape) * 2).astype(z.dtype)
 

@@ -1,4 +1,4 @@
-"""One program by one way, held against the truth, against itself, and against nonsense at mass 0."""
+"""One program by one way, held against the truth, itself, and nonsense where the mass is 0."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ class Outcome:
     changed: tuple[str, ...] = ()
 
 
+KERNEL = Precision()
+
+
 @dataclass
 class Way:
     """One way of running a program: by which kernel, through which transformation.
@@ -39,7 +42,7 @@ class Way:
 
     name: str
     run: Callable[[Program], Outcome]
-    precision: Precision = Precision()
+    precision: Precision = KERNEL
     repeats: bool = True
     poisons: bool = True
     category: str = ""

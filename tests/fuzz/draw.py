@@ -60,7 +60,7 @@ def program(rng: Rng, limits: Limits) -> Program:
     function = pick(
         rng, {"cross_entropy": 12, "kl_divergence": 2, "entropy": 2, "log_normalizer": 1}
     )
-    events, classes = _size(rng, limits)
+    events, classes = size(rng, limits)
     arrays: Arrays = {}
     traits: set[str] = set()
     yes_no = rng.random() < 0.22
@@ -103,7 +103,7 @@ def sibling(rng: Rng, drawn: Program) -> Program:
 _ODD = ("extreme", "infinite", "undefined")
 
 
-def _size(rng: Rng, limits: Limits) -> tuple[tuple[int, ...], int]:
+def size(rng: Rng, limits: Limits) -> tuple[tuple[int, ...], int]:
     if rng.random() < limits.large:
         return [((9,), 1 << 17), ((1 << 12,), 260), ((3,), 400_000)][int(rng.integers(3))]
     shares = np.array(limits.event_shares, float)

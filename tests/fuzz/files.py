@@ -144,8 +144,8 @@ def _child(path: str, options: tuple[str, ...], encoding: str, out: int) -> None
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.alarm(SECONDS)
         errors = "strict" if encoding == "utf-8" else "backslashreplace"
-        sys.stdout = open(1, "w", encoding=encoding, errors="strict", closefd=False)
-        sys.stderr = open(2, "w", encoding=encoding, errors=errors, closefd=False)
+        sys.stdout = os.fdopen(1, "w", encoding=encoding, errors="strict", closefd=False)
+        sys.stderr = os.fdopen(2, "w", encoding=encoding, errors=errors, closefd=False)
         sys.argv = ["plogq", "score", path, *options]
         from plogq.cli import main
 

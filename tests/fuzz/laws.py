@@ -32,7 +32,7 @@ def check(rng: Rng, notes: Notes) -> None:
     """One law for one program of labels and stored scores, by one kernel."""
     name = NAMES[int(rng.integers(len(NAMES)))]
     large = rng.random() < 0.02
-    events, classes = ((3,), K) if large else draw._size(rng, draw.Limits())
+    events, classes = ((3,), K) if large else draw.size(rng, draw.Limits())
     dtype = values.float_dtype(rng)
     z = values.scores(rng, int(np.prod(events, dtype=int)), classes, dtype, "ordinary")
     if name == "shift":

@@ -27,7 +27,7 @@ def mapped(program: Program) -> tuple[Program, Axes] | None:
     """The program of one event and the axes that events lie on, or None where that is not it."""
     if program.reduction != "none" or not program.events or program.events[0] == 0:
         return None
-    if program.function == "entropy" or isinstance(program.p, YesNo) and len(program.events) == 0:
+    if program.function == "entropy" or (isinstance(program.p, YesNo) and len(program.events) == 0):
         return None
     axes: Axes = dict.fromkeys(program.arrays)
     q = None if program.q is None else _prediction(program.q, program.arrays, axes)

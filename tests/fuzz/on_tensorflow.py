@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from plogq.kernels import table
@@ -78,7 +77,7 @@ def ways(rng: Rng, program: Program) -> Iterator[Way]:
         if name == "eager" and twice(program):
             _second(notes, program, true, kind, seed)
 
-    # Outside of an eager kernel, TensorFlow's threads take subnormal numbers for 0, as its page says.
+    # Elsewhere TensorFlow's threads take subnormal numbers for 0, as its page in docs/ says.
     precision = Precision(formula=not kernel, flushed=name != "eager")
     categories = {"formula": "formula", "xla": "XLA", "graph": "graph"}
     category = categories.get(name, "kernel" if kernel else "formula")

@@ -1,4 +1,4 @@
-"""The definition in 60 digits, word for word, number by number: what the 80-bit reference is held to.
+"""The definition in 60 digits, word for word: what the 80-bit reference is held to.
 
 Arrays are of mpmath's numbers, so that one of them can be moved by less than any float could.
 """

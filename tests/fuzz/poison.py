@@ -1,4 +1,4 @@
-"""Nonsense for events that have mass 0: nothing may change but the gradient by that weight itself."""
+"""Nonsense for events of mass 0: nothing may change but the gradient by that weight itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .values import Rng
 
 
 def weightless(p: Target, arrays: Arrays, events: tuple[int, ...]) -> Array:
-    """[N]: the events that a sample weight of 0 or an ignored label takes out, whatever is stored."""
+    """[N]: the events that a sample weight of 0 or an ignored label takes out."""
     out = np.zeros(int(np.prod(events, dtype=int)), bool)
     while isinstance(p, Smoothed | Weighted):
         if isinstance(p, Weighted) and p.sample is not None:
@@ -94,7 +94,7 @@ def _of_p(rng: Rng, drawn: Program, at: Array) -> Arrays:
 
 
 def _filled(rng: Rng, x: Array, axis: int | None, at: Array, choices: tuple[float, ...]) -> Array:
-    """A copy of x with one of `choices` at the events `at`, in whole rows or in one place of them."""
+    """A copy of x with one of `choices` at the events `at`, in whole rows or in one place."""
     changed = x.copy()
     rows = changed.reshape(-1, 1) if axis is None else np.moveaxis(changed, axis, -1)
     flat = rows.reshape(len(at), -1).copy()

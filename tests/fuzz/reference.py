@@ -107,7 +107,7 @@ def _truth(program: Program) -> Truth:
             if program.reduction == "mean" and program.normalizer is None:
                 by_mass = by_mass - value * scale
             each = d_loss[:, None] * costs.cost + by_mass[:, None]
-            # The costs that P's arrays are multiplied by come from the formula: good to u absolutely.
+            # The costs here come from the formula, which is good to u in absolute terms.
             off = 1 + costs.noise + (getattr(program.q, "softcap", None) or 0.0)
             size = abs(d_loss)[:, None] * (costs.cost.T + off).T + abs(by_mass)[:, None]
             arrived: Found = {}

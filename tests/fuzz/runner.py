@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,12 @@ from .notes import Notes
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 300.0  # seconds that one seed may take
+
+
+def environment() -> dict[str, str]:
+    """That of a worker: FUZZ_PRELOAD is what it loads first, the runtime of the sanitizers."""
+    preload = os.environ.get("FUZZ_PRELOAD")
+    return {**os.environ, "LD_PRELOAD": preload} if preload else dict(os.environ)
 
 
 class Worker:
@@ -44,7 +51,12 @@ class Worker:
         with tempfile.TemporaryFile("w+") as errors:
             self.moved, done, started = time.time(), False, None
             with subprocess.Popen(
-                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
+                command,
+                cwd=ROOT,
+                env=environment(),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
             ) as self.process:
                 for line in self.process.stdout or ():
                     said = self._heard(line)

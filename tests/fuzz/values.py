@@ -1,4 +1,4 @@
-"""Numbers to try: scores, probabilities, labels and weights, among them those that break formulas."""
+"""Scores, probabilities, labels and weights to try, among them those that break formulas."""
 
 from __future__ import annotations
 
