@@ -21,14 +21,23 @@ REPRESENTATIONS = ("targets", "predictions", "binary", "wrappers")
 BASE = ("errors", "arrays")
 CORE = (*REPRESENTATIONS, "formula", "checks", "reduction", "shaping")
 OVER_RANKS = ("cuts", "placements", "sharded")
-KERNELS = ("kernels", "kernels.contract", "kernels.labels", "kernels.sums", "kernels.table")
+KERNELS = (
+    "kernels",
+    "kernels.contract",
+    "kernels.labels",
+    "kernels.limits",
+    "kernels.sums",
+    "kernels.table",
+)
 # The command line and the scoring of files use what a caller may use.
 PUBLIC = ("", "kernels", *BASE)
 LAYERS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arrays": ("errors", "arrays"),
     # Kernels see their contract, their framework's verbs, the formula and one another.
-    "kernels.contract": ("kernels.sums", "arrays"),
+    "kernels.contract": ("kernels.limits", "kernels.sums", "arrays"),
+    "kernels.limits": (),
+    "kernels.rounding": (),
     "kernels.sums": ("kernels",),
     "kernels.labels": ("kernels", "errors"),
     # Automatic differentiation gives kernels to a framework: it knows their contract, and those
@@ -36,18 +45,18 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "autodiff": ("autodiff", "formula", "kernels", "kernels.contract", "kernels.labels", "arrays"),
     "kernels.table": (*KERNELS, *BASE),
     "kernels": (*KERNELS, *BASE, "formula"),
-    "checks": ("kernels.labels", "kernels.sums", *BASE),
-    "reduction": BASE,
+    "checks": ("kernels", "kernels.labels", "kernels.rounding", "kernels.sums", *BASE),
+    "reduction": ("checks", "kernels.sums", "", *BASE),
     "shaping": BASE,
     "formula": ("kernels.contract", "arrays"),
     **dict.fromkeys(
         REPRESENTATIONS,
-        (*REPRESENTATIONS, "checks", "kernels.contract", "kernels.labels", "kernels.sums", *BASE),
+        (*REPRESENTATIONS, "checks", *KERNELS[1:-1], *BASE),
     ),
     # Scores over ranks know how shards of the classes add up, and what ranks tell one another.
     **dict.fromkeys(OVER_RANKS, (*OVER_RANKS, *CORE, "kernels", *KERNELS, *BASE)),
     "pairing": (*OVER_RANKS, *CORE, "kernels.contract", "kernels.table", *BASE),
-    "definition": ("autodiff", "pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
+    "definition": ("autodiff", "pairing", *CORE, *KERNELS[1:], *BASE),
     "helpers": ("definition", *CORE),
     "pytrees": (*REPRESENTATIONS, *BASE),
     "saved": (),

@@ -30,7 +30,13 @@ def focal(losses: Any, gamma: float = 2.0) -> Any:
     losses = as_array(losses, "losses")
     xp = verbs(losses)
     with xp.quiet():
-        return xp.cast_like(xp.times((-xp.expm1(-losses)) ** gamma, losses), losses)
+        if not 0.0 < gamma < 1.0:
+            return xp.cast_like(xp.times((-xp.expm1(-losses)) ** gamma, losses), losses)
+        # A root is infinitely steep at 0, where the loss is 0 and so is its slope.
+        nothing = xp.equal(losses, 0.0)
+        some = xp.where(nothing, 1.0, losses)
+        found = xp.times((-xp.expm1(-some)) ** gamma, some)
+        return xp.cast_like(xp.where(nothing, 0.0, found), losses)
 
 
 def poly(losses: Any, epsilon: float = 1.0) -> Any:
@@ -56,4 +62,6 @@ def poly(losses: Any, epsilon: float = 1.0) -> Any:
 def add_z_loss(xp: Any, losses: Any, log_z: Any, mass: Any, z_loss: float) -> Any:
     """losses + z_loss · mass · log²Z, the penalty that keeps log Z near 0 (PaLM, 2022)."""
     with xp.quiet():
+        # Where nothing weighs, log Z may be no number, and neither would be its slope.
+        log_z = xp.where(xp.equal(mass, 0.0), 0.0, xp.weights(log_z))
         return xp.cast_like(xp.weights(losses) + z_loss * xp.times(mass, log_z * log_z), losses)

@@ -125,6 +125,11 @@ def indices(x: Array) -> Array:
     return jnp.asarray(x, jnp.int64 if jax.config.read("jax_enable_x64") else jnp.int32)
 
 
+def owned(x: Array) -> Array:
+    """x in JAX's own memory."""
+    return x
+
+
 def full(shape: tuple[int, ...], value: float, like: Array) -> Array:
     return jnp.full(shape, value, wide())
 
@@ -280,13 +285,13 @@ def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, A
     """The sum along the class axis, each class times its weight, and the least entry."""
     rows = weights(to_last(x, axis))
     least = rows.min(axis=-1, initial=jnp.inf)
-    return sum_classes(rows if weight is None else rows * weight), least
+    return sum_classes(rows if weight is None else times(rows, weight)), least
 
 
 def value_range(x: Array) -> tuple[float, float]:
-    """The least and the greatest element, NaN aside."""
+    """The least and the greatest element; both NaN where there is one."""
     seen = host(x)
-    return float(np.fmin.reduce(seen, axis=None)), float(np.fmax.reduce(seen, axis=None))
+    return float(seen.min()), float(seen.max())
 
 
 def aliases(x: Any, y: Any) -> bool:

@@ -190,6 +190,11 @@ def indices(x: Tensor) -> Tensor:
     return x.to(torch.int64)
 
 
+def owned(x: Tensor) -> Tensor:
+    """x in memory that nobody else writes to."""
+    return x.clone()
+
+
 def full(shape: tuple[int, ...], value: float, like: Tensor) -> Tensor:
     """A new array on the device of `like`."""
     return torch.full(shape, value, dtype=_wide(like), device=like.device)
@@ -379,13 +384,13 @@ def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor
     least = x.amin(dim=axis) if x.shape[axis] else x.sum(dim=axis)
     if weight is None:
         return x.sum(dim=axis, dtype=_wide(x)), least
-    return (x.movedim(axis, -1).to(weight.dtype) * weight).sum(dim=-1), least
+    return times(x.movedim(axis, -1).to(weight.dtype), weight).sum(dim=-1), least
 
 
 def value_range(x: Tensor) -> tuple[float, float]:
-    """The least and the greatest element, NaN aside."""
-    known = x.detach()[~x.detach().isnan()]
-    return (float(known.min()), float(known.max())) if known.numel() else (0.0, 0.0)
+    """The least and the greatest element; both NaN where there is one."""
+    low, high = x.detach().aminmax()
+    return float(low), float(high)
 
 
 def aliases(x: Any, y: Any) -> bool:

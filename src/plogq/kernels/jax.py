@@ -24,6 +24,9 @@ from .cpu.processor import chosen, threads
 
 Array = jax.Array
 
+# As many as a view of the kernels has room for.
+_MOST_AXES = 63
+
 _HANDLERS = _cpu.xla_handlers()
 for _name, _handler in _HANDLERS.items():
     jax.ffi.register_ffi_target(_name, _handler, platform="cpu")
@@ -32,6 +35,8 @@ for _name, _handler in _HANDLERS.items():
 def _refuses(x: Any, role: str) -> str | None:
     if not _HANDLERS:
         return "plogq was built without XLA's headers: install jax first, and then plogq"
+    if x.ndim > _MOST_AXES:
+        return f"{role} has {x.ndim} axes; the kernels take at most {_MOST_AXES}"
     if x.dtype.name not in verbs.float_names:
         return f"{role} is {x.dtype.name}; the kernels take {', '.join(verbs.float_names)}"
     return None
@@ -184,7 +189,9 @@ binary = Binary()
 linear = Blockwise(Stored(flush=True))
 
 
-def unread_labels(index: Array, classes: int, ignore: int | None) -> tuple[Array, Array]:
+def unread_labels(
+    index: Array, classes: int, ignore: int | None, weight: Any = None
+) -> tuple[Array, Array]:
     """Labels within [0, classes) and their masses, NaN for a label out of range."""
     if index.dtype.itemsize < 4:
         index = index.astype(jnp.int32)
