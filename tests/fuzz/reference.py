@@ -84,7 +84,7 @@ def _truth(program: Program) -> Truth:
     else:
         losses = terms = times(mass_of, costs.cost).sum(1)
         if program.function == "kl_divergence":
-            losses = losses - own
+            losses, terms = losses - own, np.fmax(losses, abs(own))
     z, log_z = np.longdouble(program.z_loss), 0.0
     if z:
         assert costs is not None
