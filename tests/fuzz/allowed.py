@@ -70,7 +70,7 @@ def losses(program: Program, truth: Truth, precision: Precision, smallest: float
         off = (8 + _logarithm(size / mass)) * u * size
         if program.function == "kl_divergence":
             # A difference: a few units in the last place of H(P, Q).
-            off = off + 16 * u * size
+            off = off + ABSOLUTE * (u * size + unit(np.float64) * truth.mass)
         off = off + extra(program, truth, dtype) * u * truth.mass
         if precision.formula:
             off = off + ABSOLUTE * u * truth.mass

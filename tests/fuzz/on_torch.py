@@ -270,6 +270,9 @@ def _changing(seed: int) -> Any:
         odd = [
             v for v in (info.max, info.min, 1000, -5, program.classes) if info.min <= v <= info.max
         ]
+        odd = [v for v in odd if not 0 <= v < program.classes]
+        if not odd:
+            return
         y[...] = odd[int(rng.integers(len(odd)))]
         try:
             (after,) = torch.autograd.grad(value, z)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .measures import Found, Wide, distribution, masses, rows, times, unrows, wide
-from .program import Array, Arrays, Linear, Program, Stored, YesNo, YesNoScores, base, wrappers
+from .program import Array, Arrays, Linear, Program, Stored, YesNoScores, base, wrappers
 
 if np.finfo(np.longdouble).nmant < 63:  # pragma: no cover
     raise ImportError(
@@ -309,15 +309,5 @@ def second_slope(program: Program, along: Array) -> Slope:
         v = rows(along, q.axis)
         inner = times(costs.q, v).sum(1, keepdims=True)
         each = times(scale[:, None], costs.q * (v - inner))
-        # The row of a label is made of 1 - q, so that every product is good to u · q (1 - q).
-        shared = times(costs.q * costs.not_q, abs(v)).sum(1, keepdims=True)
-        size = costs.q * (abs(v) + times(costs.q, abs(v)).sum(1, keepdims=True)) + shared
-        size = scale[:, None] * size
+        size = times(scale[:, None], np.ones_like(v) * abs(v).max(1, keepdims=True, initial=0))
         return Slope(unrows(each, like, q.axis), unrows(size, like, q.axis), False)
-
-
-def is_yes_no(program: Program) -> bool:
-    """Whether the outcomes are independent."""
-    return isinstance(program.q, YesNoScores) or (
-        program.p is not None and isinstance(base(program.p), YesNo)
-    )
