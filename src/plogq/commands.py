@@ -18,6 +18,7 @@ from rich.table import Table
 
 from . import __version__
 from .choose import DECISIONS, QUESTIONS, REDUCTIONS, TABLE, Question
+from .doctor.command import lint
 from .score import InputError, Wish, score_file
 from .score.kinds import Content
 from .score.read import open_source
@@ -48,6 +49,9 @@ def _version(value: bool) -> None:
     if value:
         typer.echo(f"plogq {__version__}")
         raise typer.Exit
+
+
+app.command()(lint)
 
 
 @app.callback()
