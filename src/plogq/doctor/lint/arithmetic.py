@@ -269,7 +269,7 @@ def emit(on: Any, terms: Terms, node: ast.AST) -> Value:
         return terms
     target = terms.target
     if terms.picked or (target is not None and target.made in _TRUTH):
-        on.see(HandWritten(on.place(node), terms.logs, target, terms.mean))
+        on.see(HandWritten(on.place(node), terms.logs, target, terms.mean), node)
     return terms
 
 

@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..facts import Array, Cut, HandWritten, Made, Place, Seen, Sighting
+from ..facts import Array, Cut, Made, Place, Seen
 from .expressions import Expressions
 from .modules import Module
 from .relevance import relevant
@@ -58,7 +58,7 @@ class Interpreter(Expressions):
         self.project = project
         self.left = _BUDGET + 8 * len(module.lines)
         self.journal: list[tuple[Slots, Any, Any]] = []
-        self.found: list[tuple[Seen, ast.expr | None, Module]] = []
+        self.found: list[tuple[Seen, ast.AST | None, ast.expr | None, Module]] = []
         self.cuts: list[Cut] = []
         self.stack: list[ast.AST] = []
         self.returns: list[list[Value]] = []
@@ -73,9 +73,15 @@ class Interpreter(Expressions):
 
     # What was seen
 
-    def see(self, seen: Seen, node: ast.expr | None = None, module: Module | None = None) -> None:
-        """Note a sighting; `node` is the call whose options can be changed."""
-        self.found.append((seen, node, module or self.module))
+    def see(
+        self,
+        seen: Seen,
+        call: ast.AST | None = None,
+        options: ast.expr | None = None,
+        module: Module | None = None,
+    ) -> None:
+        """Note a sighting: the call of the loss, and where its options stand."""
+        self.found.append((seen, call, options, module or self.module))
 
     def place(self, node: ast.AST) -> Place:
         return self.module.place(node)
@@ -574,12 +580,6 @@ class Interpreter(Expressions):
                 self.write(made, name, args.kw[name])
             elif args.open:
                 self.write(made, name, Unknown(name))
-
-    def hand_written(self, place: Place, seen: HandWritten, node: ast.AST) -> None:
-        self.see(seen)
-
-    def sighting(self, seen: Sighting, node: ast.expr, module: Module) -> None:
-        self.see(seen, node, module)
 
 
 _NOWHERE = ast.Constant(value=None, lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)

@@ -159,7 +159,7 @@ def see(
     )
     if _means_it(on, seen):
         return out
-    on.sighting(seen, made_at, module)
+    on.see(seen, made_at if place is not None else node, made_at, module)
     if known.get("reduction") == "none" or contract.reduces.value.startswith("one loss"):
         return Array(kind="float", by="loss")
     return out

@@ -67,7 +67,7 @@ class Project:
         return None
 
     def _relative(self, node: ast.ImportFrom, module: Module) -> Path | None:
-        if module.path is None or _of_library(module.path):
+        if module.path is None or of_library(module.path):
             return None
         folder = module.path.parent
         for _ in range(node.level - 1):
@@ -191,7 +191,7 @@ def _top_package(folder: Path) -> str:
     return name
 
 
-def _of_library(path: Path) -> bool:
+def of_library(path: Path) -> bool:
     """Whether a file belongs to a library that the tables know."""
     return _top_package(path.absolute().parent) in LIBRARIES
 

@@ -17,9 +17,9 @@ from ..rules import judge
 from .edits import Edit, edit_for
 from .interpreter import Interpreter
 from .modules import Module
-from .project import Project
+from .project import Project, of_library
 from .settings import Settings
-from .sources import Unreadable, read_bytes, read_module, speaks_of_losses
+from .sources import Unreadable, may_import_losses, read_bytes, read_module, speaks_of_losses
 
 _SUFFIXES = (".py", ".pyw", ".ipynb")
 _LEFT_OUT = frozenset(
@@ -146,10 +146,11 @@ def lint_text(text: str, name: str = "<text>", settings: Settings | None = None)
 
 def _one(path: Path, named: bool, settings: Settings, project: Project, report: Report) -> None:
     data = read_bytes(path)
-    if not named and not speaks_of_losses(data):
+    worth = speaks_of_losses(data) or (may_import_losses(data) and not of_library(path))
+    if not named and not worth:
         return
     module = read_module(path, shown(path), data=data)
-    if module is None or not speaks_of_losses(data):
+    if module is None or not worth:
         return
     module.path = path
     _judged(module, settings, project, report)
@@ -162,10 +163,10 @@ def _judged(module: Module, settings: Settings, project: Project, report: Report
     interpreter.run()
     report.faults += [(module.shown, fault) for fault in interpreter.faults]
     known = {(f.rule, f.place): f for f in report.findings}
-    for seen, node, source in (*interpreter.found, *_cuts(interpreter)):
+    for seen, call, node, source in (*interpreter.found, *_cuts(interpreter)):
         report.sources.setdefault(source.shown, source)
         for f in judge(seen):
-            if not settings.wants(f.rule, source.path) or _silenced(f, node, source):
+            if not settings.wants(f.rule, source.path) or _silenced(f, call, source):
                 continue
             old = known.get((f.rule, f.place))
             if old is not None:
@@ -180,11 +181,11 @@ def _judged(module: Module, settings: Settings, project: Project, report: Report
                 report.edits[f] = edit
 
 
-def _cuts(on: Interpreter) -> Iterator[tuple[Seen, ast.expr | None, Module]]:
+def _cuts(on: Interpreter) -> Iterator[tuple[Seen, ast.AST | None, ast.expr | None, Module]]:
     """Thresholds on scores that also go into a yes/no loss that takes scores."""
     heads = {
         seen.prediction.place
-        for seen, _, _ in on.found
+        for seen, *_ in on.found
         if isinstance(seen, Sighting)
         and not seen.loss.exclusive
         and seen.loss.takes is Takes.SCORES
@@ -193,15 +194,13 @@ def _cuts(on: Interpreter) -> Iterator[tuple[Seen, ast.expr | None, Module]]:
     }
     for cut in dict.fromkeys(on.cuts):
         if isinstance(cut, Cut) and cut.scores.place in heads:
-            yield cut, None, on.module
+            yield cut, None, None, on.module
 
 
-def _silenced(finding: Finding, node: ast.expr | None, module: Module) -> bool:
+def _silenced(finding: Finding, call: ast.AST | None, module: Module) -> bool:
     """Whether a comment on a line of the call says to be silent."""
     first = _line(finding, module)
-    last = first
-    if node is not None and getattr(node, "lineno", 0) == first:
-        last = max(first, getattr(node, "end_lineno", first) or first)
+    last = max(first, getattr(call, "end_lineno", first) or first)
     for line in module.lines[first - 1 : last]:
         if "plogq" in line:
             for found in _IGNORE.finditer(line):

@@ -15,6 +15,7 @@ from typing import Any
 from .modules import Module
 
 LARGEST = 1_000_000  # bytes: what is larger was generated
+_SMALL = 20_000  # bytes: a file that is read whatever it names
 _LONGEST = 20_000  # characters of one line
 # What a file without any of these cannot get wrong.
 _SPEAKS_OF_LOSSES = (
@@ -34,6 +35,13 @@ def speaks_of_losses(data: bytes) -> bool:
     if any(word in data for word in _SPEAKS_OF_LOSSES):
         return True
     return b"softmax" in data and b"log(" in data  # written by hand
+
+
+def may_import_losses(data: bytes) -> bool:
+    """Whether a file may call a loss that another file of the project makes."""
+    return (b"loss" in data or b"criterion" in data) and any(
+        word in data for word in (b"torch", b"keras", b"tensorflow", b"jax", b"flax")
+    )
 
 
 def read_bytes(path: Path) -> bytes:
@@ -93,13 +101,13 @@ def parse(text: str) -> ast.Module:
 
 def read_module(path: Path, shown: str, needs: Iterable[str] = (), data: bytes | None = None
                 ) -> Module | None:  # fmt: skip
-    """A file as a module; None where it names nothing that is needed.
+    """A file as a module; None where it is long and names nothing that is needed.
 
     Raises:
         Unreadable: with the sentence that says why.
     """
     data = read_bytes(path) if data is None else data
-    if needs and not any(word.encode() in data for word in needs):
+    if len(data) > _SMALL and needs and not any(word.encode() in data for word in needs):
         return None
     if path.suffix == ".ipynb":
         return _notebook(path, shown, data)

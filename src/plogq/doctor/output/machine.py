@@ -49,7 +49,7 @@ def _command(f: Finding) -> str:
     return (
         f"::{_GITHUB[f.level]} file={_property(f.place.file)},line={f.place.line},"
         f"col={f.place.column},title={_property(f'{f.rule} {f.name}')}::"
-        f"{_data(f'{f.message}{cell}. Write: {f.fix}')}"
+        f"{_data(f'{f.message}{cell}. Help: {f.fix}')}"
     )
 
 
@@ -111,7 +111,7 @@ def _result(f: Finding, codes: list[str]) -> dict[str, Any]:
         "ruleId": f.rule,
         "ruleIndex": codes.index(f.rule),
         "level": _SARIF[f.level],
-        "message": {"text": f"{f.message}. Write: {f.fix}"},
+        "message": {"text": f"{f.message}. Help: {f.fix}"},
         "locations": [_location(f.place.file, f.place.line, f.place.column, f.place.cell)],
         "properties": {"evidence": list(f.evidence)},
     }

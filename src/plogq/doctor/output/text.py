@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.text import Text
 
 from ..findings import Finding, Level
@@ -44,12 +43,13 @@ def _written(c: str) -> str:
 def show(report: Report, console: Console) -> None:
     """Print a report."""
     for finding in report.findings:
-        console.print(_one(finding, report.sources.get(finding.place.file), console.width))
+        console.print(_one(finding, report.sources.get(finding.place.file), console))
         console.print()
-    console.print(Text(summary(report)), soft_wrap=False)
+    for line in _wrapped(Text(summary(report)), console, 0):
+        console.print(line)
 
 
-def _one(f: Finding, module: Module | None, width: int) -> RenderableType:
+def _one(f: Finding, module: Module | None, console: Console) -> RenderableType:
     title = Text()
     title.append(f"{f.rule} ", style=_STYLES[f.level])
     title.append(f"{f.name} ", style="bold")
@@ -57,18 +57,31 @@ def _one(f: Finding, module: Module | None, width: int) -> RenderableType:
     where = Text(f"  --> {visible(str(f.place))}", style="cyan", overflow="fold")
     parts: list[RenderableType] = [title, where]
     if module is not None:
-        parts += list(_source(f, module, width))
-    parts.append(Padding(Text(visible(f.message)), (0, 0, 0, 2)))
+        parts += list(_source(f, module, console.width))
+    parts += _indented(Text(visible(f.message)), console)
     if f.head is not None and f.head != f.place:
         line = ""
         if module is not None and f.head.file == module.shown:
             line = source_line(f.head.line, f.head.cell, module).strip()
         shown = Text(f"head: {visible(str(f.head))}", overflow="fold")
         if line:
-            shown.append(f"  {_cropped(visible(line), max(12, width - 4))}", style="dim")
-        parts.append(Padding(shown, (0, 0, 0, 2)))
-    parts.append(Padding(Text.assemble(("write: ", "bold green"), visible(f.fix)), (0, 0, 0, 2)))
+            shown.append(f"  {_cropped(visible(line), max(12, console.width - 4))}", style="dim")
+        parts += _indented(shown, console)
+    parts += _indented(Text.assemble(("help: ", "bold green"), visible(f.fix)), console)
     return Group(*parts)
+
+
+def _indented(text: Text, console: Console) -> list[Text]:
+    """A text in lines of two spaces and what fits."""
+    return [Text.assemble("  ", line) for line in _wrapped(text, console, 2)]
+
+
+def _wrapped(text: Text, console: Console, less: int) -> list[Text]:
+    """A text in lines that fit, with nothing behind them."""
+    lines = list(text.wrap(console, max(10, console.width - less)))
+    for line in lines:
+        line.rstrip()
+    return lines
 
 
 def _source(f: Finding, module: Module, width: int) -> Iterator[RenderableType]:
@@ -93,7 +106,7 @@ def _source(f: Finding, module: Module, width: int) -> Iterator[RenderableType]:
 
 
 def _cropped(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
 def summary(report: Report) -> str:

@@ -11,7 +11,7 @@ from .words import evidence, origin, where
 _HEADS = {Made.SOFTMAX, Made.LOG_SOFTMAX, Made.SCORES, Made.LOG_OF_SOFTMAX}
 
 
-@rule("PQ011", "wrong-class-axis", Level.ERROR, Sighting, hides=("PQ006", "PQ021"))
+@rule("PQ011", "wrong-class-axis", Level.ERROR, Sighting, hides=("PQ006", "PQ014", "PQ021"))
 def wrong_class_axis(seen: Sighting) -> Verdict | None:
     """The classes lie on another axis than the loss takes them from, or a view tore them apart.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..facts import DECIDED, Made, Sighting
+from ..facts import DECIDED, OUTPUTS, Made, Sighting
 from ..findings import Level, Verdict
 from .registry import rule
 from .words import evidence, origin
@@ -37,6 +37,9 @@ def decision_before_loss(seen: Sighting) -> Verdict | None:
     ```
     """
     q = seen.prediction
+    if q is not None and q.made is Made.ONE_HOT and q.source is not None:
+        of = q.source
+        q = of if of.source is not None and of.source.made in OUTPUTS else q
     if q is None or q.made not in DECIDED:
         return None
     if seen.loss.peer == "sklearn":
