@@ -362,8 +362,9 @@ def notebook(*cells: str) -> str:
 
 def test_the_cells_of_a_notebook_are_one_program() -> None:
     lines = WRONG.splitlines(True)
-    put("train.ipynb", notebook("%matplotlib inline\n!pip install torch\n" + "".join(lines[:2]),
-                                "this is no python", "%%bash\nls\n", "".join(lines[2:])))  # fmt: skip
+    first = "%matplotlib inline\n!pip install torch\n" + "".join(lines[:2])
+    book = notebook(first, "this is no python", "%%bash\nls\n", "".join(lines[2:]))
+    put("train.ipynb", book)
     (one,) = found("train.ipynb")
     assert (one["cell"], one["line"], one["head"]["cell"], one["head"]["line"]) == (4, 4, 4, 2)
     out = run("train.ipynb", code=1).stdout

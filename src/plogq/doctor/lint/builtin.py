@@ -56,7 +56,7 @@ def _enumerate(on: Any, args: Args) -> Value:
     items = on.items(x) if not isinstance(x, Iter) else None
     if items is not None and len(items) <= 64:
         return List(tuple(Tuple((Const(i), item)) for i, item in enumerate(items)))
-    node = args.node.args[0] if getattr(args.node, "args", None) else args.node
+    node = args.first
     return Iter(Tuple((Unknown("i"), on.element(x, node))))
 
 
@@ -77,7 +77,7 @@ def _same(on: Any, args: Args) -> Value:
     if x is None:
         return Unknown()
     if isinstance(x, Unknown):
-        node = args.node.args[0] if getattr(args.node, "args", None) else args.node
+        node = args.first
         element = on.element(x, node)
         return Iter(element) if isinstance(element, Array) else x
     if isinstance(x, Tuple) and getattr(getattr(args.node, "func", None), "id", "") == "list":
@@ -89,7 +89,7 @@ def _same(on: Any, args: Args) -> Value:
 
 def _next(on: Any, args: Args) -> Value:
     x = args.get(0)
-    node = args.node.args[0] if getattr(args.node, "args", None) else args.node
+    node = args.first
     return Unknown() if x is None else on.element(x, node)
 
 

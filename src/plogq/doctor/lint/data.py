@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ..facts import Array, Length, Made, Shape
@@ -22,6 +22,7 @@ from .values import (
     length_of,
     lengths_of,
     plain,
+    several,
 )  # fmt: skip
 from .verbs import cast, kind_of
 
@@ -173,11 +174,10 @@ def randint(on: Any, args: Args) -> Value:
     if isinstance(low, int) and high is None:
         low, high = 0, low
     known = isinstance(low, int) and isinstance(high, int)
-    inclusive = args.constant(None, "endpoint", default=False) is True
-    top = (high if inclusive else high - 1) if known else None
-    name = _last(args)
-    if name == "random_integers" and known:
-        top = high
+    closed = args.constant(None, "endpoint", default=False) is True or (
+        _last(args) == "random_integers"
+    )
+    top = high - (not closed) if isinstance(high, int) and known else None
     if shape is not None and len(shape) >= 2 and known and (low, top) == (0, 1) and shape[-1] != 1:
         return _made(
             on, args, Made.MULTI_HOT, shape, "int", axis=-1, width=shape[-1], low=0, high=1
@@ -201,11 +201,12 @@ def choice(on: Any, args: Args) -> Value:
         return of.but(shape=shape)
     if isinstance(known, int):
         return _made(on, args, Made.LABELS, shape, "int", low=0, high=known - 1)
-    if isinstance(known, list | tuple) and known and all(isinstance(x, int | float) for x in known):
-        if shape is not None and len(shape) >= 2 and set(known) == {0, 1} and shape[-1] != 1:
+    items = several(known)
+    if items and all(isinstance(x, int | float) for x in items):
+        if shape is not None and len(shape) >= 2 and set(items) == {0, 1} and shape[-1] != 1:
             return _made(on, args, Made.MULTI_HOT, shape, "int", axis=-1, width=shape[-1], low=0,
                          high=1)  # fmt: skip
-        return _made(on, args, Made.LABELS, shape, "int", low=min(known), high=max(known))
+        return _made(on, args, Made.LABELS, shape, "int", low=min(items), high=max(items))
     return _made(on, args, None, shape, "int")
 
 
@@ -310,10 +311,10 @@ def of_numbers(on: Any, args: Args) -> Value:
 
 def _numbers(on: Any, args: Args, known: Any, kind: str | None) -> Value:
     shape: list[int] = []
-    level = known
-    while isinstance(level, list | tuple):
+    level = several(known)
+    while level is not None:
         shape.append(len(level))
-        level = level[0] if level else None
+        level = several(level[0]) if level else None
     flat = list(_flat(known))
     if not all(isinstance(x, int | float) for x in flat) or len(flat) > 4096 or not flat:
         return Array(kind=kind)
@@ -324,8 +325,8 @@ def _numbers(on: Any, args: Args, known: Any, kind: str | None) -> Value:
     low, high = min(flat), max(flat)
     made = Made.NUMBERS
     axis = None
-    if isinstance(known, list | tuple) and len(shape) == 2 and set(flat) <= {0, 1} and shape[1] > 1:
-        rows = [sum(r) for r in known if isinstance(r, list | tuple)]
+    if len(shape) == 2 and set(flat) <= {0, 1} and shape[1] > 1:
+        rows = [sum(several(r) or ()) for r in several(known) or ()]
         made = Made.ONE_HOT if all(r == 1 for r in rows) else Made.MULTI_HOT
         axis = -1
     elif whole and len(shape) == 1 and kind == "int":
@@ -334,12 +335,12 @@ def _numbers(on: Any, args: Args, known: Any, kind: str | None) -> Value:
                  width=shape[1] if axis is not None else None)  # fmt: skip
 
 
-def _flat(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        for part in value:
-            yield from _flat(part)
-    else:
+def _flat(value: Any) -> Iterator[Any]:
+    items = several(value)
+    if items is None:
         yield value
+    for part in items or ():
+        yield from _flat(part)
 
 
 # Data sets
@@ -560,7 +561,9 @@ def iter_method(on: Any, of: Iter, name: str) -> Value:
             f = args.get(0, "map_func", "function")
             if f is None:
                 return Unknown()
-            pos = list(of.item.items) if isinstance(of.item, Tuple) else [of.item]
+            pos: list[Value] = [of.item]
+            if isinstance(of.item, Tuple):
+                pos = list(of.item.items)
             return Iter(on.call(f, Args(pos, {}, args.node)), of.batched)
 
         return Native(mapped, name)

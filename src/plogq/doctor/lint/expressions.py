@@ -34,6 +34,8 @@ from .values import (
     UserClass,
     Value,
     join,
+    several,
+    slice_of,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -43,10 +45,10 @@ _FOLDED: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
+    ast.Div: lambda a, b: a / b,
+    ast.FloorDiv: lambda a, b: a // b,
     ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
+    ast.Pow: lambda a, b: a**b,
 }
 _COMPARED: dict[type, Callable[[Any, Any], Any]] = {
     ast.Eq: operator.eq,
@@ -196,8 +198,9 @@ class Expressions:
             if isinstance(key, Const) and isinstance(key.value, int):
                 at = key.value
                 return items[at] if -len(items) <= at < len(items) else Unknown()
-            if isinstance(key, Const) and isinstance(key.value, slice):
-                part = items[key.value]
+            cut = slice_of(key)
+            if cut is not None:
+                part = items[cut]
                 if isinstance(of, Tuple):
                     return Tuple(part)
                 return Chain(part, of.keras) if isinstance(of, Chain) else List(part)
@@ -293,18 +296,15 @@ class Expressions:
 
     def bool_expression(self, node: ast.BoolOp) -> Value:
         is_or = isinstance(node.op, ast.Or)
-        out: Value | None = None
+        left: list[Value] = []  # what it may be: all before a part that decides
         for part in node.values:
             value = self.eval(part)
-            out = value if out is None else join(out, value)
             known = self.truth(value)
-            if known is None:
-                continue
             if known is is_or:
-                return value if out is value or _all_known(out) else out
-            if out is value:
-                out = None if part is not node.values[-1] else value
-        return NONE if out is None else out
+                return _joined([*left, value])
+            if known is None or part is node.values[-1]:
+                left.append(value)
+        return _joined(left)
 
     def compare(self, node: ast.Compare) -> Value:
         left = self.eval(node.left)
@@ -366,8 +366,8 @@ class Expressions:
             try:
                 if do is None or (isinstance(op, ast.Pow) and abs(b.value) > 64):
                     return Unknown()
-                out = do(a.value, b.value)
-                if isinstance(out, str | tuple | bytes) and len(out) > 1000:
+                out: Any = do(a.value, b.value)
+                if len(str(out)) > 1000:
                     return Unknown()
                 return Const(out)
             except Exception:
@@ -528,10 +528,9 @@ class Expressions:
         if isinstance(value, Const) and isinstance(value.value, range):
             r = value.value
             return tuple(Const(i) for i in r) if len(r) <= 256 else None
-        if isinstance(value, Const) and isinstance(value.value, str):
-            return None
-        if isinstance(value, Const) and isinstance(value.value, tuple):
-            return tuple(Const(i) for i in value.value)
+        if isinstance(value, Const):
+            known = several(value.value)
+            return None if known is None else tuple(Const(i) for i in known)
         if isinstance(value, Record):
             known = value.slots.get("items")
             return known.items if isinstance(known, Tuple | List) else None
@@ -573,10 +572,6 @@ def _joined(values: Any) -> Value:
     for value in values:
         out = value if out is None else join(out, value)
     return Unknown() if out is None else out
-
-
-def _all_known(value: Value) -> bool:
-    return isinstance(value, Const)
 
 
 _EXPRESSIONS: dict[type, Callable[[Any, Any], Value]] = {

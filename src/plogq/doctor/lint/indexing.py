@@ -7,7 +7,7 @@ from typing import Any
 
 from ..facts import Array, Made
 from . import moves
-from .values import Const, List, Tuple, Unknown, Value, plain
+from .values import Const, List, Tuple, Unknown, Value, plain, slice_of
 
 
 def indexed(on: Any, x: Array, index: ast.expr, node: ast.AST) -> Value:
@@ -87,8 +87,8 @@ def _axis_hit(x: Array, at: int) -> bool:
 
 
 def _sliced(x: Array, at: int, key: Value, place: Any) -> Array:
-    if isinstance(key, Const) and isinstance(key.value, slice):
-        s = key.value
+    s = slice_of(key)
+    if s is not None:
         if s.start is None and s.stop is None and s.step is None:
             return x
         n = None

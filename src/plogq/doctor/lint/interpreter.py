@@ -35,6 +35,7 @@ from .values import (
     Value,
     join,
     same,
+    several,
 )  # fmt: skip
 
 if TYPE_CHECKING:
@@ -603,19 +604,19 @@ def _join_slot(a: Any, b: Any, key: Any) -> Any:
         return b
     if b is MISSING or a is b:
         return a
-    if key == "items" and isinstance(a, tuple | None) and isinstance(b, tuple | None):
-        if a is None or b is None or len(a) != len(b):
+    if key == "items" and (a is None or b is None or several(a) is not None):
+        one, other = several(a), several(b)
+        if one is None or other is None or len(one) != len(other):
             return None
-        return tuple(join(x, y) for x, y in zip(a, b, strict=True))
-    if isinstance(a, set) or isinstance(b, set):
-        return a
-    return join(a, b)
+        return tuple(join(x, y) for x, y in zip(one, other, strict=True))
+    return a if key == "__global__" else join(a, b)
 
 
 def _same_slot(a: Any, b: Any) -> bool:
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(same(x, y) for x, y in zip(a, b, strict=True))
-    return a is b or same(a, b)
+    one, other = several(a), several(b)
+    if one is None or other is None:
+        return a is b or same(a, b)
+    return len(one) == len(other) and all(same(x, y) for x, y in zip(one, other, strict=True))
 
 
 def _many_alike(items: Sequence[Value]) -> bool:

@@ -22,6 +22,7 @@ from .values import (
     Value,
     length_of,
     lengths_of,
+    several,
 )  # fmt: skip
 from .verbs import VERBS, head, implicit
 
@@ -148,8 +149,9 @@ def torchvision_mlp(on: Any, args: Args) -> Value:
 def _each(value: Any, n: int, default: int) -> list[int | None]:
     if isinstance(value, int):
         return [value] * n
-    if isinstance(value, tuple | list) and len(value) == n:
-        return [v if isinstance(v, int) else None for v in value]
+    items = several(value)
+    if items is not None and len(items) == n:
+        return [v if isinstance(v, int) else None for v in items]
     return [default] * n if value is None else [None] * n
 
 
@@ -438,7 +440,7 @@ for _n in (1, 2, 3):
 
         def _adaptive(on: Any, args: Args) -> Value:
             size = args.constant(0, "output_size")
-            one = size == 1 or (isinstance(size, tuple) and set(size) == {1})
+            one = size == 1 or set(several(size) or ()) == {1}
             return _pooled(_to_one if one else _unknown_side, False, False)(on, args)
 
         LAYERS[f"torch.nn.Adaptive{_kind_name}Pool{_n}d"] = _adaptive

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..contracts import CONTRACTS
@@ -139,11 +140,7 @@ def _first(on: Any, args: Args) -> Value:
     return args.pos[0] if args.pos else Unknown()
 
 
-def _fields(on: Any, args: Args) -> Value:
-    return Dict(args.kw, args.open)
-
-
-_CALLS: dict[str, Any] = {
+_CALLS: dict[str, Callable[[Any, Args], Any]] = {
     "functools.partial": _partial,
     "jax.tree_util.Partial": _partial,
     "numpy.random.default_rng": _rng,

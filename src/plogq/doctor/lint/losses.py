@@ -272,9 +272,11 @@ def keras_compile(on: Any, output: Value, args: Args) -> Record | None:
 
 def _metrics(on: Any, pairs: list[tuple[Value, Value]], args: Args) -> None:
     """Metrics with a threshold of 0.5 beside a loss that takes scores."""
-    if len(pairs) != 1 or not isinstance(pairs[0][1], Loss) or not isinstance(pairs[0][0], Array):
+    if len(pairs) != 1:
         return
     output, loss = pairs[0]
+    if not isinstance(loss, Loss) or not isinstance(output, Array):
+        return
     flag = loss.options.get("from_logits")
     if loss.contract.exclusive or not isinstance(flag, Const) or not flag.value:
         return

@@ -23,6 +23,7 @@ from .values import (
     Model,
     Native,
     Record,
+    Slots,
     Tuple,
     Unknown,
     UserClass,
@@ -125,8 +126,9 @@ def attribute(on: Any, of: Value, name: str, node: Any) -> Value | None:
         if name in ("fit", "train_on_batch", "evaluate", "test_on_batch"):
 
             def fitted(on: Any, args: Args) -> Value:
-                kept = of.slots.get("compiled")  # type: ignore[union-attr]
-                losses.keras_fit(on, kept, args)
+                kept = of.slots.get("compiled") if isinstance(of, Slots) else None
+                if isinstance(kept, Record):
+                    losses.keras_fit(on, kept, args)
                 _own_step(on, of, args)
                 return Unknown("history")
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..contracts import Takes
-from ..facts import Cut, Made, Seen, Sighting
+from ..facts import Made, Seen, Sighting
 from ..findings import Finding, Level
 from ..rules import judge
 from .edits import Edit, edit_for
@@ -193,7 +193,7 @@ def _cuts(on: Interpreter) -> Iterator[tuple[Seen, ast.AST | None, ast.expr | No
         and seen.prediction.made is Made.SCORES
     }
     for cut in dict.fromkeys(on.cuts):
-        if isinstance(cut, Cut) and cut.scores.place in heads:
+        if cut.scores.place in heads:
             yield cut, None, None, on.module
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from . import data
@@ -115,7 +116,9 @@ def _functional_call(on: Any, args: Args) -> Value:
     if len(args.pos) < 3:
         return Unknown()
     x = args.pos[2]
-    pos = list(x.items) if isinstance(x, Tuple) else [x]
+    pos: list[Value] = [x]
+    if isinstance(x, Tuple):
+        pos = list(x.items)
     return on.call(args.pos[0], Args(pos, {}, args.node))
 
 
@@ -132,7 +135,7 @@ def _transformed(on: Any, args: Args) -> Value:
     return Record("transformed", apply=Native(apply, "apply"))
 
 
-CALLS: dict[str, Any] = {
+CALLS: dict[str, Callable[[Any, Args], Any]] = {
     **dict.fromkeys(
         [
             "jax.jit",

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ..contracts import Contract
 from ..facts import Array, Length
@@ -289,6 +289,12 @@ class Args:
         folded = plain(found)
         return folded if folded is not None else ...
 
+    @property
+    def first(self) -> ast.expr:
+        """The code of the first argument, or of the call where there is none."""
+        node = self.node
+        return node.args[0] if isinstance(node, ast.Call) and node.args else node
+
     def rest(self, start: int = 1) -> Args:
         """The same without the first arguments."""
         return Args(self.pos[start:], self.kw, self.node, self.open)
@@ -298,6 +304,17 @@ Value = (
     Unknown | Const | Ref | Tuple | Slots | Function | Method | Native | Loss | Partial | Iter
     | Terms | Array
 )  # fmt: skip
+
+
+def several(value: Any) -> list[Any] | None:
+    """The items of a Python list or tuple; None where it is neither."""
+    return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else None
+
+
+def slice_of(value: Any) -> slice[Any, Any, Any] | None:
+    """The slice that a constant is, if it is one."""
+    part: Any = value.value if isinstance(value, Const) else None
+    return cast("slice[Any, Any, Any]", part) if isinstance(part, slice) else None
 
 
 def plain(value: Any) -> Any:
@@ -333,11 +350,10 @@ def lengths_of(value: Any) -> tuple[Length, ...] | None:
     """A shape from a value: a number, a tuple or a list."""
     if isinstance(value, Tuple | List):
         return None if value.items is None else tuple(length_of(i) for i in value.items)
-    if isinstance(value, Const) and isinstance(value.value, tuple):
-        return tuple(x if isinstance(x, int) else None for x in value.value)
     if isinstance(value, Const) and isinstance(value.value, int):
         return (value.value,)
-    return None
+    items = several(value.value) if isinstance(value, Const) else None
+    return None if items is None else tuple(x if isinstance(x, int) else None for x in items)
 
 
 def same(a: Any, b: Any) -> bool:

@@ -57,7 +57,7 @@ def decision_before_loss(seen: Sighting) -> Verdict | None:
     )  # fmt: skip
 
 
-def _article(made: Made) -> str:
+def _article(made: Made | None) -> str:
     return {
         Made.ARGMAX: "an argmax", Made.ROUND: "a rounding", Made.THRESHOLD: "a threshold"
-    }.get(made, made.value)  # fmt: skip
+    }.get(made or Made.ARGMAX, "a decision")  # fmt: skip

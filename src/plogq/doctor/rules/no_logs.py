@@ -47,8 +47,8 @@ def no_log_probabilities(seen: Sighting) -> Verdict | None:
     if seen.loss.takes is not Takes.LOG_PROBABILITIES:
         return None
     q, p = seen.prediction, seen.target
-    if q is not None and q.made in _WRONG and not any(s.verb == "clip" for s in q.path):
-        got = _WRONG[q.made]
+    got = _WRONG.get(q.made) if q is not None and q.made is not None else None
+    if q is not None and got is not None and not any(s.verb == "clip" for s in q.path):
         if seen.loss.divergence:
             follows = (
                 "Σ p (log p - q) is no divergence: it is not 0 where the two agree, and has no "

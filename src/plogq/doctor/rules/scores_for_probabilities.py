@@ -45,7 +45,9 @@ def scores_for_probabilities(seen: Sighting) -> Verdict | None:
     q = seen.prediction
     if q is None or not seen.loss.exclusive or seen.loss.takes is not Takes.PROBABILITIES:
         return None
-    if q.made not in _WRONG or (q.made is Made.TANH and q.scaled) or _clipped(q.path):
+    if q.made is None or q.made not in _WRONG or _clipped(q.path):
+        return None
+    if q.made is Made.TANH and q.scaled:
         return None
     mend = "put a softmax before the loss"
     option = None

@@ -44,7 +44,7 @@ def scores_for_yes_no_probabilities(seen: Sighting) -> Verdict | None:
     q = seen.prediction
     if q is None or seen.loss.exclusive or seen.loss.takes is not Takes.PROBABILITIES:
         return None
-    if q.made not in _WRONG or (q.made is Made.TANH and q.scaled):
+    if q.made is None or q.made not in _WRONG or (q.made is Made.TANH and q.scaled):
         return None
     if any(step.verb == "clip" for step in q.path):
         return None
