@@ -375,7 +375,7 @@ class Expressions:
         if isinstance(op, ast.Add) and isinstance(a, List | Tuple) and isinstance(b, List | Tuple):
             if a.items is None or b.items is None:
                 return Unknown()
-            both = a.items + b.items
+            both: tuple[Value, ...] = a.items + b.items
             return List(both) if isinstance(a, List) else Tuple(both)
         if isinstance(op, ast.Mult):
             for x, y in ((a, b), (b, a)):

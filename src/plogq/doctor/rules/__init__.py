@@ -65,4 +65,7 @@ from . import (
 )
 from .registry import RULES, Rule, judge
 
+for _code in sorted(RULES):
+    RULES[_code] = RULES.pop(_code)
+
 __all__ = ["RULES", "Rule", "judge"]
