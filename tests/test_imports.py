@@ -64,11 +64,17 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "pytrees": ("fields", *BASE),
     "saved": (),
     "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
-    "compat": ("compat", "options", *PUBLIC),
+    "compat": ("compat", "compat.declared", "options", *PUBLIC),
     "nn": ("class_weights", "options", *PUBLIC),
     "score": ("score", *PUBLIC),
+    # The rules judge facts, and know neither the linter nor how its findings are printed.
+    "compat.declared": (),
+    "doctor": ("doctor", "compat", "compat.declared"),
+    "doctor.lint": ("doctor", "doctor.lint"),
+    "doctor.output": ("doctor", "doctor.lint", "doctor.output"),
+    "doctor.command": ("", "doctor", "doctor.lint", "doctor.output"),
     "choose": PUBLIC,
-    "commands": ("choose", "score", *PUBLIC),
+    "commands": ("choose", "doctor.command", "score", *PUBLIC),
     "cli": ("commands", "choose", "score", *PUBLIC),
 }
 # What may be imported besides ourselves and the standard library, and by whom.
@@ -80,6 +86,7 @@ OUTSIDE = {
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
     "score": {"numpy", "pyarrow", "rich"},
+    "doctor": {"rich", "typer"},
     "commands": {"typer", "click", "rich"},
 }
 

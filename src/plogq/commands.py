@@ -17,6 +17,7 @@ from rich.table import Table
 
 from . import __version__
 from .choose import DECISIONS, QUESTIONS, REDUCTIONS, TABLE, Question
+from .doctor.command import lint
 from .score import InputError, Wish, score_file
 from .score.kinds import Content
 from .score.read import open_source
@@ -49,6 +50,9 @@ def _version(value: bool) -> None:
     if value:
         typer.echo(f"plogq {__version__}")
         raise typer.Exit
+
+
+app.command()(lint)
 
 
 @app.callback()
