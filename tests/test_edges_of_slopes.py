@@ -286,3 +286,35 @@ def test_weights_of_classes_of_events_that_weigh_nothing(at: Any) -> None:
 
     found = at.gradient(loss, np.array([1.0, 2.0]))
     np.testing.assert_allclose(found, [0.0, np.log1p(np.exp(-1.0))], rtol=1e-12)
+
+
+def test_the_entropy_of_rows_that_weigh_nothing(at: Any) -> None:
+    def entropy(p: Any) -> Any:
+        weight = at.array(np.array([1.0, 0.0]))
+        target = plogq.Weighted(plogq.Probs(p), sample_weight=weight)
+        return plogq.entropy(target, reduction="sum")
+
+    found = at.gradient(entropy, np.array([[0.5, 0.5], [NAN, 0.5]]))
+    np.testing.assert_allclose(found, [[np.log(2) - 1] * 2, [0.0, 0.0]], atol=1e-15)
+
+
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_focal_losses_that_are_infinite_slope_as_the_loss_does(at: Any, gamma: float) -> None:
+    def loss(z: Any) -> Any:
+        p = plogq.BinaryProbs(at.array(np.ones(1)))
+        each = plogq.cross_entropy(p, plogq.BinaryLogits(z), reduction="none")
+        return plogq.focal(each, gamma)[0]
+
+    assert at.gradient(loss, np.array([-INF])) == [-1.0]
+
+
+def test_a_z_loss_slopes_by_a_weight_that_is_0(at: Any) -> None:
+    z = np.array([[1.0, 2.0], [3.0, 0.0]])
+
+    def loss(w: Any) -> Any:
+        p = plogq.Weighted(plogq.Labels(at.array(np.array([0, 1]))), sample_weight=w)
+        return plogq.cross_entropy(p, plogq.Logits(at.array(z)), reduction="sum", z_loss=0.1)
+
+    log_z = np.log(np.exp(z).sum(-1))
+    right = log_z - z[[0, 1], [0, 1]] + 0.1 * log_z**2
+    np.testing.assert_allclose(at.gradient(loss, np.array([0.0, 1.0])), right, rtol=1e-12)

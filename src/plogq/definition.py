@@ -310,9 +310,13 @@ def _entropies(p: P, classes: int | None, xp: Verbs) -> tuple[Any, Any]:
             yes, no = p.measure(xp).masses(xp)
             y, not_y = p.probabilities(xp)
             cost_yes, cost_no = self_information(xp, y, not_y), self_information(xp, not_y, y)
-            return xp.times(yes, cost_yes) + xp.times(no, cost_no), yes + no
+            mass = yes + no
+            cost_yes, cost_no = (xp.where(xp.equal(mass, 0.0), 0.0, c) for c in (cost_yes, cost_no))
+            return xp.times(yes, cost_yes) + xp.times(no, cost_no), mass
         measure, cost = p.entropy_terms(xp, classes)
         mass = measure.mass(xp)
+        # What has no mass may be no number, and is not to show in any slope.
+        cost = xp.where(xp.expand(xp.equal(mass, 0.0)), 0.0, cost)
         if measure.index is not None and not measure.background:
             return xp.sum_classes(xp.times(measure.values(xp), cost)), mass
         return measure.expect(cost, xp), mass

@@ -241,6 +241,8 @@ class Probs(Target):
     def entropy_terms(
         self, xp: Verbs, classes: int | None, weight: Any = None
     ) -> tuple[Measure, Any]:
+        if self.class_count() == 0:
+            checks.class_count(0, "Probs")
         measure = self.measure(xp, self.class_count(), weight)
         return measure, self_information(xp, xp.weights(xp.to_last(self.probs, self.axis)))
 

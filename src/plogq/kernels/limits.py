@@ -6,6 +6,7 @@ a softmax multiplies it by 0 again, so the slope at 0 is given as that at the le
 
 from __future__ import annotations
 
+from math import nan
 from typing import Any
 
 Array = Any
@@ -19,12 +20,13 @@ def self_information(xp: Any, p: Array, not_p: Array | None = None) -> Array:
 
     Where 1 - p is known by itself, the logarithm of a p near 1 is taken from that: p has lost it.
     """
-    nothing = xp.equal(p, 0.0)
-    cost = -xp.log(xp.where(nothing, 1.0, p))
+    nothing, unknown = xp.equal(p, 0.0), ~xp.equal(p, p)
+    cost = -xp.log(xp.where(nothing | unknown, 1.0, p))
     if not_p is not None:
         likely = p > 0.5
         cost = xp.where(likely, -xp.log1p(-xp.where(likely, not_p, 0.0)), cost)
-    return xp.where(nothing, _STEEPEST, cost)
+    # A NaN is one by itself, and not through a slope that would meet it where nothing counts.
+    return xp.where(unknown, nan, xp.where(nothing, _STEEPEST, cost))
 
 
 def slope_at(xp: Any, p: Array, costs: Array) -> Array:
