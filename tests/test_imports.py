@@ -62,7 +62,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "definition": ("autodiff", "pairing", *CORE, *KERNELS[1:], *BASE),
     "helpers": ("definition", *CORE),
     "pytrees": ("fields", *BASE),
-    "saved": (),
+    "saved": BASE,
     "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
     "compat": ("compat", "compat.declared", "options", *PUBLIC),
     "nn": ("class_weights", "options", *PUBLIC),

@@ -14,10 +14,13 @@ from typing import Any
 from .arrays import once_loaded
 from .fields import FIELDS
 
+# JAX takes each of them once.
+_REGISTERED: set[type] = set()
+
 
 def offer() -> None:
     """Register the representations with JAX as soon as that is loaded."""
-    once_loaded("jax", _register)
+    once_loaded("jax.tree_util", _register)
 
 
 def _register() -> None:
@@ -52,7 +55,9 @@ def _register() -> None:
                 setattr(made, name, x)
             return made
 
-        register_pytree_with_keys(kind, with_keys, unflatten, flatten)
+        if kind not in _REGISTERED:
+            register_pytree_with_keys(kind, with_keys, unflatten, flatten)
+            _REGISTERED.add(kind)
 
 
 def _from_the_end(axis: int, x: Any) -> int:

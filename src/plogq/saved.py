@@ -6,12 +6,13 @@ them.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
+
+from .arrays import loaded
 
 
 def offer() -> None:
     """Tell Keras of the losses of `plogq.compat.keras`, if Keras 3 is loaded already."""
-    keras = sys.modules.get("keras")
+    keras = loaded("keras")
     if hasattr(keras, "KerasTensor") and hasattr(keras, "saving"):
         import_module(".compat.keras", __package__)

@@ -164,7 +164,7 @@ def test_without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_after_tensorflow_it_is_too_late_to_load_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     """The two LLVMs end the process in that order."""
-    monkeypatch.setitem(sys.modules, "tensorflow", sys)
+    monkeypatch.setitem(sys.modules, "tensorflow.python", sys)
     monkeypatch.delitem(sys.modules, "triton")
     with pytest.raises(plogq.KernelRefused, match="write import triton before import tensorflow"):
         kernel_of(Labels(Y), Logits(z()))

@@ -264,9 +264,12 @@ def unread_labels(
     if weight is not None:
         inside = inside | verbs.equal(weight, 0.0)
     if verbs.tracing() and not verbs.compiled() and verbs.device(index) == "cpu":
-        bad = tf.boolean_mask(index, ~inside)[:1]
-        where = tf.where(~inside)[:1]
-        message = ["LabelError: Received a label value of", bad, "at event", where]
+        outside = tf.where(tf.reshape(~inside, [-1]))[:1]
+        bad = tf.gather(tf.reshape(index, [-1]), outside)
+        message = ["LabelError: Received a label value of", bad]
+        if index.shape.rank:
+            # Of a single event there is no place to tell.
+            message += ["at event", tf.where(~inside)[:1]]
         message += ["which is outside the number of classes", count]
         with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(inside), message)]):
             mass = tf.identity(mass)

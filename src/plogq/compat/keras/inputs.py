@@ -29,8 +29,8 @@ def _installed() -> tuple[Any, Any]:
 
     if not hasattr(keras, "KerasTensor"):
         raise ImportError(
-            f"plogq.compat.keras takes Keras 3, and Keras {keras.__version__} is installed; write "
-            "pip install 'keras>=3.6'"
+            "plogq.compat.keras takes Keras 3, and what is imported as keras is "
+            f"{getattr(keras, '__version__', keras)}; write pip install 'keras>=3.6'"
         )
     from keras.src import backend
 

@@ -49,7 +49,8 @@ def refuses(x: Tensor, role: str) -> str | None:
 
 
 def _too_late() -> bool:
-    return "tensorflow" in sys.modules and "triton" not in sys.modules
+    # This part of it loads the LLVM; a file of somebody's own may have the name alone.
+    return "tensorflow.python" in sys.modules and "triton" not in sys.modules
 
 
 def on(x: Tensor) -> AbstractContextManager[Any]:
