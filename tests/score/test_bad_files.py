@@ -276,8 +276,8 @@ def test_a_file_that_is_cut_short(plogq: Command, tmp_path: Path, form: str) -> 
 def test_a_file_that_is_cut_short_while_it_is_read(tmp_path: Path, layout: str) -> None:
     """A memory map of it would end the process with SIGBUS."""
     rows = 60_000
-    probs = np.full((rows, 2), 0.5)
-    columns: dict[str, Any] = {"p0": probs[:, 0], "p1": probs[:, 1], "label": np.arange(rows) % 2}
+    half = [0.5] * rows
+    columns: dict[str, Any] = {"p0": half, "p1": half, "label": [0, 1] * (rows // 2)}
     path = tmp_path / "by_columns.npz"
     if layout == "npz by columns":
         wide = np.full((rows, 100), 0.01, order="F")
@@ -293,14 +293,14 @@ def test_a_file_that_is_cut_short_while_it_is_read(tmp_path: Path, layout: str) 
             os.truncate(path, size // 2)
         cut.append(done)
 
+    why = ""
     try:
-        report = score_file(path, batch_rows=500, progress=progress)
+        # A small file may have been taken in already.
+        assert score_file(path, batch_rows=500, progress=progress).events <= rows
     except InputError as error:
-        assert re.search(r"cannot be read|cut short", str(error)), error
-    else:
-        # What the readers had taken in already.
-        assert report.events <= rows
+        why = str(error)
     assert cut
+    assert not why or "cannot be read" in why or "cut short" in why
 
 
 def test_a_directory_and_nothing(plogq: Command, tmp_path: Path) -> None:
