@@ -272,6 +272,37 @@ def test_a_file_that_is_cut_short(plogq: Command, tmp_path: Path, form: str) -> 
         assert "bug" not in err
 
 
+@pytest.mark.parametrize("layout", [*FORMATS, "npz by columns"])
+def test_a_file_that_is_cut_short_while_it_is_read(tmp_path: Path, layout: str) -> None:
+    """A memory map of it would end the process with SIGBUS."""
+    rows = 60_000
+    half = [0.5] * rows
+    columns: dict[str, Any] = {"p0": half, "p1": half, "label": [0, 1] * (rows // 2)}
+    path = tmp_path / "by_columns.npz"
+    if layout == "npz by columns":
+        wide = np.full((rows, 100), 0.01, order="F")
+        np.savez(path, probs=wide, label=np.arange(rows) % 2)
+    else:
+        path = tmp_path / FORMATS[layout][0]
+        FORMATS[layout][1](path, columns)
+    size = path.stat().st_size
+    cut: list[float] = []
+
+    def progress(done: float) -> None:
+        if not cut:
+            os.truncate(path, size // 2)
+        cut.append(done)
+
+    why = ""
+    try:
+        # A small file may have been taken in already.
+        assert score_file(path, batch_rows=500, progress=progress).events <= rows
+    except InputError as error:
+        why = str(error)
+    assert cut
+    assert not why or "cannot be read" in why or "cut short" in why
+
+
 def test_a_directory_and_nothing(plogq: Command, tmp_path: Path) -> None:
     assert "is not a file" in refused(plogq, tmp_path)
     assert "there is no file" in refused(plogq, tmp_path / "x.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import json
 import os
 import signal
@@ -307,13 +308,13 @@ def test_a_process_that_ends_after_a_refusal_ends_well(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux' /proc")
 def test_reading_text_leaves_no_thread_at_work(tmp_path: Path) -> None:
     """The cause of the same: once a generator is dropped, nothing goes on reading ahead."""
-    path = tmp_path / "x.csv"
-    path.write_text("p_a,p_b,label\n" + "0.25,0.75,maybe\n" * 1_000_000)
+    path = tmp_path / "x.csv.bz2"
+    path.write_bytes(bz2.compress(b"p_a,p_b,label\n" + b"0.25,0.75,maybe\n" * 1_000_000, 1))
     batches = open_source(path).batches(["p_a", "p_b", "label"], 1000, {})
     next(batches)
     batches.close()
     before = busy()
-    time.sleep(0.05)
+    time.sleep(0.3)
     assert busy() == before
 
 

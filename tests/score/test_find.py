@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from math import log
 from pathlib import Path
@@ -214,3 +216,62 @@ def test_a_soft_target_needs_a_value_for_each_class(write: Write) -> None:
 def test_lists_of_one_value_predict_nothing(tmp_path: Path) -> None:
     pq.write_table(pa.table({"q": pa.array([[0.5], [0.5]]), "y": [0, 1]}), tmp_path / "x.parquet")
     assert "one class leaves nothing to predict" in refusal(tmp_path / "x.parquet")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("form", "count"), [("csv", 100_000), ("parquet", 30_000)])
+def test_so_many_columns(tmp_path: Path, form: str, count: int) -> None:
+    """Work that grows with the columns and not with their square, which would take ten times as
+    much as the process may have."""
+    shares = np.full(count, 1 / count)
+    names = [*(f"p{k}" for k in range(count)), "label"]
+    if form == "csv":
+        row = ",".join(map(repr, shares.tolist()))
+        lines = [",".join(names), f"{row},7", f"{row},{count - 1}", row, f"{row},{count}"]
+        (tmp_path / "x").write_text("\n".join(lines) + "\n")
+    else:
+        columns = [*map(pa.array, shares[:, None].repeat(3, 1)), pa.array([7, count - 1, count])]
+        pq.write_table(pa.table(columns, names=names), tmp_path / "x")
+    code = (
+        "import resource, sys\nfrom plogq.score import InputError, Wish, score_file\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
+        "try: score_file(sys.argv[1], Wish(target='q'))\n"
+        "except InputError as error: print(error)\n"
+        "report = score_file(sys.argv[1])\n"
+        "print(report.cross_entropy, report.events, report.classes[-1].count)\n"
+        "print(report.first_bad[-1].reason)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "x"], capture_output=True, text=True, check=True
+    )
+    refusal, figures, bad = run.stdout.splitlines()
+    assert refusal.startswith("--target: there is no column 'q'; there are p0, p1, p2")
+    loss, events, last = figures.split()
+    assert float(loss) == pytest.approx(log(count), rel=1e-12)
+    assert (events, last) == ("2", "1")
+    assert bad == f"label is {count}, outside 0 to {count - 1}"
+
+
+def test_wide_rows_are_read_as_narrow_ones_are(tmp_path: Path) -> None:
+    """A grid of text, a column at a time, quoted or not: the same numbers and the same faults."""
+    random = np.random.default_rng(3)
+    probs = random.dirichlet(np.ones(200), 30)
+    names = [*(f"p{k}" for k in range(200)), "label", "note", "yes"]
+    cells = [[*map(repr, row), str(i), f"n{i}", "true"] for i, row in enumerate(probs.tolist())]
+    cells[3][5], cells[4][7], cells[5][200], cells[6] = "", "half", "", cells[6][:-1]
+    cells[7].append("more")
+    cells[8][9] = " 0.5 "
+    reports = []
+    for edit in (str, lambda text: text.replace("n2", '"n2"'), lambda text: text + "\n"):
+        text = "\n".join(",".join(row) for row in [names, *cells])
+        (tmp_path / "x.csv").write_text(edit(text))
+        for rows in (1, 7, 100):
+            wish = Wish(prediction="p*", content="probs", target="label", tolerance=0.9)
+            reports.append(score_file(tmp_path / "x.csv", wish, batch_rows=rows))
+    assert [(bad.row, bad.reason) for bad in reports[0].first_bad] == [
+        (3, "p5 is missing"), (4, "p7 is 'half', not a number"), (5, "label is missing"),
+        (6, "has 202 fields instead of 203"), (7, "has 204 fields instead of 203"),
+    ]  # fmt: skip
+    for report in reports[1:]:
+        assert report.first_bad == reports[0].first_bad
+        assert report.cross_entropy == pytest.approx(reports[0].cross_entropy, rel=1e-13)

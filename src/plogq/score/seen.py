@@ -39,10 +39,10 @@ class Seen:
     whole_file: bool
     wish: Wish
     taken: set[str] = field(default_factory=set[str])
-    _kinds: dict[str, Kind] = field(init=False)
+    _named: dict[str, Field] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._kinds = {f.name: f.kind for f in self.fields}
+        self._named = {f.name: f for f in self.fields}
 
     @property
     def names(self) -> list[str]:
@@ -61,7 +61,11 @@ class Seen:
 
     def kind(self, name: str) -> Kind:
         """What a column holds."""
-        return self._kinds[name]
+        return self._named[name].kind
+
+    def list_width(self, name: str) -> int | None:
+        """How long the rows of a list column are, where the file says so."""
+        return self._named[name].width
 
     def plain(self, group: Group) -> bool:
         """Whether the group is one column with one value a row."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from . import arrow
-from .column import Batch, Widths
+from .column import MOST_CLASSES, Batch, Field, Widths
 
 _arrow: Any = pa
 _parquet: Any = pq
@@ -20,6 +20,9 @@ _parquet: Any = pq
 # A column's pages are read in pieces of this size. Without it pyarrow takes in a row group's whole
 # column, and with its default, pre_buffer, the whole file: 442 MB of a 462 MB file, measured.
 _BUFFER = 1 << 18
+
+# Of lists, what a batch may hold: the rows that look at a file first may be long ones.
+_BATCH_NUMBERS = 1 << 22
 
 # Batches are read in a thread of their own already. With two processors that thread has one and
 # the arithmetic the other, and more threads only wait for one another.
@@ -33,7 +36,14 @@ class Parquet:
         self._path = path
         with self._opened() as file:
             self._rows = int(file.metadata.num_rows)
-            self.fields = [arrow.field(f.name, f.type) for f in file.schema_arrow]
+            fields = [arrow.field(f.name, f.type) for f in file.schema_arrow]
+            lists = {f.name for f in fields if f.kind == "list"}
+            self._lengths = _lengths(file, lists) if lists else {}
+        # Zeros take no room in a file, and a row of them is read whole.
+        long = {name: n for name, n in self._lengths.items() if n > MOST_CLASSES}
+        self.fields = [
+            Field(f.name, "other", long[f.name]) if f.name in long else f for f in fields
+        ]
 
     @contextmanager
     def _opened(self) -> Generator[Any, None, None]:
@@ -49,6 +59,8 @@ class Parquet:
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
         start = 0
+        numbers = sum(self._lengths.get(name, 0) for name in names)
+        rows = max(1, min(rows, _BATCH_NUMBERS // max(1, numbers)))
         with self._opened() as file:
             batches = file.iter_batches(
                 batch_size=rows, columns=list(names), use_threads=_DECODE_IN_THREADS
@@ -58,6 +70,19 @@ class Parquet:
                 end = start + record.num_rows
                 yield _batch(record, start, names, widths, end / max(end, self._rows))
                 start = end
+
+
+def _lengths(file: Any, names: Collection[str]) -> dict[str, int]:
+    """How long the lists of these columns are: of the row groups' means the largest."""
+    data, lengths = file.metadata, dict[str, int]()
+    for place in range(data.num_columns):
+        name = file.schema.column(place).path.split(".")[0]
+        if name in names:
+            for i in range(data.num_row_groups):
+                group = data.row_group(i)
+                mean = group.column(place).num_values // max(1, group.num_rows)
+                lengths[name] = max(lengths.get(name, 0), mean)
+    return lengths
 
 
 class ArrowIPC:
