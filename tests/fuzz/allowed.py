@@ -73,7 +73,8 @@ def losses(program: Program, truth: Truth, precision: Precision, smallest: float
             off = off + ABSOLUTE * (u * size + unit(np.float64) * truth.mass)
         off = off + extra(program, truth, dtype) * u * truth.mass
         if precision.formula:
-            off = off + ABSOLUTE * u * truth.mass
+            # A framework's sum over an axis that is not the last one need not be pairwise.
+            off = off + ABSOLUTE * u * truth.mass + program.classes**0.5 * u * size
         if precision.narrow:
             off = off + ABSOLUTE * unit(np.float32) * size
         if program.z_loss:

@@ -26,7 +26,7 @@ from .values import Rng, pick
 
 # Every shape and type is a program that XLA compiles: few of them, so that caches are hit.
 LIMITS = Limits(
-    siblings=6,
+    siblings=4,
     events=((), (0,), (3,), (2, 3)),
     event_shares=(1, 0.5, 5, 2),
     classes=(2, 3, 5, 129),

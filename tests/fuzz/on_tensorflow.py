@@ -25,7 +25,7 @@ LIMITS = Limits(
     classes=(2, 3, 5, 129),
     class_shares=(2, 3, 2, 1),
     narrow=True,
-    siblings=6,
+    siblings=4,
 )
 Given = dict[str, Any]
 

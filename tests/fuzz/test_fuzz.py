@@ -13,7 +13,7 @@ import pytest
 from . import report, runner
 
 SEED = 1_000_000_000
-PROGRAMS = {"numpy": 2000, "torch": 400, "jax": 12, "tensorflow": 25, "files": 60, "threads": 12}
+PROGRAMS = {"numpy": 2000, "torch": 400, "jax": 10, "tensorflow": 25, "files": 60, "threads": 12}
 
 
 @pytest.mark.slow
