@@ -27,12 +27,12 @@ def test_the_tables_are_what_was_printed() -> None:
 
 
 def test_pages_are_written_where_they_are_asked_for(tmp_path: Path) -> None:
-    (tmp_path / "index.md").write_text("a\n<!-- rules -->\nold\n<!-- end of rules -->\nb\n")
+    (tmp_path / "index.md").write_text("a\n<!-- rules -->\nwas here\n<!-- end of rules -->\nb\n")
     write(tmp_path)
     text = (tmp_path / "index.md").read_text()
     assert text.startswith("a\n<!-- rules -->\n\n| rule |")
     assert text.endswith("<!-- end of rules -->\nb\n")
-    assert "old" not in text
+    assert "was here" not in text
     assert len(list(tmp_path.glob("PQ*.md"))) == len(RULES)
     with pytest.raises(ValueError, match="has no <!-- scores -->"):
         between(text, "scores", "")

@@ -79,9 +79,7 @@ def _with_number(x: Array, op: ast.operator, c: float, place: Any, left: bool) -
     if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):
         if isinstance(op, ast.Div) and not left:
             return Array(shape=x.shape, kind="float")
-        if x.made in _LOGS and isinstance(op, ast.Mult):
-            return moves.stepped(out, "scale", place)
-        return moves.stepped(out, "scale", place)
+        return moves.stepped(out, "scale", place).but(low=low, high=high)
     return Array(shape=x.shape, kind=kind)
 
 

@@ -65,7 +65,7 @@ def called(on: Any, name: str, args: Args) -> Value:
         return Array(Made.ONE_HOT, on.module.text(args.node), on.place(args.node), -1, kind="float")
     if last == "prepare":
         return args.pos[0] if len(args.pos) == 1 else Tuple(tuple(args.pos))
-    if last in ("Accelerator",):
+    if last in ("Accelerator", "Fabric"):
         return Record("accelerator")
     if last == "Trainer" and top == "lightning":
         return Record("trainer")
@@ -298,7 +298,7 @@ def of_record(on: Any, of: Record, name: str) -> Value:
         return Native(lambda on, args: of, name)
     if of.name == "state" and name in ("replace", "apply_gradients"):
         return Native(lambda on, args: of, name)
-    if of.name == "accelerator" and name in ("prepare", "prepare_model", "prepare_data_loader"):
+    if of.name == "accelerator" and name.startswith(("prepare", "setup")):
         return Native(lambda on, args: args.pos[0] if len(args.pos) == 1 else
                       Tuple(tuple(args.pos)), name)  # fmt: skip
     if of.name == "trainer" and name in ("fit", "validate", "test"):

@@ -185,7 +185,7 @@ class Record(Slots):
 
     __slots__ = ("name",)
 
-    def __init__(self, name: str, **slots: Any) -> None:
+    def __init__(self, name: str, /, **slots: Any) -> None:
         super().__init__(**slots)
         self.name = name
 

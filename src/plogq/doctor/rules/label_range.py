@@ -9,6 +9,9 @@ from .registry import rule
 from .words import evidence, origin
 
 
+_NUMBERS = (Made.LABELS, Made.NUMBERS, Made.DATA, Made.MULTI_HOT, Made.ONE_HOT)
+
+
 @rule("PQ014", "labels-out-of-range", Level.ERROR, Sighting)
 def labels_out_of_range(seen: Sighting) -> Verdict | None:
     """Labels that the loss does not mean: from 1, -1 and +1, 0 to 255, or past the last class.
@@ -86,7 +89,7 @@ def labels_out_of_range(seen: Sighting) -> Verdict | None:
 
 def _of_yes_no(seen: Sighting, p: Array, low: float, high: float) -> Verdict | None:
     """Targets of a yes/no loss outside [0, 1]."""
-    if (low >= 0 and high <= 1) or p.made not in (Made.LABELS, Made.NUMBERS, Made.DATA):
+    if (low >= 0 and high <= 1) or p.made not in _NUMBERS:
         return None
     follows = (
         "a target of -1 makes the loss fall without end as the score falls"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..contracts import Takes
-from ..facts import Made, Sighting
+from ..facts import OUTPUTS, Made, Sighting
 from ..findings import Level, Verdict
 from .registry import rule
 from .words import evidence, origin
@@ -58,7 +58,8 @@ def yes_no_loss_for_classes(seen: Sighting) -> Verdict | None:
             evidence(seen),
         )
     if p is not None and p.made is Made.ONE_HOT and p.axis is not None and p.classes != 2:
-        if q is not None and q.made in (Made.SOFTMAX, Made.LOG_SOFTMAX):
+        # A loss that is written for others may be a part of something, such as a focal loss.
+        if q is None or q.made not in OUTPUTS or q.made in (Made.SOFTMAX, Made.LOG_SOFTMAX):
             return None
         return Verdict(
             f"{seen.loss.name} takes a yes or no for each outcome, but its targets are one-hot "
@@ -66,7 +67,7 @@ def yes_no_loss_for_classes(seen: Sighting) -> Verdict | None:
             "as many outcomes, nearly all of them an easy no",
             "write a loss over classes on the scores (nn.CrossEntropyLoss, "
             "softmax_cross_entropy); if one against all is meant, # plogq: ignore[PQ009]",
-            q.place if q is not None else None,
+            q.place,
             evidence(seen),
         )
     return None
