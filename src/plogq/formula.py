@@ -77,7 +77,7 @@ class Formula:
         """
         xp = self.xp
         hidden = xp.cast_like(xp.matmul(gradient, xp.statistics(q.weight)), q.hidden)
-        kept = xp.where(xp.expand(nothing), 0.0, xp.statistics(q.hidden))
+        kept = self._told(xp.expand(nothing), xp.statistics(q.hidden))
         flat, rows = xp.rows(gradient), xp.rows(kept)
         weight = xp.cast_like(xp.matmul(xp.to_last(flat, 0), rows), q.weight)
         bias = None if q.bias is None else xp.cast_like(xp.sum_events(flat), q.bias)
@@ -242,10 +242,10 @@ class Formula:
         return xp.from_last(gradient, scores.axis)
 
     def _over(self, weight: Array, x: Array) -> Array:
-        """weight / x, and 0 where the weight is 0, with derivatives that are 0 there too."""
+        """weight / x, and 0 where the weight is 0, with derivatives that are numbers there too."""
         xp = self.xp
-        nothing = xp.equal(weight, 0.0)
-        return xp.where(nothing, 0.0, weight / xp.where(nothing, 1.0, x))
+        no_number = xp.equal(x, 0.0) | ~xp.equal(x - x, 0.0)
+        return weight / xp.where(xp.equal(weight, 0.0) & no_number, 1.0, x)
 
     def _size(self, x: Array) -> Array:
         """|x|, with a derivative of 1 at 0: what is even in x has one of 0 by itself."""
