@@ -170,6 +170,7 @@ def missed(
         # What no number of this type holds is ∞.
         beyond = np.isfinite(truth) & (abs(truth) + allowed > largest)
         over = beyond & (found == np.sign(truth) * np.inf)
+        over = over | beyond & np.isinf(found) & (allowed >= abs(truth))
         same = (found == truth) | (np.isnan(found) & np.isnan(truth)) | over
         share = np.where(same, np.where(np.isfinite(truth) & ~over, share, 0), share)
         bad = ~same & ~(share <= 1)

@@ -135,7 +135,8 @@ def judge(notes: Notes, program: Program, true: Truth, outcome: Outcome, way: Wa
         if by_p:
             # Where a cost is ∞ its product with what is 0 is a matter of taste.
             settled = np.isfinite(expected) & np.isfinite(slope.size)
-            if true.divisor == 0 or not np.isfinite(true.value).all():
+            # A weight times the greatest of all costs is ∞ on the way, whatever divides it then.
+            if "extreme" in program.traits or true.divisor == 0 or not _all_finite(true.value):
                 settled &= False
             actual, expected = (np.where(settled, x, 0) for x in (actual, expected))
         elif program.shape is not None:
@@ -171,6 +172,10 @@ def _along_one(
         f"change along {name}: {title(program)} [{way.kind()}]",
     )
     _compare(notes, program, names, (actual, expected, off), dtype)
+
+
+def _all_finite(x: Any) -> bool:
+    return bool(np.isfinite(x).all())
 
 
 def _ruled_out(program: Program, name: str, actual: Array, expected: Any) -> Array:

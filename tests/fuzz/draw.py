@@ -265,7 +265,8 @@ class _Draw:
         return p
 
     def weighted(self, p: Target, depth: int) -> Weighted:
-        rng, narrow = self.rng, self.limits.narrow or depth > 0
+        # Products of hidden states add up in the input's own range.
+        rng, narrow = self.rng, self.limits.narrow or depth > 0 or "hidden" in self.arrays
         which = int(rng.integers(1, 4))
         sample = classes = None
         if which & 1:
