@@ -275,3 +275,32 @@ def test_wide_rows_are_read_as_narrow_ones_are(tmp_path: Path) -> None:
     for report in reports[1:]:
         assert report.first_bad == reports[0].first_bad
         assert report.cross_entropy == pytest.approx(reports[0].cross_entropy, rel=1e-13)
+
+
+def test_columns_that_cannot_stand_together(tmp_path: Path) -> None:
+    lists = pa.array([[0.5, 0.5]] * 4)
+    times = pa.array([0] * 4, pa.timestamp("s"))
+    table = pa.table({"p0": HALF, "p1": REST, "q": lists, "at": times, "n": ["a"] * 4, "y": WHOLE})
+    pq.write_table(table, tmp_path / "x.parquet")
+    path = tmp_path / "x.parquet"
+    for name in ("q", "at", "n"):
+        said = refusal(path, prediction=f"p0,{name}", content="probs", target="y")
+        assert said == f"--probs: column '{name}' does not hold one number a row"
+        said = refusal(path, prediction="p0,p1", content="probs", target=f"y,{name}")
+        assert said == f"--target: column '{name}' does not hold one number a row"
+    said = refusal(path, prediction="p0,p1", content="probs", target="at")
+    assert said == "column 'at' holds neither numbers nor text: it can be no target"
+
+
+@pytest.mark.parametrize("kind", ["?", "i1", "u8", "i8", "f2", "f8", "U1"])
+@pytest.mark.parametrize("ignore", [0, -1, -100, 2**63, 2**64 - 1, -(2**63)])
+def test_a_label_to_ignore_that_the_column_cannot_hold(
+    tmp_path: Path, kind: str, ignore: int
+) -> None:
+    text = kind == "U1"
+    labels = np.array(["a", "b", "a", "b"] if text else [0, 1, 0, 1]).astype(kind)
+    names = ("p_a", "p_b") if text else ("p0", "p1")
+    np.savez(tmp_path / "x.npz", **{names[0]: HALF, names[1]: REST}, label=labels)
+    report = score_file(tmp_path / "x.npz", Wish(ignore=ignore))
+    assert report.left_out == (2 if ignore == 0 and not text else 0)
+    assert report.bad_rows == 0

@@ -80,6 +80,16 @@ def whole_numbers(raw: Array, name: str, low: int, high: int) -> tuple[Array, li
     return (index - low if low else index), faults
 
 
+def equal(raw: Array, label: int) -> Array:
+    """Which labels are this one, whatever their type can hold."""
+    if raw.dtype.kind == "f":
+        return raw.astype(np.float64) == float(label)
+    raw = raw.astype(np.int8) if raw.dtype.kind == "b" else raw
+    if raw.dtype.kind in "iu" and np.iinfo(raw.dtype).min <= label <= np.iinfo(raw.dtype).max:
+        return raw == label
+    return np.zeros(len(raw), bool)
+
+
 def _integers(raw: Array) -> tuple[Array, Array | None, Array | None]:
     """Numbers as int64, the rows that are no whole numbers, and those that no int64 holds, which
     would come out of it as any number."""

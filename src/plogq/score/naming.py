@@ -112,6 +112,8 @@ def select(text: str, fields: Sequence[Field], option: str, taken: Collection[st
             raise InputError(
                 f"{option}: there is no column {part!r}; there are {listed(list(columns))}"
             )
+        if len(parts) > 1 and not columns[part].numeric:
+            raise InputError(f"{option}: column {part!r} does not hold one number a row")
     return Group(tuple(parts), _first_of(parts))
 
 
