@@ -286,6 +286,19 @@ def test_an_encoding_of_its_own_is_read() -> None:
     assert [f["line"] for f in found("bom.py")] == [6]
 
 
+def test_a_fault_of_ours_is_told_and_ends_one_part_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from plogq.doctor.lint.verbs import VERBS
+
+    def broken(on: object, args: object) -> None:
+        raise TypeError("no such thing")
+
+    monkeypatch.setitem(VERBS, "atanh", broken)
+    put("train.py", f"{WRONG}def part(loss):\n    return torch.atanh(loss)\n")
+    result = run("train.py", code=1)
+    assert "PQ001" in result.stdout
+    assert "a fault of plogq's own: TypeError: no such thing" in result.stderr
+
+
 def test_links_that_lead_back_end() -> None:
     put("project/train.py", WRONG)
     os.symlink("..", "project/up")

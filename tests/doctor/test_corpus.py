@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from plogq.doctor.lint.run import lint_text
+from plogq.doctor.lint.run import lint, lint_text
 from plogq.doctor.rules import RULES
 
 from .programs import Program, programs
 
 PROGRAMS = programs()
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
@@ -18,6 +21,13 @@ def test_a_program_has_the_findings_that_it_should_have(program: Program) -> Non
     assert tuple(sorted(found)) == tuple(sorted(program.expected)), [
         f.message for f in found.values()
     ]
+
+
+def test_the_examples_and_the_docs_of_this_project_are_clean() -> None:
+    report = lint([ROOT / "examples", ROOT / "docs"])
+    assert report.files > 5
+    assert [str(f.place) for f in report.findings] == []
+    assert report.faults == []
 
 
 def test_the_corpus_has_what_was_promised() -> None:

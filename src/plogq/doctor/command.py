@@ -102,6 +102,12 @@ def lint(
     report = lint_paths(given, settings)
     for refused in report.refused:
         typer.echo(f"plogq lint: {visible(refused.file)}: {visible(refused.reason)}", err=True)
+    for file, fault in dict(report.faults).items():
+        typer.echo(
+            f"plogq lint: {visible(file)}: a part was not followed, by a fault of plogq's own: "
+            f"{type(fault).__name__}: {visible(str(fault))}",
+            err=True,
+        )
     if fix or show_diff:
         _mend(report, write=fix and not show_diff)
     if not show_diff:

@@ -173,6 +173,8 @@ class HandWritten:
     logs: Array  # the logarithm
     target: Array | None
     mean_over_classes: bool = False
+    over_events: bool = False  # summed over the events first, then the mean over the classes
+    broadcast: bool = False  # (N, 1) times (N,)
 
 
 Seen = Sighting | Cut | HandWritten

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import replace
 from typing import Any
 
-from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made
+from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made, Shape
 from . import moves
 from .values import Const, Terms, Unknown, Value
 
@@ -155,8 +156,12 @@ def _two(on: Any, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value:
         return a.but(shape=shape)
     if isinstance(op, ast.Mult):
         for logs, other in ((a, b), (b, a)):
-            if logs.made in _LOGS and other.made not in OUTPUTS:
-                return Terms(logs, other)
+            if logs.made in _LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
+                if _column_and_row(logs.shape, other.shape):
+                    on.see(HandWritten(place, logs, other, broadcast=True), node)
+                if logs.made in _LOGS:
+                    turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
+                    return Terms(logs, other, negated=turned)
     if isinstance(op, ast.Add | ast.Sub | ast.Mult) and {a.made, b.made} <= {
         Made.NORMAL, Made.UNIFORM, Made.DATA
     }:  # fmt: skip
@@ -176,11 +181,23 @@ def _log_softmax(by: str, place: Any, axis: int | None, x: Array, batched: bool)
 
 def _counted(a: Array, b: Array, op: ast.operator) -> Array | None:
     """Weights from counts and something else of one number."""
+    if a.rising is not None and b.rising is not None and isinstance(op, ast.Div):
+        if a.rising != b.rising:
+            return a  # one kind of event over the other
+        return None
     if a.rising is not None and b.rank == 0:
         return _weighed(a, op, True)
     if b.rising is not None and a.rank == 0:
         return _weighed(b, op, False)
     return None
+
+
+def _column_and_row(a: Shape | None, b: Shape | None) -> bool:
+    """(N, 1) and (N,), N not 1."""
+    if a is None or b is None or {len(a), len(b)} != {1, 2}:
+        return False
+    long, short = (a, b) if len(a) == 2 else (b, a)
+    return long[1] == 1 and short[0] != 1
 
 
 def _alike(a: Array, b: Array) -> bool:
@@ -214,8 +231,7 @@ def product(on: Any, a: Value, b: Value, node: ast.AST, transposed: bool = False
 def negated(on: Any, value: Value, node: ast.AST) -> Value:
     """-x."""
     if isinstance(value, Terms):
-        return emit(on, Terms(value.logs, value.target, True, value.reduced, value.mean,
-                              value.picked), node)  # fmt: skip
+        return emit(on, replace(value, negated=True), node)  # fmt: skip
     if isinstance(value, Array):
         if value.made in _LOGS and any(s.verb == "slice" for s in value.path):
             return Terms(value, None, negated=True, picked=True)
@@ -226,6 +242,8 @@ def negated(on: Any, value: Value, node: ast.AST) -> Value:
                              value.made is Made.SCORES else value.source)  # fmt: skip
         if value.made in _LOGS:
             return Terms(value, None, negated=True)
+        if value.made in _TRUTH:
+            return moves.stepped(value, "negate", on.place(node)).but(low=None, high=None)
         return Array(shape=value.shape, kind=value.kind)
     return Unknown()
 
@@ -235,12 +253,11 @@ def _with_terms(on: Any, op: ast.operator, a: Value, b: Value, node: ast.AST) ->
     assert isinstance(terms, Terms)
     if isinstance(op, ast.Mult):
         if isinstance(other, Const) and isinstance(other.value, int | float):
-            out = Terms(terms.logs, terms.target, terms.negated != (other.value < 0),
-                        terms.reduced, terms.mean, terms.picked)  # fmt: skip
+            out = replace(terms, negated=terms.negated != (other.value < 0))
             return emit(on, out, node) if terms.reduced else out
         free = terms.target is None and not terms.picked
         if free and isinstance(other, Array) and other.made not in OUTPUTS:
-            return Terms(terms.logs, other, terms.negated, terms.reduced, terms.mean)
+            return replace(terms, target=other)
     if isinstance(op, ast.Div) and terms is a and not isinstance(other, Terms):
         return terms
     return Unknown()
@@ -251,10 +268,12 @@ def reduced(on: Any, terms: Terms, mean: bool, axis: Any, node: ast.AST) -> Valu
     over_classes = axis is None or axis is ... or axis in (-1, 1)
     whole_mean = mean and axis is None and not terms.reduced and not terms.picked
     hot = terms.target is not None and terms.target.made in (Made.ONE_HOT, Made.SOFTMAX)
+    if hot and axis == 0 and not mean and not terms.reduced and terms.logs.rank == 2:
+        return replace(terms, events=True)
     if terms.target is None and not terms.picked:
         return Unknown()
-    out = Terms(terms.logs, terms.target, terms.negated, terms.reduced or over_classes,
-                terms.mean or (whole_mean and hot), terms.picked)  # fmt: skip
+    whole = terms.mean or (whole_mean and hot)
+    out = replace(terms, reduced=terms.reduced or over_classes, mean=whole)
     return emit(on, out, node) if not terms.reduced else out
 
 
@@ -267,7 +286,8 @@ def emit(on: Any, terms: Terms, node: ast.AST) -> Value:
         return terms
     target = terms.target
     if terms.picked or (target is not None and target.made in _TRUTH):
-        on.see(HandWritten(on.place(node), terms.logs, target, terms.mean), node)
+        seen = HandWritten(on.place(node), terms.logs, target, terms.mean, terms.events)
+        on.see(seen, node)
     return terms
 
 

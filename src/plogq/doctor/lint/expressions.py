@@ -410,9 +410,8 @@ class Expressions:
 
     def comprehension(self, node: ast.ListComp | ast.GeneratorExp | ast.SetComp) -> Value:
         found = self._turns(node.generators, lambda: self.eval(node.elt))
-        if isinstance(found, list):
-            return List(tuple(found))
-        return Iter(found)
+        items = several(found)
+        return Iter(found) if items is None else List(tuple(items))
 
     def dict_comprehension(self, node: ast.DictComp) -> Value:
         made = Dict({})

@@ -202,7 +202,8 @@ def keras_seen(on: Any, loss: Value, node: ast.expr, output: Value, target: Valu
         place = loss.module.place(loss.node)
         see(on, loss.contract, loss.options, output, target, node, loss.node, loss.module, place)
     elif isinstance(loss, Function | Method | Partial | Native | Instance):
-        on.call(loss, Args([target or Unknown("y_true"), output], {}, node))
+        data = Array(Made.DATA, "y_true", on.place(node), batched=True)
+        on.call(loss, Args([data if target is None else target, output], {}, node))
     elif isinstance(loss, Ref):
         from .names import canonical
 

@@ -135,12 +135,15 @@ def lint_text(text: str, name: str = "<text>", settings: Settings | None = None)
 
     Raises:
         Unreadable: a syntax error.
+        Exception: a fault of ours, which `lint` notes in its report.
     """
     from .sources import parse
 
     report = Report()
     module = Module(None, name, text.split("\n"), parse(text))
     _judged(module, settings or Settings(), Project(), report)
+    if report.faults:
+        raise report.faults[0][1]
     return _sorted(report.findings)
 
 

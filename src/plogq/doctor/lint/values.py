@@ -259,6 +259,7 @@ class Terms:
     reduced: bool = False
     mean: bool = False
     picked: bool = False
+    events: bool = False  # summed over the events
 
 
 @dataclass(slots=True)

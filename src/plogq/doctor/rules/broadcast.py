@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..contracts import Holds
-from ..facts import Length, Shape, Sighting
+from ..facts import HandWritten, Length, Shape, Sighting
 from ..findings import Level, Verdict
 from .registry import rule
-from .words import evidence
+from .words import evidence, origin
 
 
 @rule("PQ020", "silent-broadcast", Level.ERROR, Sighting)
@@ -64,6 +64,22 @@ def silent_broadcast(seen: Sighting) -> Verdict | None:
         "one",
         q.place,
         evidence(seen),
+    )
+
+
+@rule("PQ020", "silent-broadcast", Level.ERROR, HandWritten)
+def broadcast_by_hand(seen: HandWritten) -> Verdict | None:
+    """A hand-written loss that multiplies (N, 1) by (N,)."""
+    q, p = seen.logs, seen.target
+    if not seen.broadcast or p is None or q.shape is None or p.shape is None:
+        return None
+    return Verdict(
+        f"this loss multiplies logarithms of shape {_words(q.shape)}, from "
+        f"{origin(q, seen.place)}, by a target of shape {_words(p.shape)}: they broadcast to "
+        "(N, N), and every prediction is compared with every target",
+        "give both one shape: squeeze the last axis of the one that has it (squeeze(-1))",
+        q.place,
+        (f"the logarithm comes from {origin(q, seen.place)}",),
     )
 
 

@@ -21,18 +21,18 @@ def kl_div_mean(seen: Sighting) -> Verdict | None:
     import torch
     import torch.nn.functional as F
 
-    student, teacher = torch.randn(8, 10), torch.randn(8, 10)
-    loss = F.kl_div(F.log_softmax(student, dim=1), F.softmax(teacher, dim=1))
+    log_q = F.log_softmax(torch.randn(8, 10), dim=1)
+    p = F.softmax(torch.randn(8, 10), dim=1)
+    loss = F.kl_div(log_q, p)
     ```
 
     ```python title="right"
     import torch
     import torch.nn.functional as F
 
-    student, teacher = torch.randn(8, 10), torch.randn(8, 10)
-    loss = F.kl_div(
-        F.log_softmax(student, dim=1), F.softmax(teacher, dim=1), reduction="batchmean"
-    )
+    log_q = F.log_softmax(torch.randn(8, 10), dim=1)
+    p = F.softmax(torch.randn(8, 10), dim=1)
+    loss = F.kl_div(log_q, p, reduction="batchmean")
     ```
     """
     if not seen.loss.divergence or seen.loss.peer != "torch":

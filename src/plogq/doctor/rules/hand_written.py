@@ -54,8 +54,18 @@ def log_of_softmax(seen: Sighting) -> Verdict | None:
 def hand_written_sum(seen: HandWritten) -> Verdict | None:
     """A sum −Σ y log q over the log of a softmax, or divided by the number of classes too."""
     logs = seen.logs
+    if seen.broadcast:
+        return None
     head = logs.place
     said = (f"the logarithm comes from {origin(logs, seen.place)}",)
+    if seen.over_events:
+        return Verdict(
+            "y log q is summed over the events, axis 0, and its mean is taken over the classes: "
+            f"the cross-entropy of {origin(logs, seen.place)} is divided by K where N was meant",
+            "sum over the classes, then take the mean over the events: (y * log_q).sum(-1).mean()",
+            head,
+            said,
+        )
     if seen.mean_over_classes:
         k = logs.classes
         less = f"{k:,} times" if k is not None and k > 1 else "K times"

@@ -8,7 +8,6 @@ from ..findings import Level, Verdict
 from .registry import rule
 from .words import evidence, origin
 
-
 _NUMBERS = (Made.LABELS, Made.NUMBERS, Made.DATA, Made.MULTI_HOT, Made.ONE_HOT)
 
 

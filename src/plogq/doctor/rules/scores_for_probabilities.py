@@ -30,16 +30,14 @@ def scores_for_probabilities(seen: Sighting) -> Verdict | None:
     import keras
 
     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(10)])
-    model.compile(optimizer="adam", loss=keras.losses.SparseCategoricalCrossentropy())
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy())
     ```
 
     ```python title="right"
     import keras
 
     model = keras.Sequential([keras.Input((20,)), keras.layers.Dense(10)])
-    model.compile(
-        optimizer="adam", loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    )
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     ```
     """
     q = seen.prediction

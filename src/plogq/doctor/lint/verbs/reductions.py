@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...facts import Array, Made, Shape, place_of
+from ...facts import Array, Made, Place, Shape, place_of
 from .. import arithmetic
 from ..values import (
     Args,
@@ -28,13 +28,21 @@ def _reduce(mean: bool) -> Verb:
             return Unknown()
         if x.made in (Made.LOG_OF_SOFTMAX, Made.LOG_SOFTMAX) and x.axis is None:
             return Terms(x, None, reduced=True, picked=True)
-        return collapsed(x, axis, args, mean)
+        by = on.module.text(args.node)
+        return collapsed(x, axis, args, mean, by, on.place(args.node))
 
     return reduce
 
 
-def collapsed(x: Array, axis: Any, args: Args, mean: bool) -> Array:
+def collapsed(
+    x: Array, axis: Any, args: Args, mean: bool, by: str = "", place: Place | None = None
+) -> Array:
     """The sum or the mean of an array."""
+    bits = x.low == 0 and x.high == 1 and x.made in (Made.LABELS, Made.MULTI_HOT, Made.ONE_HOT)
+    if bits and axis in (None, 0):
+        # How many events are a yes, or of each class.
+        shape = () if axis is None else x.shape[1:] if x.shape is not None else None
+        return Array(Made.COUNTS, by, place, shape=shape, kind="float", rising=True, source=x)
     if axis is None:
         return Array(by="sum" if not mean else "mean", source=x, shape=(), kind="float")
     if not isinstance(axis, int):
