@@ -168,7 +168,8 @@ def _checked_labels(
     """
     ignored = mark(xp, index, ignore)
     if not (checks.known(xp, index) and (weight is None or checks.known(xp, weight))):
-        return unread_labels(xp, index, classes, ignored, weight)
+        index, mass = unread_labels(xp, index, classes, ignored, weight)
+        return index, mass if weight is None else without_junk(xp, mass, weight)
     own = xp.owned(index)
     within = label_range(xp, own, classes, ignore, weight)
     index = xp.indices(own)
@@ -230,13 +231,12 @@ class Probs(Target):
         return verbs(self.probs).shape(self.probs)[self.axis]
 
     def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
-        return Measure(
-            self.events(),
-            classes,
-            dense=self.probs,
-            axis=self.axis % self.probs.ndim,
-            sums=check_rows(xp, self, "Probs (as P)", lambda: weight),
-        )
+        axis = self.axis % self.probs.ndim
+        sums = check_rows(xp, self, "Probs (as P)", lambda: weight)
+        if weight is not None:
+            sums = row_sums(xp, self.probs, axis)[0] if sums is None else sums
+            sums = without_junk(xp, sums, weight)
+        return Measure(self.events(), classes, dense=self.probs, axis=axis, sums=sums)
 
     def entropy_terms(
         self, xp: Verbs, classes: int | None, weight: Any = None
@@ -314,12 +314,9 @@ class SparseProbs(Target):
         value = xp.weights(self.probs)
         if checks.checked(xp, self.probs):
             checks.not_negative(xp, self.probs, "SparseProbs probs", each)
-        return Measure(
-            self.events(),
-            classes,
-            index=index,
-            value=value if known is None else xp.times(known, value),
-        )
+        value = value if known is None else xp.times(known, value)
+        value = value if each is None else without_junk(xp, value, each)
+        return Measure(self.events(), classes, index=index, value=value)
 
     def entropy_terms(
         self, xp: Verbs, classes: int | None, weight: Any = None
@@ -344,6 +341,11 @@ def weight_array(weight: Any, role: str) -> Any:
     if checks.checked(xp, weight):
         checks.not_negative(xp, weight, role)
     return weight
+
+
+def without_junk(xp: Verbs, mass: Any, weight: Any) -> Any:
+    """Masses, and 0 for what is no number and weighs 0: weights around it see no NaN in a slope."""
+    return xp.where(xp.equal(weight, 0.0) & ~xp.equal(mass - mass, 0.0), 0.0, mass)
 
 
 def both_weights(xp: Verbs, own: Any, outer: Any) -> Any:
