@@ -384,6 +384,23 @@ def test_lists_that_are_missing_at_first_or_not_used(tmp_path: Path) -> None:
             assert score_file(path, wish).events == ROWS
 
 
+def test_lists_of_every_kind_in_parquet(tmp_path: Path) -> None:
+    """The first row is looked at apart, and may be missing or empty."""
+    flat = pa.array([0.5] * 8, pa.float32())
+    fixed = pa.FixedSizeListArray.from_arrays(flat, 2)
+    tensor = pa.ExtensionArray.from_storage(pa.fixed_shape_tensor(pa.float32(), [2]), fixed)
+    rows: list[Any] = [[0.5, 0.5]] * 3
+    for lists, bad in (
+        (fixed, 0),
+        (tensor, 0),
+        (pa.array([None, *rows]), 1),
+        (pa.array([[], *rows]), 1),
+    ):
+        pq.write_table(pa.table({"q": lists, "label": [0, 1, 0, 1]}), tmp_path / "x.parquet")
+        report = score_file(tmp_path / "x.parquet")
+        assert (report.events, report.bad_rows) == (4 - bad, bad)
+
+
 def test_text_that_is_not_utf_8(tmp_path: Path) -> None:
     """In a column that is used the row is bad, elsewhere it is nobody's business."""
     lines = [b"p_a,p_b,label,note", *[b"0.5,0.5,a,caf\xe9"] * 9, b"0.5,0.5,\xe9,x"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ class Parquet:
         with self._opened() as file:
             self._rows = int(file.metadata.num_rows)
             fields = [arrow.field(f.name, f.type) for f in file.schema_arrow]
-            lists = {f.name for f in fields if f.kind == "list"}
+            lists = [f.name for f in fields if f.kind == "list"]
             self._lengths = _lengths(file, lists) if lists else {}
         # Zeros take no room in a file, and a row of them is read whole.
         long = {name: n for name, n in self._lengths.items() if n > MOST_CLASSES}
@@ -72,17 +72,14 @@ class Parquet:
                 start = end
 
 
-def _lengths(file: Any, names: Collection[str]) -> dict[str, int]:
-    """How long the lists of these columns are: of the row groups' means the largest."""
-    data, lengths = file.metadata, dict[str, int]()
-    for place in range(data.num_columns):
-        name = file.schema.column(place).path.split(".")[0]
-        if name in names:
-            for i in range(data.num_row_groups):
-                group = data.row_group(i)
-                mean = group.column(place).num_values // max(1, group.num_rows)
-                lengths[name] = max(lengths.get(name, 0), mean)
-    return lengths
+def _lengths(file: Any, names: Sequence[str]) -> dict[str, int]:
+    """How long the lists of these columns are in the first row. The file's own figures would tell
+    of all rows, but pyarrow ends the process where they are wrong."""
+    for record in file.iter_batches(batch_size=1, columns=names, use_threads=False):
+        record.validate(full=True)
+        found = record.schema.names
+        return {n: arrow.column(record.column(i), n).values.shape[1] for i, n in enumerate(found)}
+    return {}
 
 
 class ArrowIPC:
