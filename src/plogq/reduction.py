@@ -73,16 +73,16 @@ def _of_framework(xp: Any, normalizer: Any) -> Any:
     """The normalizer, a number or an array without axes, of NumPy or of the framework xp."""
     if isinstance(normalizer, int | float) or not hasattr(normalizer, "dtype"):
         return number(normalizer, "normalizer")
-    held = as_array(normalizer, "normalizer")
-    own = verbs(held)
+    number_of = as_array(normalizer, "normalizer")
+    own = verbs(number_of)
     if own.name == "numpy":
-        return float(held.reshape(()))
+        return float(number_of.reshape(()))
     if own is not xp:
         raise DtypeError(
             f"normalizer is of {own.name} and the losses of {xp.name}; nothing is moved silently "
             "between frameworks, write float(normalizer)"
         )
-    return normalizer
+    return number_of
 
 
 # Within these bounds float32 carries a divisor, and what it divides.

@@ -116,6 +116,12 @@ def _find(kind: type) -> Verbs | None:
     return None
 
 
+def held(value: Any) -> Any:
+    """What a variable of Keras holds; all else as it is."""
+    variable = getattr(loaded("keras"), "Variable", None)
+    return value.value if isinstance(variable, type) and isinstance(value, variable) else value
+
+
 def verbs(array: Any) -> Verbs:
     """The verbs of the framework that `array` belongs to.
 
@@ -145,7 +151,12 @@ def as_array(value: Any, role: str) -> Any:
         if _WAITING:
             _meet()
         return value
-    found = _VERBS.get(kind) or _find(kind) or numpy_verbs
+    found = _VERBS.get(kind) or _find(kind)
+    if found is None:
+        inside = held(value)
+        if inside is not value:
+            return as_array(inside, role)
+        found = numpy_verbs
     # While a program is being recorded nothing else is done.
     if _WAITING and not found.tracing():
         _meet()

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from ...arrays import Verbs, as_array, verbs
+from ...arrays import Verbs, as_array, held, verbs
 from ...errors import DtypeError
 
 Named = TypeVar("Named", bound=Callable[..., Any])
@@ -100,6 +100,7 @@ def together(y_true: Any, y_pred: Any) -> tuple[Verbs, Any, Any]:
     It is that of the first that is a tensor; for lists and NumPy arrays it is that of Keras'
     backend, or NumPy where Keras is not installed.
     """
+    y_true, y_pred = held(y_true), held(y_pred)
     found = next((x for x in (y_pred, y_true) if _tensor(x)), None)
     y_pred = like(y_pred, found)
     return verbs(y_pred), like(y_true, y_pred if found is None else found), y_pred
@@ -108,8 +109,10 @@ def together(y_true: Any, y_pred: Any) -> tuple[Verbs, Any, Any]:
 def like(value: Any, other: Any) -> Any:
     """`value` as an array of the framework of `other`; None stands for Keras' own."""
     own = KERAS and KERAS.config.backend() in _BACKENDS
+    value = held(value)
     if own and (other is None or own_framework(verbs(other))):
-        return KERAS.ops.convert_to_tensor(value)
+        # To Keras a variable of TensorFlow is a tensor.
+        return as_array(KERAS.ops.convert_to_tensor(value), "y")
     plain = as_array(value, "y")
     xp = verbs(plain)
     if xp.name == "numpy" and not hasattr(value, "dtype") and xp.is_float(plain):

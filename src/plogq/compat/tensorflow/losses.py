@@ -223,4 +223,6 @@ def _given(first: str, labels: Any, second: str, predictions: Any) -> tuple[Any,
 
 def _weighted(each: Tensor, weights: Any, scope: Any, collection: Any, reduction: str) -> Tensor:
     compute: Any = tf.compat.v1.losses.compute_weighted_loss
-    return compute(each, weights, scope, collection, reduction=reduction)
+    # What TensorFlow asks of weights a variable does not say.
+    held = tf.convert_to_tensor(weights) if isinstance(weights, tf.Variable) else weights
+    return compute(each, held, scope, collection, reduction=reduction)
