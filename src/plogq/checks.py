@@ -170,7 +170,7 @@ def distribution(
     bad = _weighing(xp, (abs(sums - 1.0) > allowed) | (least < 0), weight)
     if not bad.any():
         return
-    allowed = sums * 0.0 + allowed
+    allowed = (sums == sums) * allowed
     if tolerance is None:
         allowed = rounding.allowed(xp.host(x), axis, eps, bad)
         bad = bad & ((abs(sums - 1.0) > allowed) | (least < 0))
@@ -224,7 +224,7 @@ def no_gain(xp: Any, losses: Any, mass: Callable[[], Any]) -> None:
     found = xp.host(losses)
     if not found.size or not (found < 0).any():
         return
-    weight = xp.host(mass()) + 0.0 * found
+    weight = xp.host(mass()) * (found == found)
     # Soft targets of a dtype with few bits are 1 within its rounding.
     bad = found < -_ROUNDED * weight
     if bad.any():
