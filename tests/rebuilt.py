@@ -35,7 +35,8 @@ def rebuilt(r: Any, change: Change) -> Any:
         return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, **options)
     if isinstance(r, plogq.SparseProbs):
         return plogq.SparseProbs(change(r.index), change(r.probs))
-    options = {n: getattr(r, n) for n in ("axis", "softcap", "ignore") if hasattr(r, n)}
+    named = ("axis", "softcap", "ignore", "tolerance")
+    options = {n: getattr(r, n) for n in named if hasattr(r, n)}
     (held,) = (getattr(r, n) for n in HELD if hasattr(r, n))
     return type(r)(change(held), **options)
 

@@ -153,6 +153,13 @@ def test_bad_rows_are_counted_and_strict_stops(tmp_path: Path) -> None:
     assert bad(path, "--strict") == "plogq score: row 30: p1 is missing"
 
 
+def test_a_digit_that_is_no_answer() -> None:
+    """Python calls '²' and '٣' digits; one of them is not even a number."""
+    out = run("choose", answers="²\n٣\n0\n4\n01\n\x1b\n1\n1\n1\n").stdout
+    assert out.count("Answer with a number from 1 to 2.") == 6
+    assert "cross_entropy(Labels(y), Logits(z))" in out
+
+
 def test_infinity_is_shown(tmp_path: Path) -> None:
     pq.write_table(pa.table({"p0": [0.0, 0.5], "p1": [1.0, 0.5], "label": [0, 0]}), tmp_path / "x")
     out = run("score", tmp_path / "x").stdout

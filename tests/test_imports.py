@@ -21,14 +21,23 @@ REPRESENTATIONS = ("targets", "predictions", "binary", "wrappers")
 BASE = ("errors", "arrays")
 CORE = (*REPRESENTATIONS, "fields", "formula", "checks", "options", "reduction", "shaping")
 OVER_RANKS = ("cuts", "placements", "sharded")
-KERNELS = ("kernels", "kernels.contract", "kernels.labels", "kernels.sums", "kernels.table")
+KERNELS = (
+    "kernels",
+    "kernels.contract",
+    "kernels.labels",
+    "kernels.limits",
+    "kernels.sums",
+    "kernels.table",
+)
 # The command line and the scoring of files use what a caller may use.
 PUBLIC = ("", "kernels", *BASE)
 LAYERS: dict[str, tuple[str, ...]] = {
     "errors": (),
     "arrays": ("errors", "arrays"),
     # Kernels see their contract, their framework's verbs, the formula and one another.
-    "kernels.contract": ("kernels.sums", "arrays"),
+    "kernels.contract": ("kernels.limits", "kernels.sums", "arrays"),
+    "kernels.limits": (),
+    "kernels.rounding": (),
     "kernels.sums": ("kernels",),
     "kernels.labels": ("kernels", "errors"),
     # Automatic differentiation gives kernels to a framework: it knows their contract, and those
@@ -38,37 +47,34 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "kernels": (*KERNELS, *BASE, "formula"),
     "options": BASE,
     "class_weights": ("options", *BASE),
-    "checks": ("kernels.labels", "kernels.sums", "options", *BASE),
-    "reduction": ("options", *BASE),
+    "checks": ("kernels", "kernels.labels", "kernels.rounding", "kernels.sums", "options", *BASE),
+    "reduction": ("checks", "kernels.sums", "options", "", *BASE),
     "shaping": ("options", *BASE),
     "formula": ("kernels.contract", "arrays"),
     **dict.fromkeys(
         REPRESENTATIONS,
-        (
-            *REPRESENTATIONS,
-            "checks",
-            "class_weights",
-            "options",
-            "kernels.contract",
-            "kernels.labels",
-            "kernels.sums",
-            *BASE,
-        ),
+        (*REPRESENTATIONS, "checks", "class_weights", "options", *KERNELS[1:-1], *BASE),
     ),
     "fields": REPRESENTATIONS,
     # Scores over ranks know how shards of the classes add up, and what ranks tell one another.
     **dict.fromkeys(OVER_RANKS, (*OVER_RANKS, *CORE, "kernels", *KERNELS, *BASE)),
     "pairing": (*OVER_RANKS, *CORE, "kernels.contract", "kernels.table", *BASE),
-    "definition": ("autodiff", "pairing", *CORE, "kernels.contract", "kernels.table", *BASE),
+    "definition": ("autodiff", "pairing", *CORE, *KERNELS[1:], *BASE),
     "helpers": ("definition", *CORE),
     "pytrees": ("fields", *BASE),
     "saved": BASE,
     "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
-    "compat": ("compat", "options", *PUBLIC),
+    "compat": ("compat", "compat.declared", "options", *PUBLIC),
     "nn": ("class_weights", "options", *PUBLIC),
     "score": ("score", *PUBLIC),
+    # The rules judge facts, and know neither the linter nor how its findings are printed.
+    "compat.declared": (),
+    "doctor": ("doctor", "compat", "compat.declared"),
+    "doctor.lint": ("doctor", "doctor.lint"),
+    "doctor.output": ("doctor", "doctor.lint", "doctor.output"),
+    "doctor.command": ("", "doctor", "doctor.lint", "doctor.output"),
     "choose": PUBLIC,
-    "commands": ("choose", "score", *PUBLIC),
+    "commands": ("choose", "doctor.command", "score", *PUBLIC),
     "cli": ("commands", "choose", "score", *PUBLIC),
 }
 # What may be imported besides ourselves and the standard library, and by whom.
@@ -80,6 +86,7 @@ OUTSIDE = {
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
     "score": {"numpy", "pyarrow", "rich"},
+    "doctor": {"rich", "typer"},
     "commands": {"typer", "click", "rich"},
 }
 

@@ -205,6 +205,8 @@ def test_the_gradient_is_the_slope_of_the_loss(kind: str, layers: str, base: str
     make, name, costs = DERIVATIVES[kind]
     rng = seeded(kind, layers, base)
     stored = rng.dirichlet(np.ones(4), 2) if kind == "Probs" else rng.normal(0, 2, (2, 4))
+    if kind == "LogProbs":
+        stored = -np.abs(stored)
     p = makers.TARGETS[f"{base}-{layers}"](rng, (2,), 4, FLOAT64)
     _, grad = plogq.value_and_grad(p.target, make(stored), reduction="none")
     for i, row in enumerate(oracle.rows(stored)):

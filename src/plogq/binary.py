@@ -7,6 +7,7 @@ one formula with scores (0, z).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,7 +17,7 @@ from .class_weights import pair
 from .errors import DtypeError, PairError, ProbabilityError, ShapeError
 from .kernels.contract import BinaryMeasure, BinaryScores
 from .options import number
-from .targets import weight_array
+from .targets import both_weights, weight_array
 
 
 class BinaryTarget(ABC):
@@ -29,12 +30,12 @@ class BinaryTarget(ABC):
         """The arrays that this target holds; the first says which framework it belongs to."""
 
     @abstractmethod
-    def measure(self, xp: Verbs) -> BinaryMeasure:
-        """This target as the contract has it."""
+    def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
+        """This target as the contract has it; elements that `weight` gives 0 are not looked at."""
 
     @abstractmethod
-    def probability(self, xp: Verbs) -> Any:
-        """The probability of yes, without weights."""
+    def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
+        """The probabilities of yes and of no, without weights."""
 
 
 class BinaryProbs(BinaryTarget):
@@ -73,15 +74,16 @@ class BinaryProbs(BinaryTarget):
     def arrays(self) -> tuple[Any, ...]:
         return (self.probs,)
 
-    def measure(self, xp: Verbs) -> BinaryMeasure:
+    def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
         if checks.checked(xp, self.probs) or (
             not xp.is_float(self.probs) and checks.known(xp, self.probs)
         ):
-            checks.unit_interval(xp, self.probs, "BinaryProbs (as P)")
+            checks.unit_interval(xp, self.probs, "BinaryProbs (as P)", lambda: weight)
         return BinaryMeasure(self.probs)
 
-    def probability(self, xp: Verbs) -> Any:
-        return xp.weights(self.probs)
+    def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
+        y = xp.weights(self.probs)
+        return y, 1.0 - y
 
 
 class SmoothedBinary(BinaryTarget):
@@ -98,8 +100,8 @@ class SmoothedBinary(BinaryTarget):
     def arrays(self) -> tuple[Any, ...]:
         return self.target.arrays()
 
-    def measure(self, xp: Verbs) -> BinaryMeasure:
-        inner = self.target.measure(xp)
+    def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
+        inner = self.target.measure(xp, weight)
         keep, half = 1.0 - self.epsilon, self.epsilon / 2
         mix = [half * (yes + no) for yes, no in zip(inner.yes, inner.no, strict=True)]
         yes, no = (
@@ -108,8 +110,10 @@ class SmoothedBinary(BinaryTarget):
         )
         return replace(inner, yes=yes, no=no)
 
-    def probability(self, xp: Verbs) -> Any:
-        return (1.0 - self.epsilon) * self.target.probability(xp) + self.epsilon / 2
+    def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
+        yes, no = self.target.probabilities(xp)
+        keep, half = 1.0 - self.epsilon, self.epsilon / 2
+        return keep * yes + half, keep * no + half
 
 
 class WeightedBinary(BinaryTarget):
@@ -149,8 +153,8 @@ class WeightedBinary(BinaryTarget):
         held = (w for w in weights if w is not None and not isinstance(w, float))
         return (*self.target.arrays(), *held)
 
-    def measure(self, xp: Verbs) -> BinaryMeasure:
-        inner = self.target.measure(xp)
+    def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
+        inner = self.target.measure(xp, both_weights(xp, self.sample_weight, weight))
         if self.class_weight is not None:
             negative, positive = self.class_weight
             inner = replace(
@@ -163,8 +167,8 @@ class WeightedBinary(BinaryTarget):
             inner = replace(inner, event=weight if inner.event is None else inner.event * weight)
         return inner
 
-    def probability(self, xp: Verbs) -> Any:
-        return self.target.probability(xp)
+    def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
+        return self.target.probabilities(xp)
 
 
 def _side(weight: Any, role: str, y: Any) -> Any:
@@ -229,17 +233,19 @@ def array_of(q: BinaryPrediction) -> Any:
     return q.scores if isinstance(q, BinaryLogits) else q.probs
 
 
-def lower(q: BinaryPrediction, xp: Verbs) -> BinaryScores:
-    """Q as the contract has it."""
+def lower(q: BinaryPrediction, xp: Verbs, mass: Callable[[], Any]) -> BinaryScores:
+    """Q as the contract has it; elements without mass are not looked at."""
     if isinstance(q, BinaryLogits):
         if checks.checked(xp, q.scores, "full"):
-            checks.no_nan(xp, q.scores, "BinaryLogits")
+            checks.no_nan(xp, q.scores, "BinaryLogits", mass)
         return BinaryScores("logits", q.scores)
     checks.floating(
         xp, q.probs, "BinaryProbs (as Q)", "as a prediction it needs BinaryProbs(q.astype(float))"
     )
     if checks.checked(xp, q.probs):
-        checks.unit_interval(xp, q.probs, "BinaryProbs (as Q)")
+        # A prediction that has become NaN makes its own loss NaN (N3), as scores do.
+        nan = checks.full()
+        checks.unit_interval(xp, q.probs, "BinaryProbs (as Q)", mass, refuse_nan=nan)
     return BinaryScores("probs", q.probs)
 
 

@@ -6,13 +6,15 @@ the data is governed by `validation`.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from . import options
 from .arrays.lengths import Length
 from .errors import DtypeError, ProbabilityError, ShapeError
+from .kernels import rounding
 from .kernels.labels import place_of
 from .kernels.sums import value_range
 from .options import integer, shown
@@ -130,14 +132,50 @@ def events_match(
         )
 
 
-def distribution(xp: Any, sums: Any, least: Any, eps: float, role: str) -> None:
-    """Refuse rows whose sum is not 1 within √eps, or whose least entry is below 0."""
-    tolerance = eps**0.5
+def tolerance(given: Any) -> float | None:
+    """How far from 1 a row may sum, as a number, or None where the values are to say it."""
+    if given is None:
+        return None
+    return options.not_negative(given, "tolerance")
+
+
+def _weighing(xp: Any, bad: Any, weight: Callable[[], Any]) -> Any:
+    """Those of the bad events that weigh something."""
+    if not bad.any():
+        return bad
+    known_weight = weight()
+    if known_weight is None:
+        return bad
+    if not known(xp, known_weight):
+        # What the events weigh shows when the program runs.
+        return bad & False
+    return bad & (xp.host(known_weight) != 0)
+
+
+def distribution(
+    xp: Any,
+    x: Any,
+    axis: int,
+    sums: Any,
+    least: Any,
+    role: str,
+    tolerance: float | None = None,
+    weight: Callable[[], Any] = lambda: None,
+) -> None:
+    """Refuse rows of x whose sum is not 1, or whose least entry is below 0."""
     sums, least = xp.host(sums), xp.host(least)
+    eps = xp.epsilon(x)
+    allowed = rounding.usual(eps) if tolerance is None else tolerance
     # Written so that NaN passes: a NaN makes the loss of its event NaN (N3) and hides nothing.
-    bad = (abs(sums - 1.0) > tolerance) | (least < 0)
+    bad = _weighing(xp, (abs(sums - 1.0) > allowed) | (least < 0), weight)
     if not bad.any():
         return
+    allowed = (sums == sums) * allowed
+    if tolerance is None:
+        allowed = rounding.allowed(xp.host(x), axis, eps, bad)
+        bad = bad & ((abs(sums - 1.0) > allowed) | (least < 0))
+        if not bad.any():
+            return
     first = int(bad.reshape(-1).argmax())
     place = tuple(place_of(first, sums.shape))
     where = place[0] if len(place) == 1 else place
@@ -148,31 +186,62 @@ def distribution(xp: Any, sums: Any, least: Any, eps: float, role: str) -> None:
             "if these are scores write Logits(x), if log-probabilities LogProbs(x)"
         )
     raise ProbabilityError(
-        f"event {where} of {role} sums to {total:.6g}, not to 1 within {tolerance:.2g}; write "
-        "Logits(x) if these are scores, Probs(x / x.sum(axis, keepdims=True)) if they are "
-        "unnormalised, or Weighted(P, sample_weight=w) to give an event another mass"
+        f"event {where} of {role} sums to {total:.6g}, not to 1 within "
+        f"{allowed.reshape(-1)[first]:.2g}: it is off by {total - 1.0:.2g}; write Logits(x) if "
+        "these are scores, "
+        "Probs(x / x.sum(axis, keepdims=True)) if they are unnormalised, Probs(x, tolerance=…) if "
+        "they are rounded, or Weighted(P, sample_weight=w) to give an event another mass"
     )
 
 
-def unit_interval(xp: Any, x: Any, role: str) -> None:
-    """Refuse binary probabilities outside [0, 1]."""
+def unit_interval(
+    xp: Any, x: Any, role: str, weight: Callable[[], Any], refuse_nan: bool = True
+) -> None:
+    """Refuse binary probabilities outside [0, 1], of the elements that weigh something."""
     y = xp.host(x)
-    if y.size and not xp.is_bool(x):
-        low, high = value_range(xp, x)
-        if low < 0 or high > 1:
-            value = low if low < 0 else high
-            bad = (y < 0) | (y > 1)
-            place = place_of(int(bad.reshape(-1).argmax()), y.shape)
-            raise ProbabilityError(
-                f"{role} has the entry {value:.6g} outside [0, 1], first at {place}; "
-                "if these are scores write BinaryLogits(z)"
-            )
+    if not y.size or xp.is_bool(x):
+        return
+    low, high = value_range(xp, x)
+    if low >= 0 and high <= 1:
+        return
+    bad = ~((y >= 0) & (y <= 1)) if refuse_nan else (y < 0) | (y > 1)
+    bad = _weighing(xp, bad, weight)
+    if bad.any():
+        first = int(bad.reshape(-1).argmax())
+        raise ProbabilityError(
+            f"{role} has the entry {float(y.reshape(-1)[first]):.6g} outside [0, 1], first at "
+            f"{place_of(first, y.shape)}; if these are scores write BinaryLogits(z), and what is "
+            "not known takes a sample_weight of 0"
+        )
 
 
-def not_negative(xp: Any, w: Any, role: str) -> None:
+# A log-probability may be above 0 by what its logarithm, or an ε within it, was rounded by.
+_ROUNDED = 1e-3
+
+
+def no_gain(xp: Any, losses: Any, mass: Callable[[], Any]) -> None:
+    """Refuse losses below 0: a log-probability that P has chosen is above 0."""
+    found = xp.host(losses)
+    if not found.size or not (found < 0).any():
+        return
+    weight = xp.host(mass()) * (found == found)
+    # Soft targets of a dtype with few bits are 1 within its rounding.
+    bad = found < -_ROUNDED * weight
+    if bad.any():
+        first = int(bad.reshape(-1).argmax())
+        place = place_of(first, found.shape)
+        chosen = -float(found.reshape(-1)[first]) / float(weight.reshape(-1)[first])
+        raise ProbabilityError(
+            f"at event {place[0] if len(place) == 1 else place} LogProbs gives P a "
+            f"log-probability of {chosen:.6g}, and none is above 0; write Probs(q) if these are "
+            "probabilities, Logits(z) if they are scores"
+        )
+
+
+def not_negative(xp: Any, w: Any, role: str, weight: Any = None) -> None:
     """Refuse weights that are negative or NaN."""
     y = xp.host(w)
-    bad = ~(y >= 0)
+    bad = _weighing(xp, ~(y >= 0), lambda: weight)
     if bad.any():
         first = int(bad.reshape(-1).argmax())
         raise ProbabilityError(
@@ -180,10 +249,15 @@ def not_negative(xp: Any, w: Any, role: str) -> None:
         )
 
 
-def no_nan(xp: Any, x: Any, role: str) -> None:
-    """Refuse NaN, naming the first place."""
+def no_nan(xp: Any, x: Any, role: str, weight: Callable[[], Any], axis: int | None = None) -> None:
+    """Refuse NaN in events that weigh something, naming the first place."""
     y = xp.host(x)
     bad = y != y
+    if bad.any() and (mass := weight()) is not None:
+        counts = xp.host(mass) != 0
+        if axis is not None:
+            counts = counts.reshape((*counts.shape[:axis], 1, *counts.shape[axis:]))
+        bad = bad & counts
     if bad.any():
         place = place_of(int(bad.reshape(-1).argmax()), y.shape)
         raise ProbabilityError(f"{role} is NaN at {place}")

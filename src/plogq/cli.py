@@ -1,20 +1,52 @@
-"""The command `plogq`: an entry point that says what to install where the extra is missing."""
+"""The command `plogq`: an entry point, and the one boundary that no error passes.
+
+What can be wrong with a file or an option is a sentence and exit code 2. What passes all of that is
+a fault of ours, and says so.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
+from contextlib import suppress
+
+from . import __version__
 
 _EXTRA = ("typer", "rich", "pyarrow")
+# As a shell counts: 128 and the number of the signal, SIGINT or SIGPIPE.
+_INTERRUPTED, _LEFT_ALONE = 130, 141
 
 
 def main() -> None:
     """Run the command line.
 
     Raises:
-        SystemExit: always, with the exit code: 0, or 2 for bad input.
+        SystemExit: always, with the exit code: 0; 1 for a fault of plogq's own; 2 for bad input or
+            output that cannot be written; 130 after Ctrl-C; 141 where nobody reads what it prints.
     """
     try:
+        code = _run()
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            sys.stdout.flush()
+    except SystemExit as ended:
+        # typer ends so where nobody reads on, and where a shell asked for completions.
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        code = _unwritten(ended.__context__)
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except Exception as error:
+        code = _end(error)
+    if code == _INTERRUPTED:
+        _say("stopped")
+    raise SystemExit(code)
+
+
+def _run() -> int:
+    try:
         from .commands import app
+        from .score.terminal import prepare
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] not in _EXTRA:
             raise
@@ -23,8 +55,70 @@ def main() -> None:
             "pip install plogq[cli]",
             file=sys.stderr,
         )
-        raise SystemExit(2) from None
-    app(prog_name="plogq")
+        return 2
+    prepare()
+    return app(prog_name="plogq", standalone_mode=False) or 0
+
+
+def _end(error: Exception) -> int:
+    """Say what went wrong, and the exit code for it."""
+    if isinstance(error, OSError) and error.filename is None:
+        # Every file that is read has a boundary of its own, so this is one that is written.
+        return _unwritten(error)
+    if isinstance(error, MemoryError):
+        _say("this needs more memory than there is")
+        return 2
+    # Of typer's, or of the click that typer was built on: a mistake in the options, and Ctrl-C.
+    said = getattr(error, "format_message", None)
+    if said is not None:
+        if type(error).__name__ != "NoArgsIsHelpError":
+            _say(f"{said()} ({_command()} --help tells more)")
+        return 2
+    if type(error).__name__ == "Abort":
+        return _INTERRUPTED
+    _say(_bug(error))
+    with suppress(ImportError):
+        from .score.terminal import trace
+
+        trace(error)
+    return 1
+
+
+def _unwritten(error: OSError) -> int:
+    from .score.terminal import silence
+
+    silence(sys.stdout)
+    if isinstance(error, BrokenPipeError):
+        return _LEFT_ALONE
+    _say(f"the output cannot be written: {error.strerror or error}")
+    return 2
+
+
+def _bug(error: Exception) -> str:
+    """What there is to report of an error that nobody expected."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [f for f in frames if f"{os.sep}plogq{os.sep}" in f.filename] or frames
+    place = f" in {os.path.basename(ours[-1].filename)}, line {ours[-1].lineno}" if ours else ""
+    message = str(error).split("\n")[0]
+    what = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    return (
+        f"this is a bug in plogq {__version__} ({what}{place}): please report it with this line "
+        "and with what the same command prints where PLOGQ_TRACEBACK=1 is set"
+    )
+
+
+def _command() -> str:
+    return " ".join(["plogq", *(a for a in sys.argv[1:2] if a in ("score", "choose", "explain"))])
+
+
+def _say(sentence: str) -> None:
+    try:
+        from .score.terminal import say
+    except ImportError:
+        # A sentence of ours, as no file has been read.
+        print(f"{_command()}: {sentence}", file=sys.stderr)
+        return
+    say(_command(), sentence)
 
 
 if __name__ == "__main__":

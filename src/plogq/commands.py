@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -13,15 +12,18 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from . import __version__
 from .choose import DECISIONS, QUESTIONS, REDUCTIONS, TABLE, Question
+from .doctor.command import lint
 from .score import InputError, Wish, score_file
 from .score.kinds import Content
 from .score.read import open_source
 from .score.show import show
+from .score.shown import as_json, shown
+from .score.terminal import cell, emit, say, trace
 
 app = typer.Typer(
     name="plogq",
@@ -50,6 +52,9 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+app.command()(lint)
+
+
 @app.callback()
 def plogq(
     version: Annotated[
@@ -69,9 +74,10 @@ def _columns(context: typer.Context, incomplete: str) -> list[str]:
         return []
     try:
         fields = open_source(Path(path)).fields
-    except (InputError, OSError, ValueError):
+    except Exception:
+        # Between two keystrokes there is nothing to say.
         return []
-    return [f.name for f in fields if f.name.startswith(incomplete)]
+    return [f.name for f in fields if f.name.startswith(incomplete) and shown(f.name) == f.name]
 
 
 def _column_option(name: str, what: str) -> Any:
@@ -168,11 +174,13 @@ def score(
         with _progress(file.name) as progress:
             report = score_file(file, wish, strict=strict, worst=worst, progress=progress)
     except InputError as error:
+        trace(error)
         _stop("score", str(error))
     if format is Format.json:
         _print_json(report.as_dict())
     else:
-        show(report, Console(), classes)
+        with _printed() as console:
+            show(report, console, classes)
 
 
 @app.command()
@@ -209,18 +217,18 @@ def choose(
     if format is Format.json:
         _print_json({"answers": list(answers), "calls": libraries})
         return
-    console = Console()
-    console.print(f"[bold]{', '.join(answers)}[/bold]")
-    # A call is there to be copied, so no table may break its line.
-    for library, call in libraries.items():
-        console.print(f"  {library:<11} {call}", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"{REDUCTIONS}\n")
-    _print_table(
-        console,
-        ["helper", "outcomes", "Q", "P", "in plogq"],
-        [(h.name, h.outcomes, h.prediction, h.target, h.plogq) for h in TABLE],
-        marked=calls.plogq,
-    )
+    with _printed() as console:
+        console.print(cell(", ".join(answers), console.encoding, "bold"))
+        # A call is there to be copied, so no table may break its line.
+        for library, call in libraries.items():
+            console.print(cell(f"  {library:<11} {call}", console.encoding), soft_wrap=True)
+        console.print(f"{REDUCTIONS}\n")
+        _print_table(
+            console,
+            ["helper", "outcomes", "Q", "P", "in plogq"],
+            [(h.name, h.outcomes, h.prediction, h.target, h.plogq) for h in TABLE],
+            marked=calls.plogq,
+        )
 
 
 def _answer(question: Question, given: str | None) -> str:
@@ -230,19 +238,22 @@ def _answer(question: Question, given: str | None) -> str:
         if given not in names:
             _stop("choose", f"--{question.name} is {' or '.join(names)}, not {given!r}")
         return given
-    typer.echo(question.text)
-    for i, (_, meaning) in enumerate(question.answers, 1):
-        typer.echo(f"  {i}  {meaning}")
+    numbers = [str(i) for i in range(1, len(names) + 1)]
+    emit(f"{question.text}\n")
+    for i, (_, meaning) in zip(numbers, question.answers, strict=True):
+        emit(f"  {i}  {meaning}\n")
     while True:
         try:
             text = typer.prompt("Number").strip()
-        except typer.Abort:
+        except typer.Abort as abort:
+            if isinstance(abort.__context__, KeyboardInterrupt):
+                raise
             _stop("choose", f"no answer came: add --{question.name} {'|'.join(names)}")
         if text in names:
             return text
-        if text.isdigit() and 1 <= int(text) <= len(names):
-            return names[int(text) - 1]
-        typer.echo(f"Answer with a number from 1 to {len(names)}.")
+        if text in numbers:
+            return names[numbers.index(text)]
+        emit(f"Answer with a number from 1 to {len(names)}.\n")
 
 
 @app.command()
@@ -259,16 +270,17 @@ def explain(format: FormatOption = Format.table) -> None:
     if format is Format.json:
         _print_json(facts)
         return
-    console = Console()
-    for name, value in facts.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            rows = cast("list[dict[str, Any]]", value)
-            console.print()
-            _print_table(
-                console, list(rows[0]), [tuple(_plain(v) for v in r.values()) for r in rows]
-            )
-        else:
-            console.print(f"{name.replace('_', ' ')}: {_plain(value)}", highlight=False)
+    with _printed() as console:
+        for name, value in facts.items():
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                rows = cast("list[dict[str, Any]]", value)
+                console.print()
+                _print_table(
+                    console, list(rows[0]), [tuple(_plain(v) for v in r.values()) for r in rows]
+                )
+            else:
+                line = f"{name.replace('_', ' ')}: {_plain(value)}"
+                console.print(cell(line, console.encoding))
 
 
 def _plain(value: Any) -> str:
@@ -288,17 +300,27 @@ def _print_table(
         # A name that is cut short by an ellipsis is of no use to whoever wants to copy it.
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*row, style="bold green" if marked in row else None)
+        cells = [cell(text, console.encoding) for text in row]
+        table.add_row(*cells, style="bold green" if marked in row else None)
     console.print(table)
 
 
 def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    emit(as_json(value, getattr(sys.stdout, "encoding", None) or "utf-8") + "\n")
+
+
+@contextmanager
+def _printed() -> Generator[Console, None, None]:
+    """What is printed here goes out at the end, and not at all after an error."""
+    console = Console()
+    with console.capture() as captured:
+        yield console
+    emit(captured.get())
 
 
 def _stop(command: str, sentence: str) -> NoReturn:
     """End with exit code 2 and one sentence on stderr."""
-    typer.echo(f"plogq {command}: {sentence}", err=True)
+    say(f"plogq {command}", sentence)
     raise typer.Exit(2)
 
 
@@ -308,9 +330,10 @@ def _progress(name: str) -> Generator[Callable[[float], None] | None, None, None
     if not sys.stderr.isatty():
         yield None
         return
-    columns = ("[progress.description]{task.description}", BarColumn(), TaskProgressColumn())
+    description = TextColumn("{task.description}", markup=False)
+    columns = (description, BarColumn(), TaskProgressColumn())
     with Progress(
         *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
     ) as bar:
-        task = bar.add_task(name, total=1.0)
+        task = bar.add_task(shown(name), total=1.0)
         yield lambda done: bar.update(task, completed=done)

@@ -16,7 +16,7 @@ from .errors import ShapeError
 from .kernels import shards
 from .kernels.contract import Background, Measure
 from .kernels.sums import row_sums
-from .targets import Probs, Target
+from .targets import Probs, Target, sample_weight
 from .wrappers import Smoothed, Weighted
 
 Array = Any
@@ -115,7 +115,7 @@ class _Local(Probs):
 
     __slots__ = ("rows", "window")
 
-    def measure(self, xp: Verbs, classes: int) -> Measure:
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         axis = self.axis % self.probs.ndim
         return _Slice(
             self.events(), classes, dense=self.probs, axis=axis, rows=self.rows, window=self.window
@@ -138,15 +138,16 @@ class _Sliced:
 
     def __init__(self, p: Target, base: Probs, xp: Verbs, classes: int, window: _Window) -> None:
         self.xp, self.classes, self.window, self.rows = xp, classes, window, _Rows()
-        local = _Local(_own_slice(base, classes, window), axis=base.axis)
+        local = _Local(_own_slice(base, classes, window), axis=base.axis, tolerance=base.tolerance)
         local.rows, local.window = self.rows, window
-        self.probs, self.target = local.probs, around(p, local)
+        self.local, self.target = local, around(p, local)
         self.rows.own[0], least = row_sums(xp, local.probs, local.axis % local.probs.ndim)
         self.checked = checks.checked(xp, local.probs)
         ones = xp.full(local.events(), 1.0, local.probs)
+        self.weight = sample_weight(xp, p)
         if self.checked:
             # What the rows sum to is known once the ranks have met.
-            checks.distribution(xp, ones, least, xp.epsilon(local.probs), "Probs (as P)")
+            self._check(ones, least)
         measure = self._measure()
         measure.mass(xp)
         dense = replace(self._cut(measure), background=(), sums=self.rows.own[measure.level])
@@ -156,6 +157,20 @@ class _Sliced:
             self.parts.append(replace(nothing, background=(Background(ones, part.classes),)))
         self.levels = sorted(self.rows.own)
         self.sums = [self.rows.own[level] for level in self.levels]
+
+    def _check(self, sums: Array, least: Array) -> None:
+        p = self.local
+        axis = p.axis % p.probs.ndim
+        checks.distribution(
+            self.xp,
+            p.probs,
+            axis,
+            sums,
+            least,
+            "Probs (as P)",
+            p.tolerance,
+            lambda: self.weight,
+        )
 
     def _measure(self) -> _Slice:
         measure: Any = self.target.measure(self.xp, self.classes)
@@ -177,8 +192,7 @@ class _Sliced:
         xp = self.xp
         self.rows.whole = dict(zip(self.levels, sums, strict=True))
         if self.checked:
-            whole = self.rows.whole[0]
-            checks.distribution(xp, whole, whole, xp.epsilon(self.probs), "Probs (as P)")
+            self._check(self.rows.whole[0], self.rows.whole[0])
         measure = self._measure()
         total = expected[0]
         for part, share in zip(measure.background, expected[1:], strict=True):

@@ -15,6 +15,8 @@ from .arrays import Verbs, verbs
 from .arrays.lengths import count
 from .errors import PairError
 from .kernels.contract import BinaryScores, Scores
+from .kernels.limits import self_information
+from .kernels.sums import total
 from .kernels.table import Explanation, asked
 from .pairing import P, Pair, Q, kernel_for, prepare, require_p
 from .targets import Labels, Probs, mark
@@ -61,11 +63,12 @@ def cross_entropy(
         return over
     pair = prepare(p, q)
     divisor = pair.divisor(reduction, normalizer)
-    if reduction != "none" and not z_loss:
+    if reduction != "none" and not z_loss and not pair.judged():
         at_once = autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)
         if at_once is not None:
             return at_once
     losses, log_z = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, z_loss != 0)
+    pair.check(losses)
     return _reduced(pair, losses, log_z, reduction, z_loss, divisor)
 
 
@@ -106,6 +109,7 @@ def value_and_grad(
     if out is not None:
         pair.xp.overwritten(out)
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
+    pair.check(forward.loss)
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
     return loss, fields.like(q, gradients)
 
@@ -131,7 +135,7 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
     xp = verbs(require_p(p, doing="entropy").arrays()[0])
     losses, mass = _entropies(p, None, xp)
     events = count(xp.shape(losses))
-    divisor = reductions.divisor(xp, lambda: xp.total(mass), events, reduction, normalizer)
+    divisor = reductions.divisor(xp, lambda: total(xp, mass), events, reduction, normalizer)
     return reductions.reduce(xp, losses, divisor, reduction)
 
 
@@ -156,11 +160,13 @@ def kl_divergence(p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None
     if over is not None:
         return over
     pair = prepare(p, q)
+    divisor = pair.divisor(reduction, normalizer)
     losses, _ = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores)
+    pair.check(losses)
     entropies = _against_itself(p, pair)
     with pair.xp.quiet():
         divergence = pair.xp.cast_like(pair.xp.weights(losses) - pair.xp.weights(entropies), losses)
-    return reductions.reduce(pair.xp, divergence, pair.divisor(reduction, normalizer), reduction)
+    return reductions.reduce(pair.xp, divergence, divisor, reduction)
 
 
 def log_normalizer(q: Q) -> Any:
@@ -261,7 +267,9 @@ def _reduced(
     pair: Pair, losses: Any, log_z: Any, reduction: str, z_loss: float, divisor: Any
 ) -> Any:
     if z_loss:
-        losses = shaping.add_z_loss(pair.xp, losses, log_z, pair.measure.mass(pair.xp), z_loss)
+        with pair.xp.quiet():
+            mass = pair.measure.mass(pair.xp)
+        losses = shaping.add_z_loss(pair.xp, losses, log_z, mass, z_loss)
     return reductions.reduce(pair.xp, losses, divisor, reduction)
 
 
@@ -281,14 +289,20 @@ def _against_itself(p: P, pair: Pair) -> Any:
                 f"these Probs are this rank's {whole.class_count()}: give kl_divergence whole rows"
             )
     if isinstance(base, Probs):
-        scores = Scores("probs", base.probs, base.axis % base.probs.ndim)
+        scores = Scores("probs", _as_wide(base.probs, pair), base.axis % base.probs.ndim)
     elif isinstance(base, binary.BinaryProbs) and pair.xp.is_float(base.probs):
-        scores = BinaryScores("probs", base.probs)
+        scores = BinaryScores("probs", _as_wide(base.probs, pair))
     if scores is None or pair.kernel.name == "sharded":
         classes = None if isinstance(p, binary.BinaryTarget) else pair.measure.classes
-        return _entropies(p, classes, pair.xp)[0]
+        return pair.scale * _entropies(p, classes, pair.xp)[0]
     kernel = kernel_for(pair.xp, p, base, pair.measure, scores)
     return autodiff.losses(pair.xp, kernel, pair.measure, scores)[0]
+
+
+def _as_wide(x: Any, pair: Pair) -> Any:
+    """x in float64 where Q is: the two sides of a difference are rounded alike."""
+    wide = pair.xp.dtype_name(pair.scores.arrays()[0]) == "float64"
+    return pair.xp.to_dtype(x, "float64") if wide else x
 
 
 def _entropies(p: P, classes: int | None, xp: Verbs) -> tuple[Any, Any]:
@@ -296,10 +310,15 @@ def _entropies(p: P, classes: int | None, xp: Verbs) -> tuple[Any, Any]:
     with xp.quiet():
         if isinstance(p, binary.BinaryTarget):
             yes, no = p.measure(xp).masses(xp)
-            y = p.probability(xp)
-            return xp.times(yes, -xp.log(y)) + xp.times(no, -xp.log1p(-y)), yes + no
+            y, not_y = p.probabilities(xp)
+            cost_yes, cost_no = self_information(xp, y, not_y), self_information(xp, not_y, y)
+            mass = yes + no
+            cost_yes, cost_no = (xp.where(xp.equal(mass, 0.0), 0.0, c) for c in (cost_yes, cost_no))
+            return xp.times(yes, cost_yes) + xp.times(no, cost_no), mass
         measure, cost = p.entropy_terms(xp, classes)
         mass = measure.mass(xp)
+        # What has no mass may be no number, and is not to show in any slope.
+        cost = xp.where(xp.expand(xp.equal(mass, 0.0)), 0.0, cost)
         if measure.index is not None and not measure.background:
             return xp.sum_classes(xp.times(measure.values(xp), cost)), mass
         return measure.expect(cost, xp), mass

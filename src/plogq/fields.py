@@ -18,7 +18,7 @@ from .wrappers import Smoothed, Weighted
 # The names of what holds arrays, and of the options.
 FIELDS: dict[type, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Labels: (("index",), ("ignore",)),
-    Probs: (("probs",), ("axis",)),
+    Probs: (("probs",), ("axis", "tolerance")),
     SparseProbs: (("index", "probs"), ()),
     Smoothed: (("target",), ("epsilon",)),
     SmoothedBinary: (("target",), ("epsilon",)),

@@ -10,6 +10,7 @@ It answers the kernel contract, so it is what runs where every kernel has refuse
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf, nan
 from typing import Any, NamedTuple
 
@@ -63,29 +64,42 @@ class Formula:
         if not isinstance(scores, Projection):
             return scores
         xp, q = self.xp, scores
-        z = xp.matmul(xp.statistics(q.hidden), xp.to_last(xp.statistics(q.weight), 0))
-        if q.bias is not None:
-            z = z + xp.statistics(q.bias)
+        with xp.quiet():
+            z = xp.matmul(xp.statistics(q.hidden), xp.to_last(xp.statistics(q.weight), 0))
+            if q.bias is not None:
+                z = z + xp.statistics(q.bias)
         return Scores("logits", z, z.ndim - 1, q.softcap)
 
-    def _carried(self, q: Projection, gradient: Array) -> tuple[Array, ...]:
-        """The gradient of the scores, carried to hidden, weight and bias."""
+    def _carried(self, q: Projection, gradient: Array, nothing: Any) -> tuple[Array, ...]:
+        """The gradient of the scores, carried to hidden, weight and bias.
+
+        What nothing flows back to may be NaN, and 0 · NaN would be too.
+        """
         xp = self.xp
         hidden = xp.cast_like(xp.matmul(gradient, xp.statistics(q.weight)), q.hidden)
-        flat, rows = xp.rows(gradient), xp.rows(xp.statistics(q.hidden))
+        kept = self._told(xp.expand(nothing), xp.statistics(q.hidden))
+        flat, rows = xp.rows(gradient), xp.rows(kept)
         weight = xp.cast_like(xp.matmul(xp.to_last(flat, 0), rows), q.weight)
         bias = None if q.bias is None else xp.cast_like(xp.sum_events(flat), q.bias)
         return hidden, weight, bias
+
+    def _stopped(self, measure: Measure, d_loss: Any, d_log_z: Any) -> Array:
+        """Which events nothing flows back to."""
+        xp = self.xp
+        none = xp.full(measure.events, 0.0, measure.mass(xp))
+        flowing = xp.times(measure.mass(xp), xp.weights(d_loss) + none)
+        return xp.equal(flowing, 0.0) & xp.equal(xp.weights(d_log_z) + none, 0.0)
 
     def forward(self, measure: Any, scores: Any, log_z: bool = False) -> Forward:
         if isinstance(scores, BinaryScores):
             return self._binary_forward(measure, scores)
         scores = self.stored(scores)
         with self.xp.quiet():
-            xp, gaps = self.xp, self._gaps(scores)
+            xp, mass = self.xp, measure.mass(self.xp)
+            gaps = self._gaps(scores, self._without(measure, mass))
             greatest = gaps.greatest[..., 0]
             offset = self._offset(greatest, gaps.rest)
-            loss = xp.times(measure.mass(xp), offset)
+            loss = xp.times(mass, offset)
             loss = loss + measure.expect(gaps.part, xp) / gaps.share
             like = xp.statistics(scores.array)
             return Forward(
@@ -98,18 +112,22 @@ class Formula:
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Array, ...]:
         q, scores = scores, self.stored(scores)
+        gradient = self.slope(measure, scores, residual, d_loss, d_log_z)
         with self.xp.quiet():
-            if isinstance(scores, BinaryScores):
-                gradient = self._binary_backward(measure, scores, d_loss, d_log_z)
-            else:
-                gradient = self._backward(measure, scores, residual, d_loss, d_log_z)
             gradient = self.xp.cast_like(gradient, scores.array)
             if isinstance(q, Projection):
-                return self._carried(q, gradient)
+                return self._carried(q, gradient, self._stopped(measure, d_loss, d_log_z))
         if out is not None:
             out[...] = gradient
             gradient = out
         return (gradient,)
+
+    def slope(self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any) -> Array:
+        """The gradient of stored scores, as wide as it was computed."""
+        with self.xp.quiet():
+            if isinstance(scores, BinaryScores):
+                return self._binary_backward(measure, scores, d_loss, d_log_z)
+            return self._backward(measure, scores, residual, d_loss, d_log_z)
 
     def fused(
         self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
@@ -130,19 +148,33 @@ class Formula:
         """log1p(R), and NaN where no class has a finite score: log q is -∞ - (-∞)."""
         return self.xp.where(self.xp.equal(greatest, -inf), nan, self.xp.log1p(rest))
 
-    def _scores(self, scores: Scores) -> Array:
-        """What is stored as logits or log-probabilities, classes last."""
+    def _without(self, measure: Measure, mass: Array) -> Array | None:
+        """Which events have no mass at all, where some may not."""
+        if measure.total is not None or measure.unit_mass():
+            return None
+        return self.xp.expand(self.xp.equal(mass, 0.0))
+
+    def _scores(self, scores: Scores, nothing: Array | None = None) -> Array:
+        """What is stored as logits or log-probabilities, classes last.
+
+        Of events on which nothing depends, a number whatever is stored: derivatives of derivatives
+        must not meet a NaN there.
+        """
         xp = self.xp
         stored = xp.statistics(xp.to_last(scores.array, scores.axis))
+        if nothing is not None:
+            stored = self._told(nothing, stored)
         if scores.kind == "probs":
-            return xp.log(stored)
+            # log 0 is -∞, and its slope is nothing that a class without mass should see.
+            nothing = xp.equal(stored, 0.0)
+            return xp.where(nothing, -inf, xp.log(xp.where(nothing, 1.0, stored)))
         if scores.softcap is None:
             return stored
         # tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact (N1).
         return scores.softcap * xp.tanh(xp.weights(stored) / scores.softcap)
 
-    def _gaps(self, scores: Scores) -> Gaps:
-        xp, s = self.xp, self._scores(scores)
+    def _gaps(self, scores: Scores, nothing: Array | None = None) -> Gaps:
+        xp, s = self.xp, self._scores(scores, nothing)
         if scores.kind != "logits":
             zero = xp.cast_like(xp.full(xp.shape(s)[:-1], 0.0, s), s)
             return Gaps(xp.expand(zero), zero, -0.5 * s, 0.5, None)
@@ -164,12 +196,15 @@ class Formula:
         if scores.kind != "logits":
             gradient = -d_loss * (sparse + outside)
             if scores.kind == "probs":
-                stored = xp.statistics(xp.to_last(scores.array, scores.axis))
-                gradient = xp.times(gradient, 1.0 / stored)
+                gradient = self._over(
+                    gradient, xp.statistics(xp.to_last(scores.array, scores.axis))
+                )
             return xp.from_last(gradient, scores.axis)
-        s = self._scores(scores)
+        mass = measure.mass(xp)
+        nothing = self._without(measure, mass) if residual is None else None
+        s = self._scores(scores, nothing)
         if residual is None:
-            gaps = self._gaps(scores)
+            gaps = self._gaps(scores, nothing)
             # Of equal greatest scores only the first is constant, if this is differentiated again.
             greatest, rest, top = gaps.greatest, xp.expand(gaps.rest), gaps.first
         else:
@@ -178,12 +213,13 @@ class Formula:
             top = xp.equal(s, greatest)
         # Nothing is left of an event whose scores are all -∞.
         rest = xp.where(xp.equal(greatest, -inf), nan, rest)
-        weight = xp.where(top, 1.0, xp.exp(-2.0 * (0.5 * greatest - 0.5 * s)))
+        # Not what ∞ - ∞ would be, whose slope is NaN.
+        weight = xp.exp(-2.0 * xp.where(top, 0.0, 0.5 * greatest - 0.5 * s))
         total = rest + 1.0
         q = weight / total
         # 1 - q_a is R / (1 + R): never 1 - q_a with q_a ≈ 1 (N2).
         not_q = xp.where(top, rest, total - weight) / total
-        mass = xp.expand(measure.mass(xp))
+        mass = xp.expand(mass)
         sparse_mass = xp.expand(xp.sum_classes(sparse))
         # An event without mass stays with the other line, whose derivative by its weight is right.
         hard = xp.where(
@@ -198,17 +234,40 @@ class Formula:
         )
         if scores.softcap is not None:
             stored = xp.weights(xp.to_last(scores.array, scores.axis))
+            if nothing is not None:
+                stored = self._told(nothing, stored)
             # d tanh = 4e / (1 + e)², e = exp(-2|x|): 1 - tanh² would cancel near the cap.
-            e = xp.exp(-2.0 * xp.absolute(stored) / scores.softcap)
+            e = xp.exp(-2.0 * self._size(stored) / scores.softcap)
             gradient = xp.times(gradient, 4.0 * e / (1.0 + e) ** 2)
         return xp.from_last(gradient, scores.axis)
+
+    def _over(self, weight: Array, x: Array) -> Array:
+        """weight / x, and 0 where the weight is 0, with derivatives that are numbers there too."""
+        xp = self.xp
+        no_number = xp.equal(x, 0.0) | ~xp.equal(x - x, 0.0)
+        return weight / xp.where(xp.equal(weight, 0.0) & no_number, 1.0, x)
+
+    def _size(self, x: Array) -> Array:
+        """|x|, with a derivative of 1 at 0: what is even in x has one of 0 by itself."""
+        return self.xp.where(x >= 0, x, -x)
+
+    def _outcomes(self, masses: tuple[Array, Array], scores: BinaryScores) -> Array:
+        """The scores of yes/no outcomes; of those without mass, a number whatever is stored."""
+        xp = self.xp
+        x = xp.statistics(scores.array)
+        yes, no = masses
+        return self._told(xp.equal(yes, 0.0) & xp.equal(no, 0.0), x)
+
+    def _told(self, nothing: Array, x: Array) -> Array:
+        """x, and 0 for what is no number where nothing depends on it."""
+        return self.xp.where(nothing & ~self.xp.equal(x - x, 0.0), 0.0, x)
 
     def _binary_forward(self, measure: BinaryMeasure, scores: BinaryScores) -> Forward:
         xp = self.xp
         with xp.quiet():
             yes, no = measure.masses(xp)
-            x = xp.statistics(scores.array)
-            cost_yes, cost_no, log_z = self._binary_costs(scores)
+            x = self._outcomes((yes, no), scores)
+            cost_yes, cost_no, log_z = self._binary_costs(replace(scores, array=x))
             loss = xp.times(yes, cost_yes) + xp.times(no, cost_no)
             return Forward(xp.cast_like(loss, x), xp.cast_like(log_z, x))
 
@@ -217,20 +276,28 @@ class Formula:
         xp = self.xp
         x = xp.statistics(scores.array)
         if scores.kind == "logits":
-            offset = xp.log1p(xp.exp(-xp.absolute(x)))
-            cost_no = offset + xp.maximum(x, 0.0)
-            return offset + xp.maximum(-x, 0.0), cost_no, cost_no
-        return -xp.log(x), -xp.log1p(-x), xp.full(xp.shape(x), 0.0, x)
+            # Chosen by the sign, and not by |x| or max, whose derivatives at 0 are no side's.
+            offset = xp.log1p(xp.exp(-self._size(x)))
+            cost_no = offset + xp.where(x >= 0, x, 0.0)
+            return offset + xp.where(x >= 0, 0.0, -x), cost_no, cost_no
+        sides = (x, 1.0 - x)
+        safe = [xp.where(xp.equal(side, 0.0), 0.5, x) for side in sides]
+        yes, no = -xp.log(safe[0]), -xp.log1p(-safe[1])
+        yes, no = (
+            xp.where(xp.equal(side, 0.0), inf, cost)
+            for side, cost in zip(sides, (yes, no), strict=True)
+        )
+        return yes, no, xp.full(xp.shape(x), 0.0, x)
 
     def _binary_backward(
         self, measure: BinaryMeasure, scores: BinaryScores, d_loss: Any, d_log_z: Any
     ) -> Array:
         xp = self.xp
         yes, no = measure.masses(xp)
-        x = xp.statistics(scores.array)
+        x = self._outcomes((yes, no), scores)
         if scores.kind == "probs":
-            return xp.times(d_loss * no, 1.0 / (1.0 - x)) - xp.times(d_loss * yes, 1.0 / x)
-        e = xp.exp(-xp.absolute(x))
+            return self._over(d_loss * no, 1.0 - x) - self._over(d_loss * yes, x)
+        e = xp.exp(-self._size(x))
         q = xp.where(x >= 0, 1.0, e) / (1.0 + e)
         not_q = xp.where(x >= 0, e, 1.0) / (1.0 + e)
         return (

@@ -37,10 +37,29 @@ class Pair:
     refusals: list[Refusal]
     events: tuple[int, ...]
 
+    scale: float = 1.0  # what `measure` is the mass of P times
+
     def divisor(self, reduction: str, normalizer: Any) -> Any:
-        """What the sum of the losses is divided by."""
+        """What the sum of the losses is divided by, once P is scaled as suits it."""
         mass, events = lambda: self.measure.total_mass(self.xp), count(self.events)
-        return reductions.divisor(self.xp, mass, events, reduction, normalizer)
+        with self.xp.quiet():
+            divisor = reductions.divisor(self.xp, mass, events, reduction, normalizer)
+        self.scale = reductions.level(self.xp, divisor)
+        if self.scale != 1.0:
+            self.measure = self.measure.scaled(self.xp, self.scale)
+            divisor = divisor * self.scale
+        return divisor
+
+    def judged(self) -> bool:
+        """Whether the losses show that Q is no distribution, and can be looked at."""
+        array = self.scores.arrays()[0]
+        stored = getattr(self.scores, "kind", "") == "log_probs"
+        return stored and checks.checked(self.xp, array)
+
+    def check(self, losses: Any) -> None:
+        """Refuse log-probabilities above 0, as the losses show them."""
+        if self.judged() and checks.known(self.xp, losses):
+            checks.no_gain(self.xp, losses, lambda: self.measure.mass(self.xp))
 
 
 def prepare(p: P, q: Q) -> Pair:
@@ -65,8 +84,10 @@ def prepare(p: P, q: Q) -> Pair:
     events, axis, classes = predictions.shape_and_axis(q)
     checks.class_count(classes, type(q).__name__)
     _check_shapes(target, q, events, axis, classes)
-    measure = target.measure(xp, classes)
-    return _with_kernel(xp, target, q, measure, predictions.lower(q, xp), q_array, events)
+    with xp.quiet():
+        measure = target.measure(xp, classes)
+        scores = predictions.lower(q, xp, lambda: measure.mass(xp))
+    return _with_kernel(xp, target, q, measure, scores, q_array, events)
 
 
 def _prepare_over_ranks(p: Target, q: Any) -> Pair:
@@ -93,7 +114,10 @@ def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
             f"{tuple(p.arrays()[0].shape)} and {events}; nothing is broadcast, write "
             "y.reshape(z.shape) if they hold the same outcomes"
         )
-    return _with_kernel(xp, p, q, p.measure(xp), binary.lower(q, xp), q_array, events)
+    with xp.quiet():
+        measure = p.measure(xp)
+        scores = binary.lower(q, xp, lambda: measure.mass(xp))
+    return _with_kernel(xp, p, q, measure, scores, q_array, events)
 
 
 def _with_kernel(

@@ -86,7 +86,7 @@ def _stored(q: Any) -> tuple[Any, Over, Any]:
     elif isinstance(q, LogProbs):
         made = LogProbs(here, axis=axis)
     else:
-        made = Probs(here, axis=axis)
+        made = Probs(here, axis=axis, tolerance=q.tolerance)
     return array.device_mesh, over, made
 
 
@@ -222,5 +222,6 @@ def _with(p: Target, take: Callable[..., Any], over: Over, whole: Over) -> Targe
             take(p.index, "SparseProbs index", whole), take(p.probs, "SparseProbs probs", whole)
         )
     if isinstance(p, Probs):
-        return Probs(take(p.probs, "Probs", over, whole, axis=p.axis), axis=p.axis)
+        here = take(p.probs, "Probs", over, whole, axis=p.axis)
+        return Probs(here, axis=p.axis, tolerance=p.tolerance)
     return p

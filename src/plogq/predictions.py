@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
 from typing import Any
 
@@ -303,8 +304,10 @@ def array_of(q: CategoricalPrediction) -> Any:
     return q.probs
 
 
-def lower(q: CategoricalPrediction, xp: Verbs) -> Scores | Projection:
+def lower(q: CategoricalPrediction, xp: Verbs, mass: Callable[[], Any]) -> Scores | Projection:
     """Q as the contract has it; of scores over ranks, those of this rank.
+
+    `mass` is the mass that P gives every event: of one without any, nothing is looked at.
 
     Raises:
         ProbabilityError: rows that are no distribution, where checks are on.
@@ -314,19 +317,20 @@ def lower(q: CategoricalPrediction, xp: Verbs) -> Scores | Projection:
     _, axis, _ = shape_and_axis(q)
     if isinstance(q, Logits):
         if checks.checked(xp, q.scores, "full"):
-            checks.no_nan(xp, q.scores, "Logits")
+            checks.no_nan(xp, q.scores, "Logits", mass, axis)
         return Scores("logits", q.scores, axis, q.softcap)
     if isinstance(q, ShardedLogits):
         if checks.checked(xp, q.local, "full"):
-            checks.no_nan(xp, q.local, "ShardedLogits")
+            checks.no_nan(xp, q.local, "ShardedLogits", mass, axis)
         return Scores("logits", q.local, axis, q.softcap)
     if isinstance(q, LogProbs):
         if checks.checked(xp, q.log_probs, "full"):
             sums, _ = xp.row_sums(xp.exp(xp.statistics(q.log_probs)), axis)
-            checks.distribution(xp, sums, sums, xp.epsilon(q.log_probs), "exp(LogProbs)")
+            role = "exp(LogProbs)"
+            checks.distribution(xp, q.log_probs, axis, sums, sums, role, weight=mass)
         return Scores("log_probs", q.log_probs, axis)
     if checks.checked(xp, q.probs):
-        check_rows(xp, q, "Probs (as Q)")
+        check_rows(xp, q, "Probs (as Q)", mass)
     return Scores("probs", q.probs, axis)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
+from math import frexp, isinf, isnan, prod
 from typing import Any
 
+from . import checks
 from .arrays import as_array, verbs
 from .arrays.lengths import known
-from .errors import DtypeError, ShapeError
+from .errors import DtypeError, ProbabilityError, ShapeError
+from .kernels.sums import total
 from .options import number, shown
 
 REDUCTIONS = ("mean", "sum", "none", "sum_over_batch_size")
@@ -83,6 +85,40 @@ def _of_framework(xp: Any, normalizer: Any) -> Any:
     return number_of
 
 
+# Within these bounds float32 carries a divisor, and what it divides.
+_LEAST, _MOST = 2.0**-60, 2.0**60
+
+
+def level(xp: Any, divisor: Any) -> float:
+    """A power of two that brings a divisor near 1, where it is beyond what float32 carries; else 1.
+
+    Σ w H / Σ w is the same for weights of any size, but a loss of one event in float32 is not.
+
+    Raises:
+        ProbabilityError: weights that sum to ∞.
+    """
+    size = _known(xp, divisor)
+    if size is None or size == 0 or isnan(size):
+        return 1.0
+    if isinf(size):
+        raise ProbabilityError(
+            "the weights of the events sum to ∞, so there is no mean: a weight is infinite where "
+            "P has mass; give it a finite one, or an event that counts nothing a weight of 0"
+        )
+    return 1.0 if _LEAST < abs(size) < _MOST else 2.0 ** -frexp(size)[1]
+
+
+def _known(xp: Any, divisor: Any) -> float | None:
+    """A divisor as a number, or None where its value cannot be looked at."""
+    if xp.tracing():
+        return None
+    if isinstance(divisor, int | float):
+        return float(divisor)
+    if getattr(divisor, "ndim", 1) != 0 or not checks.known(xp, divisor):
+        return None
+    return float(xp.host(divisor))
+
+
 def reduce(xp: Any, losses: Any, divisor: Any, reduction: str) -> Any:
     """The losses as they are for "none", else their sum over the divisor, in their own dtype.
 
@@ -90,4 +126,4 @@ def reduce(xp: Any, losses: Any, divisor: Any, reduction: str) -> Any:
     """
     if reduction == "none":
         return losses
-    return xp.scalar_like(xp.ratio(xp.total(losses), divisor), losses)
+    return xp.scalar_like(xp.ratio(total(xp, losses), divisor), losses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from . import options
@@ -32,7 +33,15 @@ def focal(losses: Any, gamma: float = 2.0) -> Any:
     gamma = options.not_negative(gamma, "gamma")
     xp, losses = _floats(losses)
     with xp.quiet():
-        return xp.cast_like(xp.times((-xp.expm1(-losses)) ** gamma, losses), losses)
+        # At ∞ it is the loss itself. At 0 a root is infinitely steep, and so would be its slope,
+        # which is 0 as the loss is.
+        endless, nothing = xp.equal(losses, inf), xp.equal(losses, 0.0)
+        special = endless | nothing if 0.0 < gamma < 1.0 else endless
+        some = xp.where(special, 1.0, losses)
+        found = xp.times((-xp.expm1(-some)) ** gamma, some)
+        if 0.0 < gamma < 1.0:
+            found = xp.where(nothing, 0.0, found)
+        return xp.cast_like(xp.where(endless, losses, found), losses)
 
 
 def poly(losses: Any, epsilon: float = 1.0) -> Any:
@@ -76,4 +85,8 @@ def _floats(losses: Any) -> tuple[Any, Any]:
 def add_z_loss(xp: Any, losses: Any, log_z: Any, mass: Any, z_loss: float) -> Any:
     """losses + z_loss · mass · log²Z, the penalty that keeps log Z near 0 (PaLM, 2022)."""
     with xp.quiet():
+        # Where nothing weighs, log Z may be no number, and neither would be its slope.
+        log_z = xp.weights(log_z)
+        nothing = xp.equal(mass, 0.0) & ~xp.equal(log_z - log_z, 0.0)
+        log_z = xp.where(nothing, 0.0, log_z)
         return xp.cast_like(xp.weights(losses) + z_loss * xp.times(mass, log_z * log_z), losses)

@@ -79,7 +79,7 @@ def _meet(p: Target, q: OverRanks, check: Callable[[], Any]) -> tuple[Any, Any]:
     start, own = sum(counts[:me]), counts[me]
 
     def look() -> tuple[Cut, list[shards.Found], Any]:
-        local = predictions.lower(q, xp)
+        local = predictions.lower(q, xp, lambda: None)
         mine = cut(p, xp, classes, start, own)
         return mine, kernel.find(mine.parts, local), local
 

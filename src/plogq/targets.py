@@ -7,6 +7,7 @@ A target is a linear functional on costs. Each class here says how what it store
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 from . import checks, options
@@ -14,6 +15,7 @@ from .arrays import Verbs, as_array, verbs
 from .errors import DtypeError, PairError, ShapeError
 from .kernels.contract import Measure
 from .kernels.labels import label_range, unread_labels
+from .kernels.limits import self_information
 from .kernels.sums import row_sums
 
 _MOST_CLASSES = 1 << 62
@@ -33,8 +35,11 @@ class Target(ABC):
         """The shape of the events."""
 
     @abstractmethod
-    def measure(self, xp: Verbs, classes: int) -> Measure:
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         """This target over `classes` classes, as the contract has it.
+
+        `weight` is what its events are to be multiplied by (None: not known, or 1): of an event
+        that weighs 0 no value is looked at.
 
         Raises:
             LabelError: a label outside the classes.
@@ -42,7 +47,9 @@ class Target(ABC):
         """
 
     @abstractmethod
-    def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
         """The measure, and -log p of the distribution at what the measure stores.
 
         The second array has the shape of the measure's `index` for a sparse measure, and
@@ -110,8 +117,8 @@ class Labels(Target):
     def events(self) -> tuple[int, ...]:
         return verbs(self.index).shape(self.index)
 
-    def measure(self, xp: Verbs, classes: int) -> Measure:
-        index, value = _checked_labels(xp, self.index, classes, self.ignore)
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        index, value = _checked_labels(xp, self.index, classes, self.ignore, weight)
         return Measure(
             self.events(),
             classes,
@@ -119,19 +126,18 @@ class Labels(Target):
             value=None if value is None else xp.expand(value),
         )
 
-    def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
-        events, ignored = self.events(), mark(xp, self.index, self.ignore)
-        if classes is None:
-            # Which class it is does not matter to the entropy of a certain event.
-            index, classes = xp.full(events, 0.0, self.index), 1
-        else:
-            index = xp.indices(self.index)
-            if ignored is not None:
-                index = xp.where(xp.equal(index, ignored), 0, index)
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
+        events = self.events()
+        certain = xp.full((*events, 1), 0.0, self.index)
+        if classes is not None:
+            return self.measure(xp, classes, weight), certain
+        # Which class it is does not matter to the entropy of a certain event.
+        ignored = mark(xp, self.index, self.ignore)
         kept = None if ignored is None else ~xp.equal(xp.indices(self.index), ignored)
         value = None if kept is None else xp.expand(xp.weights(kept))
-        measure = Measure(events, classes, index=xp.expand(xp.indices(index)), value=value)
-        return measure, xp.full((*events, 1), 0.0, self.index)
+        return Measure(events, 1, index=xp.indices(certain), value=value), certain
 
 
 # From where to where the integers of a dtype go.
@@ -152,19 +158,26 @@ def mark(xp: Verbs, index: Any, ignore: int | None) -> int | None:
     return ignore if ignore < 1 << 63 else ignore - (1 << 64)
 
 
-def _checked_labels(xp: Verbs, index: Any, classes: int, ignore: int | None) -> tuple[Any, Any]:
+def _checked_labels(
+    xp: Verbs, index: Any, classes: int, ignore: int | None, weight: Any
+) -> tuple[Any, Any]:
     """Labels as indices within [0, classes), and the mass of each, None for 1 throughout.
 
-    Where values cannot be looked at, a label out of range has mass NaN (N5).
+    Where values cannot be looked at, a label out of range has mass NaN (N5). The indices lie in
+    memory of their own: what has been checked must not change before it is used.
     """
     ignored = mark(xp, index, ignore)
-    if not checks.known(xp, index):
-        return unread_labels(xp, index, classes, ignored)
-    label_range(xp, index, classes, ignore)
-    index = xp.indices(index)
-    if ignored is None:
+    if not (checks.known(xp, index) and (weight is None or checks.known(xp, weight))):
+        index, mass = unread_labels(xp, index, classes, ignored, weight)
+        return index, mass if weight is None else without_junk(xp, mass, weight)
+    own = xp.owned(index)
+    within = label_range(xp, own, classes, ignore, weight)
+    index = xp.indices(own)
+    if ignored is None and within:
         return index, None
-    kept = ~xp.equal(index, ignored)
+    kept = (index >= 0) & (index < classes)
+    if ignored is not None:
+        kept = kept & ~xp.equal(index, ignored)
     return xp.where(kept, index, 0), xp.weights(kept)
 
 
@@ -173,8 +186,9 @@ class Probs(Target):
 
     As P: H(P, Q) = -Σ_j p_j log q_j. As Q: H(P, Q) = -Σ_j p_j log q_j with q as given, never
     clipped and never renormalised, so q_j = 0 where p_j > 0 costs ∞. `probs` is any floating dtype
-    with the classes on `axis`; a row that leaves [0, 1] or does not sum to 1 within the square
-    root of its dtype's epsilon is refused (see `validation`).
+    with the classes on `axis`; a row that leaves [0, 1] or does not sum to 1 is refused (see
+    `validation`). How near 1 is near enough follows from how the values are rounded, unless
+    `tolerance` says it: rounding to three decimals moves the sum of 10 classes by up to 0.005.
 
     Raises:
         DtypeError: probabilities that are not floating point.
@@ -187,9 +201,9 @@ class Probs(Target):
         np.float64(0.2231435513)
     """
 
-    __slots__ = ("axis", "probs")
+    __slots__ = ("axis", "probs", "tolerance")
 
-    def __init__(self, probs: Any, *, axis: int = -1) -> None:
+    def __init__(self, probs: Any, *, axis: int = -1, tolerance: float | None = None) -> None:
         self.probs = as_array(probs, "Probs")
         xp = verbs(self.probs)
         checks.floating(
@@ -199,10 +213,11 @@ class Probs(Target):
             "write Labels(y) for class indices, Probs(onehot.astype(float)) for one-hot rows",
         )
         self.axis = checks.axis_number(axis, "Probs")
+        self.tolerance = checks.tolerance(tolerance)
         checks.class_axis(tuple(self.probs.shape), axis, "Probs")
 
     def __repr__(self) -> str:
-        return f"Probs({self.probs!r}, axis={self.axis})"
+        return f"Probs({self.probs!r}, axis={self.axis}, tolerance={self.tolerance})"
 
     def arrays(self) -> tuple[Any, ...]:
         return (self.probs,)
@@ -215,30 +230,36 @@ class Probs(Target):
     def class_count(self) -> int:
         return verbs(self.probs).shape(self.probs)[self.axis]
 
-    def measure(self, xp: Verbs, classes: int) -> Measure:
-        return Measure(
-            self.events(),
-            classes,
-            dense=self.probs,
-            axis=self.axis % self.probs.ndim,
-            sums=check_rows(xp, self, "Probs (as P)"),
-        )
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        axis = self.axis % self.probs.ndim
+        sums = check_rows(xp, self, "Probs (as P)", lambda: weight)
+        if weight is not None:
+            sums = row_sums(xp, self.probs, axis)[0] if sums is None else sums
+            sums = without_junk(xp, sums, weight)
+        return Measure(self.events(), classes, dense=self.probs, axis=axis, sums=sums)
 
-    def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
-        measure = self.measure(xp, self.class_count())
-        return measure, -xp.log(xp.weights(xp.to_last(self.probs, self.axis)))
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
+        if self.class_count() == 0:
+            checks.class_count(0, "Probs")
+        measure = self.measure(xp, self.class_count(), weight)
+        return measure, self_information(xp, xp.weights(xp.to_last(self.probs, self.axis)))
 
 
-def check_rows(xp: Verbs, probs: Probs, role: str) -> Any:
+def check_rows(xp: Verbs, probs: Probs, role: str, weight: Callable[[], Any]) -> Any:
     """The sums of the rows of `probs`, or None where checks are off.
+
+    `weight` is asked where a row is no distribution: one that weighs 0 need not be.
 
     Raises:
         ProbabilityError: a row that is no distribution.
     """
     if not checks.checked(xp, probs.probs):
         return None
-    sums, least = row_sums(xp, probs.probs, probs.axis % probs.probs.ndim)
-    checks.distribution(xp, sums, least, xp.epsilon(probs.probs), role)
+    axis = probs.axis % probs.probs.ndim
+    sums, least = row_sums(xp, probs.probs, axis)
+    checks.distribution(xp, probs.probs, axis, sums, least, role, probs.tolerance, weight)
     return sums
 
 
@@ -287,26 +308,26 @@ class SparseProbs(Target):
     def events(self) -> tuple[int, ...]:
         return verbs(self.index).shape(self.index)[:-1]
 
-    def measure(self, xp: Verbs, classes: int) -> Measure:
-        index, known = _checked_labels(xp, self.index, classes, None)
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        each = None if weight is None else xp.expand(weight)
+        index, known = _checked_labels(xp, self.index, classes, None, each)
         value = xp.weights(self.probs)
         if checks.checked(xp, self.probs):
-            checks.not_negative(xp, self.probs, "SparseProbs probs")
-        return Measure(
-            self.events(),
-            classes,
-            index=index,
-            value=value if known is None else value * known,
-        )
+            checks.not_negative(xp, self.probs, "SparseProbs probs", each)
+        value = value if known is None else xp.times(known, value)
+        value = value if each is None else without_junk(xp, value, each)
+        return Measure(self.events(), classes, index=index, value=value)
 
-    def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
         y = xp.indices(self.index)
         # Where the number of classes is not known, any that is great enough will do.
         known = classes if classes is not None else _MOST_CLASSES
         # An index that is listed twice is one class, whose probability is the sum.
         same = xp.weights(xp.equal(y[..., :, None], y[..., None, :]))
         p = xp.sum_classes(same * xp.weights(self.probs)[..., None, :])
-        return self.measure(xp, known), -xp.log(p)
+        return self.measure(xp, known, weight), self_information(xp, p)
 
 
 def weight_array(weight: Any, role: str) -> Any:
@@ -319,4 +340,25 @@ def weight_array(weight: Any, role: str) -> Any:
         raise DtypeError(f"{role} must be numbers, got {xp.dtype_name(weight)}")
     if checks.checked(xp, weight):
         checks.not_negative(xp, weight, role)
+    return weight
+
+
+def without_junk(xp: Verbs, mass: Any, weight: Any) -> Any:
+    """Masses, and 0 for what is no number and weighs 0: weights around it see no NaN in a slope."""
+    return xp.where(xp.equal(weight, 0.0) & ~xp.equal(mass - mass, 0.0), 0.0, mass)
+
+
+def both_weights(xp: Verbs, own: Any, outer: Any) -> Any:
+    """What events are multiplied by, of a wrapper's own weights and those around it."""
+    if own is None or outer is None:
+        return outer if own is None else xp.weights(own)
+    return xp.times(xp.weights(own), outer)
+
+
+def sample_weight(xp: Verbs, p: Any) -> Any:
+    """What the events of a target are multiplied by, over all of its wrappers; None for 1."""
+    weight = None
+    while hasattr(p, "target"):
+        weight = both_weights(xp, getattr(p, "sample_weight", None), weight)
+        p = p.target
     return weight

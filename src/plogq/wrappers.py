@@ -16,7 +16,8 @@ from .binary import BinaryTarget, SmoothedBinary, WeightedBinary
 from .class_weights import in_order
 from .errors import ShapeError
 from .kernels.contract import Background, Measure
-from .targets import Probs, Target, require_target, weight_array
+from .kernels.limits import self_information
+from .targets import Probs, Target, both_weights, require_target, weight_array
 
 
 class Smoothed(Target):
@@ -57,8 +58,8 @@ class Smoothed(Target):
     def events(self) -> tuple[int, ...]:
         return self.target.events()
 
-    def measure(self, xp: Verbs, classes: int) -> Measure:
-        return self._smooth(xp, self.target.measure(xp, classes))
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        return self._smooth(xp, self.target.measure(xp, classes, weight))
 
     def _smooth(self, xp: Verbs, inner: Measure) -> Measure:
         if self.epsilon == 0.0:
@@ -70,21 +71,28 @@ class Smoothed(Target):
             return replace(kept, background=(*kept.background[:-1], share))
         return replace(kept, background=(*kept.background, share))
 
-    def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
         if self.epsilon == 0.0:
-            return self.target.entropy_terms(xp, classes)
+            return self.target.entropy_terms(xp, classes, weight)
         if classes is None and not has_classes(self.target):
             raise ShapeError(
                 "the entropy of a smoothed target depends on the number of classes, which labels "
                 "do not say; write kl_divergence(p, q), whose q says it"
             )
-        inner, cost = self.target.entropy_terms(xp, classes)
+        inner, cost = self.target.entropy_terms(xp, classes, weight)
+        p, not_p = xp.exp(-cost), -xp.expm1(-cost)
         if inner.index is not None and inner.dense is None and not inner.background:
-            p = xp.scatter(inner.index, xp.exp(-cost), inner.classes)
-        else:
-            p = xp.exp(-cost)
-        smooth = (1.0 - self.epsilon) * p + self.epsilon / inner.classes
-        return self._smooth(xp, inner), -xp.log(smooth)
+            # Of a class that is listed several times every entry has the whole probability.
+            ones = xp.exp(0.0 * cost)
+            times = xp.gather(xp.scatter(inner.index, ones, inner.classes), inner.index)
+            not_p = 1.0 - xp.scatter(inner.index, (1.0 - not_p) / times, inner.classes)
+            p = xp.scatter(inner.index, p / times, inner.classes)
+        share = self.epsilon / inner.classes
+        smooth = (1.0 - self.epsilon) * p + share
+        missing = (1.0 - self.epsilon) * not_p + (self.epsilon - share)
+        return self._smooth(xp, inner), self_information(xp, smooth, missing)
 
 
 def check_epsilon(epsilon: float) -> float:
@@ -156,8 +164,9 @@ class Weighted(Target):
     def events(self) -> tuple[int, ...]:
         return self.target.events()
 
-    def measure(self, xp: Verbs, classes: int) -> Measure:
-        return self._weigh(xp, self.target.measure(xp, classes))
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        weight = both_weights(xp, self.sample_weight, weight)
+        return self._weigh(xp, self.target.measure(xp, classes, weight))
 
     def _weigh(self, xp: Verbs, inner: Measure) -> Measure:
         if self.class_weight is not None:
@@ -175,9 +184,12 @@ class Weighted(Target):
             inner = inner.scaled(xp, xp.weights(self.sample_weight))
         return inner
 
-    def entropy_terms(self, xp: Verbs, classes: int | None) -> tuple[Measure, Any]:
-        inner, cost = self.target.entropy_terms(xp, classes)
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
+        weight = both_weights(xp, self.sample_weight, weight)
         if classes is None and self.class_weight is not None and not has_classes(self.target):
             # The class weights say how many classes there are.
-            inner, cost = self.target.entropy_terms(xp, int(self.class_weight.shape[0]))
+            classes = int(self.class_weight.shape[0])
+        inner, cost = self.target.entropy_terms(xp, classes, weight)
         return self._weigh(xp, inner), cost

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from math import log
 from pathlib import Path
@@ -214,3 +216,91 @@ def test_a_soft_target_needs_a_value_for_each_class(write: Write) -> None:
 def test_lists_of_one_value_predict_nothing(tmp_path: Path) -> None:
     pq.write_table(pa.table({"q": pa.array([[0.5], [0.5]]), "y": [0, 1]}), tmp_path / "x.parquet")
     assert "one class leaves nothing to predict" in refusal(tmp_path / "x.parquet")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("form", "count"), [("csv", 100_000), ("parquet", 30_000)])
+def test_so_many_columns(tmp_path: Path, form: str, count: int) -> None:
+    """Work that grows with the columns and not with their square, which would take ten times as
+    much as the process may have."""
+    shares = np.full(count, 1 / count)
+    names = [*(f"p{k}" for k in range(count)), "label"]
+    if form == "csv":
+        row = ",".join(map(repr, shares.tolist()))
+        lines = [",".join(names), f"{row},7", f"{row},{count - 1}", row, f"{row},{count}"]
+        (tmp_path / "x").write_text("\n".join(lines) + "\n")
+    else:
+        columns = [*map(pa.array, shares[:, None].repeat(3, 1)), pa.array([7, count - 1, count])]
+        pq.write_table(pa.table(columns, names=names), tmp_path / "x")
+    code = (
+        "import resource, sys\nfrom plogq.score import InputError, Wish, score_file\n"
+        "resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
+        "try: score_file(sys.argv[1], Wish(target='q'))\n"
+        "except InputError as error: print(error)\n"
+        "report = score_file(sys.argv[1])\n"
+        "print(report.cross_entropy, report.events, report.classes[-1].count)\n"
+        "print(report.first_bad[-1].reason)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "x"], capture_output=True, text=True, check=True
+    )
+    refusal, figures, bad = run.stdout.splitlines()
+    assert refusal.startswith("--target: there is no column 'q'; there are p0, p1, p2")
+    loss, events, last = figures.split()
+    assert float(loss) == pytest.approx(log(count), rel=1e-12)
+    assert (events, last) == ("2", "1")
+    assert bad == f"label is {count}, outside 0 to {count - 1}"
+
+
+def test_wide_rows_are_read_as_narrow_ones_are(tmp_path: Path) -> None:
+    """A grid of text, a column at a time, quoted or not: the same numbers and the same faults."""
+    random = np.random.default_rng(3)
+    probs = random.dirichlet(np.ones(200), 30)
+    names = [*(f"p{k}" for k in range(200)), "label", "note", "yes"]
+    cells = [[*map(repr, row), str(i), f"n{i}", "true"] for i, row in enumerate(probs.tolist())]
+    cells[3][5], cells[4][7], cells[5][200], cells[6] = "", "half", "", cells[6][:-1]
+    cells[7].append("more")
+    cells[8][9] = " 0.5 "
+    reports = []
+    for edit in (str, lambda text: text.replace("n2", '"n2"'), lambda text: text + "\n"):
+        text = "\n".join(",".join(row) for row in [names, *cells])
+        (tmp_path / "x.csv").write_text(edit(text))
+        for rows in (1, 7, 100):
+            wish = Wish(prediction="p*", content="probs", target="label", tolerance=0.9)
+            reports.append(score_file(tmp_path / "x.csv", wish, batch_rows=rows))
+    assert [(bad.row, bad.reason) for bad in reports[0].first_bad] == [
+        (3, "p5 is missing"), (4, "p7 is 'half', not a number"), (5, "label is missing"),
+        (6, "has 202 fields instead of 203"), (7, "has 204 fields instead of 203"),
+    ]  # fmt: skip
+    for report in reports[1:]:
+        assert report.first_bad == reports[0].first_bad
+        assert report.cross_entropy == pytest.approx(reports[0].cross_entropy, rel=1e-13)
+
+
+def test_columns_that_cannot_stand_together(tmp_path: Path) -> None:
+    lists = pa.array([[0.5, 0.5]] * 4)
+    times = pa.array([0] * 4, pa.timestamp("s"))
+    table = pa.table({"p0": HALF, "p1": REST, "q": lists, "at": times, "n": ["a"] * 4, "y": WHOLE})
+    pq.write_table(table, tmp_path / "x.parquet")
+    path = tmp_path / "x.parquet"
+    for name in ("q", "at", "n"):
+        said = refusal(path, prediction=f"p0,{name}", content="probs", target="y")
+        assert said == f"--probs: column '{name}' does not hold one number a row"
+        said = refusal(path, prediction="p0,p1", content="probs", target=f"y,{name}")
+        assert said == f"--target: column '{name}' does not hold one number a row"
+    said = refusal(path, prediction="p0,p1", content="probs", target="at")
+    assert said == "column 'at' holds neither numbers nor text: it can be no target"
+
+
+@pytest.mark.parametrize("kind", ["?", "i1", "u8", "i8", "f2", "f8", "U1"])
+@pytest.mark.parametrize("ignore", [0, -1, -100, 2**63, 2**64 - 1, -(2**63)])
+def test_a_label_to_ignore_that_the_column_cannot_hold(
+    tmp_path: Path, kind: str, ignore: int
+) -> None:
+    text = kind == "U1"
+    labels = np.array(["a", "b", "a", "b"] if text else [0, 1, 0, 1]).astype(kind)
+    names = ("p_a", "p_b") if text else ("p0", "p1")
+    np.savez(tmp_path / "x.npz", **{names[0]: HALF, names[1]: REST}, label=labels)
+    report = score_file(tmp_path / "x.npz", Wish(ignore=ignore))
+    assert report.left_out == (2 if ignore == 0 and not text else 0)
+    assert report.bad_rows == 0

@@ -87,7 +87,8 @@ def readable(x: Any, wait: bool = False) -> bool:
         return False
     if isinstance(x, np.ndarray):
         return True
-    return x.is_fully_addressable and (wait or device(x) == "cpu")
+    # NumPy has no arrays of more axes.
+    return x.ndim <= 64 and x.is_fully_addressable and (wait or device(x) == "cpu")
 
 
 def tracing() -> bool:
@@ -130,6 +131,11 @@ def weights(x: Any) -> Any:
 
 def indices(x: Array) -> Array:
     return jnp.asarray(x, jnp.int64 if jax.config.read("jax_enable_x64") else jnp.int32)
+
+
+def owned(x: Array) -> Array:
+    """x in JAX's own memory."""
+    return x
 
 
 def full(shape: tuple[int, ...], value: float, like: Array) -> Array:
@@ -287,13 +293,18 @@ def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, A
     """The sum along the class axis, each class times its weight, and the least entry."""
     rows = weights(to_last(x, axis))
     least = rows.min(axis=-1, initial=jnp.inf)
-    return sum_classes(rows if weight is None else rows * weight), least
+    if weight is None:
+        return sum_classes(rows), least
+    # A NaN shows in its row's sum, and in no derivative by a class's weight.
+    known = jnp.where(jnp.isfinite(rows), rows, 0.0)
+    lost = sum_classes(0.0 * jax.lax.stop_gradient(rows))
+    return sum_classes(times(known, weight)) + lost, least
 
 
 def value_range(x: Array) -> tuple[float, float]:
-    """The least and the greatest element, NaN aside."""
+    """The least and the greatest element; both NaN where there is one."""
     seen = host(x)
-    return float(np.fmin.reduce(seen, axis=None)), float(np.fmax.reduce(seen, axis=None))
+    return float(seen.min()), float(seen.max())
 
 
 def aliases(x: Any, y: Any) -> bool:

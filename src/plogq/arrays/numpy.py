@@ -7,7 +7,7 @@ narrower type; weights are float64 throughout, as they are one per event.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from numbers import Real
 from typing import TYPE_CHECKING, Any, cast
 
@@ -166,6 +166,11 @@ def indices(x: Array) -> Array:
     return x.astype(np.int64, copy=False)
 
 
+def owned(x: Array) -> Array:
+    """x in memory that nobody else writes to."""
+    return x.copy()
+
+
 def full(shape: tuple[int, ...], value: float, like: Array) -> Array:
     return np.full(shape, value, dtype=np.float64)
 
@@ -192,7 +197,8 @@ def max_first(x: Array) -> tuple[Array, Array]:
 
 
 def sum_classes(x: Array) -> Array:
-    return x.sum(axis=-1)
+    # NumPy adds pairwise only what lies side by side.
+    return np.ascontiguousarray(x).sum(axis=-1)
 
 
 def times(weight: Any, x: Any) -> Array:
@@ -250,8 +256,8 @@ equal = np.equal
 
 
 def exact() -> AbstractContextManager[Any]:
-    """Inside, products are what they say: nothing is recorded and nothing cast."""
-    return nullcontext()
+    """Inside, products are what they say: nothing is recorded, cast or warned of."""
+    return quiet()
 
 
 def autocast(*arrays: Any) -> tuple[Any, ...]:
@@ -331,13 +337,14 @@ def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, A
     least = x.min(axis=axis)
     wide = x if x.dtype.name in ("float32", "float64") else x.astype(np.float32)
     if weight is not None:
-        return np.moveaxis(wide, axis, -1) @ weight, least.astype(np.float64)
+        each = times(np.moveaxis(wide, axis, -1), weight)
+        return each.sum(axis=-1, dtype=np.float64), least.astype(np.float64)
     return wide.sum(axis=axis, dtype=np.float64), least.astype(np.float64)
 
 
 def value_range(x: Array) -> tuple[float, float]:
-    """The least and the greatest element, NaN aside."""
-    return float(np.fmin.reduce(x, axis=None)), float(np.fmax.reduce(x, axis=None))
+    """The least and the greatest element; both NaN where there is one."""
+    return float(x.min()), float(x.max())
 
 
 def aliases(x: Any, y: Any) -> bool:

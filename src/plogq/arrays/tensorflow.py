@@ -254,6 +254,11 @@ def indices(x: Tensor) -> Tensor:
     return tf.cast(x, tf.int64)
 
 
+def owned(x: Tensor) -> Tensor:
+    """x in TensorFlow's own memory."""
+    return x
+
+
 def full(shape: tuple[Any, ...], value: float, like: Tensor) -> Tensor:
     return tf.fill(dynamic(shape), tf.constant(value, tf.float64))
 
@@ -466,13 +471,17 @@ def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor
     least = tf.reduce_min(x, axis=axis)
     if weight is None:
         return tf.reduce_sum(weights(x), axis=axis), least
-    return sum_classes(weights(to_last(x, axis)) * weights(weight)), least
+    # A NaN shows in its row's sum, and in no derivative by a class's weight.
+    rows = weights(to_last(x, axis))
+    known = where(tf.math.is_finite(rows), rows, 0.0)
+    lost = sum_classes(0.0 * tf.stop_gradient(rows))
+    return sum_classes(times(known, weights(weight))) + lost, least
 
 
 def value_range(x: Tensor) -> tuple[float, float]:
-    """The least and the greatest element, NaN aside."""
+    """The least and the greatest element; both NaN where there is one."""
     each = host(x)
-    return float(np.fmin.reduce(each, axis=None)), float(np.fmax.reduce(each, axis=None))
+    return float(each.min()), float(each.max())
 
 
 def aliases(x: Any, y: Any) -> bool:

@@ -199,6 +199,11 @@ def indices(x: Tensor) -> Tensor:
     return x.to(torch.int64)
 
 
+def owned(x: Tensor) -> Tensor:
+    """x in memory that nobody else writes to."""
+    return x.clone()
+
+
 def full(shape: tuple[int, ...], value: float, like: Tensor) -> Tensor:
     """A new array on the device of `like`."""
     return torch.full(shape, value, dtype=_wide(like), device=like.device)
@@ -388,17 +393,18 @@ def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor
     least = x.amin(dim=axis) if x.shape[axis] else x.sum(dim=axis)
     if weight is None:
         return x.sum(dim=axis, dtype=_wide(x)), least
-    return (x.movedim(axis, -1).to(weight.dtype) * weight).sum(dim=-1), least
+    # A NaN shows in its row's sum, and in no derivative by a class's weight.
+    rows = x.movedim(axis, -1).to(weight.dtype)
+    known = torch.where(rows.isfinite(), rows, 0.0)
+    return times(known, weight).sum(dim=-1) + (0.0 * rows.detach()).sum(dim=-1), least
 
 
 def value_range(x: Tensor) -> tuple[float, float]:
-    """The least and the greatest element, NaN aside."""
+    """The least and the greatest element; both NaN where there is one."""
     x = x.detach()
-    if x.dtype in _UNSIGNED:
-        # Of these PyTorch has neither.
-        x = x.to(torch.float64)
-    known = x[~x.isnan()]
-    return (float(known.min()), float(known.max())) if known.numel() else (0.0, 0.0)
+    # Of unsigned integers PyTorch has neither.
+    low, high = (x.to(torch.float64) if x.dtype in _UNSIGNED else x).aminmax()
+    return float(low), float(high)
 
 
 def aliases(x: Any, y: Any) -> bool:

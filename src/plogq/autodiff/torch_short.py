@@ -60,20 +60,21 @@ class _Short(torch.autograd.Function):
         ctx: Any, x: Tensor, y: Tensor, ignore: int | None, mean: bool, code: int
     ) -> Tensor:
         events, count = y.numel(), x.numel()
-        # Two numbers per event; no tensor, which would take longer to make than to fill.
-        residual = np.empty((2, events))
+        # Two numbers per event, and its label as it was checked, for whoever shares the memory of
+        # the labels may write to it. No tensor, which would take longer to make than to fill.
+        residual = np.empty((3, events))
         dtype = torch.float64 if code == F64 else torch.float32
         # Said outright, for a block in which the default device is another.
         loss = torch.empty((), dtype=dtype, device="cpu")
-        ctx.workers, ctx.code, ctx.places = threads(count), code, (x.data_ptr(), y.data_ptr())
+        ctx.workers, ctx.code, ctx.place = threads(count), code, x.data_ptr()
         divisor = _cpu.labels_sum(
             chosen(),
             ctx.workers,
-            ctx.places[0],
+            ctx.place,
             events,
             x.shape[-1],
             code,
-            ctx.places[1],
+            y.data_ptr(),
             ignore,
             residual,
             loss.data_ptr(),
@@ -89,8 +90,8 @@ class _Short(torch.autograd.Function):
     def backward(ctx: Any, d_loss: Tensor) -> Any:
         x, y = ctx.saved_tensors
         # A hook on saved tensors may give back others than it took.
-        places = x.data_ptr(), y.data_ptr()
-        if in_depth(d_loss) or (places != ctx.places and _code(y, x) != ctx.code):
+        place = x.data_ptr()
+        if in_depth(d_loss) or (place != ctx.place and _code(y, x) != ctx.code):
             each = d_loss / ctx.divisor if ctx.divisor else d_loss * 0.0
             return (again(x, y, ctx.ignore, each), None, None, None, None)
         each = d_loss.item() / ctx.divisor if ctx.divisor else 0.0
@@ -98,12 +99,11 @@ class _Short(torch.autograd.Function):
         _cpu.labels_gradient(
             chosen(),
             ctx.workers,
-            places[0],
-            y.numel(),
+            place,
+            ctx.residual.shape[1],
             x.shape[-1],
             ctx.code,
-            places[1],
-            ctx.ignore,
+            ctx.ignore is not None,
             ctx.residual,
             each,
             gradient.data_ptr(),

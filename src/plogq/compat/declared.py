@@ -8,12 +8,41 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, TypeVar
 
 Named = TypeVar("Named", bound=Callable[..., Any])
 
 EXCLUSIVE = "exclusive classes"
 YES_NO = "independent yes/no outcomes"
+
+
+class Takes(StrEnum):
+    """What a helper takes for Q, as a program asks: the prose says it to a reader."""
+
+    SCORES = "scores"
+    PROBABILITIES = "probabilities"
+    LOG_PROBABILITIES = "log-probabilities"
+    HIDDEN = "hidden states"
+
+
+class Holds(StrEnum):
+    """What a helper takes for P."""
+
+    INDEX = "class indices"
+    DISTRIBUTION = "one-hot or soft rows"
+    EITHER = "class indices, or one-hot or soft rows"
+    YES_NO = "a yes or no for each score"
+
+
+class Reduces(StrEnum):
+    """What a helper returns where its caller says nothing."""
+
+    EVENT = "one loss per event"
+    ELEMENT = "one loss per element"
+    LAST_AXIS = "mean over the last axis"
+    MEAN = "mean over the events"
+    MEAN_OF_ELEMENTS = "mean over the elements"
 
 
 @dataclass(frozen=True, slots=True)

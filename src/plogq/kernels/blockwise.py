@@ -80,6 +80,11 @@ class Blockwise:
             for x in (d_loss, d_log_z)
         )
 
+        # What nothing flows back to may be NaN, and 0 · NaN would be too.
+        flowing = verbs.times(blocks.mass, upstream[0])
+        nothing = verbs.equal(flowing, 0.0) & verbs.equal(upstream[1], 0.0)
+        kept = jnp.where(verbs.expand(nothing), 0.0, blocks.hidden)
+
         def step(sums: _Sums, start: Any, width: int) -> _Sums:
             part, tile = blocks.part(start, width, blocks.mass), blocks.scores(start, width)
             kernel = self._inner(part, tile)
@@ -89,7 +94,7 @@ class Blockwise:
             if sums.bias is not None:
                 each = verbs.cast_like(d_scores.sum(axis=0), sums.bias)
                 bias = jax.lax.dynamic_update_slice_in_dim(sums.bias, each, start, 0)
-            own = verbs.cast_like(_product(d_scores.T, blocks.hidden), sums.weight)
+            own = verbs.cast_like(_product(d_scores.T, kept), sums.weight)
             return _Sums(
                 sums.hidden + _product(d_scores, weight),
                 jax.lax.dynamic_update_slice_in_dim(sums.weight, own, start, 0),

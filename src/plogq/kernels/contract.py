@@ -17,7 +17,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ..arrays.lengths import count
-from .sums import row_sums
+from .limits import slope_at
+from .sums import row_sums, total
 
 Array = Any
 
@@ -82,22 +83,24 @@ class Measure:
         """
         value = dense = event = class_weight = None
         if self.index is not None and self.value is not None:
-            value = xp.times(xp.expand(d_loss), xp.gather(costs, self.index))
+            chosen = slope_at(xp, self.value, xp.gather(costs, self.index))
+            value = xp.times(xp.expand(d_loss), chosen)
         if self.dense is not None:
             scale = xp.expand(d_loss if self.event is None else d_loss * self.event)
             own = scale if self.class_weight is None else scale * self.class_weight
-            dense = xp.from_last(xp.times(own, costs), self.axis)
             p = xp.weights(xp.to_last(self.dense, self.axis))
+            dense = xp.from_last(xp.times(own, slope_at(xp, p, costs)), self.axis)
             if self.class_weight is not None:
-                class_weight = xp.sum_events(xp.times(scale * p, costs))
+                steps = slope_at(xp, self.class_weight, costs)
+                class_weight = xp.sum_events(xp.times(xp.times(scale, p), steps))
             if self.event is not None:
                 weighted = xp.times(self._dense_classes(xp), costs)
-                event = xp.times(d_loss, xp.sum_classes(weighted))
+                event = xp.times(d_loss, slope_at(xp, self.event, xp.sum_classes(weighted)))
         spread: list[Any] = []
         for part in self.background:
             each = costs if part.classes is None else xp.times(part.classes, costs)
-            spread.append(xp.times(d_loss, xp.sum_classes(each)))
-            scale = xp.expand(d_loss * part.factor)
+            spread.append(xp.times(d_loss, slope_at(xp, part.factor, xp.sum_classes(each))))
+            scale = xp.expand(xp.times(part.factor, d_loss))
             known = None if part.classes is None else xp.sum_events(xp.times(scale, costs))
             spread.append(known)
         return (None, value, dense, event, class_weight, None, *spread)
@@ -165,7 +168,7 @@ class Measure:
 
     def total_mass(self, xp: Any) -> Any:
         """Σ p over all events."""
-        return count(self.events) if self.unit_mass() else xp.total(self.mass(xp))
+        return count(self.events) if self.unit_mass() else total(xp, self.mass(xp))
 
     def values(self, xp: Any) -> Array:
         index: Any = self.index
@@ -196,7 +199,7 @@ class Measure:
         rest = xp.full(shape, 0.0, self._like())
         if self.dense is not None:
             dense = self._dense_classes(xp)
-            rest = rest + (dense if self.event is None else xp.expand(self.event) * dense)
+            rest = rest + (dense if self.event is None else xp.times(xp.expand(self.event), dense))
         for part in self.background:
             factor = xp.expand(part.factor)
             rest = rest + (factor if part.classes is None else factor * part.classes)
@@ -207,9 +210,11 @@ class Measure:
         each = xp.expand(factor) if hasattr(factor, "shape") else factor
         return replace(
             self,
-            value=None if self.index is None else self.values(xp) * each,
-            event=None if self.dense is None else self._event(xp) * factor,
-            background=tuple(replace(b, factor=b.factor * factor) for b in self.background),
+            value=None if self.index is None else xp.times(each, self.values(xp)),
+            event=None if self.dense is None else xp.times(factor, self._event(xp)),
+            background=tuple(
+                replace(b, factor=xp.times(factor, b.factor)) for b in self.background
+            ),
         )
 
     def class_weighted(self, xp: Any, weight: Array) -> Measure:
@@ -230,7 +235,7 @@ class Measure:
 
     def _dense_classes(self, xp: Any) -> Array:
         dense = xp.weights(xp.to_last(self.dense, self.axis))
-        return dense if self.class_weight is None else dense * self.class_weight
+        return dense if self.class_weight is None else xp.times(dense, self.class_weight)
 
     def _scaled(self, xp: Any, sums: Array) -> Array:
         return sums if self.event is None else xp.times(self.event, sums)
@@ -304,11 +309,14 @@ class BinaryMeasure:
         """What target, event and the four coefficients are multiplied by."""
         y, cost_yes, cost_no = map(xp.weights, (self.target, *costs))
         costs = cost_yes, cost_no
-        slope = xp.times(self.yes[0] - self.yes[1], cost_yes) + xp.times(
-            self.no[0] - self.no[1], cost_no
+        at_yes, at_no = slope_at(xp, y, cost_yes), slope_at(xp, 1.0 - y, cost_no)
+        slope = xp.times(self.yes[0] - self.yes[1], at_yes) + xp.times(
+            self.no[0] - self.no[1], at_no
         )
         yes, no = replace(self, event=None).masses(xp)
         each = (slope, xp.times(yes, cost_yes) + xp.times(no, cost_no))
+        if self.event is not None:
+            each = (slope, slope_at(xp, self.event, each[1]))
         sides = (xp.times(m, c) for c in costs for m in (y, 1.0 - y))
         if self.event is None:
             return (*each, *sides)
@@ -335,7 +343,9 @@ class BinaryMeasure:
         """The mass on yes and the mass on no, per event."""
         y = xp.weights(self.target)
         yes, no = (c[0] * y + c[1] * (1.0 - y) for c in (self.yes, self.no))
-        return (yes, no) if self.event is None else (yes * self.event, no * self.event)
+        if self.event is None:
+            return yes, no
+        return xp.times(self.event, yes), xp.times(self.event, no)
 
     def mass(self, xp: Any) -> Array:
         """The mass on yes and on no together, per event."""
@@ -347,6 +357,13 @@ class BinaryMeasure:
             return xp.full(xp.shape(self.target), both, self.target)
         return self.event * both
 
+    def scaled(self, xp: Any, factor: float) -> BinaryMeasure:
+        """The same measure times a number."""
+        if self.event is not None:
+            return replace(self, event=xp.times(factor, self.event))
+        yes, no = (tuple(factor * c for c in side) for side in (self.yes, self.no))
+        return replace(self, yes=yes, no=no)
+
     def beyond_numbers(self) -> str | None:
         """Why a kernel for class weights that are numbers does not do this, or None."""
         if any(hasattr(c, "shape") for c in (*self.yes, *self.no)):
@@ -357,7 +374,7 @@ class BinaryMeasure:
         """The mass of all events."""
         both = self._constant()
         if both is None or self.event is not None:
-            return xp.total(self.mass(xp))
+            return total(xp, self.mass(xp))
         return both * count(xp.shape(self.target))
 
     def _constant(self) -> float | None:

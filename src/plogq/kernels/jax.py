@@ -17,12 +17,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..arrays import jax as verbs
+from . import numpy as on_numpy
 from .blockwise import Blockwise
 from .contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores, in_steps
 from .cpu import _cpu, binding
 from .cpu.processor import chosen, threads
 
 Array = jax.Array
+
+# As many as a view of the kernels has room for.
+_MOST_AXES = 63
 
 _HANDLERS = _cpu.xla_handlers()
 for _name, _handler in _HANDLERS.items():
@@ -32,6 +36,8 @@ for _name, _handler in _HANDLERS.items():
 def _refuses(x: Any, role: str) -> str | None:
     if not _HANDLERS:
         return "plogq was built without XLA's headers: install jax first, and then plogq"
+    if x.ndim > _MOST_AXES:
+        return f"{role} has {x.ndim} axes; the kernels take at most {_MOST_AXES}"
     if x.dtype.name not in verbs.float_names:
         return f"{role} is {x.dtype.name}; the kernels take {', '.join(verbs.float_names)}"
     return None
@@ -184,7 +190,32 @@ binary = Binary()
 linear = Blockwise(Stored(flush=True))
 
 
-def unread_labels(index: Array, classes: int, ignore: int | None) -> tuple[Array, Array]:
+def row_sums(x: Any, axis: int, weight: Any = None) -> tuple[Any, Any] | None:
+    """The sums and the least entries of the rows, or None for what is traced.
+
+    Inside a program every operation is recorded, on arrays that are known too: these are summed
+    outside of it, so that a constant is checked as the program is made.
+    """
+    if verbs.traced(x) or verbs.traced(weight) or not verbs.readable(x):
+        return None
+    known = None if weight is None else np.asarray(weight)
+    array = np.asarray(x)
+    return on_numpy.row_sums(array, axis, known) or on_numpy.verbs.row_sums(array, axis, known)
+
+
+def whole_sum(x: Any) -> None:
+    """The sum is part of XLA's programs."""
+    return None
+
+
+def value_range(x: Any) -> None:
+    """The verbs look at the values outside of any program."""
+    return None
+
+
+def unread_labels(
+    index: Array, classes: int, ignore: int | None, weight: Any = None
+) -> tuple[Array, Array]:
     """Labels within [0, classes) and their masses, NaN for a label out of range."""
     if index.dtype.itemsize < 4:
         index = index.astype(jnp.int32)

@@ -33,23 +33,27 @@ _LOADERS: dict[str, Callable[[], Any]] = {
 }
 
 
-def label_range(xp: Any, index: Any, classes: int, ignore: int | None) -> None:
-    """Refuse labels outside [0, classes), naming the first; `ignore` is let through.
+def label_range(xp: Any, index: Any, classes: int, ignore: int | None, weight: Any = None) -> bool:
+    """Refuse labels outside [0, classes), naming the first; `ignore` and what weighs 0 pass.
+
+    Returns whether all of them lie within.
 
     Raises:
         LabelError: with the first bad event and its value.
     """
     y = xp.host(index)
     if y.size == 0:
-        return
+        return True
     low, high = int(y.min()), int(y.max())
     if low >= 0 and high < classes:
-        return
+        return True
     bad = (y < 0) | (y >= classes)
     if ignore is not None:
         bad &= y != ignore
+    if weight is not None:
+        bad &= xp.host(weight) != 0
     if not bad.any():
-        return
+        return False
     first = int(bad.reshape(-1).argmax())
     place = place_of(first, y.shape)
     value = int(y.reshape(-1)[first])
@@ -79,10 +83,12 @@ def place_of(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(place[::-1])
 
 
-def unread_labels(xp: Any, index: Any, classes: int, ignore: int | None) -> tuple[Any, Any]:
+def unread_labels(
+    xp: Any, index: Any, classes: int, ignore: int | None, weight: Any = None
+) -> tuple[Any, Any]:
     """Labels whose values cannot be looked at now, as indices within [0, classes) and masses.
 
     A recorded program for the CPU raises when it runs; elsewhere a label out of range has mass
-    NaN, so that its event is NaN (N5).
+    NaN, so that its event is NaN (N5); times a weight of 0 that is 0.
     """
-    return _LOADERS[xp.name]().unread_labels(index, classes, ignore)
+    return _LOADERS[xp.name]().unread_labels(index, classes, ignore, weight)

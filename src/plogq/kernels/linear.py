@@ -81,8 +81,9 @@ class Tiled:
         count = len(tiles.mass)
         greatest, rest = (x.reshape(count) for x in residual)
         d_loss, d_log_z = (_each(x, count, tiles.nothing, xp) for x in (d_loss, d_log_z))
-        weighed = xp.absolute(d_loss * tiles.mass + d_log_z)
-        gradients = _Gradients(tiles, scores, weighed, xp)
+        flowing = xp.times(tiles.mass, d_loss)
+        nothing = xp.equal(flowing, 0.0) & xp.equal(d_log_z, 0.0)
+        gradients = _Gradients(tiles, scores, xp.absolute(flowing + d_log_z), nothing, xp)
         for classes in tiles.chunks:
             weight = tiles.weight(classes)
             gradients.start(classes)
@@ -161,7 +162,9 @@ class _Tiles:
 class _Gradients:
     """Where the gradients of hidden, weight and bias add up, in float32 at the least."""
 
-    def __init__(self, tiles: _Tiles, q: Projection, weighed: Array, xp: Any) -> None:
+    def __init__(
+        self, tiles: _Tiles, q: Projection, weighed: Array, nothing: Array, xp: Any
+    ) -> None:
         self.tiles, self.q, self.xp = tiles, q, xp
         like = xp.statistics(q.hidden[:0])
         count, features = tiles.hidden.shape
@@ -174,6 +177,10 @@ class _Gradients:
         self.sum = xp.empty((widest, features), like) if narrow else None
         self.bias_sum: Any = 0.0
         self.least = None if q.filter is None else q.filter * weighed
+        # What nothing flows back to may be NaN, and 0 · NaN would be too.
+        self.kept = tiles.hidden
+        if not tiles.flat.unit_mass():
+            self.kept = xp.where(xp.expand(nothing), 0.0, tiles.hidden)
 
     def start(self, classes: slice) -> None:
         """Begin with the classes of a chunk."""
@@ -187,7 +194,7 @@ class _Gradients:
     def add(self, rows: slice, weight: Array, d_scores: Array) -> None:
         """Carry the gradient of a tile of scores to hidden and weight."""
         xp = self.xp
-        hidden = self.tiles.hidden[rows]
+        hidden = self.kept[rows]
         if self.bias is not None:
             self.bias_sum = self.bias_sum + xp.weights(d_scores.sum(0))
         if self.least is None:

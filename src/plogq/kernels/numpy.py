@@ -69,6 +69,11 @@ def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, A
     return binding.row_sums(memory, x, axis, weight)
 
 
+def whole_sum(x: Array) -> None:
+    """NumPy's own sum is pairwise, and runs on one thread."""
+    return None
+
+
 def value_range(x: Array) -> tuple[float, float] | None:
-    """The least and the greatest element, NaN aside, or None for a dtype that is not taken."""
+    """The least and the greatest element, NaN where one is, or None for a dtype not taken."""
     return binding.value_range(memory, x)

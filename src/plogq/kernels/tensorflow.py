@@ -235,12 +235,19 @@ def row_sums(x: Tensor, axis: int, weight: Any = None) -> tuple[Tensor, Tensor] 
     return sums(x), found[0]
 
 
+def whole_sum(x: Tensor) -> None:
+    """TensorFlow's own sum is part of its graphs."""
+    return None
+
+
 def value_range(x: Tensor) -> tuple[float, float] | None:
-    """The least and the greatest element, NaN aside, or None where the verbs have to do it."""
+    """The least and the greatest element, NaN where one is, or None for the verbs to do it."""
     return on_numpy.value_range(verbs.seen(x))
 
 
-def unread_labels(index: Tensor, classes: Any, ignore: int | None) -> tuple[Tensor, Tensor]:
+def unread_labels(
+    index: Tensor, classes: Any, ignore: int | None, weight: Any = None
+) -> tuple[Tensor, Tensor]:
     """Labels within [0, classes) and their masses, NaN for a label out of range.
 
     A graph for the CPU also fails when it runs, and says which label; XLA runs no such checks.
@@ -254,6 +261,8 @@ def unread_labels(index: Tensor, classes: Any, ignore: int | None) -> tuple[Tens
         ignored = tf.equal(index, ignore)
         mass, kept = verbs.where(ignored, 0.0, mass), inside & ~ignored
         inside = inside | ignored
+    if weight is not None:
+        inside = inside | verbs.equal(weight, 0.0)
     if verbs.tracing() and not verbs.compiled() and verbs.device(index) == "cpu":
         outside = tf.where(tf.reshape(~inside, [-1]))[:1]
         bad = tf.gather(tf.reshape(index, [-1]), outside)

@@ -85,12 +85,33 @@ def row_sums(x: Tensor, axis: int, weight: Any = None) -> tuple[Tensor, Tensor] 
 
 
 def total(x: Tensor) -> float:
-    """The sum of losses that are plain and contiguous."""
-    return binding.total(memory, x)
+    """The sum of what is plain."""
+    return binding.total(memory, x.detach().contiguous())
+
+
+class _Total(torch.autograd.Function):
+    """The sum of everything: PyTorch's own depends on how many threads there are."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.like = x.shape, x.dtype
+        return torch.full((), total(x), dtype=torch.float64, device="cpu")
+
+    @staticmethod
+    def backward(ctx: Any, d: Tensor) -> Tensor:
+        shape, dtype = ctx.like
+        return d.to(dtype).expand(shape)
+
+
+def whole_sum(x: Tensor) -> Tensor | None:
+    """The sum of everything, or None where the verbs have to do it."""
+    if x.dtype not in (torch.float64, torch.float32) or not verbs.plain(x):
+        return None
+    return _Total.apply(x)
 
 
 def value_range(x: Tensor) -> tuple[float, float] | None:
-    """The least and the greatest element, NaN aside, or None where the verbs have to do it."""
+    """The least and the greatest element, NaN where one is, or None for the verbs to do it."""
     return binding.value_range(memory, x) if verbs.plain(x) else None
 
 
@@ -101,27 +122,35 @@ def _recorded(*arrays: Any) -> bool:
 
 
 @custom_op("plogq::labels", mutates_args=())
-def checked_labels(index: Tensor, classes: int, ignore: int | None) -> Tensor:
-    """The labels as int64, once none of them is out of range."""
-    label_range(verbs, index, classes, ignore)
-    return index.to(torch.int64, copy=True)
+def checked_labels(
+    index: Tensor, classes: int, ignore: int | None, weight: Tensor | None
+) -> Tensor:
+    """The labels as int64, once none of them that weighs something is out of range."""
+    index = index.to(torch.int64, copy=True)
+    label_range(verbs, index, classes, ignore, weight)
+    return index
 
 
 @checked_labels.register_fake
-def _(index: Tensor, classes: int, ignore: int | None) -> Tensor:
+def _(index: Tensor, classes: int, ignore: int | None, weight: Tensor | None) -> Tensor:
     return torch.empty_like(index, dtype=torch.int64)
 
 
-def unread_labels(index: Tensor, classes: int, ignore: int | None) -> tuple[Tensor, Any]:
+def unread_labels(
+    index: Tensor, classes: int, ignore: int | None, weight: Any = None
+) -> tuple[Tensor, Any]:
     """Labels within [0, classes) and their masses, without a look at their values now.
 
     A program recorded for the CPU looks at them when it runs, and raises.
     """
     if index.is_cpu and torch.compiler.is_compiling() and not verbs.transformed(index):
-        index = checked_labels(index, classes, ignore)
-        if ignore is None:
+        known = None if weight is None else weight.detach()
+        index = checked_labels(index, classes, ignore, known)
+        if ignore is None and weight is None:
             return index, None
-        kept = index != ignore
+        kept = (index >= 0) & (index < classes)
+        if ignore is not None:
+            kept = kept & (index != ignore)
         return torch.where(kept, index, 0), kept.to(torch.float64)
     index = index.to(torch.int64)
     inside = (index >= 0) & (index < classes)

@@ -60,7 +60,7 @@ def _lists(array: Any, name: str, width: int | None) -> Column:
     lengths: Array = _compute.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
     present: Array = array.is_valid().to_numpy(zero_copy_only=False)
     if width is None:
-        width = int(np.bincount(lengths[present]).argmax()) if present.any() else 0
+        width = _usual(lengths[present])
     whole = (lengths == width) & present
     if not whole.all():
         uneven = present & ~whole
@@ -68,6 +68,8 @@ def _lists(array: Any, name: str, width: int | None) -> Column:
         array = array.filter(_arrow.array(whole))
     # flatten() leaves out the values of missing rows, and respects an offset.
     flat = array.flatten()
+    if width == 0:
+        return Column(np.zeros((rows, 0)), faults)
     if flat.null_count:
         gaps = np.zeros(rows, bool)
         nulls = flat.is_null().to_numpy(zero_copy_only=False).reshape(-1, width)
@@ -79,6 +81,12 @@ def _lists(array: Any, name: str, width: int | None) -> Column:
         spread[whole] = values
         values = spread
     return Column(values, faults)
+
+
+def _usual(lengths: Array) -> int:
+    """The length that most of the lists have; 0 where there are none."""
+    values, counts = np.unique(lengths, return_counts=True)
+    return int(values[counts.argmax()]) if len(values) else 0
 
 
 def _missing(array: Any, why: str) -> list[Fault]:

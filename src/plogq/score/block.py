@@ -10,6 +10,9 @@ import numpy as np
 from .column import Array, Batch
 from .naming import Group
 
+# Below so many rows the columns are many, and a call for each takes longer than its numbers.
+_FEW_ROWS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Block:
@@ -81,6 +84,9 @@ def read_block(group: Group, batch: Batch, binary: bool) -> Block:
     if len(parts) == 1:
         values = np.ascontiguousarray(parts[0], dtype)
         return Block(values, None if binary else 1)
+    if batch.rows <= _FEW_ROWS:
+        values = np.concatenate(parts, dtype=dtype).reshape(len(parts), -1)
+        return Block(values, 0, values.sum(axis=0), values.max(axis=0))
     values = np.empty((len(parts), batch.rows), dtype)
     sums, tops = np.zeros(batch.rows, dtype), np.full(batch.rows, -np.inf, dtype)
     for row, part in zip(values, parts, strict=True):

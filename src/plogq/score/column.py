@@ -14,6 +14,10 @@ Array = NDArray[Any]
 Widths = Mapping[str, int]
 Kind = Literal["whole", "real", "boolean", "text", "list", "other"]
 
+# A report has a line for each class, and numbers that are kept for each: the memory of a file
+# that says to have more is not bounded by the file.
+MOST_CLASSES = 1 << 20
+
 
 class InputError(PlogqError, ValueError):
     """The file, or what was said of it, cannot be scored; the message is one sentence."""

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from .column import Array, Batch, Fault, InputError, Source
 from .events import read_events
@@ -21,8 +17,6 @@ from .read import open_source
 from .report import BadRow, Report, make_report
 from .seen import Wish
 from .tally import Tally
-
-_arrow: Any = pa
 
 # Enough rows for vectors to pay, few enough that a batch stays in the processor's cache: the
 # passes over it then cost a fraction of reading it.
@@ -54,7 +48,7 @@ def score_file(
     """
     path = Path(path)
     # NaN and ∞ in a file are bad rows, to be named; a warning would name no row.
-    with _one_sentence(path), np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         source = open_source(path)
         roles = _find(source, wish or Wish())
         rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // len(roles.classes)))
@@ -82,26 +76,35 @@ def _find(source: Source, wish: Wish) -> Roles:
     readable = [f for f in source.fields if f.kind != "other"]
     if not readable:
         raise InputError("the file has no column of numbers or text")
-    # A row of a list column may be a hundred thousand numbers long.
+    # A row of a list column may be a hundred thousand numbers long, and so may one of columns.
     lists = any(f.kind == "list" for f in readable)
-    rows = _SAMPLE_LISTS if lists else _SAMPLE_ROWS
+    rows = max(1, min(_SAMPLE_LISTS if lists else _SAMPLE_ROWS, _NUMBERS // len(readable)))
     names = [f.name for f in readable]
+    lost: list[tuple[int, str]] = []
     with closing(source.batches(names, rows, {})) as batches:
-        sample = next((b for b in batches if b.rows), None)
-        if sample is None:
-            raise InputError("the file has no rows")
-        whole_file = next(batches, None) is None
-    return find(source.fields, sample, whole_file, wish)
+        for sample in batches:
+            lost += sample.lost
+            if sample.rows:
+                return find(source.fields, sample, next(batches, None) is None, wish)
+    if lost:
+        number, why = lost[0]
+        raise InputError(f"none of the {len(lost):,} rows can be scored; row {number:,}: {why}")
+    raise InputError("the file has no rows")
 
 
 def _ahead(batches: Generator[Batch, None, None]) -> Generator[Batch, None, None]:
     """The same batches, the next one read by a thread while this one is scored: reading and
     arithmetic both let go of the interpreter's lock."""
-    with closing(batches), ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
+    with ThreadPoolExecutor(1) as reader:
+        try:
             coming = reader.submit(next, batches, None)
-            yield batch
+            while (batch := coming.result()) is not None:
+                coming = reader.submit(next, batches, None)
+                yield batch
+        finally:
+            # In the same thread and so after what it still reads, even if a second Ctrl-C ends
+            # the wait for it.
+            reader.submit(batches.close)
 
 
 class _BadRows:
@@ -138,15 +141,3 @@ def _nothing(path: Path, rows: int, left_out: int, bad: _BadRows) -> str:
         first = bad.first[0]
         return f"none of the {rows:,} rows can be scored; row {first.row:,}: {first.reason}"
     return f"none of the {rows:,} rows can be scored: {left_out:,} are left out by label or weight"
-
-
-@contextmanager
-def _one_sentence(path: Path) -> Generator[None, None, None]:
-    """Errors of the readers beneath, as one sentence that names the file."""
-    try:
-        yield
-    except InputError:
-        raise
-    except (_arrow.ArrowException, zipfile.BadZipFile, zlib.error, OSError) as error:
-        first = str(error).strip().split("\n")[0]
-        raise InputError(f"{path.name} cannot be read: {first}") from error

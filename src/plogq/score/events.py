@@ -122,7 +122,7 @@ def _read(batch: Batch, roles: Roles) -> tuple[_Read, list[Fault], Array | None]
         truth, wrong = _labels(raw, roles)
         found += wrong
         if roles.ignore is not None:
-            left_out |= raw == roles.ignore
+            left_out |= faults.equal(raw, roles.ignore)
     if roles.content == "probs":
         found += faults.improper(q, roles.prediction, roles.tolerance)
     elif roles.content == "log-probs" and q.axis is not None:

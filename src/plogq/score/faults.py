@@ -10,6 +10,7 @@ from .. import Logits, log_normalizer
 from .block import Block
 from .column import Array, Fault
 from .naming import Group
+from .shown import excerpt
 
 
 def improper(block: Block, group: Group, tolerance: float) -> list[Fault]:
@@ -64,36 +65,61 @@ def bad_weights(weight: Array, name: str) -> list[Fault]:
 
 def whole_numbers(raw: Array, name: str, low: int, high: int) -> tuple[Array, list[Fault]]:
     """Labels as integers from 0 (0 for those that are wrong), and which are wrong."""
+    index, broken, beyond = _integers(raw)
     faults: list[Fault] = []
-    labels = raw
-    if raw.dtype.kind == "f":
-        broken = ~(raw == np.floor(raw))
-        if broken.any():
-            faults.append(
-                Fault(broken, lambda i: f"{name} is {_plain(raw[i])}, not a whole number")
-            )
-            labels = np.where(broken, low, raw)
-    if not (labels.min() >= low and labels.max() <= high):
-        outside = (labels < low) | (labels > high)
+    if broken is not None:
+        faults.append(Fault(broken, lambda i: f"{name} is {_plain(raw[i])}, not a whole number"))
+        index = np.where(broken, low, index)
+    if beyond is not None or not (index.min() >= low and index.max() <= high):
+        outside = (index < low) | (index > high)
+        outside = outside if beyond is None else outside | beyond
         faults.append(
             Fault(outside, lambda i: f"{name} is {_plain(raw[i])}, outside {low} to {high}")
         )
-        labels = np.where(outside, low, labels)
-    index = labels.astype(np.int64, copy=False)
+        index = np.where(outside, low, index)
     return (index - low if low else index), faults
+
+
+def equal(raw: Array, label: int) -> Array:
+    """Which labels are this one, whatever their type can hold."""
+    if raw.dtype.kind == "f":
+        return raw.astype(np.float64) == float(label)
+    raw = raw.astype(np.int8) if raw.dtype.kind == "b" else raw
+    if raw.dtype.kind in "iu" and np.iinfo(raw.dtype).min <= label <= np.iinfo(raw.dtype).max:
+        return raw == label
+    return np.zeros(len(raw), bool)
+
+
+def _integers(raw: Array) -> tuple[Array, Array | None, Array | None]:
+    """Numbers as int64, the rows that are no whole numbers, and those that no int64 holds, which
+    would come out of it as any number."""
+    broken = beyond = None
+    if raw.dtype.kind == "f":
+        whole = raw == np.floor(raw)
+        broken = None if whole.all() else ~whole
+        if broken is not None or not (raw.min() >= -(2.0**53) and raw.max() <= 2.0**53):
+            fits = np.abs(raw) < 2.0**63
+            beyond = None if (fits | ~whole).all() else ~fits & whole
+            raw = np.where(fits & whole, raw, raw.dtype.type(0))
+    elif raw.dtype == np.uint64 and raw.max() >= 2**63:
+        beyond = raw >= np.uint64(2**63)
+    return raw.astype(np.int64, copy=False), broken, beyond
 
 
 def unknown_names(raw: Array, index: Array, name: str) -> list[Fault]:
     """Texts that name no class: their index is negative."""
     wrong = index < 0
     return (
-        [Fault(wrong, lambda i: f"{name} is {raw[i]!s}, which is no class")] if wrong.any() else []
+        [Fault(wrong, lambda i: f"{name} is {excerpt(str(raw[i]))}, which is no class")]
+        if wrong.any()
+        else []
     )
 
 
 def _plain(number: Any) -> str:
-    """A label as it would be written: all digits of a whole number."""
-    return f"{number:.0f}" if number == np.floor(number) else f"{number:g}"
+    """A label as it would be written: all digits of a whole number that has not too many."""
+    whole = number == np.floor(number) and abs(number) < 1e19
+    return f"{number:.0f}" if whole else f"{number:g}"
 
 
 def _entry(block: Block, group: Group, k: int) -> str:

@@ -48,13 +48,17 @@ def find(fields: Sequence[Field], sample: Batch, whole_file: bool, wish: Wish) -
     Raises:
         InputError: the file allows more than one answer or none; the message says what to add.
     """
+    if wish.ignore is not None and not -(2**63) <= wish.ignore < 2**64:
+        raise InputError("--ignore must be a label: an integer of 64 bits")
+    if not wish.tolerance >= 0:
+        raise InputError("--tolerance must be a number, and not below 0")
     seen = Seen(fields, sample, whole_file, wish)
     weight = _weight(seen)
     p = target.named(seen)
     if p is not None:
-        seen.taken.extend(p.names)
+        seen.taken.update(p.names)
     q = prediction.columns(seen)
-    seen.taken.extend(q.names)
+    seen.taken.update(q.names)
     binary = prediction.is_binary(seen, q)
     content, why = prediction.content(seen, q)
     p = target.lone(seen) if p is None else p
@@ -92,8 +96,8 @@ def _weight(seen: Seen) -> str | None:
     if name is None:
         return None
     numbers = [f.name for f in seen.fields if f.numeric]
-    if name not in numbers:
+    if name not in set(numbers):
         have = naming.listed(numbers)
         raise InputError(f"--weight: there is no column of numbers {name!r}; there are {have}")
-    seen.taken.append(name)
+    seen.taken.add(name)
     return name

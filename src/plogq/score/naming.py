@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import pairwise, takewhile
 
 from .column import Field, InputError
+from .shown import excerpt
 
-_NUMBERED = re.compile(r"^(?P<stem>.*?)[\s_.\-\[(]*(?P<number>\d+)[\])]?$")
+# From the end, where the number stands: from the beginning the search would try every stem. More
+# digits than an integer of 64 bits has number nothing.
+_NUMBER = re.compile(r"(?<!\d)(\d{1,18})[\])]?\Z")
+_MARKS = " \t_.-[("
 _TARGETS = frozenset(
     (
         "label", "labels", "target", "targets", "y", "y_true", "ytrue", "truth", "true",
@@ -43,8 +47,7 @@ class Group:
     @property
     def stem(self) -> str:
         """The name without its number, in small letters."""
-        match = _NUMBERED.match(self.names[0])
-        return (match["stem"] if match else self.names[0]).lower()
+        return _parted(self.names[0])[0].lower()
 
     @property
     def pattern(self) -> str:
@@ -81,30 +84,36 @@ def is_identifier(name: str) -> bool:
     return plain in _IDENTIFIERS or plain.startswith(("unnamed", "__index")) or plain == ""
 
 
-def select(text: str, fields: Sequence[Field], option: str, taken: Sequence[str]) -> Group:
+def select(text: str, fields: Sequence[Field], option: str, taken: Collection[str]) -> Group:
     """The columns that a user named: a name, a pattern such as 'p*', or names with commas.
 
     Raises:
         InputError: there are none such.
     """
-    names = [f.name for f in fields]
-    if text in names:
+    columns = {f.name: f for f in fields}
+    if text in columns:
         return Group((text,), None)
     if any(mark in text for mark in "*?["):
-        found = [n for n in names if fnmatchcase(n, text) and n not in taken]
+        found = [n for n in columns if fnmatchcase(n, text) and n not in taken]
         if not found:
-            raise InputError(f"{option} {text!r} matches no column; there are {listed(names)}")
-        odd = [f for f in fields if f.name in found and not f.numeric]
+            raise InputError(
+                f"{option} {text!r} matches no column; there are {listed(list(columns))}"
+            )
+        odd = [n for n in found if not columns[n].numeric]
         if odd and len(found) > 1:
             raise InputError(
-                f"{option} {text!r} also matches {odd[0].name!r}, which does not hold numbers: "
+                f"{option} {text!r} also matches {odd[0]!r}, which does not hold numbers: "
                 "write a narrower pattern"
             )
         return ordered(found)
     parts = [part.strip() for part in text.split(",")]
     for part in parts:
-        if part not in names:
-            raise InputError(f"{option}: there is no column {part!r}; there are {listed(names)}")
+        if part not in columns:
+            raise InputError(
+                f"{option}: there is no column {part!r}; there are {listed(list(columns))}"
+            )
+        if len(parts) > 1 and not columns[part].numeric:
+            raise InputError(f"{option}: column {part!r} does not hold one number a row")
     return Group(tuple(parts), _first_of(parts))
 
 
@@ -113,8 +122,7 @@ def numbered(fields: Sequence[Field]) -> list[Group]:
     group once."""
     stems: dict[str, list[str]] = {}
     for f in fields:
-        match = _NUMBERED.match(f.name)
-        stems.setdefault(match["stem"] if match else f.name, []).append(f.name)
+        stems.setdefault(_parted(f.name)[0], []).append(f.name)
     return [ordered(names) for names in stems.values()]
 
 
@@ -124,29 +132,42 @@ def ordered(names: Sequence[str]) -> Group:
     Raises:
         InputError: their numbers leave a gap, so that it is unclear which class each stands for.
     """
-    matches = [_NUMBERED.match(name) for name in names]
-    stems = {m["stem"] if m else None for m in matches}
-    if len(names) < 2 or len(stems) > 1 or None in stems:
+    numbers = _numbers(names)
+    if numbers is None:
         return Group(tuple(names))
-    numbers = {name: int(m["number"]) for name, m in zip(names, matches, strict=True) if m}
-    sequence = sorted(names, key=numbers.__getitem__)
-    first = _first_of(sequence)
-    if first is None:
-        gap = next((a, b) for a, b in pairwise(sequence) if numbers[b] != numbers[a] + 1)
-        raise InputError(
-            f"no column stands between {gap[0]} and {gap[1]}, so it is unclear which class each "
-            f"column is: name them in the order of the classes, as in --probs {','.join(gap)}"
-        )
-    return Group(tuple(sequence), first)
+    order = sorted(range(len(names)), key=numbers.__getitem__)
+    sequence = [names[i] for i in order]
+    for i, j in pairwise(order):
+        if numbers[j] != numbers[i] + 1:
+            raise InputError(
+                f"no column stands between {names[i]} and {names[j]}, so it is unclear which class "
+                "each column is: name them in the order of the classes, as in --probs "
+                f"{names[i]},{names[j]}"
+            )
+    return Group(tuple(sequence), numbers[order[0]])
 
 
 def _first_of(names: Sequence[str]) -> int | None:
-    matches = [_NUMBERED.match(name) for name in names]
-    if len(names) < 2 or len({m["stem"] if m else None for m in matches}) > 1:
+    numbers = _numbers(names)
+    if numbers is None:
         return None
-    numbers = [int(m["number"]) for m in matches if m]
-    in_turn = numbers == list(range(numbers[0], numbers[0] + len(names))) if numbers else False
-    return numbers[0] if in_turn else None
+    return numbers[0] if numbers == list(range(numbers[0], numbers[0] + len(names))) else None
+
+
+def _numbers(names: Sequence[str]) -> list[int] | None:
+    """The numbers of several names that differ by nothing else."""
+    parts = [_parted(name) for name in names]
+    numbers = [number for _, number in parts if number is not None]
+    alike = len({stem for stem, _ in parts}) == 1 and len(numbers) == len(names)
+    return numbers if alike and len(names) > 1 else None
+
+
+def _parted(name: str) -> tuple[str, int | None]:
+    """A name without the number at its end, and that number."""
+    match = _NUMBER.search(name, max(0, len(name) - 20))
+    if match is None:
+        return name, None
+    return name[: match.start()].rstrip(_MARKS), int(match[1])
 
 
 def _shared(names: Sequence[str]) -> str:
@@ -157,5 +178,5 @@ def _shared(names: Sequence[str]) -> str:
 
 def listed(names: Sequence[str], most: int = 12) -> str:
     """Some of these names, for a message."""
-    shown = ", ".join(names[:most])
+    shown = ", ".join(excerpt(name) for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import io
-import struct
 import zipfile
 from collections.abc import Generator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
-from numpy.lib import format as npy
 
-from .column import Array, Batch, Column, Field, InputError, Kind, Widths
+from .column import MOST_CLASSES, Array, Batch, Column, Fault, Field, InputError, Kind, Widths
+from .npy import Layout, read_layout, skip_to_data
+
+# What the rows of a batch may take, so that wide ones come a few at a time.
+_BATCH_BYTES = 32 << 20
+# zipfile decompresses all that it has read of a member at once, unless that was deflated.
+_PIECE, _PIECE_OF_BOMB = 1 << 20, 1 << 12
+_METHODS = {
+    zipfile.ZIP_STORED: _PIECE,
+    zipfile.ZIP_DEFLATED: _PIECE,
+    zipfile.ZIP_BZIP2: _PIECE_OF_BOMB,
+    zipfile.ZIP_LZMA: _PIECE_OF_BOMB,
+}
+_LONGEST_TEXT = 1 << 16
 
 
 class NPZ:
@@ -23,100 +34,163 @@ class NPZ:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._members: dict[str, zipfile.ZipInfo] = {}
-        fields: list[Field] = []
+        self._members: dict[str, tuple[zipfile.ZipInfo, Layout]] = {}
+        self.fields: list[Field] = []
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
-                with archive.open(info) as stream:
-                    shape, _, dtype = _layout(stream, info.filename)
-                if len(shape) in (1, 2):
+                if info.is_dir():
+                    continue
+                layout = _layout(archive, info)
+                if len(layout.shape) in (1, 2):
                     name = info.filename.removesuffix(".npy")
-                    self._members[name] = info
-                    width = int(shape[1]) if len(shape) == 2 else None
-                    fields.append(Field(name, _kind(dtype, width), width))
-        self.fields = fields
+                    self._members[name] = info, layout
+                    width = layout.shape[1] if len(layout.shape) == 2 else None
+                    self.fields.append(Field(name, _kind(layout.dtype, width), width))
 
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
-        with zipfile.ZipFile(self._path) as archive:
-            members = {n: _Member(archive, self._path, self._members[n]) for n in names}
-            lengths = {n: m.shape[0] for n, m in members.items()}
-            if len(set(lengths.values())) > 1:
-                every = " and ".join(f"{n} has {r:,}" for n, r in lengths.items())
-                raise InputError(f"arrays that belong together have different lengths: {every}")
-            total = next(iter(lengths.values()), 0)
+        lengths = {n: self._members[n][1].shape[0] for n in names}
+        if len(set(lengths.values())) > 1:
+            every = " and ".join(f"{n} has {r:,}" for n, r in lengths.items())
+            raise InputError(f"arrays that belong together have different lengths: {every}")
+        total = next(iter(lengths.values()), 0)
+        row_bytes = sum(self._members[n][1].row_bytes for n in names)
+        rows = max(1, min(rows, _BATCH_BYTES // max(1, row_bytes)))
+        with ExitStack() as open_files:
+            archive = open_files.enter_context(zipfile.ZipFile(self._path))
+            members = {n: self._open(archive, open_files, n) for n in names}
             for start in range(0, total, rows):
                 count = min(rows, total - start)
-                columns = {n: Column(m.take(start, count)) for n, m in members.items()}
+                columns = {n: _column(m.take(start, count), n) for n, m in members.items()}
                 yield Batch(start, count, columns, (start + count) / total)
 
-
-class _Member:
-    """One array of an archive, read from its first row to its last."""
-
-    def __init__(self, archive: zipfile.ZipFile, path: Path, info: zipfile.ZipInfo) -> None:
-        self._stream = archive.open(info)
-        self.name = info.filename.removesuffix(".npy")
-        self.shape, fortran, self._dtype = _layout(self._stream, info.filename)
-        self._mapped: Array | None = None
-        if fortran and len(self.shape) == 2:
-            # Its rows are not together in the file, so it can only be looked at in place.
-            if info.compress_type != zipfile.ZIP_STORED:
-                raise InputError(
-                    f"{self.name} is compressed and stored column by column, so its rows cannot "
-                    f"be read in turn: save np.ascontiguousarray({self.name}) instead"
-                )
-            self._mapped = np.memmap(
-                path, self._dtype, "r", _data_offset(path, info), self.shape, "F"
+    def _open(self, archive: zipfile.ZipFile, open_files: ExitStack, name: str) -> _Rows:
+        info, layout = self._members[name]
+        if not (layout.fortran and len(layout.shape) == 2):
+            stream = open_files.enter_context(archive.open(info))
+            stream.read(layout.offset)
+            return _InTurn(stream, layout, name, _METHODS[info.compress_type])
+        if info.compress_type != zipfile.ZIP_STORED:
+            raise InputError(
+                f"{name} is compressed and stored column by column, so its rows cannot be read in "
+                f"turn: save np.ascontiguousarray({name}) instead"
             )
+        file = open_files.enter_context(self._path.open("rb"))
+        return _ByColumns(
+            file, skip_to_data(file, info.header_offset) + layout.offset, layout, name
+        )
+
+
+class _Rows(Protocol):
+    """One array of an archive."""
 
     def take(self, start: int, count: int) -> Array:
-        """The next `count` rows, in this machine's byte order."""
-        if self._mapped is not None:
-            rows: Array = np.ascontiguousarray(self._mapped[start : start + count])
-        else:
-            shape = (count, *self.shape[1:])
-            wanted = int(np.prod(shape)) * self._dtype.itemsize
-            data = self._stream.read(wanted)
-            if len(data) < wanted:
-                raise InputError(f"{self.name} ends before its last row: the file is cut short")
-            rows = np.frombuffer(data, self._dtype).reshape(shape)
-        return rows.astype(rows.dtype.newbyteorder("="), copy=False)
+        """Some of its rows."""
+        ...
 
 
-def _layout(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, column-major or not, and dtype, from the header of an .npy stream."""
-    try:
-        version = npy.read_magic(stream)
-        if version == (1, 0):
-            return npy.read_array_header_1_0(stream)
-        if version == (2, 0):
-            return npy.read_array_header_2_0(stream)
-        # Version 3 differs from 2 in the header's encoding alone, which matters to names of
-        # structured dtypes only.
-        (length,) = struct.unpack("<I", stream.read(4))
-        text = stream.read(length).decode("utf-8").encode("latin1", "replace")
-        return npy.read_array_header_2_0(io.BytesIO(struct.pack("<I", len(text)) + text))
-    except ValueError as error:
-        raise InputError(f"{name} is not a NumPy array: {error}") from error
+class _InTurn:
+    """An array whose rows are together, read from its first to its last."""
+
+    def __init__(self, stream: IO[bytes], layout: Layout, name: str, piece: int) -> None:
+        self._stream, self._layout, self._name, self._piece = stream, layout, name, piece
+
+    def take(self, start: int, count: int) -> Array:
+        """The next `count` rows."""
+        rows = np.empty((count, *self._layout.shape[1:]), self._layout.dtype)
+        _fill(self._stream, rows, self._name, self._piece)
+        return rows
+
+
+class _ByColumns:
+    """A matrix whose columns are together, read a window of rows at a time.
+
+    Not through a memory map: where a file that is mapped is cut short, the process is killed.
+    """
+
+    def __init__(self, file: IO[bytes], offset: int, layout: Layout, name: str) -> None:
+        self._file, self._offset, self._layout, self._name = file, offset, layout, name
+        self._first = 0
+        self._window = np.empty((layout.shape[1], 0), layout.dtype)
+
+    def take(self, start: int, count: int) -> Array:
+        """Rows from `start` on, row by row."""
+        if start + count > self._first + self._window.shape[1]:
+            self._read(start, count)
+        begin = start - self._first
+        return np.ascontiguousarray(self._window[:, begin : begin + count].T)
+
+    def _read(self, start: int, count: int) -> None:
+        total, width = self._layout.shape
+        rows = min(total - start, max(count, _BATCH_BYTES // self._layout.row_bytes))
+        self._first, self._window = start, np.empty((width, rows), self._layout.dtype)
+        size = self._layout.dtype.itemsize
+        if rows == total:
+            self._file.seek(self._offset)
+            _fill(self._file, self._window, self._name, _PIECE)
+            return
+        for k, column in enumerate(self._window):
+            self._file.seek(self._offset + (k * total + start) * size)
+            _fill(self._file, column, self._name, _PIECE)
+
+
+def _fill(stream: IO[bytes], array: Array, name: str, piece: int) -> None:
+    """Read an array's bytes, a piece at a time."""
+    data = array.reshape(-1).view(np.uint8)
+    at = 0
+    while at < len(data):
+        part = stream.read(min(piece, len(data) - at))
+        if not part:
+            raise InputError(f"{name} ends before its last row: the file is cut short")
+        data[at : at + len(part)] = np.frombuffer(part, np.uint8)
+        at += len(part)
+
+
+def _layout(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Layout:
+    """How a member is laid out; refused where it cannot be read at all."""
+    name = info.filename
+    if info.flag_bits & 1:
+        raise InputError(f"{name} is encrypted: save the arrays with numpy.savez")
+    if info.compress_type not in _METHODS:
+        raise InputError(
+            f"{name} is compressed in a way that Python does not know (method "
+            f"{info.compress_type}): save the arrays with numpy.savez"
+        )
+    with archive.open(info) as stream:
+        layout = read_layout(stream, name)
+    held = info.file_size - layout.offset
+    if layout.bytes > held:
+        raise InputError(
+            f"{name} is cut short: it has {held:,} bytes for an array of shape {layout.shape} and "
+            f"type {layout.dtype}, which takes {layout.bytes:,}"
+        )
+    return layout
 
 
 def _kind(dtype: np.dtype[Any], width: int | None) -> Kind:
     kinds: dict[str, Kind] = {"b": "boolean", "i": "whole", "u": "whole", "f": "real", "U": "text"}
     kind = kinds.get(dtype.kind, "other")
+    if not 0 < dtype.itemsize <= _LONGEST_TEXT or (width is not None and not width):
+        return "other"
     if width is None:
         return kind
-    return "other" if kind in ("text", "other") else "list"
+    return "other" if kind in ("text", "other") or width > MOST_CLASSES else "list"
 
 
-def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
-    """Where a stored member's array begins: past the zip header, whose name and extra fields
-    may differ in length from the directory's, and past the .npy header."""
-    with path.open("rb") as file:
-        file.seek(info.header_offset + 26)
-        name, extra = struct.unpack("<HH", file.read(4))
-        file.seek(info.header_offset + 30 + name + extra)
-        _layout(file, info.filename)
-        return file.tell()
+def _column(values: Array, name: str) -> Column:
+    """Values in this machine's byte order, and the texts among them that are none."""
+    if values.dtype.kind == "b":
+        # A truth value is a byte, and a file may have any in it.
+        return Column(values.view(np.uint8) != 0)
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
+    if values.dtype.kind != "U":
+        return Column(values)
+    letters = values.view(np.uint32).reshape(len(values), -1)
+    broken = (letters > 0x10FFFF) | ((letters >= 0xD800) & (letters < 0xE000))
+    if not broken.any():
+        return Column(values)
+    wrong: Array = np.asarray(broken.any(axis=1))
+    letters[broken] = ord("?")
+    return Column(values, [Fault(wrong, lambda _: f"{name} is no text")])

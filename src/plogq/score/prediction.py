@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from . import naming
-from .column import InputError
+from .column import MOST_CLASSES, InputError
 from .kinds import OPTION, WORD, Content, Sample, classify, name_hint
 from .naming import Group
 from .seen import Seen
@@ -31,6 +31,8 @@ def columns(seen: Seen) -> Group:
             f"{every} could each be the prediction: add --probs, --logits or --log-probs with the "
             f"one to score, such as --probs {found[0].pattern}"
         )
+    for f in seen.free:
+        _not_too_many(repr(f.name), f.width)
     raise InputError(
         "no column looks like a prediction (columns such as p0, p1, p2, a list column, or one "
         "column for a yes/no outcome): add --probs, --logits or --log-probs; there are "
@@ -59,6 +61,9 @@ def content(seen: Seen, prediction: Group) -> tuple[Content, str]:
         InputError: they allow more than one answer, or predict nothing.
     """
     binary, width = seen.plain(prediction), seen.width(prediction)
+    if not width:
+        raise InputError(f"{prediction} holds no values{seen.scope}: there is nothing to score")
+    _not_too_many(str(prediction), width)
     if not binary and width < 2:
         raise InputError(
             f"{prediction} holds lists of one value, and one class leaves nothing to predict: "
@@ -92,9 +97,17 @@ def _given(seen: Seen, text: str) -> Group:
     option = OPTION[seen.wish.content] if seen.wish.content else "--binary"
     group = naming.select(text, seen.fields, option, seen.taken)
     for name in group.names:
+        _not_too_many(repr(name), seen.list_width(name))
         if seen.kind(name) not in ("whole", "real", "boolean", "list"):
             raise InputError(f"{option}: column {name!r} does not hold numbers")
     return group
+
+
+def _not_too_many(what: str, width: int | None) -> None:
+    if width is not None and width > MOST_CLASSES:
+        raise InputError(
+            f"{what} holds {width:,} values a row: at most {MOST_CLASSES:,} classes can be scored"
+        )
 
 
 def _candidates(seen: Seen) -> list[Group]:

@@ -38,7 +38,11 @@ class Seen:
     sample: Batch
     whole_file: bool
     wish: Wish
-    taken: list[str] = field(default_factory=list[str])
+    taken: set[str] = field(default_factory=set[str])
+    _named: dict[str, Field] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._named = {f.name: f for f in self.fields}
 
     @property
     def names(self) -> list[str]:
@@ -57,7 +61,11 @@ class Seen:
 
     def kind(self, name: str) -> Kind:
         """What a column holds."""
-        return next(f.kind for f in self.fields if f.name == name)
+        return self._named[name].kind
+
+    def list_width(self, name: str) -> int | None:
+        """How long the rows of a list column are, where the file says so."""
+        return self._named[name].width
 
     def plain(self, group: Group) -> bool:
         """Whether the group is one column with one value a row."""

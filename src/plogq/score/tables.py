@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from . import arrow
-from .column import Batch, Widths
+from .column import MOST_CLASSES, Batch, Field, Widths
 
 _arrow: Any = pa
 _parquet: Any = pq
@@ -19,6 +20,9 @@ _parquet: Any = pq
 # A column's pages are read in pieces of this size. Without it pyarrow takes in a row group's whole
 # column, and with its default, pre_buffer, the whole file: 442 MB of a 462 MB file, measured.
 _BUFFER = 1 << 18
+
+# Of lists, what a batch may hold: the rows that look at a file first may be long ones.
+_BATCH_NUMBERS = 1 << 22
 
 # Batches are read in a thread of their own already. With two processors that thread has one and
 # the arithmetic the other, and more threads only wait for one another.
@@ -30,53 +34,85 @@ class Parquet:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        file = self._open()
-        schema = file.schema_arrow
-        self._rows = int(file.metadata.num_rows)
-        self.fields = [arrow.field(f.name, f.type) for f in schema]
+        with self._opened() as file:
+            self._rows = int(file.metadata.num_rows)
+            fields = [arrow.field(f.name, f.type) for f in file.schema_arrow]
+            lists = [f.name for f in fields if f.kind == "list"]
+            self._lengths = _lengths(file, lists) if lists else {}
+        # Zeros take no room in a file, and a row of them is read whole.
+        long = {name: n for name, n in self._lengths.items() if n > MOST_CLASSES}
+        self.fields = [
+            Field(f.name, "other", long[f.name]) if f.name in long else f for f in fields
+        ]
 
-    def _open(self) -> Any:
-        return _parquet.ParquetFile(self._path, pre_buffer=False, buffer_size=_BUFFER)
+    @contextmanager
+    def _opened(self) -> Generator[Any, None, None]:
+        # As bytes, since pyarrow takes no name that is not UTF-8.
+        with (
+            _arrow.OSFile(os.fsencode(self._path)) as raw,
+            _parquet.ParquetFile(raw, pre_buffer=False, buffer_size=_BUFFER) as file,
+        ):
+            yield file
 
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
         start = 0
-        with self._open() as file:
+        numbers = sum(self._lengths.get(name, 0) for name in names)
+        rows = max(1, min(rows, _BATCH_NUMBERS // max(1, numbers)))
+        with self._opened() as file:
             batches = file.iter_batches(
                 batch_size=rows, columns=list(names), use_threads=_DECODE_IN_THREADS
             )
             for record in batches:
+                record.validate(full=True)
                 end = start + record.num_rows
-                yield _batch(record, start, names, widths, end / self._rows)
+                yield _batch(record, start, names, widths, end / max(end, self._rows))
                 start = end
 
 
+def _lengths(file: Any, names: Sequence[str]) -> dict[str, int]:
+    """How long the lists of these columns are in the first row. The file's own figures would tell
+    of all rows, but pyarrow ends the process where they are wrong."""
+    for record in file.iter_batches(batch_size=1, columns=names, use_threads=False):
+        record.validate(full=True)
+        found = record.schema.names
+        return {n: arrow.column(record.column(i), n).values.shape[1] for i, n in enumerate(found)}
+    return {}
+
+
 class ArrowIPC:
-    """An Arrow IPC file or stream, through a memory map: only the batch in hand is touched."""
+    """An Arrow IPC file or stream, a batch at a time, as it was written.
+
+    Not through a memory map: where a file that is mapped is cut short, the process is killed.
+    """
 
     def __init__(self, path: Path, *, stream: bool) -> None:
         self._path = path
         self._stream = stream
-        with _arrow.memory_map(str(path)) as mapped:
-            self.fields = [arrow.field(f.name, f.type) for f in self._open(mapped, None).schema]
+        with self._opened() as raw:
+            self.fields = [arrow.field(f.name, f.type) for f in self._reader(raw, None).schema]
 
-    def _open(self, mapped: Any, names: Sequence[str] | None) -> Any:
+    def _opened(self) -> Any:
+        return _arrow.OSFile(os.fsencode(self._path))
+
+    def _reader(self, raw: Any, names: Sequence[str] | None) -> Any:
         options = _arrow.ipc.IpcReadOptions()
         if names is not None:
+            wanted = set(names)
             options.included_fields = [
-                i for i, field in enumerate(self.fields) if field.name in names
+                i for i, field in enumerate(self.fields) if field.name in wanted
             ]
         opened = _arrow.ipc.open_stream if self._stream else _arrow.ipc.open_file
-        return opened(mapped, options=options)
+        return opened(raw, options=options)
 
-    def _records(self, mapped: Any, names: Sequence[str]) -> Iterator[tuple[Any, float]]:
+    def _records(self, raw: Any, names: Sequence[str]) -> Iterator[tuple[Any, float]]:
         """The batches as they were written, and how much of the file has been read with each."""
-        reader = self._open(mapped, names)
+        reader = self._reader(raw, names)
         if self._stream:
             for record in reader:
-                yield record, mapped.tell() / mapped.size()
+                yield record, raw.tell() / (raw.size() or raw.tell())
         else:
             for i in range(reader.num_record_batches):
                 yield reader.get_batch(i), (i + 1) / reader.num_record_batches
@@ -86,8 +122,10 @@ class ArrowIPC:
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
         start = 0
-        with _arrow.memory_map(str(self._path)) as mapped:
-            for record, done in self._records(mapped, names):
+        with self._opened() as raw:
+            for record, done in self._records(raw, names):
+                # What the file says of offsets and indices is taken at its word from here on.
+                record.validate(full=True)
                 for offset in range(0, record.num_rows, rows):
                     part = record.slice(offset, rows)
                     yield _batch(part, start, names, widths, done)
@@ -95,5 +133,8 @@ class ArrowIPC:
 
 
 def _batch(record: Any, start: int, names: Sequence[str], widths: Widths, done: float) -> Batch:
-    columns = {name: arrow.column(record.column(name), name, widths.get(name)) for name in names}
+    places = {name: i for i, name in enumerate(record.schema.names)}
+    columns = {
+        name: arrow.column(record.column(places[name]), name, widths.get(name)) for name in names
+    }
     return Batch(start, int(record.num_rows), columns, done)

@@ -6,10 +6,11 @@ from typing import Literal
 
 import numpy as np
 
-from . import naming
+from . import faults, naming
 from .column import Array, InputError
 from .naming import Group
 from .seen import Seen
+from .shown import excerpt
 
 Form = Literal["index", "named", "soft"]
 
@@ -70,15 +71,16 @@ def form(
     if not seen.plain(target):
         return "soft", _soft(seen, target, prediction, classes)
     name = target.names[0]
-    kind, values = seen.kind(name), seen.column(name)
+    kind = seen.kind(name)
+    if kind == "other":
+        raise InputError(f"column {target} holds neither numbers nor text: it can be no target")
+    values = seen.column(name)
     if kind == "text":
         return "named", _names(seen, target, values, prediction, classes)
     why = f"the target ({_reason(seen, target)})"
     meaning = "1 for yes" if seen.plain(prediction) else "the index of the class"
     if kind == "boolean":
         return "index", f"Column {target} holds truth values: {why}, {meaning}."
-    if kind not in ("whole", "real"):
-        raise InputError(f"column {target} holds neither numbers nor text: it can be no target")
     values = values[np.isfinite(values)]
     if not values.size:
         return "index", f"Column {target}: {why}, {meaning}."
@@ -101,12 +103,16 @@ def first_label(seen: Seen, target: Group, prediction: Group, count: int) -> int
         InputError: the labels fit both.
     """
     if seen.wish.first_label is not None:
+        if not -(2**63) <= seen.wish.first_label <= 2**63 - count:
+            raise InputError(
+                "--first-label must be a label, and so must the last class's: an integer of 64 bits"
+            )
         return seen.wish.first_label
     if not prediction.first:
         return 0
     labels = seen.column(target.names[0])
     if seen.wish.ignore is not None:
-        labels = labels[labels != seen.wish.ignore]
+        labels = labels[~faults.equal(labels, seen.wish.ignore)]
     below, beyond = (labels < prediction.first).any(), (labels >= count).any()
     if below == beyond:
         raise InputError(
@@ -146,7 +152,7 @@ def _names(
     texts = {str(value) for value in values}
     strangers = sorted(texts - set(classes))
     if not texts or len(strangers) * 2 > len(texts):
-        example = f" (such as {strangers[0]!r})" if strangers else ""
+        example = f" (such as {excerpt(strangers[0])!r})" if strangers else ""
         remedy = (
             "write 0 and 1, or true and false"
             if seen.plain(prediction)

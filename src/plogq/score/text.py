@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import csv
+from bisect import bisect_left
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
-from . import arrow
-from .column import Array, Batch, Column, Fault, Field, InputError, Kind, Widths
+from .cells import Columns, Grid, Lost, decoded, grid, parse
+from .column import Array, Batch, Fault, Field, InputError, Kind, Widths
+from .header import read_header
+from .lines import Endless, blocks
 
 _arrow: Any = pa
-_compute: Any = pc
-_csv: Any = pacsv
 
-# pyarrow reads up to 32 blocks ahead, so this is a 32nd of the memory that a file takes; a block
-# must hold a row, and a row is about as long as the header or a few times that.
-_BLOCK = 1 << 19
+# A block must hold a row, and a row is about as long as the header or a few times that.
+_BLOCK = 1 << 20
 _HEADERS = 16
-_LONGEST_HEADER = 16 << 20
+_LONGEST_ROW = 64 << 20
 _SAMPLE = 1000
-_NUMBER = r"(?i)^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(inf|infinity)$"
-_WHOLE = r"^[+-]?\d+$"
-_BOOLEAN = r"(?i)^(true|false)$"
+_WIDE = 128
 
 
 class CSV:
@@ -40,151 +36,86 @@ class CSV:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        header, self._delimiter = _header(path)
-        self._block = max(_BLOCK, _HEADERS * sum(len(name) + 1 for name in header))
-        self._names = header
-        self.fields: Sequence[Field] = [Field(name, "text") for name in header]
-        sample = next(self.batches(header, _SAMPLE, {}), None)
-        if sample is not None:
-            self.fields = [Field(n, _kind(sample.columns[n].values)) for n in header]
+        self._names, self._delimiter, self._start = read_header(path)
+        self._block = max(_BLOCK, _HEADERS * self._start)
+        self.fields: Sequence[Field] = [Field(name, "text") for name in self._names]
+        if len(set(self._names)) == len(self._names):
+            self.fields = self._found()
+
+    def _found(self) -> Sequence[Field]:
+        """The columns, and what most of their first values read as."""
+        with closing(self._blocks(self._names)) as read:
+            for block in read:
+                if len(block.cells):
+                    return list(map(Field, self._names, block.cells.kinds(_SAMPLE)))
+        return self.fields
 
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
-        kinds: dict[str, Kind] = {f.name: f.kind for f in self.fields}
-        lost: list[tuple[int, str]] = []
+        kind: dict[str, Kind] = {f.name: f.kind for f in self.fields}
+        with closing(self._blocks(names)) as read:
+            for block in read:
+                passed = 0
+                for offset in range(0, len(block.cells), rows):
+                    numbers = block.numbers[offset : offset + rows]
+                    end = bisect_left(block.lost, (int(numbers[-1]), ""))
+                    lost, passed = block.lost[passed:end], end
+                    columns = block.cells.read(offset, rows, kind)
+                    yield Batch(int(numbers[0]), len(numbers), columns, block.done, numbers, lost)
+                if passed < len(block.lost):
+                    lost = block.lost[passed:]
+                    yield Batch(lost[0][0], 0, {}, block.done, None, lost)
 
-        def skip(row: Any) -> str:
-            why = f"has {row.actual_columns} fields instead of {row.expected_columns}"
-            # pyarrow counts the header line as row 1.
-            lost.append((row.number - 2, why))
-            return "skip"
+    def _blocks(self, names: Sequence[str]) -> Generator[_Block, None, None]:
+        """The columns as text, and the lines that have too many fields or too few."""
+        row = 0
+        longest = max(_LONGEST_ROW, _HEADERS * self._start)
+        read = blocks(self._path, self._start, self._block, longest, self._delimiter)
+        try:
+            with closing(read):
+                for data, done in read:
+                    cells, lost = self._cells(data, names)
+                    count = len(cells)
+                    numbers = np.arange(row, row + count + len(lost))
+                    if lost:
+                        numbers = np.delete(numbers, [place for place, _ in lost])
+                        lost = [(row + place, why) for place, why in lost]
+                    row += count + len(lost)
+                    yield _Block(cells, numbers, lost, done)
+        except Endless as endless:
+            raise InputError(f"{self._path.name}, row {row:,}: {endless}") from endless
 
-        with _opened(self._path) as (raw, stream):
-            reader = _csv.open_csv(
-                stream,
-                # Only without threads does pyarrow know the number of a row that it skips.
-                read_options=_csv.ReadOptions(use_threads=False, block_size=self._block),
-                parse_options=_csv.ParseOptions(
-                    delimiter=self._delimiter, newlines_in_values=True, invalid_row_handler=skip
-                ),
-                convert_options=_csv.ConvertOptions(
-                    column_types={name: _arrow.string() for name in self._names},
-                    include_columns=list(names),
-                    strings_can_be_null=True,
-                ),
-            )
-            row = 0
-            for record in reader:
-                done = raw.tell() / raw.size()
-                for offset in range(0, record.num_rows, rows):
-                    part = record.slice(offset, rows)
-                    numbers, passed = _numbers(row, part.num_rows, lost)
-                    columns = {n: _column(part.column(n), n, kinds[n]) for n in names}
-                    yield Batch(row, part.num_rows, columns, done, numbers, passed)
-                    row = int(numbers[-1]) + 1
-            if lost:
-                yield Batch(row, 0, {}, 1.0, None, lost)
-
-
-def _numbers(
-    start: int, rows: int, lost: list[tuple[int, str]]
-) -> tuple[Array, list[tuple[int, str]]]:
-    """The row numbers of the next `rows` rows, and the lost rows before or between them."""
-    numbers = np.arange(start, start + rows)
-    passed: list[tuple[int, str]] = []
-    while lost and lost[0][0] <= numbers[-1]:
-        numbers[np.searchsorted(numbers, lost[0][0]) :] += 1
-        passed.append(lost.pop(0))
-    return numbers, passed
-
-
-def _kind(values: Array) -> Kind:
-    """What most of a column's values read as."""
-    texts = _arrow.array(values, _arrow.string()).drop_null()
-    if not len(texts):
-        return "text"
-    texts = _compute.utf8_trim_whitespace(texts)
-    truths, wholes, numbers = (
-        _compute.sum(_compute.match_substring_regex(texts, pattern)).as_py()
-        for pattern in (_BOOLEAN, _WHOLE, _NUMBER)
-    )
-    # A few misprints make no text of a column; they are bad rows.
-    if max(truths, numbers) * 2 <= len(texts):
-        return "text"
-    if truths > numbers:
-        return "boolean"
-    return "whole" if wholes == numbers else "real"
+    def _cells(self, data: bytes, names: Sequence[str]) -> tuple[Columns | Grid, Lost]:
+        """Rows of text, and the rows that are left out."""
+        lost: Lost = []
+        if len(self._names) >= _WIDE:
+            wide = grid(data, self._names, names, self._delimiter, lost)
+            if wide is not None:
+                return wide, lost
+        try:
+            table = parse(data, self._names, names, self._delimiter, lost)
+            texts = {name: table.column(i).combine_chunks() for i, name in enumerate(names)}
+            return Columns(texts, {}), lost
+        except _arrow.ArrowInvalid:
+            # Some field is not UTF-8: which, only its bytes can tell.
+            lost.clear()
+            table = parse(data, self._names, names, self._delimiter, lost, _arrow.binary())
+        texts, faults = dict[str, Any](), dict[str, Fault]()
+        for i, name in enumerate(names):
+            texts[name], wrong = decoded(table.column(i).combine_chunks())
+            if wrong.any():
+                why = f"{name} is not UTF-8 text"
+                faults[name] = Fault(wrong, lambda _, why=why: why)
+        return Columns(texts, faults), lost
 
 
-def _column(array: Any, name: str, kind: Kind) -> Column:
-    if kind == "text":
-        return arrow.column(array, name)
-    faults: list[Fault] = []
-    if array.null_count:
-        missing = array.is_null().to_numpy(zero_copy_only=False)
-        faults.append(Fault(missing, lambda _: f"{name} is missing"))
-        array = array.fill_null("0")
-    try:
-        values = _parse(array, kind)
-    except _arrow.ArrowInvalid:
-        array = _compute.utf8_trim_whitespace(array)
-        pattern = _BOOLEAN if kind == "boolean" else _NUMBER
-        allowed = _compute.or_(
-            _compute.match_substring_regex(array, pattern), _compute.equal(array, "0")
-        )
-        wrong = _compute.invert(allowed).to_numpy(zero_copy_only=False)
-        texts = array
-        what = "truth value" if kind == "boolean" else "number"
-        faults.append(Fault(wrong, lambda i: f"{name} is {texts[i].as_py()!r}, not a {what}"))
-        values = _parse(_compute.if_else(allowed, array, "0"), kind)
-    return Column(values, faults)
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Whole rows of a file, the numbers of those rows, and the rows of another number of fields."""
 
-
-def _parse(array: Any, kind: Kind) -> Array:
-    to = _arrow.bool_() if kind == "boolean" else _arrow.float64()
-    values: Array = array.cast(to).to_numpy(zero_copy_only=False)
-    return values
-
-
-@contextmanager
-def _opened(path: Path) -> Generator[tuple[Any, Any], None, None]:
-    """The file and, where its name says that it is compressed, what decompresses it."""
-    with _arrow.OSFile(str(path)) as raw:
-        suffix = path.suffix.removeprefix(".")
-        if suffix in ("gz", "bz2", "zst"):
-            name = {"gz": "gzip", "bz2": "bz2", "zst": "zstd"}[suffix]
-            with _arrow.CompressedInputStream(raw, name) as stream:
-                yield raw, stream
-        else:
-            yield raw, raw
-
-
-def _header(path: Path) -> tuple[list[str], str]:
-    """The column names and the delimiter, from the first line."""
-    with _opened(path) as (_, stream):
-        text = stream.read(_LONGEST_HEADER).decode("utf-8-sig", "replace")
-    line = text.lstrip("\r\n").split("\n", 1)[0].rstrip("\r")
-    delimiter = max(",;\t|", key=line.count)
-    names = next(csv.reader([line or delimiter], delimiter=delimiter))
-    if not any(names):
-        raise InputError(f"{path.name} is empty")
-    numbers = [n for n in names if _is_number(n)]
-    if len(numbers) == len(names):
-        raise InputError(
-            f"the first line of {path.name} holds numbers ({', '.join(names[:3])}, …), not column "
-            "names: add a header line, such as p0,p1,label"
-        )
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise InputError(f"{path.name} has two columns named {twice[0]!r}: rename one of them")
-    return names, delimiter
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    cells: Columns | Grid
+    numbers: Array
+    lost: Lost
+    done: float

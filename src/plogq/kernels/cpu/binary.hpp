@@ -19,9 +19,33 @@ struct BinaryBlocks {
     for (int i = 0; i < n; ++i) to[i] = from ? T(from[e + i]) : T(other);
   }
 
+  // Whether T carries what the losses and gradients of these events are multiplied by.
+  bool carries(int64_t e, int n) const {
+    if (sizeof(T) == sizeof(double)) return true;
+    const double sides[] = {p.yes_1, p.yes_0, p.no_1, p.no_0, p.z_loss};
+    bool all = p.z_loss < 128;
+    for (double side : sides) all &= usual(side);
+    for (int i = 0; i < n; ++i) {
+      const double w = p.weight ? p.weight[e + i] : 1;
+      const double d = p.gradient ? (p.d_loss ? p.d_loss[e + i] : p.d_loss_all) : 1;
+      all &= usual(w) & usual(d);
+    }
+    return all;
+  }
+  // A number of which three may be multiplied with one another in float32.
+  static bool usual(double x) {
+    const double size = std::fabs(x);
+    return (size >= 0x1p-40 && size <= 0x1p40) || size == 0;
+  }
+
+  // w · x and w / x, and 0 where w is 0, whatever x is.
   PLOGQ_INLINE Vec<T> times(Vec<T> w, Vec<T> x) {
     Vec<T> wx = w * x;
     return w == Vec<T>{} ? Vec<T>{} : wx;
+  }
+  PLOGQ_INLINE Vec<T> over(Vec<T> w, Vec<T> x) {
+    Vec<T> quotient = w / x;
+    return w == Vec<T>{} ? Vec<T>{} : quotient;
   }
 
   void compute(int n, Block& x) const {
@@ -31,7 +55,7 @@ struct BinaryBlocks {
     const bool costs = p.loss || p.log_z || p.z_loss != 0;
     for (int i = 0; i < n; i += LANES<T>) {
       Vec<T> z = load(x.z + i), y = load(x.y + i), not_y = one - y, w = load(x.w + i);
-      Vec<T> yes = (y1 * y + y0 * not_y) * w, no = (n1 * y + n0 * not_y) * w;
+      Vec<T> yes = times(w, y1 * y + y0 * not_y), no = times(w, n1 * y + n0 * not_y);
       Vec<T> beta = load(x.d_loss + i), g;
       if (p.kind == LOGITS) {
         // z > 0 ? -z : z keeps a NaN.
@@ -57,7 +81,7 @@ struct BinaryBlocks {
           store<T>(x.loss + i, times(yes, cost_yes) + times(no, cost_no));
           store<T>(x.log_z + i, zero);
         }
-        g = times(beta * no, one / (one - z)) - times(beta * yes, one / z);
+        g = over(beta * no, one - z) - over(beta * yes, z);
       }
       store<T>(x.g + i, g);
     }
@@ -69,25 +93,40 @@ struct BinaryBlocks {
     emit<T>(streams, wide ? F64 : F32, from, n, static_cast<char*>(array) + item * e, item);
   }
 
+  void block(int64_t e, int n, Block& x) const {
+    const bool wide = p.scores.dtype == F64;
+    const int lanes = (n + GROUP - 1) / GROUP * GROUP;
+    gather_events<T>(p.scores, e, n, x.z);
+    gather_events<T>(p.target, e, n, x.y);
+    fill(p.weight, 1, e, n, x.w);
+    fill(p.d_loss, p.d_loss_all, e, n, x.d_loss);
+    fill(p.d_log_z, 0, e, n, x.d_log_z);
+    for (int i = n; i < lanes; ++i) x.z[i] = x.y[i] = x.w[i] = x.d_loss[i] = x.d_log_z[i] = 0;
+    compute(lanes, x);
+    write_block(p.loss, wide, p.streams, e, n, x.loss);
+    write_block(p.log_z, wide, p.streams, e, n, x.log_z);
+    if (p.gradient) scatter_events<T>(p.gradient, e, n, x.g, p.streams);
+  }
+
+  // The same in float64.
+  static void widely(const Binary& p, int64_t e, int n) {
+    using Wide = BinaryBlocks<double>;
+    typename Wide::Block* const x = new typename Wide::Block;
+    Wide{p}.block(e, n, *x);
+    delete x;
+  }
+
   static void unit(void* context, int64_t index) {
     const BinaryBlocks& b = *static_cast<BinaryBlocks*>(context);
     const Binary& p = b.p;
-    const bool wide = p.scores.dtype == F64;
     Block x;
     const int64_t last = (index + 1) * UNIT < p.events ? (index + 1) * UNIT : p.events;
     for (int64_t e = index * UNIT; e < last; e += BLOCK_EVENTS) {
       const int n = int(last - e < BLOCK_EVENTS ? last - e : BLOCK_EVENTS);
-      const int lanes = (n + GROUP - 1) / GROUP * GROUP;
-      gather_events<T>(p.scores, e, n, x.z);
-      gather_events<T>(p.target, e, n, x.y);
-      fill(p.weight, 1, e, n, x.w);
-      fill(p.d_loss, p.d_loss_all, e, n, x.d_loss);
-      fill(p.d_log_z, 0, e, n, x.d_log_z);
-      for (int i = n; i < lanes; ++i) x.z[i] = x.y[i] = x.w[i] = x.d_loss[i] = x.d_log_z[i] = 0;
-      b.compute(lanes, x);
-      write_block(p.loss, wide, p.streams, e, n, x.loss);
-      write_block(p.log_z, wide, p.streams, e, n, x.log_z);
-      if (p.gradient) scatter_events<T>(p.gradient, e, n, x.g, p.streams);
+      if (b.carries(e, n))
+        b.block(e, n, x);
+      else
+        widely(p, e, n);
     }
     if (p.streams) settle();
   }

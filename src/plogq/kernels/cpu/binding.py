@@ -99,7 +99,7 @@ def total(memory: Memory, x: Array) -> float:
 
 
 def value_range(memory: Memory, x: Array) -> tuple[float, float] | None:
-    """The least and the greatest element, NaN aside; None for a dtype that is not taken."""
+    """The least and the greatest element, NaN where one is; None for a dtype not taken."""
     dtype = memory.code(x)
     # float64 goes through float32 inside, which may round a value onto the bound.
     if dtype in (None, F64) or 0 in x.shape:
@@ -203,6 +203,8 @@ class Stored(_Binding):
     ) -> Forward:
         m, x = measure, scores.array
         background = m.background[0] if m.background else None
+        with self.memory.verbs.quiet():
+            mass = None if m.unit_mass() else self._flat(m.mass(self.memory.verbs))
         index = self._flat(m.index, np.int64)
         _cpu.stored(
             chosen(),
@@ -222,7 +224,7 @@ class Stored(_Binding):
             self._flat(m.class_weight),
             None if background is None else self._events(background.factor, m.events),
             None if background is None else self._flat(background.classes),
-            None if m.unit_mass() else self._flat(m.mass(self.memory.verbs)),
+            mass,
             self._export(forward.residual[0]),
             self._export(forward.residual[1]),
             self._export(forward.loss),

@@ -1,6 +1,7 @@
 // What every way into the kernels shares: the instruction sets, and arrays as views of events.
 #pragma once
 #include <cfenv>
+#include <cstddef>
 #include <vector>
 
 #include "problem.hpp"
@@ -44,20 +45,23 @@ inline int64_t events_of(const View& v) {
   return n;
 }
 
-// Arithmetic as the standard has it, for as long as this lives: XLA and TensorFlow run their
-// threads with numbers below the normal ones taken for 0. Threads that are spawned meanwhile
-// inherit it.
-class StandardArithmetic {
+// The way to the kernels of one instruction set. While it lives, arithmetic is as the standard has
+// it: XLA and TensorFlow run their threads with numbers below the normal ones taken for 0, and so
+// does whoever asks PyTorch to. Threads that are spawned meanwhile inherit it.
+class Running {
  public:
-  StandardArithmetic() {
+  explicit Running(int64_t set) : kernels_(sets()[static_cast<std::size_t>(set)]) {
     std::fegetenv(&before_);
     std::fesetenv(FE_DFL_ENV);
   }
-  StandardArithmetic(const StandardArithmetic&) = delete;
-  StandardArithmetic& operator=(const StandardArithmetic&) = delete;
-  ~StandardArithmetic() { std::fesetenv(&before_); }
+  Running(const Running&) = delete;
+  Running& operator=(const Running&) = delete;
+  ~Running() { std::fesetenv(&before_); }
+
+  const Kernels* operator->() const { return kernels_; }
 
  private:
+  const Kernels* kernels_;
   std::fenv_t before_;
 };
 

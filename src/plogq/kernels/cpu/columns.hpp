@@ -93,7 +93,8 @@ struct Columns {
     if (!p.class_weight) return;
     for (int k = 0; k < n; ++k) {
       const T w = T(p.class_weight[k0 + k]);
-      for (int l = 0; l < GROUP; ++l) x.dense[k * GROUP + l] *= w;
+      for (int l = k * GROUP; l < (k + 1) * GROUP; ++l)
+        x.dense[l] = x.dense[l] == 0 ? 0 : x.dense[l] * w;
     }
   }
   T spread(int64_t k) const { return p.spread ? T(p.spread[k]) : T(1); }
@@ -203,7 +204,10 @@ struct Columns {
   void finish_hard(int64_t e0, int events, Tile<T>& x) const {
     const bool wide = p.scores.dtype == F64;
     double loss[GROUP], s[GROUP];
-    for (int l = 0; l < events; ++l) s[l] = double(x.scores[p.index[e0 + l] * GROUP + l]);
+    for (int l = 0; l < events; ++l) {
+      const int64_t k = class_at(p, e0 + l);
+      s[l] = k < 0 ? NAN : double(x.scores[k * GROUP + l]);
+    }
     for (int l = 0; l < events; ++l) {
       const double m = double(x.m[l]), v = p.value ? p.value[e0 + l] : 1;
       if (m == -INFINITY) x.log1p_rest[l] = x.rest[l] = NAN;
@@ -219,15 +223,22 @@ struct Columns {
     constexpr int U = UNROLL<T>, L = LANES<T>;
     const int classes = int(p.scores.classes);
     double own[GROUP] = {}, rest[GROUP] = {};
+    int64_t label[GROUP];
     bool top[GROUP] = {};
     for (int l = 0; l < GROUP; ++l) {
       const int64_t e = e0 + (l < events ? l : events - 1);
-      own[l] = (p.d_loss ? p.d_loss[e] : p.d_loss_all) * (p.value ? p.value[e] : 1);
+      const double v = p.value ? p.value[e] : 1;
+      label[l] = class_at(p, e);
+      own[l] = (p.d_loss ? p.d_loss[e] : p.d_loss_all) * (v != 0 && label[l] < 0 ? NAN : v);
       rest[l] = p.rest[e];
       x.m[l] = T(p.greatest[e]);
       scale_lane(l, own[l] / (1 + rest[l]), x);
     }
-    for (int l = 0; l < events; ++l) top[l] = x.scores[p.index[e0 + l] * GROUP + l] == x.m[l];
+    if (sizeof(T) == sizeof(float))
+      for (int l = 0; l < events; ++l)
+        if (!fits(own[l])) return widely(e0, events);
+    for (int l = 0; l < events; ++l)
+      top[l] = label[l] >= 0 && x.scores[label[l] * GROUP + l] == x.m[l];
     certain(events, classes, x);
     for (int k = 0; k < classes; ++k)
       for (int u = 0; u < U; ++u) {
@@ -236,7 +247,8 @@ struct Columns {
                                    load(x.a + u * L) * load(x.b + u * L));
       }
     for (int l = 0; l < events; ++l) {
-      T& cell = x.scores[p.index[e0 + l] * GROUP + l];
+      if (label[l] < 0) continue;
+      T& cell = x.scores[label[l] * GROUP + l];
       cell = T(top[l] ? -own[l] * (rest[l] / (1 + rest[l])) : double(cell) - own[l]);
     }
     for (int l = 0; l < events; ++l)
@@ -245,12 +257,27 @@ struct Columns {
     unpack(p.gradient, e0, events, 0, classes, x.scores, x);
   }
 
+  // The same in float64, for what flows back to some of these events is no number for float32.
+  void widely(int64_t e0, int events) const {
+    Tile<double>* const x = new Tile<double>;
+    Columns<double>{p, across, events_at_once}.gradient(e0, events, false, *x);
+    delete x;
+  }
+
   // The weight of q in two factors, so that neither leaves the normal numbers.
   static void scale_lane(int l, double q_weight, Tile<T>& x) {
     const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
     const bool two = std::fabs(q_weight) < (sizeof(T) == 4 ? 0x1p-60 : 0x1p-500);
     x.a[l] = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
     x.b[l] = T(two ? double(Simd<T>::unscale) / lift : 1.0);
+  }
+  // Where nothing flows back to q it is not looked at: 0 · NaN would be NaN.
+  static void unasked(const Coefficients* c, int events, int n, Tile<T>& x) {
+    for (int l = 0; l < events; ++l)
+      if (c[l].alpha == 0) {
+        x.m[l] = x.a[l] = 0;
+        for (int k = 0; k < n; ++k) x.scores[k * GROUP + l] = T(-INFINITY);
+      }
   }
   // Where the greatest score is +∞ all probability is on the classes at +∞.
   static void certain(int events, int n, Tile<T>& x) {
@@ -267,12 +294,11 @@ struct Columns {
   void gradient(int64_t e0, int events, bool loaded, Tile<T>& x) const {
     constexpr int U = UNROLL<T>, L = LANES<T>;
     const int64_t classes = p.scores.classes;
-    if (hard()) return gradient_hard(e0, events, x);
+    if (hard()) {
+      if (!loaded) load_tile(e0, events, 0, int(classes), x);
+      return gradient_hard(e0, events, x);
+    }
     Coefficients c[GROUP];
-    constexpr int few = GROUP * 4;
-    double sparse[few];
-    const int64_t all_entries = p.entries * events;
-    double* at = all_entries <= few ? sparse : new double[size_t(all_entries)];
     for (int l = 0; l < GROUP; ++l) {
       const int64_t e = e0 + (l < events ? l : events - 1);
       const double log_z = p.z_loss != 0 ? p.greatest[e] + std::log1p(p.rest[e]) : 0;
@@ -282,20 +308,42 @@ struct Columns {
       x.dense_weight[l] = T(c[l].dense);
       x.spread_weight[l] = T(c[l].spread);
     }
-    for (int64_t t = 0; t < p.entries; ++t) {
-      alignas(64) double s[GROUP] = {}, share[GROUP];
+    if (sizeof(T) == sizeof(float))
+      for (int l = 0; l < events; ++l)
+        if (!fits(c[l])) return widely(e0, events);
+    constexpr int few = GROUP * 4;
+    double few_at[few];
+    int64_t few_label[few];
+    const int64_t all_entries = p.entries * events;
+    double* at = all_entries <= few ? few_at : new double[size_t(all_entries)];
+    int64_t* label = all_entries <= few ? few_label : new int64_t[size_t(all_entries)];
+    if (p.entries) {
+      Entries each(p.entries);
       for (int l = 0; l < events; ++l) {
-        const int64_t e = e0 + l;
-        s[l] = score_at(p, p.scores.event(e), p.index[e * p.entries + t]);
+        each.read(p, e0 + l);
+        for (int64_t t = 0; t < p.entries; ++t) {
+          label[l * p.entries + t] = c[l].zero ? -1 : each.k[t];
+          at[l * p.entries + t] = each.v[t];
+        }
+      }
+    }
+    for (int64_t t = 0; t < p.entries; ++t) {
+      alignas(64) double s[GROUP] = {}, share[GROUP] = {};
+      for (int l = 0; l < events; ++l) {
+        const int64_t k = label[l * p.entries + t];
+        if (k < 0) continue;
+        s[l] = score_at(p, p.scores.event(e0 + l), k);
         share[l] = s[l] - c[l].m;
       }
-      for (int l = events; l < GROUP; ++l) share[l] = 0;
       for (int l = 0; l < GROUP; l += LANES<double>)
         store<double>(share + l, exp_scaled<double>(load(share + l)) * Simd<double>::unscale);
-      for (int l = 0; l < events; ++l)
-        if (!c[l].zero)
-          at[l * p.entries + t] =
-              sparse_gradient(p, e0 + l, p.scores.event(e0 + l), c[l], t, s[l], share[l]);
+      for (int l = 0; l < events; ++l) {
+        const int64_t k = label[l * p.entries + t];
+        double& found = at[l * p.entries + t];
+        if (k >= 0)
+          found =
+              sparse_gradient(p, e0 + l, p.scores.event(e0 + l), c[l], k, found, s[l], share[l]);
+      }
     }
     for (int64_t k0 = 0; k0 < classes; k0 += TILE) {
       const int n = int(classes - k0 < TILE ? classes - k0 : TILE);
@@ -303,6 +351,7 @@ struct Columns {
       if (p.dense && !loaded) load_dense(e0, events, k0, n, x);
       for (int l = 0; l < events; ++l) x.m[l] = T(c[l].m);
       certain(events, n, x);
+      if (p.kind == LOGITS) unasked(c, events, n, x);
       for (int k = 0; k < n; ++k) {
         const T w = p.factor ? spread(k0 + k) : T(0);
         for (int u = 0; u < U; ++u) {
@@ -322,17 +371,19 @@ struct Columns {
         }
       }
       for (int l = 0; l < events; ++l) {
-        if (c[l].zero)
-          for (int k = 0; k < n; ++k) x.scores[k * GROUP + l] = 0;
-        else
-          for (int64_t t = 0; t < p.entries; ++t) {
-            const int64_t k = p.index[(e0 + l) * p.entries + t] - k0;
-            if (k >= 0 && k < n) x.scores[k * GROUP + l] = T(at[l * p.entries + t]);
-          }
+        const bool none = std::isnan(c[l].alpha) && p.kind != LOGITS;
+        for (int k = 0; (c[l].zero || none) && k < n; ++k) x.scores[k * GROUP + l] = none ? NAN : 0;
+        for (int64_t t = 0; t < p.entries; ++t) {
+          const int64_t k = label[l * p.entries + t] - k0;
+          if (k >= 0 && k < n) x.scores[k * GROUP + l] = T(at[l * p.entries + t]);
+        }
       }
       unpack(p.gradient, e0, events, k0, n, x.scores, x);
     }
-    if (at != sparse) delete[] at;
+    if (all_entries > few) {
+      delete[] at;
+      delete[] label;
+    }
   }
 
   static void tile(void* context, int64_t unit) {

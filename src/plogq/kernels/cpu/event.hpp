@@ -82,6 +82,12 @@ PLOGQ_INLINE void write(void* array, bool wide, int64_t e, double x) {
     static_cast<float*>(array)[e] = float(x);
 }
 
+// The class that an entry of the sparse part names, or -1 for none.
+PLOGQ_INLINE int64_t class_at(const Stored& p, int64_t at) {
+  const int64_t k = read_once(p.index + at);
+  return uint64_t(k) < uint64_t(p.scores.classes) ? k : -1;
+}
+
 PLOGQ_INLINE double mass_of(const Stored& p, int64_t e) { return p.mass ? p.mass[e] : 1; }
 
 // H = mass · log1p(R) + E_P[d], written for event e.
@@ -99,7 +105,9 @@ static void finish(const Stored& p, int64_t e, const char* event, const Stats& s
   for (int64_t t = 0; t < p.entries; ++t) {
     const int64_t at = e * p.entries + t;
     const double v = p.value ? p.value[at] : 1;
-    if (v != 0) loss += 2 * (v * half_gap(logits ? s.m : 0, score_at(p, event, p.index[at])));
+    if (v == 0) continue;
+    const int64_t k = class_at(p, at);
+    loss += k < 0 ? NAN : 2 * (v * half_gap(logits ? s.m : 0, score_at(p, event, k)));
   }
   if (p.greatest) p.greatest[e] = logits ? s.m : 0;
   if (p.rest) p.rest[e] = logits ? rest : 0;
@@ -128,21 +136,97 @@ static Coefficients coefficients(const Stored& p, int64_t e, double log_z) {
   c.dense = p.dense ? c.d_loss * (p.dense_event ? p.dense_event[e] : 1) : 0;
   c.spread = p.factor ? c.d_loss * p.factor[e] : 0;
   bool sparse = false;
-  for (int64_t t = 0; t < p.entries; ++t) sparse |= !p.value || p.value[e * p.entries + t] != 0;
+  for (int64_t t = 0; t < p.entries; ++t) {
+    const int64_t at = e * p.entries + t;
+    if (p.value && p.value[at] == 0) continue;
+    sparse = true;
+    // Mass on a class that there is not: the whole event is NaN (N5).
+    if (class_at(p, at) < 0) c.alpha = NAN;
+  }
   c.zero = c.alpha == 0 && c.dense == 0 && c.spread == 0 && (c.d_loss == 0 || !sparse);
   return c;
 }
 
-// The gradient at a class that the sparse part names, in float64, given its score s and
+// Whether float32 carries numbers of this size, and their products with probabilities.
+PLOGQ_INLINE bool fits(double x) { return std::fabs(x) <= 0x1p60; }
+PLOGQ_INLINE bool fits(const Coefficients& c) {
+  return fits(c.alpha) && fits(c.dense) && fits(c.spread) && fits(c.d_loss);
+}
+
+// The sparse part of one event: the class k of every entry (-1 for none), and the mass v of all
+// entries that name it.
+class Entries {
+ public:
+  explicit Entries(int64_t count)
+      : count_(count),
+        k(count <= FEW ? few_k_ : new int64_t[size_t(2 * count)]),
+        v(count <= FEW ? few_v_ : new double[size_t(count)]) {}
+  Entries(const Entries&) = delete;
+  Entries& operator=(const Entries&) = delete;
+  ~Entries() {
+    if (count_ <= FEW) return;
+    delete[] k;
+    delete[] v;
+  }
+
+  void read(const Stored& p, int64_t e) {
+    const double* value = p.value ? p.value + e * count_ : nullptr;
+    for (int64_t t = 0; t < count_; ++t) k[t] = class_at(p, e * count_ + t);
+    if (count_ > FEW) return read_sorted(value);
+    for (int64_t t = 0; t < count_; ++t) {
+      v[t] = 0;
+      for (int64_t other = 0; other < count_; ++other)
+        if (k[other] == k[t]) v[t] += value ? value[other] : 1;
+    }
+  }
+
+ private:
+  static constexpr int64_t FEW = 16;
+
+  // By class, and entries of one class in the order in which they came.
+  bool before(int64_t a, int64_t b) const { return k[a] != k[b] ? k[a] < k[b] : a < b; }
+
+  // A heap sort: no template of the standard library may be compiled here (kernels.cpp).
+  void read_sorted(const double* value) {
+    int64_t* order = k + count_;
+    for (int64_t i = 0; i < count_; ++i) order[i] = i;
+    for (int64_t i = count_ / 2 - 1; i >= 0; --i) sift(order, i, count_);
+    for (int64_t end = count_ - 1; end > 0; --end) {
+      swap(order, 0, end);
+      sift(order, 0, end);
+    }
+    for (int64_t i = 0, next; i < count_; i = next) {
+      double sum = 0;
+      for (next = i; next < count_ && k[order[next]] == k[order[i]]; ++next)
+        sum += value ? value[order[next]] : 1;
+      for (int64_t j = i; j < next; ++j) v[order[j]] = sum;
+    }
+  }
+  static void swap(int64_t* order, int64_t a, int64_t b) {
+    const int64_t kept = order[a];
+    order[a] = order[b];
+    order[b] = kept;
+  }
+  void sift(int64_t* order, int64_t i, int64_t end) const {
+    for (int64_t child; (child = 2 * i + 1) < end; i = child) {
+      if (child + 1 < end && before(order[child], order[child + 1])) ++child;
+      if (!before(order[i], order[child])) return;
+      swap(order, i, child);
+    }
+  }
+
+  int64_t count_, few_k_[FEW];
+  double few_v_[FEW];
+
+ public:
+  int64_t* k;
+  double* v;
+};
+
+// The gradient at class k, to which the sparse part gives v, in float64, given its score s and
 // share = exp(s - m). 1 - q_a is R / (1 + R), never 1 - q_a with q_a ≈ 1 (N2).
 static double sparse_gradient(const Stored& p, int64_t e, const char* event, const Coefficients& c,
-                              int64_t t, double s, double share) {
-  const int64_t* index = p.index + e * p.entries;
-  const double* value = p.value ? p.value + e * p.entries : nullptr;
-  const int64_t k = index[t];
-  double v = 0;
-  for (int64_t other = 0; other < p.entries; ++other)
-    if (index[other] == k) v += value ? value[other] : 1;
+                              int64_t k, double v, double s, double share) {
   double outside = 0;
   if (p.dense) {
     const double w = p.class_weight ? p.class_weight[k] : 1;

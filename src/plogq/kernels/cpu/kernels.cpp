@@ -8,27 +8,32 @@
 
 namespace PLOGQ_ISA {
 
+// Whether float32 carries these weights, and their products with probabilities.
+static bool fits(const double* x, int64_t n) {
+  for (int64_t i = 0; x && i < n; ++i)
+    if (x[i] != 0 && !(std::fabs(x[i]) >= 0x1p-60 && std::fabs(x[i]) <= 0x1p60)) return false;
+  return true;
+}
+
+// The arithmetic is that of the widest array: what is float64 is never rounded to float32 first.
 static void stored(const Stored& p, int threads) {
+  const int64_t classes = p.scores.classes;
+  const bool weights = fits(p.class_weight, classes) && fits(p.spread, classes);
   // tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact.
-  if (p.scores.dtype == F64 || p.softcap != 0)
+  if (p.scores.dtype == F64 || p.softcap != 0 || (p.dense && p.dense.dtype == F64) || !weights)
     run_stored<double>(p, threads);
   else
     run_stored<float>(p, threads);
 }
 
 static void binary(const Binary& p, int threads) {
-  if (p.scores.dtype == F64)
+  if (p.scores.dtype == F64 || p.target.dtype == F64)
     BinaryBlocks<double>{p}.run(threads);
   else
     BinaryBlocks<float>{p}.run(threads);
 }
 
-static void sums(const Sums& p, int threads) {
-  if (p.array.dtype == F64)
-    RowSums<double>{p, 0}.run(threads);
-  else
-    RowSums<float>{p, 0}.run(threads);
-}
+static void sums(const Sums& p, int threads) { RowSums{p, 0}.run(threads); }
 
 static void range(const View& v, int64_t events, double* low, double* high, int threads) {
   const int64_t units = (events + Range::UNIT - 1) / Range::UNIT;
@@ -37,8 +42,9 @@ static void range(const View& v, int64_t events, double* low, double* high, int 
   plogq::parallel(units, threads, Range::unit, &r);
   *low = INFINITY, *high = -INFINITY;
   for (int64_t i = 0; i < units; ++i) {
-    if (r.low[i] < *low) *low = r.low[i];
-    if (r.high[i] > *high) *high = r.high[i];
+    if (!(r.low[i] >= *low)) *low = r.low[i];
+    if (!(r.high[i] <= *high)) *high = r.high[i];
+    if (std::isnan(r.low[i])) break;
   }
   delete[] found;
 }

@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "call.hpp"
+#include "released.hpp"
 
 namespace nb = nanobind;
 using namespace plogq;
@@ -90,9 +90,7 @@ void stored(int set, int threads, int kind, double softcap, nb::handle scores, i
   p.flush = flush;
   p.streams = past_cache(p.gradient, p.scores, p.events);
   if (p.events == 0 || p.scores.classes == 0) return;
-  nb::gil_scoped_release released;
-  const StandardArithmetic standard;
-  sets()[size_t(set)]->stored(p, threads);
+  run(set, [&](const Running& kernels) { kernels->stored(p, threads); });
 }
 
 void binary(int set, int threads, int kind, nb::handle scores, int dtype, nb::handle target,
@@ -118,9 +116,7 @@ void binary(int set, int threads, int kind, nb::handle scores, int dtype, nb::ha
   p.z_loss = z_loss;
   p.streams = p.events * item_size(dtype) >= STREAM_BYTES && p.gradient.data != p.scores.data;
   if (p.events == 0) return;
-  nb::gil_scoped_release released;
-  const StandardArithmetic standard;
-  sets()[size_t(set)]->binary(p, threads);
+  run(set, [&](const Running& kernels) { kernels->binary(p, threads); });
 }
 
 void row_sums(int set, int threads, nb::handle array, int axis, int dtype, nb::handle weight,
@@ -133,37 +129,35 @@ void row_sums(int set, int threads, nb::handle array, int axis, int dtype, nb::h
   p.sum = b_sum.data<double>();
   p.least = b_least.data<double>();
   if (p.events == 0 || p.array.classes == 0) return;
-  nb::gil_scoped_release released;
-  sets()[size_t(set)]->sums(p, threads);
+  run(set, [&](const Running& kernels) { kernels->sums(p, threads); });
 }
 
 nb::tuple value_range(int set, int threads, nb::handle array, int dtype) {
   Buffer b(array, false);
   const View v = b.view(-1, dtype);
   double low = 0, high = 0;
-  if (const int64_t events = events_of(v)) {
-    nb::gil_scoped_release released;
-    sets()[size_t(set)]->range(v, events, &low, &high, threads);
-  }
+  if (const int64_t events = events_of(v))
+    run(set, [&](const Running& kernels) { kernels->range(v, events, &low, &high, threads); });
   return nb::make_tuple(low, high);
 }
 
 double read_array(int set, int threads, nb::handle array) {
   Buffer b(array, false);
-  nb::gil_scoped_release released;
-  return sets()[size_t(set)]->read(b.data<const char>(), b.bytes(), threads);
+  double sum = 0;
+  run(set, [&](const Running& kernels) {
+    sum = kernels->read(b.data<const char>(), b.bytes(), threads);
+  });
+  return sum;
 }
-
-// Labels that leave one out, as the kernels take them: index 0 with value 0.
-struct Kept {
-  std::vector<int64_t> index;
-  std::vector<double> value;
-};
 
 // Contiguous rows with one label each, given by address: the short way for small batches, where
 // finding out what the arrays are takes longer than the arithmetic.
-Stored hard(int64_t scores, int64_t events, int64_t classes, int dtype, int64_t labels,
-            std::optional<int64_t> ignore, double* residual, Kept& kept) {
+//
+// `kept` [3, events] takes the two statistics and the labels, once they are checked; one that is
+// left out is -1. What backward reads nobody else can have written to meanwhile. `mass` takes 1 for
+// every label that counts, where some may not.
+Stored hard(int64_t scores, int64_t events, int64_t classes, int dtype, double* kept,
+            std::vector<double>* mass) {
   Stored p;
   View& v = p.scores;
   const int64_t item = item_size(dtype);
@@ -177,21 +171,28 @@ Stored hard(int64_t scores, int64_t events, int64_t classes, int dtype, int64_t 
   v.aligned = scores % item == 0;
   p.events = events;
   p.entries = 1;
-  p.index = reinterpret_cast<const int64_t*>(labels);
-  if (ignore) {
-    kept.index.resize(size_t(events));
-    kept.value.resize(size_t(events));
-    for (int64_t e = 0; e < events; ++e) {
-      const bool out = p.index[e] == *ignore;
-      kept.index[size_t(e)] = out ? 0 : p.index[e];
-      kept.value[size_t(e)] = out ? 0 : 1;
-    }
-    p.index = kept.index.data();
-    p.value = p.mass = kept.value.data();
+  p.greatest = kept;
+  p.rest = kept + events;
+  p.index = reinterpret_cast<const int64_t*>(kept + 2 * events);
+  if (mass) {
+    mass->resize(size_t(events));
+    for (int64_t e = 0; e < events; ++e) (*mass)[size_t(e)] = p.index[e] < 0 ? 0 : 1;
+    p.value = p.mass = mass->data();
   }
-  p.greatest = residual;
-  p.rest = p.greatest + events;
   return p;
+}
+
+// Copies the labels to `to`; returns the first event whose label is no class, or -1.
+int64_t take_labels(const int64_t* labels, int64_t events, int64_t classes,
+                    std::optional<int64_t> ignore, int64_t* to) {
+  int64_t bad = -1;
+  for (int64_t e = events - 1; e >= 0; --e) {
+    const int64_t y = read_once(labels + e);
+    const bool out = ignore && y == *ignore;
+    to[e] = out ? -1 : y;
+    if (!out && uint64_t(y) >= uint64_t(classes)) bad = e;
+  }
+  return bad;
 }
 
 // The sum, pairwise over runs of eight lanes: the same for any number of threads (N6).
@@ -215,42 +216,48 @@ double pairwise(const T* x, int64_t n) {
 double labels_sum(int set, int threads, int64_t scores, int64_t events, int64_t classes, int dtype,
                   int64_t labels, std::optional<int64_t> ignore, nb::handle residual, int64_t loss,
                   bool mean) {
-  Buffer b_residual(residual, true);
-  nb::gil_scoped_release released;
-  Kept kept;
-  Stored p = hard(scores, events, classes, dtype, labels, ignore, b_residual.data<double>(), kept);
-  for (int64_t e = 0; e < events; ++e)
-    if (uint64_t(p.index[e]) >= uint64_t(classes)) return double(-1 - e);
-  const bool wide = dtype == F64;
-  std::vector<char> each(size_t(events) * (wide ? 8 : 4));
-  p.loss = each.data();
-  if (events) sets()[size_t(set)]->stored(p, threads);
-  const double mass = ignore ? pairwise(kept.value.data(), events) : double(events);
-  const double divisor = mean ? mass : 1;
-  double sum = wide ? pairwise(reinterpret_cast<double*>(each.data()), events)
-                    : pairwise(reinterpret_cast<float*>(each.data()), events);
-  sum = divisor == 0 ? 0 : sum / divisor;
-  if (wide)
-    *reinterpret_cast<double*>(loss) = sum;
-  else
-    *reinterpret_cast<float*>(loss) = float(sum);
+  Buffer b_kept(residual, true);
+  double* kept = b_kept.data<double>();
+  double divisor = 1;
+  run(set, [&](const Running& kernels) {
+    const int64_t bad = take_labels(reinterpret_cast<const int64_t*>(labels), events, classes,
+                                    ignore, reinterpret_cast<int64_t*>(kept + 2 * events));
+    if (bad >= 0) {
+      divisor = double(-1 - bad);
+      return;
+    }
+    std::vector<double> value;
+    Stored p = hard(scores, events, classes, dtype, kept, ignore ? &value : nullptr);
+    const bool wide = dtype == F64;
+    std::vector<char> each(size_t(events) * (wide ? 8 : 4));
+    p.loss = each.data();
+    if (events) kernels->stored(p, threads);
+    if (mean) divisor = ignore ? pairwise(value.data(), events) : double(events);
+    double sum = wide ? pairwise(reinterpret_cast<double*>(each.data()), events)
+                      : pairwise(reinterpret_cast<float*>(each.data()), events);
+    sum = divisor == 0 ? 0 : sum / divisor;
+    if (wide)
+      *reinterpret_cast<double*>(loss) = sum;
+    else
+      *reinterpret_cast<float*>(loss) = float(sum);
+  });
   return divisor;
 }
 
 void labels_gradient(int set, int threads, int64_t scores, int64_t events, int64_t classes,
-                     int dtype, int64_t labels, std::optional<int64_t> ignore, nb::handle residual,
-                     double d_loss, int64_t gradient) {
-  Buffer b_residual(residual, true);
-  nb::gil_scoped_release released;
-  Kept kept;
-  Stored p = hard(scores, events, classes, dtype, labels, ignore, b_residual.data<double>(), kept);
+                     int dtype, bool ignores, nb::handle residual, double d_loss,
+                     int64_t gradient) {
+  Buffer b_kept(residual, true);
+  std::vector<double> value;
+  Stored p =
+      hard(scores, events, classes, dtype, b_kept.data<double>(), ignores ? &value : nullptr);
   p.gradient = p.scores;
   p.gradient.data = reinterpret_cast<char*>(gradient);
   p.gradient.aligned = gradient % item_size(dtype) == 0;
   p.d_loss_all = d_loss;
   p.forward = false;
   p.streams = past_cache(p.gradient, p.scores, p.events);
-  if (events) sets()[size_t(set)]->stored(p, threads);
+  if (events) run(set, [&](const Running& kernels) { kernels->stored(p, threads); });
 }
 
 nb::tuple instruction_sets() {
@@ -262,7 +269,9 @@ nb::tuple instruction_sets() {
 }  // namespace
 
 NB_MODULE(_cpu, m) {
-  m.doc() = "The CPU kernels; plogq.kernels.numpy is their one caller.";
+  m.doc() = "The CPU kernels.";
+  Released::prepare();
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function(&Released::end));
   m.def("stored", &stored, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("softcap"),
         nb::arg("scores").none(), nb::arg("axis"), nb::arg("dtype"), nb::arg("index").none(),
         nb::arg("entries"), nb::arg("value").none(), nb::arg("dense").none(), nb::arg("dense_axis"),
@@ -282,8 +291,8 @@ NB_MODULE(_cpu, m) {
         nb::arg("events"), nb::arg("classes"), nb::arg("dtype"), nb::arg("labels"),
         nb::arg("ignore").none(), nb::arg("residual"), nb::arg("loss"), nb::arg("mean"));
   m.def("labels_gradient", &labels_gradient, nb::arg("set"), nb::arg("threads"), nb::arg("scores"),
-        nb::arg("events"), nb::arg("classes"), nb::arg("dtype"), nb::arg("labels"),
-        nb::arg("ignore").none(), nb::arg("residual"), nb::arg("d_loss"), nb::arg("gradient"));
+        nb::arg("events"), nb::arg("classes"), nb::arg("dtype"), nb::arg("ignores"),
+        nb::arg("residual"), nb::arg("d_loss"), nb::arg("gradient"));
   m.def("row_sums", &row_sums, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
         nb::arg("axis"), nb::arg("dtype"), nb::arg("weight").none(), nb::arg("sum"),
         nb::arg("least"));

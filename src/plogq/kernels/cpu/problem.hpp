@@ -35,6 +35,10 @@ struct View {
   }
 };
 
+// A number in memory that somebody else may write to meanwhile, so that it is checked and used as
+// one.
+inline int64_t read_once(const int64_t* x) { return __atomic_load_n(x, __ATOMIC_RELAXED); }
+
 // P × Q over exclusive classes. Null pointers mean: every value 1 (value, event, class weights), or
 // the part is absent (index, dense, factor).
 struct Stored {
@@ -42,7 +46,7 @@ struct Stored {
   double softcap = 0;  // 0: none
   int64_t events = 0;
   View scores;
-  const int64_t* index = nullptr;  // [events, entries]
+  const int64_t* index = nullptr;  // [events, entries]; read by class_at alone, which checks it
   const double* value = nullptr;
   int64_t entries = 0;
   View dense;
@@ -100,12 +104,17 @@ struct Kernels {
   void (*stored)(const Stored&, int threads);
   void (*binary)(const Binary&, int threads);
   void (*sums)(const Sums&, int threads);
+  // The least and the greatest element; both NaN where there is one.
   void (*range)(const View&, int64_t events, double* low, double* high, int threads);
   double (*read)(const char* data, int64_t bytes, int threads);
 };
 
 // Runs work(context, i) for i in [0, units) on `threads` threads that are spawned for this call and
-// joined before it returns: no pool and no global state, so fork and many callers are safe.
+// joined before it returns: no pool and no global state, so fork and many callers are safe. Between
+// units the calling thread asks `interrupted`; once that is true, what is left is not done.
 void parallel(int64_t units, int threads, void (*work)(void*, int64_t), void* context);
+
+// Whether the call that this thread has made is to stop. Set once, before any call.
+extern bool (*interrupted)();
 
 }  // namespace plogq

@@ -54,9 +54,11 @@ def threads(elements: int) -> int:
         return 1
     asked = os.environ.get("PLOGQ_NUM_THREADS", "")
     if asked:
-        if not asked.isdecimal() or int(asked) < 1:
-            raise ValueError(f"PLOGQ_NUM_THREADS must be a positive integer, got {asked!r}")
-        return min(int(asked), 1024)
+        # Python itself refuses to read a number of thousands of digits.
+        count = int(asked[:9]) if asked.isdecimal() else 0
+        if count < 1:
+            raise ValueError(f"PLOGQ_NUM_THREADS must be a positive integer, got {asked[:40]!r}")
+        return min(count, 1024)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

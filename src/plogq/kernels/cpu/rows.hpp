@@ -92,7 +92,8 @@ static const T* dense_block(const Stored& p, const char* event, int64_t k0, int 
     return reinterpret_cast<const T*>(from);
   gather<T>(v.dtype, from, v.class_stride, n, x.dense);
   if (p.class_weight)
-    for (int i = 0; i < n; ++i) x.dense[i] *= T(p.class_weight[k0 + i]);
+    for (int i = 0; i < n; ++i)
+      x.dense[i] = x.dense[i] == 0 ? 0 : x.dense[i] * T(p.class_weight[k0 + i]);
   for (int i = n; i < padded(n); ++i) x.dense[i] = 0;
   return x.dense;
 }
@@ -263,10 +264,11 @@ static void block_subtract(const T* w, int n, T a, T* out) {
   for (int i = 0; i < n; i += LANES<T>) store<T>(out + i, load(out + i) - load(w + i) * a);
 }
 
-// The gradient of classes [k0, k1) of one event; `sparse` is what the sparse part's classes get.
+// The gradient of classes [k0, k1) of one event; `sparse` holds what the classes of the sparse part
+// get.
 template <class T>
 static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
-                           const Coefficients& c, const double* sparse, Scratch<T>& x) {
+                           const Coefficients& c, const Entries& sparse, Scratch<T>& x) {
   const char* event = p.scores.event(e);
   const char* dense = c.dense != 0 ? p.dense.event(e) : nullptr;
   char* to = p.gradient.event(e);
@@ -323,8 +325,8 @@ static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
       }
     }
     for (int64_t t = 0; !c.zero && t < p.entries; ++t) {
-      const int64_t at = p.index[e * p.entries + t] - k;
-      if (at >= 0 && at < n) out[at] = T(sparse[t]);
+      const int64_t at = sparse.k[t] - k;
+      if (at >= 0 && at < n) out[at] = T(sparse.v[t]);
     }
     if (!in_place) emit<T>(p.streams, p.gradient.dtype, out, n, target, p.gradient.class_stride);
   }
@@ -348,17 +350,21 @@ struct Rows {
   // The sparse gradients are worked out before the pass, which may overwrite the scores.
   void gradient(int64_t e, int64_t k0, int64_t k1, Scratch<T>& x) const {
     const Coefficients c = weights(e);
-    constexpr int few = 64;
-    double sparse[few];
     const char* event = p.scores.event(e);
-    const int64_t entries = c.zero ? 0 : p.entries;
-    double* at = entries <= few ? sparse : new double[size_t(entries)];
-    for (int64_t t = 0; t < entries; ++t) {
-      const double s = score_at(p, event, p.index[e * p.entries + t]);
-      at[t] = sparse_gradient(p, e, event, c, t, s, std::exp(s - c.m));
+    Entries sparse(c.zero ? 0 : p.entries);
+    if (!c.zero) sparse.read(p, e);
+    for (int64_t t = 0; !c.zero && t < p.entries; ++t) {
+      if (sparse.k[t] < 0) continue;
+      const double s = score_at(p, event, sparse.k[t]);
+      sparse.v[t] = sparse_gradient(p, e, event, c, sparse.k[t], sparse.v[t], s, std::exp(s - c.m));
     }
-    chunk_gradient<T>(p, e, k0, k1, c, at, x);
-    if (at != sparse) delete[] at;
+    if (sizeof(T) == sizeof(double) || fits(c)) {
+      chunk_gradient<T>(p, e, k0, k1, c, sparse, x);
+    } else {
+      Scratch<double>* const wide = new Scratch<double>;
+      chunk_gradient<double>(p, e, k0, k1, c, sparse, *wide);
+      delete wide;
+    }
   }
 
   // Whole events, forward and gradient while the row is still in cache.

@@ -4,7 +4,39 @@
 
 namespace PLOGQ_ISA {
 
-template <class T>
+// Float64 sums that carry along what their additions have rounded away (Neumaier 1974): a mass is
+// as exact as its terms, whatever their type and their number (N6).
+struct Totals {
+  static constexpr int U = UNROLL<double>, L = LANES<double>;
+  static constexpr int RUN = 4;  // plain additions before one that carries along
+  Vec<double> sum[U] = {}, lost[U] = {}, part[U] = {}, low[U];
+  int pending = 0;
+
+  Totals() {
+    for (int u = 0; u < U; ++u) low[u] = all<double>(-INFINITY);
+  }
+  void settle() {
+    for (int u = 0; u < U; ++u) {
+      const Vec<double> total = sum[u] + part[u], kept = total - sum[u];
+      lost[u] += (sum[u] - (total - kept)) + (part[u] - kept);
+      sum[u] = total;
+      part[u] = Vec<double>{};
+    }
+    pending = 0;
+  }
+  // 64 numbers more, each times `weight`; 0 · ∞ = 0.
+  void add(const double* x, double weight = 1) {
+    for (int u = 0; u < U; ++u) {
+      const Vec<double> p = load(x + u * L), w = p * weight;
+      const Vec<double> v = p == Vec<double>{} ? p : w;
+      part[u] += v;
+      low[u] = greater(-v, low[u]);
+    }
+    if (++pending == RUN) settle();
+  }
+  static double exact(double sum, double lost) { return std::isfinite(sum) ? sum + lost : sum; }
+};
+
 struct RowSums {
   const Sums& p;
   int64_t events_at_once;
@@ -12,38 +44,30 @@ struct RowSums {
   static void unit(void* context, int64_t index) {
     const RowSums& r = *static_cast<RowSums*>(context);
     const View& v = r.p.array;
-    constexpr int U = UNROLL<T>, L = LANES<T>;
-    alignas(64) T block[BLOCK];
+    alignas(64) double block[BLOCK];
     int64_t last = (index + 1) * r.events_at_once;
     if (last > r.p.events) last = r.p.events;
     for (int64_t e = index * r.events_at_once; e < last; ++e) {
-      double sum = 0, least = INFINITY;
+      Totals totals;
       const char* event = v.event(e);
       for (int64_t k = 0, step; k < v.classes; k += step) {
         const int n = block_length(v.classes - k);
         step = n;
         const char* from = event + k * v.class_stride;
-        const T* s = reinterpret_cast<const T*>(from);
-        if (r.p.weight || n % GROUP != 0 || !direct<T>(v, v.class_stride)) {
-          gather<T>(v.dtype, from, v.class_stride, n, block);
-          for (int i = 0; r.p.weight && i < n; ++i) block[i] *= T(r.p.weight[k + i]);
+        const double* s = reinterpret_cast<const double*>(from);
+        if (r.p.weight || n % GROUP != 0 || !direct<double>(v, v.class_stride)) {
+          gather<double>(v.dtype, from, v.class_stride, n, block);
+          for (int i = 0; r.p.weight && i < n; ++i)
+            block[i] = block[i] == 0 ? 0 : block[i] * r.p.weight[k + i];
           for (int i = n; i < padded(n); ++i) block[i] = 0;
           s = block;
         }
-        Vec<T> total[U] = {}, low[U];
-        for (int u = 0; u < U; ++u) low[u] = all<T>(-INFINITY);
-        for (int i = 0; i < padded(n); i += GROUP)
-          for (int u = 0; u < U; ++u) {
-            Vec<T> x = load(s + i + u * L);
-            total[u] += x;
-            low[u] = greater(-x, low[u]);
-          }
-        sum += sum_lanes<T>(total);
-        const double block_least = -double(max_lanes<T>(low));
-        if (block_least < least) least = block_least;
+        for (int i = 0; i < padded(n); i += GROUP) totals.add(s + i);
       }
-      r.p.sum[e] = sum;
-      r.p.least[e] = least;
+      totals.settle();
+      const double lost = sum_lanes<double>(totals.lost);
+      r.p.sum[e] = Totals::exact(sum_lanes<double>(totals.sum), lost);
+      r.p.least[e] = -max_lanes<double>(totals.low);
     }
   }
 
@@ -51,34 +75,27 @@ struct RowSums {
   static void tile(void* context, int64_t index) {
     const RowSums& r = *static_cast<RowSums*>(context);
     const View& v = r.p.array;
-    constexpr int U = UNROLL<T>, L = LANES<T>;
-    Tile<T>* const scratch = new Tile<T>;
-    Tile<T>& x = *scratch;
+    constexpr int L = Totals::L;
+    Tile<double>* const scratch = new Tile<double>;
+    Tile<double>& x = *scratch;
     Stored none;
-    Columns<T> columns{none, lanes_across_events(v, r.p.events), 0};
+    Columns<double> columns{none, lanes_across_events(v, r.p.events), 0};
     int64_t last = (index + 1) * r.events_at_once;
     if (last > r.p.events) last = r.p.events;
     for (int64_t e = index * r.events_at_once; e < last; e += GROUP) {
       const int events = int(last - e < GROUP ? last - e : GROUP);
-      double sum[GROUP] = {};
-      Vec<T> low[U];
-      for (int u = 0; u < U; ++u) low[u] = all<T>(-INFINITY);
+      Totals totals;
       for (int64_t k0 = 0; k0 < v.classes; k0 += TILE) {
         const int n = int(v.classes - k0 < TILE ? v.classes - k0 : TILE);
         columns.pack(v, e, events, k0, n, x.scores, x);
-        Vec<T> total[U] = {};
         for (int k = 0; k < n; ++k)
-          for (int u = 0; u < U; ++u) {
-            Vec<T> s = load(x.scores + k * GROUP + u * L);
-            if (r.p.weight) s *= T(r.p.weight[k0 + k]);
-            total[u] += s;
-            low[u] = greater(-s, low[u]);
-          }
-        Columns<T>::flush(total, sum);
+          totals.add(x.scores + k * GROUP, r.p.weight ? r.p.weight[k0 + k] : 1);
       }
+      totals.settle();
       for (int l = 0; l < events; ++l) {
-        r.p.sum[e + l] = sum[l];
-        r.p.least[e + l] = -double(low[l / L][l % L]);
+        const int u = l / L, at = l % L;
+        r.p.sum[e + l] = Totals::exact(totals.sum[u][at], totals.lost[u][at]);
+        r.p.least[e + l] = -totals.low[u][at];
       }
     }
     delete scratch;
@@ -95,7 +112,7 @@ struct RowSums {
   }
 };
 
-// The least and the greatest element, for checks; NaN counts for neither.
+// The least and the greatest element, for checks; both NaN where there is one.
 struct Range {
   static constexpr int64_t UNIT = 64 * BLOCK;
   const View& v;
@@ -107,7 +124,7 @@ struct Range {
     const Range& r = *static_cast<Range*>(context);
     alignas(64) float block[BLOCK];
     constexpr int U = UNROLL<float>, L = LANES<float>;
-    Vec<float> low[U], high[U];
+    Vec<float> low[U], high[U], none[U] = {};
     for (int u = 0; u < U; ++u) low[u] = high[u] = all<float>(-INFINITY);
     const int64_t last = (index + 1) * UNIT < r.events ? (index + 1) * UNIT : r.events;
     for (int64_t e = index * UNIT; e < last; e += BLOCK) {
@@ -119,10 +136,14 @@ struct Range {
           Vec<float> x = load(block + i + u * L);
           low[u] = greater(-x, low[u]);
           high[u] = greater(x, high[u]);
+          none[u] = x == x ? none[u] : x;
         }
     }
-    r.low[index] = -double(max_lanes<float>(low));
-    r.high[index] = double(max_lanes<float>(high));
+    bool any = false;
+    for (int u = 0; u < U; ++u)
+      for (int l = 0; l < L; ++l) any |= std::isnan(none[u][l]);
+    r.low[index] = any ? NAN : -double(max_lanes<float>(low));
+    r.high[index] = any ? NAN : double(max_lanes<float>(high));
   }
 };
 

@@ -40,13 +40,13 @@ int code_of(ffi::DataType dtype) {
 View view(const ffi::AnyBuffer& b, int64_t axis) {
   const auto shape = b.dimensions();
   const int axes = int(shape.size()), dtype = code_of(b.element_type());
-  int64_t strides[View::max_axes];
+  std::vector<int64_t> strides(shape.size());
   int64_t bytes = item_size(dtype);
   for (int i = axes - 1; i >= 0; --i) {
-    strides[i] = bytes;
+    strides[size_t(i)] = bytes;
     bytes *= shape[size_t(i)];
   }
-  return view_of(b.untyped_data(), axes, shape.begin(), strides, int(axis), dtype);
+  return view_of(b.untyped_data(), axes, shape.begin(), strides.data(), int(axis), dtype);
 }
 
 // The operands in order, of which some may be absent; numbers per event are widened.
@@ -103,6 +103,16 @@ class Operands {
   std::deque<std::vector<int64_t>> integers_;
 };
 
+// Whether an operand has more axes than a view has room for.
+constexpr char TOO_DEEP[] = "plogq's kernels take arrays of at most 63 axes";
+bool too_deep(const ffi::RemainingArgs& args) {
+  for (size_t i = 0; i < args.size(); ++i) {
+    const auto b = args.get<ffi::AnyBuffer>(i);
+    if (b.has_value() && b->dimensions().size() >= size_t(View::max_axes)) return true;
+  }
+  return false;
+}
+
 ffi::AnyBuffer result(ffi::RemainingRets rets, size_t i) { return **rets.get<ffi::AnyBuffer>(i); }
 
 // Asks for huge pages for a large result, as NumPy does for its arrays: XLA hands over fresh
@@ -132,9 +142,9 @@ void store(const ffi::AnyBuffer& b, const std::vector<double>& x) {
 ffi::Error stored(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set, int64_t threads,
                   int64_t kind, double softcap, int64_t axis, int64_t dense_axis, int64_t entries,
                   int64_t present, bool forward, bool shard, bool flush) {
-  const StandardArithmetic standard;
+  if (too_deep(args)) return ffi::Error::InvalidArgument(TOO_DEEP);
+  const Running kernels(set);
   Operands operands(args, present);
-  const Kernels& kernels = *sets()[size_t(set)];
   Stored p;
   p.kind = int(kind);
   p.softcap = softcap;
@@ -158,7 +168,7 @@ ffi::Error stored(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set,
   if (forward) {
     p.loss = result(rets, 0).untyped_data();
     p.log_z = result(rets, 1).untyped_data();
-    kernels.stored(p, int(threads));
+    kernels->stored(p, int(threads));
     store(result(rets, 2), greatest);
     store(result(rets, 3), rest);
     return ffi::Error::Success();
@@ -171,7 +181,7 @@ ffi::Error stored(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set,
     // The greatest of capped scores has more digits than float32 keeps.
     std::vector<float> loss(size_t(p.events));
     p.loss = loss.data();
-    kernels.stored(p, int(threads));
+    kernels->stored(p, int(threads));
     p.loss = nullptr;
   }
   p.d_loss = operands.doubles();
@@ -180,14 +190,15 @@ ffi::Error stored(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set,
   in_huge_pages(p.gradient, p.events);
   p.forward = false;
   p.streams = past_cache(p.gradient, p.scores, p.events);
-  kernels.stored(p, int(threads));
+  kernels->stored(p, int(threads));
   return ffi::Error::Success();
 }
 
 ffi::Error binary(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set, int64_t threads,
                   int64_t kind, double yes_1, double yes_0, double no_1, double no_0,
                   int64_t present, bool forward) {
-  const StandardArithmetic standard;
+  if (too_deep(args)) return ffi::Error::InvalidArgument(TOO_DEEP);
+  const Running kernels(set);
   Operands operands(args, present);
   Binary p;
   p.kind = int(kind);
@@ -207,7 +218,7 @@ ffi::Error binary(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set,
     in_huge_pages(p.gradient, p.events);
     p.streams = past_cache(p.gradient, p.scores, p.events);
   }
-  sets()[size_t(set)]->binary(p, int(threads));
+  kernels->binary(p, int(threads));
   return ffi::Error::Success();
 }
 

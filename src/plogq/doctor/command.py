@@ -1,0 +1,191 @@
+"""The command `lint`: files and options in, findings out, the exit code their worst level."""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from enum import StrEnum
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+
+from .. import __version__
+from .findings import Level
+from .lint.edits import Edit, diff, fixed
+from .lint.run import Report, shown
+from .lint.run import lint as lint_paths
+from .lint.settings import BadSettings, read_settings, with_options
+from .output.machine import as_github, as_json, as_sarif
+from .output.text import show, visible
+from .pages import page
+from .rules import RULES
+
+
+class Output(StrEnum):
+    """How findings are printed."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+    sarif = "sarif"
+
+
+def lint(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Files, notebooks and folders; the working directory if none."),
+    ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(metavar="CODES", help="These rules alone: PQ001,PQ002 or a beginning, PQ00."),
+    ] = None,
+    ignore: Annotated[
+        str | None, typer.Option(metavar="CODES", help="Not these rules, besides the settings'.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="PATTERN", help="Leave out files; may be repeated.")
+    ] = None,
+    explain: Annotated[
+        str | None, typer.Option(metavar="CODE", help="What a rule means, with examples.")
+    ] = None,
+    format: Annotated[
+        Output, typer.Option("--format", help="For a reader, a program, GitHub or a scanner.")
+    ] = Output.text,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write there instead of to the terminal.")
+    ] = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Make the fixes that are local and unambiguous.")
+    ] = False,
+    show_diff: Annotated[
+        bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for warnings too.")] = False,
+) -> None:
+    """Is this the loss you think it is? Find misused losses in programs, without running them.
+
+    A softmax before a loss that applies one, logits where probabilities are taken, one-hot rows
+    where indices are: what still runs and gives wrong numbers. Nothing is imported; imports inside
+    the project are followed. Silence a line with [bold]# plogq: ignore\\[PQ001][/bold], and
+    settings stand in pyproject.toml under [bold]\\[tool.plogq.lint][/bold].
+
+    Exit code: 0 clean, 1 findings at the level error, 2 bad input.
+
+    [bold]Examples[/bold]
+
+      plogq lint
+
+      plogq lint train.py notebooks --select PQ001,PQ002
+
+      plogq lint src --format sarif --output plogq.sarif
+
+      plogq lint train.py --diff
+
+      plogq lint --explain PQ001
+    """
+    if explain is not None:
+        _explain(explain)
+        return
+    given = paths or [Path()]
+    for path in given:
+        if not path.exists():
+            _stop(f"there is no file or folder {visible(str(path))}")
+    try:
+        settings = read_settings(Path() if len(given) != 1 else given[0])
+        settings = with_options(settings, select, ignore, exclude or ())
+    except BadSettings as error:
+        _stop(str(error))
+    report = lint_paths(given, settings)
+    for refused in report.refused:
+        typer.echo(f"plogq lint: {visible(refused.file)}: {visible(refused.reason)}", err=True)
+    for file, fault in dict(report.faults).items():
+        typer.echo(
+            f"plogq lint: {visible(file)}: a part was not followed, by a fault of plogq's own: "
+            f"{type(fault).__name__}: {visible(str(fault))}",
+            err=True,
+        )
+    if fix or show_diff:
+        _mend(report, write=fix and not show_diff)
+    if not show_diff:
+        _print(report, format, output)
+    raise typer.Exit(_code(report, strict))
+
+
+def _code(report: Report, strict: bool) -> int:
+    bad = {Level.ERROR, Level.WARNING} if strict else {Level.ERROR}
+    if any(f.level in bad for f in report.findings):
+        return 1
+    unread = any(r.named or "syntax error" in r.reason for r in report.refused)
+    return 2 if unread else 0
+
+
+def _print(report: Report, format: Output, output: Path | None) -> None:
+    if format is Output.text and output is None:
+        show(report, Console(highlight=False, markup=False, emoji=False))
+        return
+    if format is Output.text:
+        buffer = StringIO()
+        show(report, Console(file=buffer, width=100, highlight=False, markup=False, emoji=False))
+        text = buffer.getvalue().rstrip("\n")
+    elif format is Output.json:
+        text = as_json(report)
+    elif format is Output.github:
+        text = as_github(report)
+    else:
+        text = as_sarif(report, __version__)
+    if output is None:
+        if text:
+            typer.echo(text)
+        return
+    try:
+        output.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        _stop(f"{visible(str(output))} cannot be written: {error.strerror or error}")
+
+
+def _mend(report: Report, write: bool) -> None:
+    """Make the safe fixes, or show them."""
+    by_file: dict[Path, list[Edit]] = defaultdict(list)
+    for edit in report.edits.values():
+        by_file[edit.path].append(edit)
+    for path, edits in by_file.items():
+        before, after, data = fixed(path, edits)
+        if not write:
+            typer.echo(visible_lines(diff(shown(path), before, after)), nl=False)
+            continue
+        try:
+            path.write_bytes(data)
+        except OSError as error:
+            _stop(f"{visible(str(path))} cannot be written: {error.strerror or error}")
+    if write and by_file:
+        done = set(report.edits)
+        report.findings = [f for f in report.findings if f not in done]
+        n = len(done)
+        typer.echo(f"Fixed {n} finding{'s' if n != 1 else ''}.", err=True)
+        report.edits.clear()
+
+
+def visible_lines(text: str) -> str:
+    """A text of several lines without control characters."""
+    return "".join(visible(line.rstrip("\r\n")) + "\n" for line in text.splitlines(keepends=True))
+
+
+def _explain(code: str) -> None:
+    rules = RULES.get(code.strip().upper())
+    if rules is None:
+        _stop(f"there is no rule {visible(code)}; there are {', '.join(RULES)}")
+    text = page(rules[0].code)
+    if sys.stdout.isatty():
+        Console().print(Markdown(text))
+    else:
+        typer.echo(text)
+
+
+def _stop(sentence: str) -> NoReturn:
+    """End with exit code 2 and one sentence on stderr."""
+    typer.echo(f"plogq lint: {sentence}", err=True)
+    raise typer.Exit(2)

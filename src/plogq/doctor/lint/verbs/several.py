@@ -1,0 +1,141 @@
+"""Functions of several arrays: joins, products, sums, comparisons."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+from typing import Any
+
+from ...facts import Array, Made, Shape
+from .. import arithmetic, moves
+from ..values import (
+    Args,
+    Const,
+    Iter,
+    Unknown,
+    Value,
+    join,
+)  # fmt: skip
+from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
+
+
+@verb("cat concat concatenate vstack row_stack hstack")
+def cat(on: Any, args: Args) -> Value:
+    given = args.get(0, "tensors", "arrays", "values", "xs")
+    if isinstance(given, Iter) and isinstance(given.item, Array):
+        return given.item.but(shape=_open_first(given.item.shape))
+    items = on.items(given) if given is not None else None
+    if not items or not all(isinstance(i, Array) for i in items):
+        return Unknown()
+    out = items[0]
+    for item in items[1:]:
+        out = join(out, item)
+    if not isinstance(out, Array):
+        return Unknown()
+    axis = axis_of(args, default=0)
+    if len(items) == 1:
+        return out.but(shape=_open_first(out.shape))
+    if axis == 0 and "hstack" not in function_of(args):
+        return out.but(shape=_open_first(out.shape))
+    return Array(kind=out.kind, made=out.made if out.made is Made.LABELS else None)
+
+
+def _open_first(shape: Shape | None) -> Shape | None:
+    return None if not shape else (None, *shape[1:])
+
+
+@verb("stack")
+def stack(on: Any, args: Args) -> Value:
+    given = args.get(0, "tensors", "arrays", "values")
+    axis = axis_of(args, default=0)
+    items: Sequence[Any] | None = None
+    if isinstance(given, Iter):
+        items = (given.item,)
+    elif given is not None:
+        items = on.items(given)
+    if not items or not all(isinstance(i, Array) for i in items):
+        return Unknown()
+    out = items[0]
+    for item in items[1:]:
+        out = join(out, item)
+    if not isinstance(out, Array) or out.axis is None:
+        return out if isinstance(out, Array) and axis == 0 and out.shape == () else Unknown()
+    return moves.expand(out, axis if isinstance(axis, int) else None, on.place(args.node)).but(
+        shape=None
+    )
+
+
+@verb("gather take_along_axis take_along_dim gather_nd")
+def gather(on: Any, args: Args) -> Value:
+    x = array_of(args, "params")
+    if x is None:
+        return Unknown()
+    return moves.stepped(x, "slice", on.place(args.node)).but(
+        axis=None, width=None, shape=None, across=None
+    )
+
+
+@verb("matmul mm bmm einsum")
+def matmul(on: Any, args: Args) -> Value:
+    pos = args.pos
+    if pos and isinstance(pos[0], Const) and isinstance(pos[0].value, str):
+        pos = pos[1:]
+    if len(pos) < 2:
+        return Unknown()
+    return arithmetic.product(on, pos[0], pos[1], args.node)
+
+
+VERBS["dot"] = VERBS["tensordot"] = matmul
+
+
+@verb("linear")
+def linear(on: Any, args: Args) -> Value:
+    w = args.get(1, "weight")
+    x = array_of(args)
+    width = None
+    if isinstance(w, Array) and w.shape is not None and len(w.shape) == 2:
+        width = w.shape[0]
+    shape = None if x is None or x.shape is None else (*x.shape[:-1], width)
+    return Array(Made.SCORES, on.module.text(args.node), on.place(args.node), -1, width,
+                 shape=shape, kind="float", batched=bool(x and x.batched))  # fmt: skip
+
+
+def _operator(op: ast.operator) -> Verb:
+    def operate(on: Any, args: Args) -> Value:
+        a, b = args.get(0, "input", "x", "x1"), args.get(1, "other", "y", "x2")
+        if a is None or b is None:
+            return Unknown()
+        return on.binary(op, a, b, args.node)
+
+    return operate
+
+
+for _names, _op in (
+    ("add add_", ast.Add()), ("sub subtract sub_", ast.Sub()), ("mul multiply mul_", ast.Mult()),
+    ("div divide true_divide div_ truediv", ast.Div()),
+):  # fmt: skip
+    for _name in _names.split():
+        VERBS[_name] = _operator(_op)
+
+
+@verb("neg negative")
+def neg(on: Any, args: Args) -> Value:
+    return arithmetic.negated(on, args.get(0, "input", "x") or Unknown(), args.node)
+
+
+def _compare(op: ast.cmpop) -> Verb:
+    def compare(on: Any, args: Args) -> Value:
+        a, b = args.get(0, "input", "x"), args.get(1, "other", "y")
+        if isinstance(a, Array) and b is not None:
+            return arithmetic.compared(on, op, a, b, args.node)
+        return Unknown()
+
+    return compare
+
+
+for _names, _cmp in (
+    ("gt greater", ast.Gt()), ("ge greater_equal", ast.GtE()), ("lt less", ast.Lt()),
+    ("le less_equal", ast.LtE()), ("eq equal", ast.Eq()),
+):  # fmt: skip
+    for _name in _names.split():
+        VERBS[_name] = _compare(_cmp)

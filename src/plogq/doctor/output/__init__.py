@@ -1,0 +1,1 @@
+"""Findings as a reader, a program, GitHub or a code scanner wants them."""

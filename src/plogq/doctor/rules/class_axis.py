@@ -1,0 +1,101 @@
+"""PQ011: the classes lie on another axis than the loss takes them from."""
+
+from __future__ import annotations
+
+from ..contracts import Takes
+from ..facts import Array, Made, Sighting, place_of
+from ..findings import Level, Verdict
+from .registry import rule
+from .words import evidence, origin, where
+
+_HEADS = {Made.SOFTMAX, Made.LOG_SOFTMAX, Made.SCORES, Made.LOG_OF_SOFTMAX}
+
+
+@rule("PQ011", "wrong-class-axis", Level.ERROR, Sighting, hides=("PQ006", "PQ014", "PQ021"))
+def wrong_class_axis(seen: Sighting) -> Verdict | None:
+    """The classes lie on another axis than the loss takes them from, or a view tore them apart.
+
+    PyTorch's losses over classes take axis 1, all others the last one. Scores of shape (B, T, K)
+    are then read as T classes. A softmax over axis 0 makes the events of a batch compete: each
+    column sums to 1 over the batch, so the loss depends on who else is in it. And
+    `view(B, K, T)` of scores (B, T, K) does not move an axis: it deals the numbers out anew, and
+    most land under another event and class. `transpose` or `permute` moves an axis.
+
+    ```python title="wrong"
+    import torch
+    import torch.nn.functional as F
+
+    scores = torch.nn.Linear(16, 10)(torch.randn(4, 7, 16))
+    loss = F.cross_entropy(scores.view(4, 10, 7), torch.randint(0, 10, (4, 7)))
+    ```
+
+    ```python title="right"
+    import torch
+    import torch.nn.functional as F
+
+    scores = torch.nn.Linear(16, 10)(torch.randn(4, 7, 16))
+    loss = F.cross_entropy(scores.transpose(1, 2), torch.randint(0, 10, (4, 7)))
+    ```
+    """
+    q = seen.prediction
+    if q is None or q.made not in _HEADS or not seen.loss.exclusive:
+        return None
+    if q.scrambled is not None:
+        return Verdict(
+            f"the reshape on {where(q.scrambled.place, seen.place)} deals the scores of "
+            f"{origin(q, seen.place)} out anew: most land under another event and class, and "
+            f"{seen.loss.name} compares them with the labels of others",
+            "move the class axis with transpose, permute or moveaxis; a reshape only merges or "
+            "splits neighbours",
+            q.place,
+            evidence(seen),
+        )
+    axis = _axis_of(seen, q)
+    if q.across is not None and seen.loss.takes is not Takes.SCORES:
+        return _over_other(seen, q, q.across)
+    if q.axis is None or axis is None:
+        return None
+    normalised = seen.loss.takes is not Takes.SCORES and q.made in (Made.SOFTMAX, Made.LOG_SOFTMAX)
+    if normalised and q.axis == 0 and q.batched and (q.rank is None or q.rank >= 2):
+        return _over_other(seen, q, 0)
+    here, there = place_of(q.axis, q.rank), place_of(axis, q.rank)
+    if here is None or there is None or here == there or q.rank is None or q.rank < 2:
+        return None
+    if q.made is Made.SCORES and q.rank < 3:
+        return None  # CLIP's transposed scores have classes on both axes
+    if seen.loss.takes is Takes.SCORES and q.made is Made.SOFTMAX:
+        return None  # a softmax twice is the worse of the two
+    return Verdict(
+        f"{seen.loss.name} takes the classes from axis {axis}, but {origin(q, seen.place)} has "
+        f"them on axis {here} of {q.rank}: it takes {_length(q, there)} for the number of classes",
+        f"move them: .transpose({there}, {here}), or flatten the events: .reshape(-1, K)",
+        q.place,
+        evidence(seen),
+    )
+
+
+def _axis_of(seen: Sighting, q: Array) -> int | None:
+    """The class axis of the loss, by its options."""
+    given = seen.options.get("axis")
+    if isinstance(given, int):
+        return given
+    if seen.loss.axis == 1 and q.rank == 1:
+        return 0
+    return seen.loss.axis
+
+
+def _length(q: Array, axis: int) -> str:
+    length = q.shape[axis] if q.shape is not None else None
+    return str(length) if isinstance(length, int) else f"the length of axis {axis}"
+
+
+def _over_other(seen: Sighting, q: Array, axis: int) -> Verdict:
+    over = "the events of the batch" if axis == 0 else "another axis than that of the classes"
+    return Verdict(
+        f"{origin(q, seen.place)} is a softmax over axis {axis}, {over}, but {seen.loss.name} "
+        "takes a distribution over the classes: each event's probabilities do not sum to 1, and "
+        "depend on the others in the batch",
+        "apply it over the classes: dim=-1 (axis=-1)",
+        q.place,
+        evidence(seen),
+    )

@@ -1,0 +1,110 @@
+"""PQ014: labels beside what the loss means."""
+
+from __future__ import annotations
+
+from ..contracts import Holds
+from ..facts import Array, Made, Sighting
+from ..findings import Level, Verdict
+from .registry import rule
+from .words import evidence, origin
+
+_NUMBERS = (Made.LABELS, Made.NUMBERS, Made.DATA, Made.MULTI_HOT, Made.ONE_HOT)
+
+
+@rule("PQ014", "labels-out-of-range", Level.ERROR, Sighting)
+def labels_out_of_range(seen: Sighting) -> Verdict | None:
+    """Labels that the loss does not mean: from 1, -1 and +1, 0 to 255, or past the last class.
+
+    Class indices run from 0 to K - 1. Label K is an error on a CPU, undefined on a GPU, NaN or
+    another class on JAX (-1 wraps to the last). A yes/no loss takes targets between 0 and 1: with
+    -1 for "no" its loss has no lower bound, and with pixels from 0 to 255 neither.
+
+    ```python title="wrong"
+    import torch
+    import torch.nn.functional as F
+
+    scores = torch.nn.Linear(20, 10)(torch.randn(8, 20))
+    labels = torch.randint(1, 11, (8,))
+    try:
+        loss = F.cross_entropy(scores, labels)
+    except IndexError as error:
+        print(error)
+    ```
+
+    ```python title="right"
+    import torch
+    import torch.nn.functional as F
+
+    scores = torch.nn.Linear(20, 10)(torch.randn(8, 20))
+    labels = torch.randint(1, 11, (8,)) - 1
+    loss = F.cross_entropy(scores, labels)
+    ```
+    """
+    p, q = seen.target, seen.prediction
+    if p is None or p.low is None or p.high is None:
+        return None
+    if not seen.loss.exclusive:
+        return _of_yes_no(seen, p, p.low, p.high)
+    if p.made not in (Made.LABELS, Made.NUMBERS) or seen.loss.peer == "sklearn":
+        return None
+    whole_rows = p.rank is not None and q is not None and p.rank == q.rank and p.kind == "float"
+    if seen.loss.holds not in (Holds.INDEX, Holds.EITHER) or whole_rows or q is None:
+        return None
+    ignored = seen.options.get("ignore_index", seen.options.get("ignore_class", -100))
+    k = q.classes
+    if k is None or k < 2 or (p.rank is not None and q.rank is not None and p.rank > q.rank):
+        return None
+    if p.high >= k and p.high != ignored:
+        more = (
+            f"; with {k + 1} units it would run, and one would never be used" if p.low == 1 else ""
+        )
+        return Verdict(
+            f"{seen.loss.name} has {k} classes, 0 to {k - 1}, but the labels run from {p.low:g} "
+            f"to {p.high:g}, from {origin(p, seen.place)}: {_follows(seen)}{more}",
+            f"subtract {p.low:g}" if p.low > 0 else f"give the head {p.high + 1:g} units",
+            q.place,
+            evidence(seen),
+        )
+    if p.low == 1 and p.high == k - 1:
+        return Verdict(
+            f"{seen.loss.name} has {k} classes, 0 to {k - 1}, but the labels run from 1 to "
+            f"{p.high:g}, from {origin(p, seen.place)}: class 0 never occurs, and takes its share "
+            "of every probability",
+            "subtract 1 from the labels, and give the head one unit less",
+            q.place,
+            evidence(seen),
+            Level.WARNING,
+        )
+    if p.low < 0 and p.low != ignored:
+        return Verdict(
+            f"{seen.loss.name} takes indices from 0, but the labels run from {p.low:g} to "
+            f"{p.high:g}, from {origin(p, seen.place)}: {_follows(seen)}",
+            "map the labels to 0 … K - 1",
+            q.place,
+            evidence(seen),
+        )
+    return None
+
+
+def _of_yes_no(seen: Sighting, p: Array, low: float, high: float) -> Verdict | None:
+    """Targets of a yes/no loss outside [0, 1]."""
+    if (low >= 0 and high <= 1) or p.made not in _NUMBERS:
+        return None
+    follows = (
+        "a target of -1 makes the loss fall without end as the score falls"
+        if low < 0
+        else "a target above 1 makes the loss fall without end as the score grows"
+    )
+    return Verdict(
+        f"{seen.loss.name} takes targets between 0 and 1, but these run from {low:g} to {high:g}, "
+        f"from {origin(p, seen.place)}: {follows}",
+        "write (y + 1) / 2" if (low, high) == (-1, 1) else "bring them to [0, 1]",
+        seen.prediction.place if seen.prediction is not None else None,
+        evidence(seen),
+    )
+
+
+def _follows(seen: Sighting) -> str:
+    if seen.loss.peer == "optax":
+        return "-1 wraps to the last class and K gives NaN, without a word"
+    return "an error on a CPU, and on a GPU NaN or a failed assertion"

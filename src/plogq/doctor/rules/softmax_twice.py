@@ -1,0 +1,59 @@
+"""PQ001: a softmax before a loss that takes scores."""
+
+from __future__ import annotations
+
+from ..contracts import Takes
+from ..facts import Made, Sighting
+from ..findings import Level, Verdict
+from ..numbers import band_in_words
+from .registry import rule
+from .words import classes, evidence, origin
+
+
+@rule("PQ001", "softmax-before-scores-loss", Level.ERROR, Sighting)
+def softmax_before_scores_loss(seen: Sighting) -> Verdict | None:
+    """A softmax before a loss that takes scores: the loss applies a second one.
+
+    `nn.CrossEntropyLoss`, `tf.nn.softmax_cross_entropy_with_logits`, optax's softmax losses and
+    Keras' with `from_logits=True` apply a softmax themselves. Of probabilities it makes nearly
+    equal ones: with K classes no probability can exceed e / (e + K - 1), and the loss stays in a
+    band one nat wide, from ln(e + K - 1) - 1 to ln(e + K - 1). For K = 10 that is 1.461 to 2.461,
+    and 0.232 at most. The model still trains, slowly, and its confidence means nothing.
+
+    ```python title="wrong"
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(20, 10), nn.Softmax(dim=1))
+    loss = nn.CrossEntropyLoss()(model(torch.randn(8, 20)), torch.randint(0, 10, (8,)))
+    ```
+
+    ```python title="right"
+    import torch
+    from torch import nn
+
+    model = nn.Sequential(nn.Linear(20, 10))
+    logits = model(torch.randn(8, 20))
+    loss = nn.CrossEntropyLoss()(logits, torch.randint(0, 10, (8,)))
+    probabilities = logits.softmax(dim=1)
+    ```
+    """
+    q = seen.prediction
+    if q is None or not seen.loss.exclusive or seen.loss.takes is not Takes.SCORES:
+        return None
+    if q.made is not Made.SOFTMAX and not (q.made is Made.PROBABILITIES and q.axis is not None):
+        return None
+    keras = ""
+    if seen.loss.flag:
+        keras = " (Keras on TensorFlow notices a softmax layer and warns; on JAX and PyTorch not)"
+    return Verdict(
+        f"{seen.loss.name} takes scores and applies a softmax itself, but got probabilities from "
+        f"{origin(q, seen.place)}: {band_in_words(classes(q))}{keras}",
+        "drop from_logits=True, or the softmax; the loss takes one of the two"
+        if seen.loss.flag
+        else "give the loss the scores from before the softmax, and apply the softmax only where "
+        "probabilities are wanted",
+        q.place,
+        evidence(seen),
+        Level.WARNING if q.scaled else None,
+    )

@@ -1,0 +1,103 @@
+// A kernel runs without the interpreter's lock: it stops for Ctrl-C, and ends before the
+// interpreter does.
+//
+// A thread that asks an interpreter that has ended for its lock is ended on the spot, from within
+// frames of C++ that end the whole process for it. So what runs when the interpreter is about to
+// end is waited for, and what begins after that keeps the lock.
+#pragma once
+#include <nanobind/nanobind.h>
+
+#ifndef _WIN32
+#include <pthread.h>
+#endif
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "call.hpp"
+
+namespace plogq {
+
+class Released {
+ public:
+  Released() : outer_(current) {
+    if (ending) return;
+    ++running;
+    current = this;
+    state_ = PyEval_SaveThread();
+  }
+  Released(const Released&) = delete;
+  Released& operator=(const Released&) = delete;
+  ~Released() {
+    if (!state_) return;
+    PyEval_RestoreThread(state_);
+    current = outer_;
+    --running;
+  }
+
+  bool stopped() const { return stopped_; }
+
+  // Asked between units of work: twenty times a second at the most it looks for signals.
+  static bool interrupted() { return current && current->looks(); }
+
+  // Called as the interpreter is about to end, with its lock.
+  static void end() {
+    ending = true;
+    for (int i = 0; running > 0 && i < MOST_WAITS; ++i) {
+      PyThreadState* state = PyEval_SaveThread();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      PyEval_RestoreThread(state);
+    }
+  }
+
+  static void prepare() {
+    plogq::interrupted = interrupted;
+#ifndef _WIN32
+    // In the child of a fork no other thread goes on.
+    pthread_atfork(nullptr, nullptr, [] { running = 0; });
+#endif
+  }
+
+ private:
+  static constexpr int MOST_WAITS = 10000;
+  static constexpr std::chrono::milliseconds PAUSE{50};
+
+  bool looks() {
+    const auto now = std::chrono::steady_clock::now();
+    if (stopped_ || now - looked_ < PAUSE) return stopped_;
+    looked_ = now;
+    if (ending) return stopped_ = true;
+    PyEval_RestoreThread(state_);
+    stopped_ = PyErr_CheckSignals() != 0;
+    state_ = PyEval_SaveThread();
+    return stopped_;
+  }
+
+  static inline std::atomic<bool> ending{false};
+  static inline std::atomic<int> running{0};
+  static inline thread_local Released* current = nullptr;
+
+  Released* outer_;
+  PyThreadState* state_ = nullptr;
+  std::chrono::steady_clock::time_point looked_ = std::chrono::steady_clock::now();
+  bool stopped_ = false;
+};
+
+// work(kernels) without the lock, in standard arithmetic.
+//
+// Raises what a signal's handler raised meanwhile; in an interpreter that ends, SystemExit.
+template <class Work>
+void run(int set, const Work& work) {
+  bool stopped;
+  {
+    const Released released;
+    work(Running(set));
+    stopped = released.stopped();
+  }
+  if (!stopped) return;
+  if (!PyErr_Occurred()) PyErr_SetNone(PyExc_SystemExit);
+  nanobind::raise_python_error();
+}
+
+}  // namespace plogq

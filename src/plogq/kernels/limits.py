@@ -1,0 +1,39 @@
+"""-log p at the edge, where p is 0: 0 · ∞ = 0, in derivatives too.
+
+p log p is 0 at p = 0 and its slope is infinite there. What chains that slope to a p that came from
+a softmax multiplies it by 0 again, so the slope at 0 is given as that at the least normal float64.
+"""
+
+from __future__ import annotations
+
+from math import nan
+from typing import Any
+
+Array = Any
+
+# -log of the least normal float64.
+_STEEPEST = 708.396418532264
+
+
+def self_information(xp: Any, p: Array, not_p: Array | None = None) -> Array:
+    """-log p, of a p that multiplies it.
+
+    Where 1 - p is known by itself, the logarithm of a p near 1 is taken from that: p has lost it.
+    """
+    nothing, unknown = xp.equal(p, 0.0), ~xp.equal(p, p)
+    cost = -xp.log(xp.where(nothing | unknown, 1.0, p))
+    if not_p is not None:
+        likely = p > 0.5
+        cost = xp.where(likely, -xp.log1p(-xp.where(likely, not_p, 0.0)), cost)
+    # A NaN is one by itself, and not through a slope that would meet it where nothing counts.
+    return xp.where(unknown, nan, xp.where(nothing, _STEEPEST, cost))
+
+
+def slope_at(xp: Any, p: Array, costs: Array) -> Array:
+    """The costs as slopes of Σ p · cost: numbers where p is 0, as what chains them is times 0.
+
+    Where there is no cost at all there is no slope.
+    """
+    nothing = xp.equal(p, 0.0)
+    costs = xp.where(nothing & xp.equal(costs, float("inf")), _STEEPEST, costs)
+    return xp.where(nothing & ~xp.equal(costs - costs, 0.0), 0.0, costs)

@@ -1,0 +1,62 @@
+"""The corpus: programs that hold a loss wrong, their right twins, and right ones that look alike.
+
+A file of `corpus/` holds many programs. A line `=== name PQ001` begins one and says what is wrong
+with it; `(PQ009)` is a rule that no reading of the code decides. A line that ends in `  #wrong`
+stands in the wrong program alone, one that ends in `  #right` in its twin. A program without a rule
+is right as it is; a wrong one without such lines has no twin. What was written before anyone had
+seen what the linter says to it stands in `unseen_*.txt`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+CORPUS = Path(__file__).parent / "corpus"
+_MARK = re.compile(r"  #(wrong|right)$")
+
+
+@dataclass(frozen=True)
+class Program:
+    """One program, and the rules that should speak of it."""
+
+    family: str
+    name: str
+    text: str
+    expected: tuple[str, ...]
+    undecidable: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.family}-{self.name}"
+
+
+def programs() -> list[Program]:
+    """Every program: the wrong ones, then their twins and the look-alikes."""
+    wrong: list[Program] = []
+    right: list[Program] = []
+    for file in sorted(CORPUS.glob("*.txt")):
+        for part in re.split(r"^=== ", file.read_text(encoding="utf-8"), flags=re.M)[1:]:
+            head, _, body = part.partition("\n")
+            name, *rules = head.split()
+            decided = tuple(r for r in rules if not r.startswith("("))
+            others = tuple(r.strip("()") for r in rules if r.startswith("("))
+            if rules:
+                wrong.append(Program(file.stem, name, side(body, "wrong"), decided, others))
+                if any(map(_MARK.search, body.split("\n"))):
+                    right.append(Program(file.stem, f"{name}-twin", side(body, "right"), ()))
+            else:
+                right.append(Program(file.stem, name, body, ()))
+    return wrong + right
+
+
+def side(body: str, which: str) -> str:
+    """The lines of one of the two twins."""
+    out: list[str] = []
+    for line in body.split("\n"):
+        mark = _MARK.search(line)
+        if mark is None:
+            out.append(line)
+        elif mark[1] == which:
+            out.append(line[: mark.start()])
+    return "\n".join(out)

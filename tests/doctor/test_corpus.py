@@ -1,0 +1,42 @@
+"""What the linter says of the corpus: what is wrong is found, what is right is left alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from plogq.doctor.lint.run import lint, lint_text
+from plogq.doctor.rules import RULES
+
+from .programs import Program, programs
+
+PROGRAMS = programs()
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=str)
+def test_a_program_has_the_findings_that_it_should_have(program: Program) -> None:
+    found = {f.rule: f for f in lint_text(program.text, f"{program.name}.py")}
+    assert tuple(sorted(found)) == tuple(sorted(program.expected)), [
+        f.message for f in found.values()
+    ]
+
+
+def test_the_examples_and_the_docs_of_this_project_are_clean() -> None:
+    report = lint([ROOT / "examples", ROOT / "docs"])
+    assert report.files > 5
+    assert [str(f.place) for f in report.findings] == []
+    assert report.faults == []
+
+
+def test_the_corpus_has_what_was_promised() -> None:
+    wrong = [p for p in PROGRAMS if p.expected or p.undecidable]
+    twins = {p.name: p for p in PROGRAMS if p.name.endswith("-twin")}
+    alike = [p for p in PROGRAMS if p not in wrong and p.name not in twins]
+    assert len(wrong) >= 60
+    assert len(twins) >= 60
+    assert len(alike) >= 60
+    assert {rule for p in wrong for rule in (*p.expected, *p.undecidable)} == set(RULES)
+    names = [str(p) for p in PROGRAMS]
+    assert len(names) == len(set(names))

@@ -1,0 +1,32 @@
+"""Every part of the fuzzer for as long as a pull request can wait: the same seeds on every run.
+
+A part runs in a process of its own, so that a crash fails a test and not the run. For other seeds
+and longer: `python -m tests.fuzz numpy --minutes 60 --seed 7`.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+import pytest
+
+from . import report, runner
+
+SEED = 1_000_000_000
+PROGRAMS = {"numpy": 2000, "torch": 400, "jax": 10, "tensorflow": 25, "files": 60, "threads": 12}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", PROGRAMS)
+def test_nothing_is_found(part: str) -> None:
+    if part in ("torch", "jax", "tensorflow") and find_spec(part) is None:
+        pytest.skip(f"{part} is not installed")
+    notes = runner.run(part, SEED, PROGRAMS[part], minutes=20, processes=1)
+    assert notes.programs >= PROGRAMS[part]
+    assert not notes.kinds, report.failures(notes)
+
+
+def test_nothing_is_found_by_the_first_programs_on_numpy() -> None:
+    notes = runner.run("numpy", 0, 300, minutes=5, processes=1)
+    assert notes.programs == 300
+    assert not notes.kinds, report.failures(notes)

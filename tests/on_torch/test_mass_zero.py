@@ -1,0 +1,91 @@
+"""Mass 0 takes an event out of everything, in PyTorch: once differentiated, and twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import plogq
+
+from ..rebuilt import HELD
+from ..spoiled import Spoilt, pairs
+from .tensors import WAYS, array, by, on_torch, recorded
+
+CASES = pairs(np.float64)
+every_case = pytest.mark.parametrize("case", CASES, ids=str)
+every_way = pytest.mark.parametrize("way", WAYS)
+
+
+def leaves(q: Any) -> dict[str, torch.Tensor]:
+    return {n: getattr(q, n) for n in HELD if getattr(q, n, None) is not None}
+
+
+def slopes(p: Any, q: Any, way: str, **options: Any) -> tuple[float, dict[str, Any]]:
+    q = recorded(on_torch(q))
+    with by(way):
+        loss = plogq.cross_entropy(on_torch(p), q, **options)
+        loss.backward()
+    return loss.item(), {n: array(x.grad) for n, x in leaves(q).items()}
+
+
+def alike(case: Spoilt, found: dict[str, Any], right: dict[str, Any]) -> None:
+    for name, g in found.items():
+        if name not in ("weight", "bias"):
+            assert not g[case.out].any(), name
+            g = g[~case.out]
+        np.testing.assert_allclose(g, right[name], rtol=1e-12, atol=1e-14, err_msg=name)
+
+
+@every_way
+@every_case
+def test_events_without_mass_change_nothing(case: Spoilt, way: str) -> None:
+    loss, found = slopes(case.p, case.q, way)
+    right, expected = slopes(case.kept_p, case.kept_q, way)
+    np.testing.assert_allclose(loss, right, rtol=1e-12)
+    alike(case, found, expected)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "Logits" in c.name], ids=str)
+def test_nor_under_a_z_loss(case: Spoilt) -> None:
+    loss, found = slopes(case.p, case.q, "cpu", z_loss=0.1)
+    right, expected = slopes(case.kept_p, case.kept_q, "cpu", z_loss=0.1)
+    np.testing.assert_allclose(loss, right, rtol=1e-12)
+    alike(case, found, expected)
+
+
+def twice(p: Any, q: Any) -> dict[str, Any]:
+    """The gradients of the sum of all gradients."""
+    q = recorded(on_torch(q))
+    loss = plogq.cross_entropy(on_torch(p), q)
+    held = leaves(q)
+    first = torch.autograd.grad(loss, list(held.values()), create_graph=True)
+    second = torch.autograd.grad(sum(g.square().sum() for g in first), list(held.values()))
+    return {n: array(g) for n, g in zip(held, second, strict=True)}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if "Linear" not in c.name], ids=str)
+def test_nor_in_second_derivatives(case: Spoilt) -> None:
+    if isinstance(case.q, plogq.LogProbs):
+        return  # linear: it has no second derivative
+    alike(case, twice(case.p, case.q), twice(case.kept_p, case.kept_q))
+
+
+@every_case
+def test_nor_in_the_gradients_of_the_target(case: Spoilt) -> None:
+    p, kept = recorded(on_torch(case.p)), recorded(on_torch(case.kept_p))
+    for target, q in ((p, case.q), (kept, case.kept_q)):
+        if not any(x.requires_grad for x in target.arrays()):
+            return
+        plogq.cross_entropy(target, on_torch(q)).backward()
+    for x, right in zip(p.arrays(), kept.arrays(), strict=True):
+        if not x.requires_grad:
+            continue
+        g, expected, at = array(x.grad), array(right.grad), array(x.detach())
+        assert np.isfinite(g).all()
+        if x.shape != right.shape:
+            g, at = g[~case.out], at[~case.out]
+        # What is 0 has a slope of its own, which is not the same without those events.
+        np.testing.assert_allclose(g[at != 0], expected[at != 0], rtol=1e-10, atol=1e-13)
