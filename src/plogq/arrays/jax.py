@@ -221,6 +221,15 @@ def scatter(index: Array, value: Array, classes: int) -> Array:
     return added.reshape(dense.shape)
 
 
+def places(index: Array) -> Array:
+    """A number below T for every entry of a row [..., T], the same for equal entries alone."""
+    order = jnp.argsort(index, axis=-1, stable=True)
+    ordered = gather(index, order)
+    steps = jnp.cumsum(ordered[..., 1:] != ordered[..., :-1], axis=-1, dtype=order.dtype)
+    found = jnp.concatenate((jnp.zeros_like(order[..., :1]), steps), axis=-1)
+    return gather(found, jnp.argsort(order, axis=-1))
+
+
 where = jnp.where
 exp = jnp.exp
 log = jnp.log

@@ -229,6 +229,17 @@ def scatter(index: Array, value: Array, classes: int) -> Array:
     return dense
 
 
+def places(index: Array) -> Array:
+    """A number below T for every entry of a row [..., T], the same for equal entries alone."""
+    order = np.argsort(index, axis=-1, kind="stable")
+    ordered = np.take_along_axis(index, order, axis=-1)
+    found = np.zeros_like(order)
+    np.cumsum(ordered[..., 1:] != ordered[..., :-1], axis=-1, out=found[..., 1:])
+    place = np.empty_like(found)
+    np.put_along_axis(place, order, found, axis=-1)
+    return place
+
+
 where = np.where
 exp = np.exp
 log = np.log

@@ -362,6 +362,15 @@ def scatter(index: Tensor, value: Tensor, classes: Any) -> Tensor:
     return tf.reshape(tf.scatter_nd(flat, tf.reshape(value, [-1]), size), lengths)
 
 
+def places(index: Tensor) -> Tensor:
+    """A number below T for every entry of a row [..., T], the same for equal entries alone."""
+    order = tf.argsort(index, axis=-1, stable=True)
+    ordered = gather(index, order)
+    steps = tf.cumsum(tf.cast(ordered[..., 1:] != ordered[..., :-1], tf.int64), axis=-1)
+    found = tf.concat((tf.zeros_like(index[..., :1]), steps), axis=-1)
+    return gather(found, tf.argsort(order, axis=-1))
+
+
 def where(condition: Tensor, a: Any, b: Any) -> Tensor:
     a, b = _alike(a, b)
     if isinstance(b, tf.Tensor) and not isinstance(a, tf.Tensor):

@@ -272,6 +272,15 @@ def scatter(index: Tensor, value: Tensor, classes: int) -> Tensor:
     return dense.scatter_add(-1, index, value.to(dense.dtype))
 
 
+def places(index: Tensor) -> Tensor:
+    """A number below T for every entry of a row [..., T], the same for equal entries alone."""
+    order = index.argsort(dim=-1, stable=True)
+    ordered = index.gather(-1, order)
+    steps = (ordered[..., 1:] != ordered[..., :-1]).cumsum(-1)
+    found = torch.cat((torch.zeros_like(order[..., :1]), steps), dim=-1)
+    return found.gather(-1, order.argsort(dim=-1))
+
+
 where = torch.where
 exp = torch.exp
 log = torch.log
