@@ -150,3 +150,45 @@ def test_the_second_derivative_is_there() -> None:
             first = tape.gradient(loss, x)
         found = outer.gradient(first, x, tensor(v))
     close(found, expected)
+
+
+EDGE = (
+    # Certain and right, certain and wrong, and certain where the label is soft.
+    [[1.0, 0.0, 0.5], [0.0, 1.0, 0.25], [0.0, 0.0, 1.0]],
+    [[200.0, -200.0, 0.5], [-1000.0, 1000.0, 0.0], [-90.0, -120.0, 300.0]],
+)
+TRUTHS = ([[1.0, 0.0, 0.0]] * 3, [[0.0, 1.0, 0.0]] * 3, [[0.5, 0.25, 0.25]] * 3)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.01, 0.3, 0.5, 0.9, 1.0, 1.5, 2.0])
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("kind", ["binary", "categorical"])
+def test_focal_gradients_at_the_edge_are_finite(kind: str, from_logits: bool, gamma: float) -> None:
+    """And 0 where the label has all the probability there is: the loss is flat there."""
+    x = np.array(EDGE[from_logits], np.float32)
+    options: Any = {"gamma": gamma, "from_logits": from_logits}
+    name = f"{kind}_focal_crossentropy"
+    made = getattr(ours, CLASSES[name])(**options)
+    for truth in TRUTHS:
+        y = np.array(truth, np.float32)
+        for loss in (
+            lambda q, y=y: getattr(ours, name)(tensor(y), q, **options),
+            lambda q, y=y: made(y, q),
+        ):
+            value, (slope,) = gradients(loss, x)
+            assert np.isfinite(value)
+            assert np.isfinite(slope).all()
+            certain = np.abs(x) > 80 if from_logits else (x == 0) | (x == 1)
+            right = certain & ((x > 0.5) == (y == 1)) & ((y == 0) | (y == 1))
+            if kind == "binary":
+                # Of what Keras keeps away from 0 a loss of 1e-7 is left.
+                assert (np.abs(slope[right]) < 1e-6).all()
+
+
+def test_gamma_may_be_an_array_without_axes() -> None:
+    _, q, _, y = scores((4, 3), seed=3)
+    p = one_hot(y, 3)
+    for name in ("binary_focal_crossentropy", "categorical_focal_crossentropy"):
+        want = getattr(ours, name)(p, q, gamma=1.5)
+        for gamma in (np.float32(1.5), tensor(1.5), keras.Variable(1.5)):
+            close(getattr(ours, name)(p, q, gamma=gamma), want)

@@ -8,7 +8,7 @@ from ... import BinaryProbs, Logits, LogProbs, Probs, focal, log_normalizer
 from ...arrays import Verbs
 from ...errors import ShapeError
 from ..declared import EXCLUSIVE, declares
-from .inputs import like, registered, set_mask, together
+from .inputs import exponent, like, registered, set_mask, together
 from .quirks import (
     class_axis,
     clipped,
@@ -124,7 +124,7 @@ def categorical_focal_crossentropy(
     costs = per_event(BinaryProbs(shaped(xp, 1.0, q)), BinaryProbs(q))
     if not isinstance(alpha, int | float):
         alpha = xp.cast_like(like(alpha, x), x)
-    log_probs = -alpha * focal(costs, gamma)
+    log_probs = -alpha * focal(costs, exponent(gamma))
     return xp.cast_like(exclusive(xp, y, LogProbs, log_probs, axis), dtype)
 
 

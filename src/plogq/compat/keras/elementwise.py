@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from ... import BinaryLogits, BinaryProbs, Weighted
 from ...arrays import Verbs
 from ..declared import YES_NO, declares
-from .inputs import epsilon, registered
+from .inputs import epsilon, exponent, registered
 from .quirks import (
     clipped,
     mean,
@@ -119,11 +120,21 @@ def binary_focal_crossentropy(
     y = smoothed(y, label_smoothing, 2)
     if from_logits:
         x = xp.exp(-per_event(BinaryProbs(shaped(xp, 1.0, x)), BinaryLogits(x)))
-    weight = (y * (1.0 - x) + (1.0 - y) * x) ** gamma
+    weight = _power(xp, y * (1.0 - x) + (1.0 - y) * x, exponent(gamma))
     if apply_class_balancing:
         weight = weight * (y * alpha + (1.0 - y) * (1.0 - alpha))
     p = Weighted(BinaryProbs(y), sample_weight=weight)
     return xp.cast_like(mean(xp, per_event(p, _certainty_clipped(xp, x)), axis), dtype)
+
+
+def _power(xp: Verbs, x: Any, gamma: float) -> Any:
+    """x^gamma, with a slope of 0 at 0: a root is infinitely steep there, and the loss is flat."""
+    if gamma >= 1.0:
+        return x**gamma
+    # Below what float32 holds in full the slope overflows, and the loss is 1e-7 at most.
+    nothing = (x >= 0.0) & (x < 2.0**-126)
+    at_nothing = 1.0 if gamma == 0.0 else 0.0 if gamma > 0.0 else inf
+    return xp.where(nothing, at_nothing, xp.where(nothing, 1.0, x) ** gamma)
 
 
 def _certainty_clipped(xp: Verbs, x: Any) -> BinaryProbs:

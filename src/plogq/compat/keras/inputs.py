@@ -55,6 +55,14 @@ def epsilon() -> float:
     return KERAS.config.epsilon() if KERAS else 1e-7
 
 
+def exponent(gamma: Any) -> float:
+    """gamma as a number, which Keras also takes as an array without axes."""
+    if isinstance(gamma, int | float):
+        return gamma
+    found = as_array(gamma, "gamma")
+    return float(verbs(found).host(found))
+
+
 def registered(package: str = PACKAGE) -> Callable[[Named], Named]:
     """Tell Keras, where it is installed, what a saved model means by this class or function."""
 
