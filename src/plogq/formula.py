@@ -244,6 +244,7 @@ class Formula:
     def _over(self, weight: Array, x: Array) -> Array:
         """weight / x, and 0 where the weight is 0, with derivatives that are numbers there too."""
         xp = self.xp
+        weight, x = xp.weights(weight), xp.weights(x)
         no_number = xp.equal(x, 0.0) | ~xp.equal(x - x, 0.0)
         return weight / xp.where(xp.equal(weight, 0.0) & no_number, 1.0, x)
 

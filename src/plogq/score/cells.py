@@ -31,12 +31,13 @@ def parse(
     names: Sequence[str],
     delimiter: str,
     lost: Lost,
-    kind: Any = None,
     *,
     empty_lines: bool = False,
 ) -> Any:
-    """Whole rows as a table of text (or of another type): of `every` column those of these names.
-    Rows of another number of fields are left out, and go to `lost` with their place."""
+    """Whole rows as a table of text: of `every` column those of these names.
+
+    Rows of another number of fields are left out, and go to `lost` with their place.
+    """
 
     def skip(row: Any) -> str:
         # Counted from 1, and only without threads.
@@ -44,9 +45,8 @@ def parse(
         lost.append((row.number - 1, why))
         return "skip"
 
-    kind = _arrow.string() if kind is None else kind
     if not empty_lines and not data.strip(b"\r\n"):
-        return _arrow.table({name: _arrow.array([], kind) for name in names})
+        return _arrow.table({name: _arrow.array([], _arrow.string()) for name in names})
     # In memory that is pyarrow's, so that no thread of its own ever holds on to something of
     # Python's.
     buffer = _arrow.allocate_buffer(len(data))
@@ -63,20 +63,37 @@ def parse(
             ignore_empty_lines=not empty_lines,
         ),
         convert_options=_csv.ConvertOptions(
-            column_types=dict.fromkeys(every, kind),
+            column_types=dict.fromkeys(every, _arrow.string()),
             include_columns=list(names),
             strings_can_be_null=True,
         ),
     )
 
 
+def is_text(data: bytes) -> bool:
+    """Whether all of it is UTF-8."""
+    if data.isascii():
+        return True
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def as_letters(data: bytes) -> bytes:
+    """Every byte as a letter of its own (Latin-1), where not all of it is UTF-8: pyarrow decodes a
+    row that it leaves out before it asks what to do with it."""
+    return data.decode("latin-1").encode("utf-8")
+
+
 def decoded(array: Any) -> tuple[Any, Array]:
-    """Bytes as text, missing where they are not UTF-8, and where that is."""
+    """What `as_letters` has made of bytes as text, missing where they are not UTF-8, and where."""
     texts: list[str | None] = []
     wrong = np.zeros(len(array), bool)
     for i, item in enumerate(array.to_pylist()):
         try:
-            texts.append(None if item is None else item.decode("utf-8"))
+            texts.append(None if item is None else item.encode("latin-1").decode("utf-8"))
         except UnicodeDecodeError:
             texts.append(None)
             wrong[i] = True

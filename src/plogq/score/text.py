@@ -10,14 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from .cells import Columns, Grid, Lost, decoded, grid, parse
+from .cells import Columns, Grid, Lost, as_letters, decoded, grid, is_text, parse
 from .column import Array, Batch, Fault, Field, InputError, Kind, Widths
 from .header import read_header
 from .lines import Endless, blocks
-
-_arrow: Any = pa
 
 # A block must hold a row, and a row is about as long as the header or a few times that.
 _BLOCK = 1 << 20
@@ -94,14 +91,14 @@ class CSV:
             wide = grid(data, self._names, names, self._delimiter, lost)
             if wide is not None:
                 return wide, lost
-        try:
-            table = parse(data, self._names, names, self._delimiter, lost)
+        whole = is_text(data)
+        table = parse(
+            data if whole else as_letters(data), self._names, names, self._delimiter, lost
+        )
+        if whole:
             texts = {name: table.column(i).combine_chunks() for i, name in enumerate(names)}
             return Columns(texts, {}), lost
-        except _arrow.ArrowInvalid:
-            # Some field is not UTF-8: which, only its bytes can tell.
-            lost.clear()
-            table = parse(data, self._names, names, self._delimiter, lost, _arrow.binary())
+        # Some field is not UTF-8: which, only its bytes can tell.
         texts, faults = dict[str, Any](), dict[str, Fault]()
         for i, name in enumerate(names):
             texts[name], wrong = decoded(table.column(i).combine_chunks())
