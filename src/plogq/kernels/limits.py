@@ -20,7 +20,7 @@ def self_information(xp: Any, p: Array, not_p: Array | None = None) -> Array:
 
     Where 1 - p is known by itself, the logarithm of a p near 1 is taken from that: p has lost it.
     """
-    nothing, unknown = xp.equal(p, 0.0), ~xp.equal(p, p)
+    nothing, unknown = xp.equal(p, 0.0), ~(p >= 0.0)
     cost = -xp.log(xp.where(nothing | unknown, 1.0, p))
     if not_p is not None:
         likely = p > 0.5
