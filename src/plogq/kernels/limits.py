@@ -6,7 +6,7 @@ a softmax multiplies it by 0 again, so the slope at 0 is given as that at the le
 
 from __future__ import annotations
 
-from math import nan
+from math import inf, nan
 from typing import Any
 
 Array = Any
@@ -20,7 +20,7 @@ def self_information(xp: Any, p: Array, not_p: Array | None = None) -> Array:
 
     Where 1 - p is known by itself, the logarithm of a p near 1 is taken from that: p has lost it.
     """
-    nothing, unknown = xp.equal(p, 0.0), ~(p >= 0.0)
+    nothing, unknown = xp.equal(p, 0.0), ~((p >= 0.0) & (p < inf))
     cost = -xp.log(xp.where(nothing | unknown, 1.0, p))
     if not_p is not None:
         likely = p > 0.5
