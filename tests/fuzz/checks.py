@@ -253,7 +253,8 @@ def hold_poisoned(notes: Notes, program: Program, way: Way, clean: Outcome) -> N
         after = outcome.gradients[name]
         role = "Q" if name.partition("@")[0] in in_q else "P"
         if role == "P":
-            if not every:
+            # Where the value is infinite its slopes by P are 0 · ∞, here and there another.
+            if not every or not np.isfinite(np.asarray(clean.value, np.float64)).all():
                 continue
             if name in _weights(program):
                 # The gradient by a weight of 0 is the loss that it takes out, whatever that is.

@@ -235,6 +235,10 @@ class Measure:
 
     def _dense_classes(self, xp: Any) -> Array:
         dense = xp.weights(xp.to_last(self.dense, self.axis))
+        if self.class_weight is not None and self.event is not None:
+            # A NaN of an event that weighs nothing is not to meet the slope of a class's weight.
+            nothing = xp.expand(xp.equal(self.event, 0.0))
+            dense = xp.where(nothing & ~xp.equal(dense - dense, 0.0), 0.0, dense)
         return dense if self.class_weight is None else xp.times(dense, self.class_weight)
 
     def _scaled(self, xp: Any, sums: Array) -> Array:
