@@ -105,3 +105,30 @@ def test_one_weight_per_row_says_how_it_is_spread(framework: str) -> None:
         BinaryLogits(np.linspace(-2.0, 2.0, 15).reshape(3, 5)),
     )
     assert float(plogq.cross_entropy(p, BinaryLogits(z))) == pytest.approx(want, rel=1e-5)
+
+
+@every_framework
+def test_casts_are_those_of_the_framework(framework: str) -> None:
+    make = MAKE[framework]
+    whole = {
+        "Logits": (Logits, "scores", [[1, 2], [3, 4]]),
+        "LogProbs": (LogProbs, "x", [[-1, -2], [-3, -4]]),
+        "BinaryLogits": (BinaryLogits, "z", [1, 0]),
+        "Probs": (Probs, "onehot", [[1, 0], [0, 1]]),
+    }
+    for name, (kind, role, values) in whole.items():
+        x = make(np.array(values, np.int32))
+        with pytest.raises(plogq.DtypeError) as caught:
+            kind(x)
+        text = str(caught.value)
+        assert (".astype(" in text) == (framework in ("numpy", "jax"))
+        found = re.search(rf"{name}\((.*?)\)(?:,| for|$)", text)
+        assert found is not None, text
+        cast = eval(found[1], {**NAMES, role: x})
+        assert "float" in str(cast.dtype)
+        assert type(kind(cast)) is kind
+    y = make(np.array([0.0, 1.0], np.float32))
+    with pytest.raises(plogq.DtypeError) as caught:
+        plogq.Labels(y)
+    cast = written(str(caught.value), r"write Labels\((.*)\) if these are class indices", y=y)
+    assert plogq.entropy(plogq.Labels(cast)) == 0

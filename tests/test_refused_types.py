@@ -141,7 +141,7 @@ class Sparse:
         lambda: LinearLogits(np.zeros((4, 2), int), np.zeros((3, 2), int)),
         DtypeError,
         "LinearLogits hidden must be floating point",
-        "hidden.astype(np.float32)",
+        "hidden.astype(float)",
     ),
     Refusal(
         "strings as weights",

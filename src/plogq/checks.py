@@ -6,6 +6,7 @@ the data is governed by `validation`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -20,6 +21,7 @@ from .kernels.sums import value_range
 from .options import integer, shown
 
 _LEVELS = ("off", "on", "full")
+_CAST = re.compile(r"(\w+)\.astype\((int|float)\)")
 _level: ContextVar[str] = ContextVar("plogq_validation", default="on")
 
 
@@ -77,14 +79,23 @@ def floating(xp: Any, x: Any, role: str, instead: str) -> None:
     if not xp.is_float(x):
         raise DtypeError(
             f"{role} must be floating point ({', '.join(xp.float_names)}), "
-            f"got {xp.dtype_name(x)}; {instead}"
+            f"got {xp.dtype_name(x)}; {_in_words(xp, instead)}"
         )
 
 
 def integral(xp: Any, x: Any, role: str, instead: str) -> None:
     """Refuse dtypes that are not integers; `instead` says what to write."""
     if not xp.is_integer(x):
-        raise DtypeError(f"{role} must be integers, got {xp.dtype_name(x)}; {instead}")
+        raise DtypeError(
+            f"{role} must be integers, got {xp.dtype_name(x)}; {_in_words(xp, instead)}"
+        )
+
+
+def _in_words(xp: Any, instead: str) -> str:
+    """What to write, with the casts that the framework has."""
+    return _CAST.sub(
+        lambda cast: xp.words["int" if cast[2] == "int" else "float"].format(cast[1]), instead
+    )
 
 
 def axis_number(axis: Any, role: str) -> int:

@@ -149,9 +149,7 @@ class LinearLogits(Prediction):
         """Refuse arrays that are not floating point or do not multiply."""
         for role, x in (("hidden", self.hidden), ("weight", self.weight), ("bias", self.bias)):
             if x is not None:
-                checks.floating(
-                    verbs(x), x, f"LinearLogits {role}", f"write {role}.astype(np.float32)"
-                )
+                checks.floating(verbs(x), x, f"LinearLogits {role}", f"write {role}.astype(float)")
         xp = verbs(self.hidden)
         kinds = {verbs(x).name for x in (self.hidden, self.weight, self.bias) if x is not None}
         if len(kinds) > 1:

@@ -27,6 +27,8 @@ name = "jax"
 float_names = ("float64", "float32", "float16", "bfloat16")
 # What to write, in this framework, where a sentence says so.
 words = {
+    "float": "{}.astype(float)",
+    "int": "{}.astype(int)",
     "broadcast": "jnp.broadcast_to({}, y.shape)",
     "softmax": "jax.nn.softmax(z, axis=-1)",
     "sigmoid": "jax.nn.sigmoid(z)",

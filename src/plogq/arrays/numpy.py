@@ -25,6 +25,8 @@ name = "numpy"
 float_names = ("float64", "float32", "float16", "bfloat16")
 # What to write, in this framework, where a sentence says so.
 words = {
+    "float": "{}.astype(float)",
+    "int": "{}.astype(int)",
     "broadcast": "np.broadcast_to({}, y.shape)",
     "softmax": "scipy.special.softmax(z, axis=-1)",
     "sigmoid": "scipy.special.expit(z)",
@@ -52,11 +54,9 @@ def as_array(value: Any, role: str) -> Array:
             "SparseProbs(index, probs) for a target with few classes per event"
         )
     if module == "keras" and hasattr(value, "dtype"):
-        instead = (
-            "x.value" if hasattr(value, "value") else "loss=… in compile, or a layer around it"
-        )
         raise DtypeError(
-            f"{role} is a {type(value).__name__} of Keras and no array; write {instead}"
+            f"{role} is a {type(value).__name__} of Keras and no array; write loss=… in compile, "
+            "or a layer around it"
         )
     if isinstance(value, (list, tuple, bool, int, float, np.generic)) or hasattr(
         value, "__array__"

@@ -40,6 +40,8 @@ name = "tensorflow"
 float_names = ("float64", "float32", "float16", "bfloat16")
 # What to write, in this framework, where a sentence says so.
 words = {
+    "float": "tf.cast({}, tf.float32)",
+    "int": "tf.cast({}, tf.int64)",
     "broadcast": "tf.broadcast_to({}, tf.shape(y))",
     "softmax": "tf.nn.softmax(z, axis=-1)",
     "sigmoid": "tf.nn.sigmoid(z)",

@@ -29,6 +29,8 @@ name = "torch"
 float_names = ("float64", "float32", "float16", "bfloat16")
 # What to write, in this framework, where a sentence says so.
 words = {
+    "float": "{}.float()",
+    "int": "{}.long()",
     "broadcast": "{}.expand_as(y)",
     "softmax": "torch.softmax(z, dim=-1)",
     "sigmoid": "torch.sigmoid(z)",
