@@ -182,9 +182,11 @@ def of_indices(
         if reduction == "mean":
             normalizer = _mass(y, weight, ignore_index)
     try:
-        loss = plogq.cross_entropy(
-            p, prediction(input, axis=axis), reduction=reduction, normalizer=normalizer
-        )
+        # torch takes log-probabilities as they come.
+        with unchecked():
+            loss = plogq.cross_entropy(
+                p, prediction(input, axis=axis), reduction=reduction, normalizer=normalizer
+            )
     except LabelError as error:
         # torch raises an IndexError, and has another name for the label that is ignored.
         said = re.sub(r"Labels\(y, ignore=(-?\d+)\)", r"ignore_index=\1", str(error))
