@@ -147,8 +147,8 @@ static Coefficients coefficients(const Stored& p, int64_t e, double log_z) {
   return c;
 }
 
-// Whether float32 carries numbers of this size, and their products with probabilities.
-PLOGQ_INLINE bool fits(double x) { return std::fabs(x) <= 0x1p60; }
+// Whether float32 carries numbers of this size, and their products with probabilities; NaN is one.
+PLOGQ_INLINE bool fits(double x) { return !(std::fabs(x) > 0x1p60); }
 PLOGQ_INLINE bool fits(const Coefficients& c) {
   return fits(c.alpha) && fits(c.dense) && fits(c.spread) && fits(c.d_loss);
 }
