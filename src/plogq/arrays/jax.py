@@ -239,7 +239,6 @@ log1p = jnp.log1p
 tanh = jnp.tanh
 expm1 = jnp.expm1
 equal = jnp.equal
-maximum = jnp.maximum
 absolute = jnp.abs
 
 

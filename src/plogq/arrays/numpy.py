@@ -245,7 +245,6 @@ exp = np.exp
 log = np.log
 log1p = np.log1p
 tanh = np.tanh
-maximum = np.maximum
 
 
 def absolute(x: Array) -> Array:

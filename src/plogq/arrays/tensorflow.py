@@ -394,10 +394,6 @@ def equal(a: Tensor, b: Any) -> Tensor:
     return tf.equal(*_alike(a, b))
 
 
-def maximum(x: Tensor, least: float) -> Tensor:
-    return tf.maximum(x, tf.constant(least, x.dtype))
-
-
 def absolute(x: Tensor) -> Tensor:
     return tf.abs(x)
 

@@ -292,10 +292,6 @@ expm1 = torch.expm1
 equal = torch.eq
 
 
-def maximum(x: Tensor, least: float) -> Tensor:
-    return x.clamp_min(least)
-
-
 def absolute(x: Tensor) -> Tensor:
     return x.abs()
 
