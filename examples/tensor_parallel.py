@@ -115,4 +115,5 @@ if __name__ == "__main__":
 
         costs.append(line(name, *cost(step)))
     say(f"\na training step, {BATCH * LENGTH} tokens × {VOCABULARY} classes, rank 0:", *costs)
+    dist.barrier()  # none leaves while another still reads from it
     dist.destroy_process_group()

@@ -100,6 +100,7 @@ def main() -> None:
         for name, losses in found.items():
             print(line(name, losses))
         print("the same on every rank, to 5 digits of every loss")
+    dist.barrier()  # none leaves while another still reads from it
     dist.destroy_process_group()
 
 

@@ -30,6 +30,9 @@ DTYPES: tuple[np.dtype[Any], ...] = (
 )
 NARROW = DTYPES[2:]
 
+# The slope that stands for an infinite one: -log of the least normal float64.
+STEEPEST = -np.log(np.finfo(np.float64).tiny)
+
 
 def loss_dtype(dtype: Dtype) -> np.dtype[Any]:
     """float64 for float64 predictions, float32 for all others."""

@@ -49,8 +49,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "class_weights": ("options", *BASE),
     "checks": ("kernels", "kernels.labels", "kernels.rounding", "kernels.sums", "options", *BASE),
     "reduction": ("checks", "kernels.sums", "options", "", *BASE),
-    "shaping": ("options", *BASE),
-    "formula": ("kernels.contract", "arrays"),
+    "shaping": ("kernels.limits", "options", *BASE),
+    "formula": ("kernels.contract", "kernels.limits", "arrays"),
     **dict.fromkeys(
         REPRESENTATIONS,
         (*REPRESENTATIONS, "checks", "class_weights", "options", *KERNELS[1:-1], *BASE),

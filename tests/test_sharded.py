@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -260,9 +261,13 @@ def test_the_example_learns_the_same_as_one_process() -> None:
     example = Path(__file__).parents[1] / "examples" / "vocabulary_parallel.py"
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     ran = subprocess.run(
-        [sys.executable, *torchrun, example], capture_output=True, text=True, timeout=300
+        [sys.executable, *torchrun, example],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={**os.environ, "PYTHONFAULTHANDLER": "1"},
     )
-    assert ran.returncode == 0, ran.stderr
+    assert ran.returncode == 0, ran.stdout + ran.stderr
     rows = re.findall(r"^(\S.*?) {2,}((?:\d+\.\d{6} ?)+)$", ran.stdout, re.MULTILINE)
     found = {name: [float(x) for x in values.split()] for name, values in rows}
     alone = found.pop("one process")

@@ -23,6 +23,7 @@ from .kernels.contract import (
     Scores,
     in_steps,
 )
+from .kernels.limits import finite, without_junk
 
 Array = Any
 
@@ -77,7 +78,7 @@ class Formula:
         """
         xp = self.xp
         hidden = xp.cast_like(xp.matmul(gradient, xp.statistics(q.weight)), q.hidden)
-        kept = self._told(xp.expand(nothing), xp.statistics(q.hidden))
+        kept = without_junk(xp, xp.expand(nothing), xp.statistics(q.hidden))
         flat, rows = xp.rows(gradient), xp.rows(kept)
         weight = xp.cast_like(xp.matmul(xp.to_last(flat, 0), rows), q.weight)
         bias = None if q.bias is None else xp.cast_like(xp.sum_events(flat), q.bias)
@@ -163,7 +164,7 @@ class Formula:
         xp = self.xp
         stored = xp.statistics(xp.to_last(scores.array, scores.axis))
         if nothing is not None:
-            stored = self._told(nothing, stored)
+            stored = without_junk(xp, nothing, stored)
         if scores.kind == "probs":
             # log 0 is -∞, and its slope is nothing that a class without mass should see.
             nothing = xp.equal(stored, 0.0)
@@ -235,7 +236,7 @@ class Formula:
         if scores.softcap is not None:
             stored = xp.weights(xp.to_last(scores.array, scores.axis))
             if nothing is not None:
-                stored = self._told(nothing, stored)
+                stored = without_junk(xp, nothing, stored)
             # d tanh = 4e / (1 + e)², e = exp(-2|x|): 1 - tanh² would cancel near the cap.
             e = xp.exp(-2.0 * self._size(stored) / scores.softcap)
             gradient = xp.times(gradient, 4.0 * e / (1.0 + e) ** 2)
@@ -245,7 +246,7 @@ class Formula:
         """weight / x, and 0 where the weight is 0, with derivatives that are numbers there too."""
         xp = self.xp
         weight, x = xp.weights(weight), xp.weights(x)
-        no_number = xp.equal(x, 0.0) | ~xp.equal(x - x, 0.0)
+        no_number = xp.equal(x, 0.0) | ~finite(x)
         return weight / xp.where(xp.equal(weight, 0.0) & no_number, 1.0, x)
 
     def _size(self, x: Array) -> Array:
@@ -257,11 +258,7 @@ class Formula:
         xp = self.xp
         x = xp.statistics(scores.array)
         yes, no = masses
-        return self._told(xp.equal(yes, 0.0) & xp.equal(no, 0.0), x)
-
-    def _told(self, nothing: Array, x: Array) -> Array:
-        """x, and 0 for what is no number where nothing depends on it."""
-        return self.xp.where(nothing & ~self.xp.equal(x - x, 0.0), 0.0, x)
+        return without_junk(xp, xp.equal(yes, 0.0) & xp.equal(no, 0.0), x)
 
     def _binary_forward(self, measure: BinaryMeasure, scores: BinaryScores) -> Forward:
         xp = self.xp

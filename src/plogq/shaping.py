@@ -8,6 +8,7 @@ from typing import Any
 from . import options
 from .arrays import as_array, verbs
 from .errors import DtypeError
+from .kernels.limits import without_junk
 
 
 def focal(losses: Any, gamma: float = 2.0) -> Any:
@@ -87,6 +88,5 @@ def add_z_loss(xp: Any, losses: Any, log_z: Any, mass: Any, z_loss: float) -> An
     with xp.quiet():
         # Where nothing weighs, log Z may be no number, and neither would be its slope.
         log_z = xp.weights(log_z)
-        nothing = xp.equal(mass, 0.0) & ~xp.equal(log_z - log_z, 0.0)
-        log_z = xp.where(nothing, 0.0, log_z)
+        log_z = without_junk(xp, xp.equal(mass, 0.0), log_z)
         return xp.cast_like(xp.weights(losses) + z_loss * xp.times(mass, log_z * log_z), losses)

@@ -15,7 +15,7 @@ from .arrays import Verbs, as_array, verbs
 from .errors import DtypeError, PairError, ShapeError
 from .kernels.contract import Measure
 from .kernels.labels import label_range, unread_labels
-from .kernels.limits import self_information
+from .kernels.limits import self_information, without_junk
 from .kernels.sums import row_sums
 
 _MOST_CLASSES = 1 << 62
@@ -169,7 +169,7 @@ def _checked_labels(
     ignored = mark(xp, index, ignore)
     if not (checks.known(xp, index) and (weight is None or checks.known(xp, weight))):
         index, mass = unread_labels(xp, index, classes, ignored, weight)
-        return index, mass if weight is None else without_junk(xp, mass, weight)
+        return index, mass if weight is None else without_junk(xp, xp.equal(weight, 0.0), mass)
     own = xp.owned(index)
     within = label_range(xp, own, classes, ignore, weight)
     index = xp.indices(own)
@@ -235,7 +235,7 @@ class Probs(Target):
         sums = check_rows(xp, self, "Probs (as P)", lambda: weight)
         if weight is not None:
             sums = row_sums(xp, self.probs, axis)[0] if sums is None else sums
-            sums = without_junk(xp, sums, weight)
+            sums = without_junk(xp, xp.equal(weight, 0.0), sums)
         return Measure(self.events(), classes, dense=self.probs, axis=axis, sums=sums)
 
     def entropy_terms(
@@ -315,7 +315,7 @@ class SparseProbs(Target):
         if checks.checked(xp, self.probs):
             checks.not_negative(xp, self.probs, "SparseProbs probs", each)
         value = value if known is None else xp.times(known, value)
-        value = value if each is None else without_junk(xp, value, each)
+        value = value if each is None else without_junk(xp, xp.equal(each, 0.0), value)
         return Measure(self.events(), classes, index=index, value=value)
 
     def entropy_terms(
@@ -343,11 +343,6 @@ def weight_array(weight: Any, role: str) -> Any:
     if checks.checked(xp, weight):
         checks.not_negative(xp, weight, role)
     return weight
-
-
-def without_junk(xp: Verbs, mass: Any, weight: Any) -> Any:
-    """Masses, and 0 for what is no number and weighs 0: weights around it see no NaN in a slope."""
-    return xp.where(xp.equal(weight, 0.0) & ~xp.equal(mass - mass, 0.0), 0.0, mass)
 
 
 def both_weights(xp: Verbs, own: Any, outer: Any) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -48,21 +50,24 @@ def test_labels_that_are_overwritten_before_the_backward_pass(p: str, q: str, ba
 
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_labels_that_are_overwritten_while_they_are_read(reduction: str) -> None:
-    """A number, NaN or a refusal, and never a crash."""
+    """A number, NaN or a refusal, and never a crash: until each was seen, and 20 times at least."""
     labels = np.zeros(20_000, np.int64)
     y, x = torch.from_numpy(labels), torch.randn(20_000, 12, requires_grad=True)
-    stop = threading.Event()
+    stop, turn = threading.Event(), random.Random(0)
 
     def scribble() -> None:
         while not stop.is_set():
             labels[::7] = 2**40
+            time.sleep(turn.random() / 500)
             labels[::7] = 3
+            time.sleep(turn.random() / 500)
 
     writer = threading.Thread(target=scribble)
     writer.start()
-    refused = 0
+    refused, rounds, end = 0, 0, time.monotonic() + 60
     try:
-        for _ in range(60):
+        while rounds < 20 or ((refused == 0 or x.grad is None) and time.monotonic() < end):
+            rounds += 1
             try:
                 plogq.cross_entropy(
                     plogq.Labels(y), plogq.Logits(x), reduction=reduction

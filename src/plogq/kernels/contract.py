@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ..arrays.lengths import count
-from .limits import slope_at
+from .limits import slope_at, without_junk
 from .sums import row_sums, total
 
 Array = Any
@@ -238,7 +238,7 @@ class Measure:
         if self.class_weight is not None and self.event is not None:
             # A NaN of an event that weighs nothing is not to meet the slope of a class's weight.
             nothing = xp.expand(xp.equal(self.event, 0.0))
-            dense = xp.where(nothing & ~xp.equal(dense - dense, 0.0), 0.0, dense)
+            dense = without_junk(xp, nothing, dense)
         return dense if self.class_weight is None else xp.times(dense, self.class_weight)
 
     def _scaled(self, xp: Any, sums: Array) -> Array:

@@ -35,5 +35,15 @@ def slope_at(xp: Any, p: Array, costs: Array) -> Array:
     Where there is no cost at all there is no slope.
     """
     nothing = xp.equal(p, 0.0)
-    costs = xp.where(nothing & xp.equal(costs, float("inf")), _STEEPEST, costs)
-    return xp.where(nothing & ~xp.equal(costs - costs, 0.0), 0.0, costs)
+    costs = xp.where(nothing & xp.equal(costs, inf), _STEEPEST, costs)
+    return without_junk(xp, nothing, costs)
+
+
+def finite(x: Array) -> Array:
+    """Where x is a number: neither infinite nor NaN."""
+    return (x > -inf) & (x < inf)
+
+
+def without_junk(xp: Any, nothing: Array, x: Array) -> Array:
+    """x, and 0 for what is no number where nothing depends on it: no slope meets it there."""
+    return xp.where(nothing & ~finite(x), 0.0, x)
