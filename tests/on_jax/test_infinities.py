@@ -153,7 +153,7 @@ def test_a_cap_makes_infinite_scores_finite(way: str) -> None:
 
 
 def test_the_gradient_of_a_target_is_the_cost_and_0_where_the_weight_is_of_nothing() -> None:
-    """∂H/∂p_j = -log q_j, given as a number where it is ∞: what made a p of 0 multiplies it by 0."""
+    """∂H/∂p_j = -log q_j, a number where it is ∞: what made a p of 0 multiplies it by 0."""
     z = jnp.array([[0.0, 0.0, -inf]])
     q = plogq.Logits(z)
     slope = jax.grad(lambda p: plogq.cross_entropy(plogq.Probs(p), q, reduction="sum"))

@@ -134,7 +134,7 @@ def test_log_z_of_infinite_scores(way: str) -> None:
 
 
 def test_the_gradient_of_a_target_has_no_nan_where_the_scores_are_infinite(way: str) -> None:
-    """∂H/∂p_j = -log q_j, given as a number where it is ∞: what made a p of 0 multiplies it by 0."""
+    """∂H/∂p_j = -log q_j, a number where it is ∞: what made a p of 0 multiplies it by 0."""
 
     def run(p: Any, z: Any, w: Any) -> Any:
         with tf.GradientTape() as tape:

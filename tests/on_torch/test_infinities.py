@@ -278,7 +278,7 @@ def test_a_cap_makes_infinite_scores_finite(dtype: Any, results: Any) -> None:
 def test_the_gradient_of_a_target_has_no_nan_where_the_scores_are_infinite(
     dtype: Any, way: str
 ) -> None:
-    """∂H/∂p_j = -log q_j, given as a number where it is ∞: what made a p of 0 multiplies it by 0."""
+    """∂H/∂p_j = -log q_j, a number where it is ∞: what made a p of 0 multiplies it by 0."""
     p = torch.tensor([[0.5, 0.5, 0.0]], requires_grad=True)
     q = plogq.Logits(tensor(np.array([[0.0, 0.0, -inf]], dtype)))
     plogq.cross_entropy(plogq.Probs(p), q, reduction="sum").backward()

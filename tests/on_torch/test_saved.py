@@ -69,7 +69,7 @@ def test_only_the_inputs_and_a_few_numbers_per_event_are_kept(
 
 @pytest.mark.parametrize("kind", ["labels", "soft"])
 def test_a_few_numbers_per_event_are_all_that_the_kernel_adds(kind: str) -> None:
-    """Two floats; labels as they were checked, or the sums of the rows, which the check has made."""
+    """Two floats; labels as checked, or the sums of the rows, which the check has made."""
     z = torch.randn(N, K, requires_grad=True)
     p = TARGETS[kind](N, K)
     known = storages([z, *p.arrays()])
