@@ -18,7 +18,7 @@ import torch
 import plogq
 
 from . import bounds, oracle, slopes
-from .distributed import dying, exact, infinite, options, placed, recorded, refusing
+from .distributed import dying, exact, infinite, options, placed, recorded, refusing, weightless
 from .distributed.processes import Outcome, run
 from .refusals import Refusal, check, refused
 
@@ -28,6 +28,7 @@ Case = Callable[[int, int], Any]
 ALIKE: tuple[Case, ...] = (
     infinite.hard_values,
     infinite.overflowing_gaps,
+    weightless.events_without_mass,
     options.reductions,
     options.ignored_and_empty,
     options.other_functions,

@@ -27,13 +27,13 @@ def log1p_unit(x):
 
 @triton.jit
 def masses(y, event, element, there, yes_1, yes_0, no_1, no_0):
-    """The mass on yes and on no."""
+    """The mass on yes and on no; weights of events stay float64 until the last product."""
     y = tl.load(y + element, mask=there, other=0.0).to(tl.float32)
     yes = yes_1 * y + yes_0 * (1.0 - y)
     no = no_1 * y + no_0 * (1.0 - y)
     if event is not None:
-        w = tl.load(event + element, mask=there, other=0.0).to(tl.float32)
-        yes, no = yes * w, no * w
+        w = tl.load(event + element, mask=there, other=0.0).to(tl.float64)
+        yes, no = times(w, yes), times(w, no)
     return yes, no
 
 
@@ -48,7 +48,8 @@ def forward(x, y, event, loss, log_z, yes_1, yes_0, no_1, no_0, elements, BLOCK:
     # A NaN score is neither above 0 nor below.
     cost_yes = offset + tl.where(z < 0.0, -z, 0.0)
     cost_no = offset + tl.where(z > 0.0, z, 0.0)
-    tl.store(loss + element, times(yes, cost_yes) + times(no, cost_no), mask=there)
+    found = times(yes, cost_yes) + times(no, cost_no)
+    tl.store(loss + element, found.to(tl.float32), mask=there)
     if log_z is not None:
         tl.store(log_z + element, cost_no, mask=there)
 

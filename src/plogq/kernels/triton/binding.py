@@ -117,9 +117,11 @@ class Stored:
             "EXACT": q.exact,
         }
         index, value, entries = q.sparse
-        several = None
+        several = runs = None
         with on(x):
             if entries > 1:
+                runs = args.in_runs(index, value)
+                index, value = runs.index, runs.value
                 several = torch.empty((events, entries), device=x.device, dtype=torch.float32)
                 stored.entries_of[(events,)](
                     *q.scores, several, index, value, entries, *q.dense, **given,
@@ -133,9 +135,9 @@ class Stored:
                 *q.scores, to, *place, step, index, value, *q.dense, **given,
                 classes=m.classes, ignore=q.kind["ignore"], RAW=q.kind["RAW"], TILES=tiles, **t,
             )  # fmt: skip
-        if several is not None and m.index is not None:
-            found = several.to(x.dtype).reshape(m.index.shape)
-            to.scatter_(axis, m.index.movedim(-1, axis), found.movedim(-1, axis))
+        if several is not None and runs is not None:
+            found = several.to(x.dtype).reshape(runs.index.shape).gather(-1, runs.last)
+            to.scatter_(axis, runs.index.movedim(-1, axis), found.movedim(-1, axis))
         if to is not result:
             result.copy_(to)
         return (result,)

@@ -142,6 +142,21 @@ def sparse_of(m: Measure) -> tuple[Tensor | None, Tensor | None, int]:
     return m.index.contiguous(), value, m.index.shape[-1]
 
 
+class Entries(NamedTuple):
+    """The sparse part of P with the entries of an event by class; `last` of each one's class."""
+
+    index: Tensor
+    value: Tensor | None
+    last: Tensor
+
+
+def in_runs(index: Tensor, value: Tensor | None) -> Entries:
+    """Entries [..., T] in the order of their classes, in time T log T."""
+    index, order = index.sort(dim=-1, stable=True)
+    last = torch.searchsorted(index, index, right=True) - 1
+    return Entries(index, None if value is None else value.gather(-1, order), last)
+
+
 def flowing(d_loss: Any, d_log_z: Any, events: tuple[int, ...], like: Tensor) -> dict[str, Any]:
     """What flows back to losses and to log Z, as the kernels' arguments on the device of `like`."""
     loss, number, step = upstream(d_loss, events)

@@ -176,7 +176,8 @@ class _Given:
         self.soft = flat.dense is not None or bool(flat.background) or self.sparse[2] > 1
         self.kind = {"CAPPED": q.softcap is not None, "WIDE": hidden.dtype is torch.float32}
         # Events may have no mass where labels are ignored or weighted.
-        self.uneven = flat.value is not None or flat.event is not None
+        weights = (flat.value, flat.event, flat.class_weight)
+        self.uneven = any(w is not None for w in weights)
         sizes = _sizes(hidden, self.soft)
         self.block = min(sizes.block, power_of_two(max(self.events, self.classes, 16)))
         step = min(sizes.step, power_of_two(max(self.features, 16)))

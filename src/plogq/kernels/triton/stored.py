@@ -85,7 +85,7 @@ def outside(dense, row, stride, class_weight, weight, spread, factor, k, rows, i
         if class_weight is not None:
             known = tl.load(class_weight + k, mask=inside, other=0.0).to(tl.float32)
             w = w * known[None, :]
-        w = w * weight.to(tl.float32)[:, None]
+        w = times(weight.to(tl.float32)[:, None], w)
     if factor is not None:
         each_class = tl.where(inside, 1.0, 0.0)
         if spread is not None:
@@ -301,6 +301,12 @@ def backward(
 
 
 @triton.jit
+def of_run(y1, v1, y2, v2):
+    """Sums within runs of one class, for tl.associative_scan."""
+    return y2, tl.where(y1 == y2, v1 + v2, v2)
+
+
+@triton.jit
 def entries_of(
     x, x_outer, x_length, x_inner, x_class,
     g, index, value, entries,
@@ -310,20 +316,19 @@ def entries_of(
     events, softcap,
     CAPPED: tl.constexpr, EXACT: tl.constexpr, ENTRIES: tl.constexpr,
 ):  # fmt: skip
-    """The gradient [event, entry] at the classes that the sparse part of one event names."""
+    """The gradient [event, entry] at the classes that the sparse part of one event names.
+
+    Entries lie by class; of several with one class the last has the gradient.
+    """
     event = tl.program_id(0).to(tl.int64) + tl.arange(0, 1)
     there = event < events
     t = tl.arange(0, ENTRIES)
     some = (t < entries)[None, :]
     at = event[:, None] * entries + t[None, :]
     y = tl.load(index + at, mask=some, other=0).to(tl.int64)
-    sparse = tl.zeros(y.shape, tl.float64)
-    total = tl.zeros_like(event).to(tl.float64)
-    for i in range(entries):
-        v = each(value, event * entries + i, there, 1.0)
-        at_class = tl.load(index + event * entries + i).to(tl.int64)
-        sparse += tl.where(y == at_class[:, None], v[:, None], 0.0)
-        total += v
+    following = tl.load(index + at + 1, mask=(t + 1 < entries)[None, :], other=-1).to(tl.int64)
+    _, sparse = tl.associative_scan((y, each(value, at, some, 1.0)), 1, of_run)
+    total = tl.sum(tl.where(some & (y != following), sparse, 0.0), 1)
     m, r = known(greatest, rest, event, there, CAPPED)
     upstream, alpha = coefficients(
         d_loss, d_all, loss_step, d_log_z, log_z_step, each(mass, event, there, 1.0), event, there
@@ -336,7 +341,7 @@ def entries_of(
         p = tl.load(dense + d_row[:, None] + y * d_class, mask=some, other=0.0).to(tl.float32)
         if class_weight is not None:
             p *= tl.load(class_weight + y).to(tl.float32)
-        w += p * each(event_weight, event, there, 1.0).to(tl.float32)[:, None]
+        w += times(each(event_weight, event, there, 1.0).to(tl.float32)[:, None], p)
     if factor is not None:
         b = each(factor, event, there, 0.0).to(tl.float32)[:, None]
         if spread is not None:
