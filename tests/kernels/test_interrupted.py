@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def run(program: str, threads: int) -> tuple[subprocess.CompletedProcess[str], f
         capture_output=True,
         text=True,
         timeout=120,
-        env={"PLOGQ_NUM_THREADS": str(threads), "PATH": "/usr/bin:/bin"},
+        env={**os.environ, "PLOGQ_NUM_THREADS": str(threads)},
     )
     return found, time.monotonic() - began
 
@@ -34,6 +35,8 @@ def run(program: str, threads: int) -> tuple[subprocess.CompletedProcess[str], f
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ctrl_c_is_answered_within_the_call(threads: int) -> None:
     program = f"""
+# What a shell starts in the background begins with Ctrl-C ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 threading.Timer(0.5, lambda: os.kill(os.getpid(), {int(signal.SIGINT)})).start()
 began = time.monotonic()
 try:

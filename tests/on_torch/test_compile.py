@@ -23,13 +23,11 @@ from plogq import (
     cross_entropy,
 )
 
-pytestmark = pytest.mark.slow
-
 Tensor = torch.Tensor
 Tensors = dict[str, Tensor]
 Make = Callable[..., Any]
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
 
 
 @pytest.fixture(autouse=True)
@@ -280,6 +278,34 @@ def test_dynamic_shapes_are_compiled_once() -> None:
         close(got, want)
         close(gradients(got, t), gradients(want, again))
     assert count == 1
+
+
+OPEN: dict[str, Callable[[Tensors, float], Tensor]] = {
+    "share": lambda t, x: cross_entropy(Smoothed(Labels(t["y"]), x), Logits(t["z"])),
+    "weight of yes": lambda t, x: cross_entropy(
+        Weighted(BinaryProbs(t["yes"]), class_weight=(1.0, x)), BinaryLogits(t["z"])
+    ),
+    "softcap": lambda t, x: cross_entropy(Labels(t["y"]), Logits(t["z"], softcap=2 * x)),
+    "filter": lambda t, x: cross_entropy(
+        Labels(t["y"]), LinearLogits(t["h"], t["w"], gradient_filter=x / 8)
+    ),
+    "z-loss": lambda t, x: cross_entropy(Labels(t["y"]), Logits(t["z"]), z_loss=x),
+    "normalizer": lambda t, x: cross_entropy(Labels(t["y"]), Logits(t["z"]), normalizer=3 * x),
+    "gamma": lambda t, x: plogq.focal(
+        cross_entropy(Labels(t["y"]), Logits(t["z"]), reduction="none"), x
+    ).sum(),
+}
+
+
+@pytest.mark.parametrize("number", OPEN)
+def test_numbers_that_are_open_while_it_is_compiled(number: str) -> None:
+    """Each call has the number that it is given, and none that was there before."""
+    compiled = torch.compile(OPEN[number], fullgraph=True, dynamic=True)
+    for x in (0.125, 0.5, 0.75):
+        ours, theirs = recorded(tensors(), OF_Q), recorded(tensors(), OF_Q)
+        got, want = compiled(ours, x), OPEN[number](theirs, x)
+        close(got, want)
+        close(gradients(got, ours), gradients(want, theirs))
 
 
 def test_marked_dynamic() -> None:

@@ -40,10 +40,18 @@ class Layout(NamedTuple):
     parts: int  # how many of the places are P's
     axis: int
     dense_axis: int
-    softcap: float  # 0: none
-    least: float  # gradients up to which are left out; below 0: none
-    sides: list[float]  # the four coefficients of a yes/no target
+    yes_no: bool  # whether P is a yes/no target, of four coefficients
+    capped: bool
+    filtered: bool  # whether gradients up to a least size are left out
     log_z: bool  # whether log Z is asked for
+
+    @property
+    def counts(self) -> int:
+        """How many numbers there are besides, all in one tensor, which is the last array.
+
+        Of a number in the layout that is still open the compiler might keep the first it saw.
+        """
+        return 4 * self.yes_no + self.capped + self.filtered
 
 
 def recorded(
@@ -53,17 +61,22 @@ def recorded(
     p, q = measure.arrays(), scores.arrays()
     places = [i for i, x in enumerate((*p, *q)) if x is not None]
     arrays = [x for x in (*p, *q) if x is not None]
+    sides = (*measure.yes, *measure.no) if isinstance(measure, BinaryMeasure) else ()
+    softcap, least = getattr(scores, "softcap", None), getattr(scores, "filter", None)
     layout = Layout(
         kernel.name,
         getattr(scores, "kind", "linear"),
         len(p),
         getattr(scores, "axis", -1),
         getattr(measure, "axis", -1),
-        getattr(scores, "softcap", None) or 0.0,
-        -1.0 if getattr(scores, "filter", None) is None else scores.filter,
-        [*measure.yes, *measure.no] if isinstance(measure, BinaryMeasure) else [],
+        bool(sides),
+        softcap is not None,
+        least is not None,
         wants_log_z,
     )
+    numbers = [x for x in (*sides, softcap, least) if x is not None]
+    if numbers:
+        arrays.append(torch.tensor(numbers, dtype=torch.float64))
     loss, log_z, _, _ = losses(arrays, places, *layout)
     return loss, log_z if wants_log_z else None
 
@@ -77,27 +90,35 @@ def _kernel(layout: Layout) -> Any:
         from ..kernels.torch import binary, linear, stored
     if layout.kind == "linear":
         return linear
-    return binary if layout.sides else stored
+    return binary if layout.yes_no else stored
 
 
 def _rebuilt(
-    arrays: Sequence[Tensor], places: Sequence[int], layout: Layout
+    arrays: Sequence[Tensor], places: Sequence[int], layout: Layout, known: bool = False
 ) -> tuple[Call, tuple[Any, ...]]:
-    """The kernel with a bare P and Q, and every array or None in its place."""
+    """The kernel with a bare P and Q, and every array or None in its place.
+
+    `known` says that values can be looked at, as they cannot while a program is recorded.
+    """
+    numbers: list[Any] = []
+    if layout.counts:
+        *arrays, held = arrays
+        numbers = held.tolist() if known else list(held.unbind())
     count = layout.parts + (3 if layout.kind == "linear" else 1)
     found: list[Any] = [None] * count
     for place, x in zip(places, arrays, strict=True):
         found[place] = x
-    softcap = layout.softcap or None
     first = found[layout.parts]
-    if layout.sides:
-        yes, no = layout.sides[:2], layout.sides[2:]
-        binary = BinaryMeasure(None, (yes[0], yes[1]), (no[0], no[1]))
+    if layout.yes_no:
+        yes_1, yes_0, no_1, no_0 = numbers
+        binary = BinaryMeasure(None, (yes_1, yes_0), (no_1, no_0))
         scores: Any = BinaryScores(layout.kind, None)
         return Call(_kernel(layout), binary, scores, layout.parts, layout.log_z), tuple(found)
+    least = numbers.pop() if layout.filtered else None
+    softcap = numbers.pop() if layout.capped else None
     if layout.kind == "linear":
         events, classes = tuple(first.shape[:-1]), found[layout.parts + 1].shape[0]
-        scores = Projection(None, None, None, softcap, None if layout.least < 0 else layout.least)
+        scores = Projection(None, None, None, softcap, least)
     else:
         shape, axis = tuple(first.shape), layout.axis
         events, classes = (*shape[:axis], *shape[axis + 1 :]), shape[axis]
@@ -117,14 +138,14 @@ def losses(
     parts: int,
     axis: int,
     dense_axis: int,
-    softcap: float,
-    least: float,
-    sides: Sequence[float],
+    yes_no: bool,
+    capped: bool,
+    filtered: bool,
     log_z: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Loss, log Z, and the two numbers per event that the gradient needs."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, least, list(sides), log_z)
-    call, found = _rebuilt(arrays, places, layout)
+    layout = Layout(kernel, kind, parts, axis, dense_axis, yes_no, capped, filtered, log_z)
+    call, found = _rebuilt(arrays, places, layout, known=True)
     result = call.kernel.forward(*call.filled(found), log_z=log_z)
     nothing = result.loss.new_empty(0)
     # No two outputs of an operator may be one tensor.
@@ -144,19 +165,19 @@ def _(
     parts: int,
     axis: int,
     dense_axis: int,
-    softcap: float,
-    least: float,
-    sides: Sequence[float],
+    yes_no: bool,
+    capped: bool,
+    filtered: bool,
     log_z: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     first = arrays[list(places).index(parts)]
     events = list(first.shape)
     if kind == "linear":
         events = events[:-1]
-    elif not sides:
+    elif not yes_no:
         del events[axis]
     loss = first.new_empty(events, dtype=xp.statistics_dtype(first))
-    each = first.new_empty([0] if sides else events, dtype=torch.float64)
+    each = first.new_empty([0] if yes_no else events, dtype=torch.float64)
     found = torch.empty_like(loss) if log_z else loss.new_empty([0])
     return loss, found, each, torch.empty_like(each)
 
@@ -174,15 +195,15 @@ def gradients(
     parts: int,
     axis: int,
     dense_axis: int,
-    softcap: float,
-    least: float,
-    sides: Sequence[float],
+    yes_no: bool,
+    capped: bool,
+    filtered: bool,
     log_z: bool,
 ) -> list[Tensor]:
     """The gradients of Q's arrays."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, softcap, least, list(sides), log_z)
-    call, found = _rebuilt(arrays, places, layout)
-    residual = None if sides else (greatest, rest)
+    layout = Layout(kernel, kind, parts, axis, dense_axis, yes_no, capped, filtered, log_z)
+    call, found = _rebuilt(arrays, places, layout, known=True)
+    residual = None if yes_no else (greatest, rest)
     made = call.kernel.backward(*call.filled(found), residual, d_loss, d_log_z)
     return [x for x in made if x is not None]
 
@@ -200,12 +221,13 @@ def _(
     parts: int,
     axis: int,
     dense_axis: int,
-    softcap: float,
-    least: float,
-    sides: Sequence[float],
+    yes_no: bool,
+    capped: bool,
+    filtered: bool,
     log_z: bool,
 ) -> list[Tensor]:
-    return [torch.empty_like(x) for i, x in zip(places, arrays, strict=True) if i >= parts]
+    held = arrays[: len(places)]
+    return [torch.empty_like(x) for i, x in zip(places, held, strict=True) if i >= parts]
 
 
 def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
@@ -214,9 +236,8 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None
     ctx.save_for_backward(*arrays, output[2], output[3])
 
 
-def _none(layout: Layout) -> tuple[Any, ...]:
-    """No gradient for `places` and the layout; an empty list stands for itself."""
-    return (*(None,) * (len(layout) - 1), None if layout.sides else [], None)
+# No gradient for `places` and the layout.
+_NONE = (None,) * (1 + len(Layout._fields))
 
 
 def _backward(ctx: Any, d_loss: Tensor, d_log_z: Tensor, *_: Any) -> Any:
@@ -234,7 +255,8 @@ def _backward(ctx: Any, d_loss: Tensor, d_log_z: Tensor, *_: Any) -> Any:
         there = [i for i in places if i >= layout.parts]
         for i, g in zip(there, made, strict=True):
             grads[i] = g
-    return ([grads[i] if needs[i] else None for i in places], *_none(layout))
+    of_arrays = [grads[i] if needs[i] else None for i in places]
+    return ([*of_arrays, None] if layout.counts else of_arrays, *_NONE)
 
 
 register_autograd("plogq::losses", _backward, setup_context=_keep)
@@ -258,7 +280,7 @@ def _again(ctx: Any, upstream: list[Tensor]) -> Any:
         grads = iter(torch.autograd.grad(made, leaves, upstream, allow_unused=True))
     each = [next(grads) if x.requires_grad else None for x in saved]
     *of_arrays, of_loss, of_log_z = each
-    return (of_arrays, None, None, of_loss, of_log_z, *_none(ctx.layout))
+    return (of_arrays, None, None, of_loss, of_log_z, *_NONE)
 
 
 register_autograd("plogq::gradients", _again, setup_context=_keep_gradients)

@@ -23,6 +23,11 @@ from .sums import row_sums, total
 Array = Any
 
 
+def is_array(x: Any) -> bool:
+    """Whether x is an array, and no plain number: one that a compiler leaves open included."""
+    return not isinstance(x, (int, float)) and hasattr(x, "shape")
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Background:
     """Mass spread over all classes: `factor` per event times `classes` [K] (None: all ones)."""
@@ -207,7 +212,7 @@ class Measure:
 
     def scaled(self, xp: Any, factor: Any) -> Measure:
         """The same measure times `factor`: a number, or one number per event."""
-        each = xp.expand(factor) if hasattr(factor, "shape") else factor
+        each = xp.expand(factor) if is_array(factor) else factor
         return replace(
             self,
             value=None if self.index is None else xp.times(each, self.values(xp)),
@@ -299,7 +304,7 @@ class BinaryMeasure:
 
     def arrays(self) -> tuple[Array | None, ...]:
         """Every array that it holds, None where a part is absent or a plain number."""
-        held = (x if hasattr(x, "shape") else None for x in (*self.yes, *self.no))
+        held = (x if is_array(x) else None for x in (*self.yes, *self.no))
         return (self.target, self.event, *held)
 
     def filled(self, arrays: tuple[Array | None, ...]) -> BinaryMeasure:
@@ -370,7 +375,7 @@ class BinaryMeasure:
 
     def beyond_numbers(self) -> str | None:
         """Why a kernel for class weights that are numbers does not do this, or None."""
-        if any(hasattr(c, "shape") for c in (*self.yes, *self.no)):
+        if any(is_array(c) for c in (*self.yes, *self.no)):
             return "the class weights are arrays; numbers are done here"
         return None
 

@@ -76,4 +76,4 @@ def backward(
     if d_log_z is not None:
         d_z = tl.load(d_log_z + element * log_z_step, mask=there, other=0.0).to(tl.float32)
         found += times(d_z, q)
-    tl.store(g + element, found.to(g.dtype.element_ty), mask=there)
+    tl.store(g + element, found.to(tl.float32).to(g.dtype.element_ty), mask=there)
