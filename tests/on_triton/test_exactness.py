@@ -223,3 +223,20 @@ def test_laws_of_drawn_scores(
     pair = kernel_of(plogq.Probs(put(one_hot)), plogq.Logits(put(scores)))
     as_row = pair.kernel.forward(pair.measure, pair.scores).loss
     bounds.Losses(oracle.label_costs(scores, y), scores.dtype).check(array(as_row))
+
+
+def test_many_entries_some_of_one_class() -> None:
+    """Entries of one class add up, wherever they stand in their event."""
+    rng = np.random.default_rng(5)
+    index, probs = rng.integers(0, 90, (4, 200)), rng.dirichlet(np.ones(200), 4)
+    index[3], probs[2, 7:] = 11, 0.0
+    z = put(rng.normal(size=(4, 90)).astype(np.float32))
+    found: list[torch.Tensor] = []
+    for kernel in ("triton", "formula"):
+        scores = z.clone().requires_grad_()
+        p = plogq.SparseProbs(put(index), put(probs))
+        with using(kernel):
+            plogq.cross_entropy(p, plogq.Logits(scores), reduction="sum").backward()
+        assert scores.grad is not None
+        found.append(scores.grad)
+    torch.testing.assert_close(found[0], found[1], rtol=2e-6, atol=1e-7)
