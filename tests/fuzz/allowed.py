@@ -71,6 +71,7 @@ def losses(program: Program, truth: Truth, precision: Precision, smallest: float
         if program.function == "kl_divergence":
             # A difference: a few units in the last place of H(P, Q).
             off = off + ABSOLUTE * (u * size + unit(np.float64) * truth.mass)
+            off = np.where(size > float(ml_dtypes.finfo(dtype).max), np.inf, off)
         off = off + extra(program, truth, dtype) * u * truth.mass
         if precision.formula:
             # A framework's sum over an axis that is not the last one need not be pairwise.
@@ -89,6 +90,8 @@ def losses(program: Program, truth: Truth, precision: Precision, smallest: float
             off = ((1 + gamma) * share + ABSOLUTE * (1 + gamma) * u) * abs(truth.losses)
             if precision.formula:
                 off = off + ABSOLUTE * u * np.minimum(1, size) ** min(gamma, 1.0)
+            # It is made from a loss in its own type.
+            smallest = smallest * (1 + program.shape.amount)
         exact = (truth.losses == 0) & (program.function != "kl_divergence")
         return np.where(exact, off * precision.formula, off + smallest)
 
@@ -109,8 +112,11 @@ def value(program: Program, truth: Truth, precision: Precision) -> Wide:
             return losses(program, truth, precision, smallest).reshape(program.events)
         if truth.divisor == 0:
             return np.longdouble(0)
-        # Sums are of float64, so that only what they come to can be too small or too large.
-        each = losses(program, truth, precision, smallest if precision.flushed else 0.0)
+        # Sums are of float64; what is added is each loss in its own type, which may be too small
+        # for it or too large.
+        each = losses(program, truth, precision, smallest)
+        if (abs(truth.losses) > float(ml_dtypes.finfo(dtype).max)).any():
+            return np.longdouble(np.inf)
         finite = np.where(np.isfinite(each), each, 0)
         size = abs(np.where(np.isfinite(truth.losses), truth.losses, 0)).sum()
         roundings = 8 * unit(np.float64) + 2 * unit(dtype)

@@ -148,7 +148,10 @@ static Coefficients coefficients(const Stored& p, int64_t e, double log_z) {
 }
 
 // Whether float32 carries numbers of this size, and their products with probabilities; NaN is one.
-PLOGQ_INLINE bool fits(double x) { return !(std::fabs(x) > 0x1p60); }
+PLOGQ_INLINE bool fits(double x) {
+  const double size = std::fabs(x);
+  return !(size > 0x1p60) && !(size < 0x1p-60 && size > 0);
+}
 PLOGQ_INLINE bool fits(const Coefficients& c) {
   return fits(c.alpha) && fits(c.dense) && fits(c.spread) && fits(c.d_loss);
 }
