@@ -133,6 +133,13 @@ def pairs(dtype: Any) -> list[Spoilt]:
 
     def weighed(p: Any, junk: Any, more: Any) -> Iterator[tuple[str, Any, Any]]:
         kept, w = _only_kept(p), weight[~OUT]
+        if isinstance(more, tuple):
+            sides = tuple(np.array(x) for x in more)
+            yield (
+                "weighted by arrays",
+                plogq.Weighted(kept, sample_weight=w, class_weight=sides),
+                plogq.Weighted(junk, sample_weight=weight, class_weight=sides),
+            )
         yield (
             "weighted",
             plogq.Weighted(kept, sample_weight=w),

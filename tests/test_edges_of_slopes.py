@@ -298,6 +298,20 @@ def test_the_entropy_of_rows_that_weigh_nothing(at: Any) -> None:
     np.testing.assert_allclose(found, [[np.log(2) - 1] * 2, [0.0, 0.0]], atol=1e-15)
 
 
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 3.5])
+def test_focal_losses_that_are_huge_slope_as_the_loss_does(at: Any, gamma: float) -> None:
+    """1e30 · e^-1e30 is 0."""
+
+    def total(z: Any) -> Any:
+        q = plogq.Logits(z)
+        losses = plogq.cross_entropy(plogq.Labels(at.array(np.array([0, 1]))), q, reduction="none")
+        each = plogq.focal(losses, gamma)
+        return each[0] + each[1]
+
+    found = at.gradient(total, np.array([[-1e30, 1e30], [-1e30, 1e30]]))
+    np.testing.assert_allclose(found, [[-1, 1], [0, 0]])
+
+
 @pytest.mark.parametrize("gamma", GAMMAS)
 def test_focal_losses_that_are_infinite_slope_as_the_loss_does(at: Any, gamma: float) -> None:
     def loss(z: Any) -> Any:

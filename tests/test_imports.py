@@ -42,7 +42,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "kernels.labels": ("kernels", "errors"),
     # Automatic differentiation gives kernels to a framework: it knows their contract, and those
     # that it names in a recorded program.
-    "autodiff": ("autodiff", "formula", "kernels", "kernels.contract", "kernels.labels", "arrays"),
+    "autodiff": (
+        *("autodiff", "formula", "kernels", "kernels.contract", "kernels.labels"),
+        *("kernels.limits", "arrays"),
+    ),
     "kernels.table": (*KERNELS, *BASE),
     "kernels": (*KERNELS, *BASE, "formula"),
     "options": BASE,

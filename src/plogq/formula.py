@@ -155,6 +155,15 @@ class Formula:
             return None
         return self.xp.expand(self.xp.equal(mass, 0.0))
 
+    def weightless(self, measure: Any, scores: Any) -> Array | None:
+        """Which events have no mass at all, as lies beside their scores, where some may not."""
+        xp = self.xp
+        if isinstance(scores, BinaryScores):
+            yes, no = measure.masses(xp)
+            return xp.equal(yes, 0.0) & xp.equal(no, 0.0)
+        nothing = self._without(measure, measure.mass(xp))
+        return None if nothing is None else xp.from_last(nothing, scores.axis)
+
     def _scores(self, scores: Scores, nothing: Array | None = None) -> Array:
         """What is stored as logits or log-probabilities, classes last.
 

@@ -81,9 +81,10 @@ def shown(value: Any) -> str:
         inside = ", ".join(map(shown, listed[:4])) + ", …" * (len(listed) > 4)
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     kind = type(value).__name__
-    if hasattr(value, "dtype") and hasattr(value, "shape"):
-        try:
+    try:
+        if hasattr(value, "dtype") and hasattr(value, "shape"):
             return f"{kind} of shape {tuple(value.shape)}"
-        except (TypeError, ValueError):
-            return f"{kind} of unknown shape"
+    except (TypeError, ValueError, RuntimeError):
+        # That of a tensor of TensorFlow may be open; a nested one of PyTorch has none.
+        return f"{kind} of unknown shape"
     return f"something of type {kind}"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import Any
 
 from . import options
 from .arrays import as_array, verbs
 from .errors import DtypeError
 from .kernels.limits import without_junk
+
+# exp of less than -745 is 0 in every type.
+_UNLIKELY = 1000.0
 
 
 def focal(losses: Any, gamma: float = 2.0) -> Any:
@@ -33,16 +35,18 @@ def focal(losses: Any, gamma: float = 2.0) -> Any:
     """
     gamma = options.not_negative(gamma, "gamma")
     xp, losses = _floats(losses)
+    if gamma == 0.0:
+        return losses + 0.0
     with xp.quiet():
-        # At ∞ it is the loss itself. At 0 a root is infinitely steep, and so would be its slope,
-        # which is 0 as the loss is.
-        endless, nothing = xp.equal(losses, inf), xp.equal(losses, 0.0)
-        special = endless | nothing if 0.0 < gamma < 1.0 else endless
+        # Where e^-L is 0 it is the loss itself, and its slope never L · e^-L. At 0 a root is
+        # infinitely steep, and so would be its slope, which is 0 as the loss is.
+        unlikely, nothing = losses > _UNLIKELY, xp.equal(losses, 0.0)
+        special = unlikely | nothing if gamma < 1.0 else unlikely
         some = xp.where(special, 1.0, losses)
         found = xp.times((-xp.expm1(-some)) ** gamma, some)
-        if 0.0 < gamma < 1.0:
+        if gamma < 1.0:
             found = xp.where(nothing, 0.0, found)
-        return xp.cast_like(xp.where(endless, losses, found), losses)
+        return xp.cast_like(xp.where(unlikely, losses, found), losses)
 
 
 def poly(losses: Any, epsilon: float = 1.0) -> Any:

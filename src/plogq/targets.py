@@ -244,7 +244,9 @@ class Probs(Target):
         if self.class_count() == 0:
             checks.class_count(0, "Probs")
         measure = self.measure(xp, self.class_count(), weight)
-        return measure, self_information(xp, xp.weights(xp.to_last(self.probs, self.axis)))
+        return measure, self_information(
+            xp, _weighing(xp, xp.to_last(self.probs, self.axis), weight)
+        )
 
 
 def check_rows(xp: Verbs, probs: Probs, role: str, weight: Callable[[], Any]) -> Any:
@@ -325,11 +327,17 @@ class SparseProbs(Target):
         # Where the number of classes is not known, any that is great enough will do.
         known = classes if classes is not None else _MOST_CLASSES
         # An index that is listed twice is one class, whose probability is the sum.
-        p = xp.weights(self.probs)
+        p = _weighing(xp, self.probs, weight)
         if self.index.shape[-1] not in (0, 1):
             place = xp.places(y)
             p = xp.gather(xp.scatter(place, p, xp.shape(y)[-1]), place)
         return self.measure(xp, known, weight), self_information(xp, p)
+
+
+def _weighing(xp: Verbs, probs: Any, weight: Any) -> Any:
+    """Probabilities, and 0 for those of an event that weighs nothing, whatever stands there."""
+    p = xp.weights(probs)
+    return p if weight is None else xp.where(xp.expand(xp.equal(weight, 0.0)), 0.0, p)
 
 
 def weight_array(weight: Any, role: str) -> Any:

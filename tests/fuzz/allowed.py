@@ -138,6 +138,9 @@ def gradient(
         u = unit(loss_dtype(program, precision))
         if precision.narrow:
             u = max(u, unit(np.float32))
+        narrow = float(ml_dtypes.finfo(loss_dtype(program, precision)).max)
+        if absolute and (abs(truth.losses) > narrow).any():
+            return np.longdouble(np.inf)
         g, size = abs(slope.value), slope.size
         more = np.max(extra(program, truth, loss_dtype(program, precision)), initial=0.0)
         gamma = program.shape.amount if program.shape and program.shape.name == "focal" else 0.0
@@ -149,6 +152,9 @@ def gradient(
             off = (8 + slope.roundings + more) * u * size
         if program.shape is not None:
             off = (2 + gamma) * off + ABSOLUTE * (1 + gamma) * u * g
+            if absolute:
+                # The slope of a function of the loss is of the loss's own type.
+                off = off + least(loss_dtype(program, precision), precision)
         if precision.formula or isinstance(program.q, Linear):
             off = off + ABSOLUTE * u * size
         if precision.narrow:
@@ -177,6 +183,7 @@ def missed(
         beyond = np.isfinite(truth) & (abs(truth) + allowed > largest)
         over = beyond & (found == np.sign(truth) * np.inf)
         over = over | beyond & np.isinf(found) & (allowed >= abs(truth))
+        over = over | np.isinf(allowed)
         same = (found == truth) | (np.isnan(found) & np.isnan(truth)) | over
         share = np.where(same, np.where(np.isfinite(truth) & ~over, share, 0), share)
         bad = ~same & ~(share <= 1)

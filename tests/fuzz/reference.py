@@ -104,12 +104,13 @@ def _truth(program: Program) -> Truth:
         _slopes_of_q(program, found, mass_of, d_loss, d_log_z)
         if program.function == "cross_entropy":
             by_mass = d_loss * z * log_z * log_z if z else np.zeros(n, np.longdouble)
+            parts = abs(by_mass)
             if program.reduction == "mean" and program.normalizer is None:
-                by_mass = by_mass - value * scale
+                by_mass, parts = by_mass - value * scale, parts + abs(value * scale)
             each = d_loss[:, None] * costs.cost + by_mass[:, None]
             # The costs here come from the formula, which is good to u in absolute terms.
             off = 1 + costs.noise + (getattr(program.q, "softcap", None) or 0.0)
-            size = abs(d_loss)[:, None] * (costs.cost.T + off).T + abs(by_mass)[:, None]
+            size = abs(d_loss)[:, None] * (costs.cost.T + off).T + parts[:, None]
             arrived: Found = {}
             back(each, size, arrived)
             found.of_p = {name: Slope(g, s, False) for name, (g, s) in arrived.items()}

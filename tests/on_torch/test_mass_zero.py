@@ -73,13 +73,14 @@ def test_nor_in_second_derivatives(case: Spoilt) -> None:
     alike(case, twice(case.p, case.q), twice(case.kept_p, case.kept_q))
 
 
+@pytest.mark.parametrize("function", [plogq.cross_entropy, plogq.kl_divergence])
 @every_case
-def test_nor_in_the_gradients_of_the_target(case: Spoilt) -> None:
+def test_nor_in_the_gradients_of_the_target(case: Spoilt, function: Any) -> None:
     p, kept = recorded(on_torch(case.p)), recorded(on_torch(case.kept_p))
     for target, q in ((p, case.q), (kept, case.kept_q)):
         if not any(x.requires_grad for x in target.arrays()):
             return
-        plogq.cross_entropy(target, on_torch(q)).backward()
+        function(target, on_torch(q)).backward()
     for x, right in zip(p.arrays(), kept.arrays(), strict=True):
         if not x.requires_grad:
             continue

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..formula import Formula
 from ..kernels.contract import Projection
+from ..kernels.limits import without_junk
 
 Array = Any
 Arrays = tuple[Array | None, ...]
@@ -63,6 +64,9 @@ def along_scores(
     if change is None:
         return None
     scores = formula.stored(q)
+    weightless = formula.weightless(measure, scores)
+    if weightless is not None:
+        change = without_junk(formula.xp, weightless, change)
     loss, log_z = (
         formula.xp.times(formula.slope(measure, scores, None, *ones), change)
         for ones in ((1.0, 0.0), (0.0, 1.0))

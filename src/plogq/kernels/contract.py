@@ -316,7 +316,7 @@ class BinaryMeasure:
 
     def _costs(self, costs: tuple[Array, Array], xp: Any) -> tuple[Array, ...]:
         """What target, event and the four coefficients are multiplied by."""
-        y, cost_yes, cost_no = map(xp.weights, (self.target, *costs))
+        y, (cost_yes, cost_no) = self._outcomes(xp), map(xp.weights, costs)
         costs = cost_yes, cost_no
         at_yes, at_no = slope_at(xp, y, cost_yes), slope_at(xp, 1.0 - y, cost_no)
         slope = xp.times(self.yes[0] - self.yes[1], at_yes) + xp.times(
@@ -348,9 +348,14 @@ class BinaryMeasure:
                 total = total + xp.times(xp.weights(x), c)
         return total
 
+    def _outcomes(self, xp: Any) -> Array:
+        """y; what is no number of an event that weighs nothing meets no slope of a weight."""
+        y = xp.weights(self.target)
+        return y if self.event is None else without_junk(xp, xp.equal(self.event, 0.0), y)
+
     def masses(self, xp: Any) -> tuple[Array, Array]:
         """The mass on yes and the mass on no, per event."""
-        y = xp.weights(self.target)
+        y = self._outcomes(xp)
         yes, no = (c[0] * y + c[1] * (1.0 - y) for c in (self.yes, self.no))
         if self.event is None:
             return yes, no
