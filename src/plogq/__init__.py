@@ -20,6 +20,7 @@ from .errors import (
     PlogqError,
     ProbabilityError,
     ShapeError,
+    SoftmaxTwiceWarning,
 )
 from .helpers import (
     binary_cross_entropy,
@@ -57,6 +58,7 @@ __all__ = [
     "ShapeError",
     "ShardedLogits",
     "Smoothed",
+    "SoftmaxTwiceWarning",
     "SparseProbs",
     "Weighted",
     "binary_cross_entropy",
