@@ -96,7 +96,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "doctor.output": ("doctor", "doctor.lint", "doctor.output"),
     "doctor.command": ("", "doctor", "doctor.lint", "doctor.output"),
     "choose": PUBLIC,
-    "commands": ("choose", "doctor.command", "score", *PUBLIC),
+    "console": ("score", *PUBLIC),
+    "choose_command": ("choose", "console", "score", *PUBLIC),
+    "commands": ("choose_command", "console", "doctor.command", "score", *PUBLIC),
     "cli": ("commands", "choose", "score", *PUBLIC),
 }
 # What may be imported besides ourselves and the standard library, and by whom.
@@ -109,6 +111,8 @@ OUTSIDE = {
     "nn": {"torch"},
     "score": {"numpy", "pyarrow", "rich"},
     "doctor": {"rich", "typer"},
+    "console": {"typer", "rich"},
+    "choose_command": {"typer"},
     "commands": {"typer", "click", "rich"},
 }
 
