@@ -191,6 +191,29 @@ def test_the_bar_is_for_terminals_only(file: Path) -> None:
     assert "\x1b" not in seen.stdout
 
 
+def test_help_is_short_to_ask_for_and_flags_show_no_type() -> None:
+    for command in ((), ("score",), ("choose",), ("explain",)):
+        assert run(*command, "-h").stdout == run(*command, "--help").stdout
+    assert "<bool>" not in run("score", "-h").stdout
+
+
+def test_what_is_nearly_a_command_is_guessed() -> None:
+    for wrong, guess in (("scor", "Did you mean 'score'"), ("chose", "Did you mean 'choose'")):
+        ended = subprocess.run(
+            [sys.executable, "-m", "plogq.cli", wrong], capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 2
+        assert guess in ended.stderr
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_name_of_a_kernel_is_broken(width: int) -> None:
+    found = runner.invoke(app, ["explain"], env={"COLUMNS": str(width)}).stdout
+    for name in ("SmoothedBinary", "WeightedBinary", "BinaryLogits", "SparseProbs", "tensorflow"):
+        assert name in found
+    assert all(len(line) <= width for line in found.splitlines())
+
+
 def test_help_teaches() -> None:
     out = run("score", "--help").stdout
     assert "plogq score test.csv --target species --probs 'prob_*'" in " ".join(out.split())

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from . import __version__
 from .choose_command import choose
-from .console import Format, FormatOption, print_json, printed, stop
+from .console import Command, Format, FormatOption, Group, print_json, printed, stop
 from .doctor.command import lint
 from .score import InputError, Wish, score_file
 from .score.kinds import Content
@@ -30,6 +30,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Cross-entropy, H(P, Q) = -Σ p log q: score a file of predictions, or find your call.",
 )
 
@@ -40,8 +42,8 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-app.command()(lint)
-app.command()(choose)
+app.command(cls=Command)(lint)
+app.command(cls=Command)(choose)
 
 
 @app.callback()
@@ -75,7 +77,7 @@ def _column_option(name: str, what: str) -> Any:
     )
 
 
-@app.command(no_args_is_help=True)
+@app.command(cls=Command, no_args_is_help=True)
 def score(
     file: Annotated[
         Path, typer.Argument(help="CSV, Parquet, Arrow IPC or NPZ; it may be larger than memory.")
@@ -119,7 +121,8 @@ def score(
         float, typer.Option(min=0.0, help="How far from 1 the probabilities of a row may sum.")
     ] = 1e-3,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first bad row instead of counting it.")
+        bool,
+        typer.Option("--strict", help="Stop at the first bad row instead of counting it."),
     ] = False,
     classes: Annotated[int, typer.Option(min=0, help="Rows of classes in the table.")] = 20,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst events to name.")] = 10,
@@ -172,7 +175,7 @@ def score(
             show(report, console, classes)
 
 
-@app.command()
+@app.command(cls=Command)
 def explain(format: FormatOption = Format.table) -> None:
     """Which kernels run on this machine: instruction set, threads, and the table of kernels.
 
@@ -209,15 +212,24 @@ def _print_table(
     console: Console,
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
-    marked: str | None = None,
 ) -> None:
+    words = [
+        max(len(word) for text in column for word in text.split())
+        for column in zip(header, *rows, strict=True)
+    ]
+    if sum(words) + 2 * len(words) > console.width:
+        # Too narrow for a table of whole words: each row is a paragraph.
+        for row in rows:
+            console.print(cell(row[0], console.encoding, "bold"))
+            for name, text in zip(header[1:], row[1:], strict=True):
+                console.print(cell(f"  {name}: {text}", console.encoding))
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in header:
+    for name, longest in zip(header, words, strict=True):
         # A name that is cut short by an ellipsis is of no use to whoever wants to copy it.
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", min_width=longest)
     for row in rows:
-        cells = [cell(text, console.encoding) for text in row]
-        table.add_row(*cells, style="bold green" if marked in row else None)
+        table.add_row(*(cell(text, console.encoding) for text in row))
     console.print(table)
 
 

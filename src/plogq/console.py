@@ -10,9 +10,31 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from typer.core import TyperCommand, TyperGroup
 
 from .score.shown import as_json
 from .score.terminal import emit, say
+
+
+class Command(TyperCommand):
+    """A command whose flags show no type in its help: they take no value."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return _without_types(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """The same for the options before a command."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return _without_types(super().get_params(ctx))
+
+
+def _without_types(options: list[Any]) -> list[Any]:
+    for option in options:
+        if getattr(option, "is_flag", False) and option.metavar is None:
+            option.metavar = " "
+    return options
 
 
 class Format(StrEnum):
