@@ -208,7 +208,7 @@ def log_normalizer(q: Q) -> Any:
     if isinstance(q, Probs | predictions.LogProbs | binary.BinaryProbs):
         raise PairError(
             f"{type(q).__name__} is taken as it is, so it has no log-normaliser; "
-            "log_normalizer takes Logits, LinearLogits or BinaryLogits"
+            "log_normalizer takes Logits, LinearLogits, ShardedLogits or BinaryLogits"
         )
     over = _over_mesh(_log_normalizer, None, q, check=_log_normalizer)
     if over is not None:
@@ -281,7 +281,7 @@ def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> float:
     if z_loss and isinstance(q, Probs | predictions.LogProbs | binary.BinaryProbs):
         raise PairError(
             f"z_loss penalises log Z, and {type(q).__name__} has none; it goes with Logits, "
-            "LinearLogits or BinaryLogits"
+            "LinearLogits, ShardedLogits or BinaryLogits"
         )
     return z_loss
 
