@@ -114,7 +114,6 @@ def test_casts_are_those_of_the_framework(framework: str) -> None:
         "Logits": (Logits, "scores", [[1, 2], [3, 4]]),
         "LogProbs": (LogProbs, "x", [[-1, -2], [-3, -4]]),
         "BinaryLogits": (BinaryLogits, "z", [1, 0]),
-        "Probs": (Probs, "onehot", [[1, 0], [0, 1]]),
     }
     for name, (kind, role, values) in whole.items():
         x = make(np.array(values, np.int32))

@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace as Namespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,6 @@ import pytest
 from typer.testing import CliRunner
 
 import plogq
-from plogq.choose import DECISIONS, QUESTIONS, TABLE
 from plogq.commands import app
 
 runner = CliRunner()
@@ -155,8 +153,8 @@ def test_bad_rows_are_counted_and_strict_stops(tmp_path: Path) -> None:
 
 def test_a_digit_that_is_no_answer() -> None:
     """Python calls '²' and '٣' digits; one of them is not even a number."""
-    out = run("choose", answers="²\n٣\n0\n4\n01\n\x1b\n1\n1\n1\n").stdout
-    assert out.count("Answer with a number from 1 to 2.") == 6
+    out = run("choose", answers="²\n٣\n0\n4\n01\n\x1b\n2\n1\n1\n").stdout
+    assert out.count("Answer with a number from 1 to 3.") == 6
     assert "cross_entropy(Labels(y), Logits(z))" in out
 
 
@@ -191,6 +189,29 @@ def test_the_bar_is_for_terminals_only(file: Path) -> None:
     assert b"five.parquet" in drawn
     assert "cross-entropy H" in seen.stdout
     assert "\x1b" not in seen.stdout
+
+
+def test_help_is_short_to_ask_for_and_flags_show_no_type() -> None:
+    for command in ((), ("score",), ("choose",), ("explain",)):
+        assert run(*command, "-h").stdout == run(*command, "--help").stdout
+    assert "<bool>" not in run("score", "-h").stdout
+
+
+def test_what_is_nearly_a_command_is_guessed() -> None:
+    for wrong, guess in (("scor", "Did you mean 'score'"), ("chose", "Did you mean 'choose'")):
+        ended = subprocess.run(
+            [sys.executable, "-m", "plogq.cli", wrong], capture_output=True, text=True, check=False
+        )
+        assert ended.returncode == 2
+        assert guess in ended.stderr
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_name_of_a_kernel_is_broken(width: int) -> None:
+    found = runner.invoke(app, ["explain"], env={"COLUMNS": str(width)}).stdout
+    for name in ("SmoothedBinary", "WeightedBinary", "BinaryLogits", "SparseProbs", "tensorflow"):
+        assert name in found
+    assert all(len(line) <= width for line in found.splitlines())
 
 
 def test_help_teaches() -> None:
@@ -244,184 +265,6 @@ def test_importing_plogq_loads_none_of_it() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
-
-
-def test_choose_with_flags() -> None:
-    result = run(
-        "choose", "--outcomes", "exclusive", "--prediction", "scores", "--target", "hard"
-    )  # fmt: skip
-    lines = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
-    assert ["plogq", "cross_entropy(Labels(y), Logits(z))"] in lines
-    keras = "keras.losses.SparseCategoricalCrossentropy(from_logits=True)(y, z)"
-    assert ["Keras", keras] in lines
-    tensorflow = "tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, logits=z)"
-    assert ["TensorFlow", tensorflow] in lines
-    assert ["PyTorch", "F.cross_entropy(z, y)"] in lines
-    optax = "optax.softmax_cross_entropy_with_integer_labels(z, y)"
-    assert ["optax", optax] in lines
-    for helper in TABLE:
-        assert helper.prediction in result.stdout
-    assert result.stdout.count("cross_entropy(") >= 6
-
-
-def test_choose_asks() -> None:
-    result = run("choose", answers="2\n9\n1\nsoft\n")
-    for question in QUESTIONS:
-        assert question.text in result.stdout
-    assert "Answer with a number from 1 to 4." in result.stdout
-    assert "cross_entropy(BinaryProbs(y), BinaryLogits(z))" in result.stdout
-
-
-def test_choose_asks_only_what_is_open() -> None:
-    result = run("choose", "--outcomes", "exclusive", "--target", "soft", answers="2\n")
-    assert QUESTIONS[0].text not in result.stdout
-    assert "cross_entropy(Probs(p), Probs(q))" in result.stdout
-
-
-def test_choose_refuses_what_is_no_answer() -> None:
-    result = run("choose", "--outcomes", "many", code=2)
-    assert result.stderr == ("plogq choose: --outcomes is exclusive or independent, not 'many'\n")
-    assert "add --outcomes exclusive|independent" in run("choose", answers="", code=2).stderr
-
-
-def test_choose_as_json() -> None:
-    flags = ["--outcomes", "exclusive", "--prediction", "hidden", "--target", "hard"]
-    found = json.loads(run("choose", *flags, "--format", "json").stdout)
-    assert found["answers"] == ["exclusive", "hidden", "hard"]
-    assert found["calls"]["plogq"] == "cross_entropy(Labels(y), LinearLogits(h, W, b))"
-    assert set(found["calls"]) == {"plogq", "Keras", "TensorFlow", "PyTorch", "optax"}
-
-
-ANSWERS = [
-    (o, p, t)
-    for o, _ in QUESTIONS[0].answers
-    for p, _ in QUESTIONS[1].answers
-    for t, _ in QUESTIONS[2].answers
-]
-
-
-def arrays(answers: tuple[str, str, str]) -> tuple[dict[str, Any], float]:
-    """Arrays for the names in a call, and the mean of -Σ p log q worked out here."""
-    outcomes, _, target = answers
-    h = np.array([[1.0, -2.0], [0.5, 3.0]])
-    w = np.array([[0.5, 0.25], [-1.0, 1.0], [2.0, 0.0]])
-    b = np.array([0.25, 0.0, -0.5])
-    z = h @ w.T + b
-    if outcomes == "exclusive":
-        q = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-        p = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-        if target == "soft":
-            p = np.array([[0.5, 0.25, 0.25], [0.125, 0.75, 0.125]])
-        names: dict[str, Any] = {"y": np.array([1, 2]), "p": p}
-        mean = float(-(p * np.log(q)).sum() / 2)
-    else:
-        q = 1 / (1 + np.exp(-z))
-        y = np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.0]])
-        if target == "soft":
-            y = y / 2 + 0.25
-        names = {"y": y}
-        mean = float(-(y * np.log(q) + (1 - y) * np.log(1 - q)).mean())
-    return names | {"h": h, "W": w, "b": b, "z": z, "q": q, "l": np.log(q)}, mean
-
-
-@pytest.mark.parametrize("answers", ANSWERS)
-def test_every_answer_in_plogq_is_right(answers: Any) -> None:
-    names, mean = arrays(answers)
-    found = eval(DECISIONS[answers].plogq, {"np": np} | vars(plogq), names)
-    assert found == pytest.approx(mean, rel=1e-12)
-
-
-def softmax_loss(true: Any, scores: Any) -> Any:
-    """What every peer's softmax loss is documented to compute, for indices or distributions."""
-    log_q = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
-    return -log_q[np.arange(len(true)), true] if true.ndim == 1 else -(true * log_q).sum(axis=1)
-
-
-def sigmoid_loss(true: Any, scores: Any) -> Any:
-    return np.log1p(np.exp(scores)) - true * scores
-
-
-def keras_loss(soft: bool | None) -> Any:
-    """A class of Keras' losses: called with what is true first, probabilities unless told."""
-
-    def make(from_logits: bool = False) -> Any:
-        def loss(true: Any, predicted: Any) -> Any:
-            if soft is None:
-                scores = predicted if from_logits else np.log(predicted) - np.log1p(-predicted)
-                return sigmoid_loss(true, scores).mean()
-            assert (true.ndim == 2) is soft
-            return softmax_loss(true, predicted if from_logits else np.log(predicted)).mean()
-
-        return loss
-
-    return make
-
-
-def hard_only(loss: Any) -> Any:
-    def refusing(**arrays: Any) -> Any:
-        assert arrays["labels"].ndim == 1
-        return loss(arrays["labels"], arrays["logits"])
-
-    return refusing
-
-
-class Tensor(np.ndarray):
-    """An array with the methods that a torch.Tensor has and an ndarray has not."""
-
-    def log(self) -> Any:
-        return np.log(self)
-
-
-# Stand-ins with the peers' documented names, orders of arguments and meanings: a call that names
-# an argument that does not exist, or swaps true and predicted, fails here without the peer.
-LOSSES = Namespace(
-    SparseCategoricalCrossentropy=keras_loss(False),
-    CategoricalCrossentropy=keras_loss(True),
-    BinaryCrossentropy=keras_loss(None),
-)
-MATH = Namespace(log=np.log, expm1=np.expm1)
-PEERS = {
-    "keras": Namespace(losses=LOSSES, ops=MATH),
-    "tf": Namespace(
-        keras=Namespace(losses=LOSSES),
-        math=MATH,
-        matmul=lambda a, b, transpose_b: a @ (b.T if transpose_b else b),
-        nn=Namespace(
-            sparse_softmax_cross_entropy_with_logits=hard_only(softmax_loss),
-            softmax_cross_entropy_with_logits=lambda labels, logits: softmax_loss(labels, logits),
-            sigmoid_cross_entropy_with_logits=lambda labels, logits: sigmoid_loss(labels, logits),
-        ),
-    ),
-    "F": Namespace(
-        linear=lambda h, w, b: h @ w.T + b,
-        cross_entropy=lambda z, y: softmax_loss(y, z).mean(),
-        binary_cross_entropy=lambda q, y: keras_loss(None)()(y, q),
-        binary_cross_entropy_with_logits=lambda z, y: sigmoid_loss(y, z).mean(),
-    ),
-    "torch": MATH,
-    "jax": Namespace(scipy=Namespace(special=Namespace(logit=lambda q: np.log(q) - np.log1p(-q)))),
-    "jnp": MATH,
-    "optax": Namespace(
-        softmax_cross_entropy_with_integer_labels=lambda z, y: softmax_loss(y, z),
-        softmax_cross_entropy=lambda z, p: softmax_loss(p, z),
-        sigmoid_binary_cross_entropy=lambda z, y: sigmoid_loss(y, z),
-    ),
-}
-
-
-@pytest.mark.parametrize("answers", ANSWERS)
-@pytest.mark.parametrize("library", ["keras", "tensorflow", "pytorch", "optax"])
-def test_every_answer_in_the_peers_is_right(answers: Any, library: str) -> None:
-    names, mean = arrays(answers)
-    tensors = {name: np.asarray(value).view(Tensor) for name, value in names.items()}
-    found = eval(getattr(DECISIONS[answers], library), PEERS, tensors)
-    assert float(np.mean(found)) == pytest.approx(mean, rel=1e-12)
-
-
-def test_every_helper_of_the_table_is_an_answer() -> None:
-    calls = {c.plogq for c in DECISIONS.values()}
-    assert len(TABLE) == 6
-    assert {helper.plogq for helper in TABLE} <= calls
 
 
 def test_explain_shows_what_the_kernels_say(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,17 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Each layer, and the layers that it may import. A module belongs to the longest name that fits.
 REPRESENTATIONS = ("targets", "predictions", "binary", "wrappers")
 BASE = ("errors", "arrays")
-CORE = (*REPRESENTATIONS, "fields", "formula", "checks", "options", "reduction", "shaping")
+CORE = (
+    *REPRESENTATIONS,
+    "callers",
+    "checks",
+    "elsewhere",
+    "fields",
+    "formula",
+    "options",
+    "reduction",
+    "shaping",
+)
 OVER_RANKS = ("cuts", "placements", "sharded")
 KERNELS = (
     "kernels",
@@ -49,6 +59,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "kernels.table": (*KERNELS, *BASE),
     "kernels": (*KERNELS, *BASE, "formula"),
     "options": BASE,
+    "elsewhere": ("options",),
+    "callers": (),
+    "softmax_twice": ("callers", "checks", "errors"),
     "class_weights": ("options", *BASE),
     "checks": ("kernels", "kernels.labels", "kernels.rounding", "kernels.sums", "options", *BASE),
     "reduction": ("checks", "kernels.sums", "options", "", *BASE),
@@ -56,14 +69,23 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "formula": ("kernels.contract", "kernels.limits", "arrays"),
     **dict.fromkeys(
         REPRESENTATIONS,
-        (*REPRESENTATIONS, "checks", "class_weights", "options", *KERNELS[1:-1], *BASE),
+        (
+            *REPRESENTATIONS,
+            "checks",
+            "class_weights",
+            "elsewhere",
+            "options",
+            "softmax_twice",
+            *KERNELS[1:-1],
+            *BASE,
+        ),
     ),
     "fields": REPRESENTATIONS,
     # Scores over ranks know how shards of the classes add up, and what ranks tell one another.
     **dict.fromkeys(OVER_RANKS, (*OVER_RANKS, *CORE, "kernels", *KERNELS, *BASE)),
     "pairing": (*OVER_RANKS, *CORE, "kernels.contract", "kernels.table", *BASE),
     "definition": ("autodiff", "pairing", *CORE, *KERNELS[1:], *BASE),
-    "helpers": ("definition", *CORE),
+    "helpers": ("definition", "pairing", *CORE, *BASE),
     "pytrees": ("fields", *BASE),
     "saved": BASE,
     "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
@@ -77,7 +99,9 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "doctor.output": ("doctor", "doctor.lint", "doctor.output"),
     "doctor.command": ("", "doctor", "doctor.lint", "doctor.output"),
     "choose": PUBLIC,
-    "commands": ("choose", "doctor.command", "score", *PUBLIC),
+    "console": ("score", *PUBLIC),
+    "choose_command": ("choose", "console", "score", *PUBLIC),
+    "commands": ("choose_command", "console", "doctor.command", "score", *PUBLIC),
     "cli": ("commands", "choose", "score", *PUBLIC),
 }
 # What may be imported besides ourselves and the standard library, and by whom.
@@ -90,6 +114,8 @@ OUTSIDE = {
     "nn": {"torch"},
     "score": {"numpy", "pyarrow", "rich"},
     "doctor": {"rich", "typer"},
+    "console": {"typer", "rich"},
+    "choose_command": {"typer"},
     "commands": {"typer", "click", "rich"},
 }
 

@@ -317,7 +317,8 @@ def test_arrays_of_several_frameworks_are_refused_in_one_sentence() -> None:
     made = {f: {k: make(x) for k, x in values.items()} for f, make in FRAMEWORKS.items()}
     for a in made:
         for b in made:
-            if a == b:
+            # What is of NumPy in P is a constant, which goes with any framework.
+            if a in (b, "numpy"):
                 continue
             p, q = Labels(made[a]["y"]), Logits(made[b]["z"])
             weighted = Weighted(Labels(made[b]["y"]), sample_weight=made[a]["w"])

@@ -175,7 +175,7 @@ def test_raw_arrays_are_told_which_types_would_fit(refusal: Refusal) -> None:
         lambda: plogq.log_normalizer(Probs(Q)),
         PairError,
         "Probs is taken as it is, so it has no log-normaliser",
-        "Logits, LinearLogits or BinaryLogits",
+        "Logits, LinearLogits, ShardedLogits or BinaryLogits",
     ),
     Refusal(
         "smoothing of an array",

@@ -1,5 +1,7 @@
 """One cross-entropy, H(P, Q) = -Σ p log q: exact, fast, and clear about what each array is."""
 
+import typing as _typing
+
 from . import pytrees, saved
 from .binary import BinaryLogits, BinaryProbs
 from .checks import validation
@@ -20,6 +22,7 @@ from .errors import (
     PlogqError,
     ProbabilityError,
     ShapeError,
+    SoftmaxTwiceWarning,
 )
 from .helpers import (
     binary_cross_entropy,
@@ -57,6 +60,7 @@ __all__ = [
     "ShapeError",
     "ShardedLogits",
     "Smoothed",
+    "SoftmaxTwiceWarning",
     "SparseProbs",
     "Weighted",
     "binary_cross_entropy",
@@ -75,3 +79,22 @@ __all__ = [
     "validation",
     "value_and_grad",
 ]
+
+# Subpackages that are loaded when they are first named.
+_LAZY = ("compat", "nn", "score")
+
+if not _typing.TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        if name in _LAZY:
+            from importlib import import_module
+
+            return import_module(f"{__name__}.{name}")
+        import sys
+
+        obj = sys.modules[__name__]
+        raise AttributeError(f"plogq has no attribute {name!r}", name=name, obj=obj)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_LAZY, "__version__"])

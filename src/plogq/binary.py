@@ -9,9 +9,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Never
 
-from . import checks
+from . import checks, elsewhere
 from .arrays import Verbs, as_array, verbs
 from .class_weights import pair
 from .errors import DtypeError, PairError, ProbabilityError, ShapeError
@@ -59,7 +59,9 @@ class BinaryProbs(BinaryTarget):
 
     __slots__ = ("probs",)
 
-    def __init__(self, probs: Any) -> None:
+    def __init__(self, probs: Any, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("BinaryProbs", others, "BinaryProbs(y)")
         self.probs = as_array(probs, "BinaryProbs")
         xp = verbs(self.probs)
         if not (xp.is_float(self.probs) or xp.is_bool(self.probs) or xp.is_integer(self.probs)):
@@ -212,7 +214,9 @@ class BinaryLogits:
 
     __slots__ = ("scores",)
 
-    def __init__(self, scores: Any) -> None:
+    def __init__(self, scores: Any, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("BinaryLogits", others, "BinaryLogits(z)")
         self.scores = as_array(scores, "BinaryLogits")
         checks.floating(
             verbs(self.scores),

@@ -150,6 +150,14 @@ def tolerance(given: Any) -> float | None:
     return options.not_negative(given, "tolerance")
 
 
+def one_hot(xp: Any, x: Any, axis: int) -> bool:
+    """Whether every row of these integers or booleans has a single 1; unread ones are taken so."""
+    if not known(xp, x):
+        return True
+    y = xp.host(x)
+    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=axis) == 1).all())
+
+
 def _weighing(xp: Any, bad: Any, weight: Callable[[], Any]) -> Any:
     """Those of the bad events that weigh something."""
     if not bad.any():
@@ -194,7 +202,13 @@ def distribution(
     if low < 0:
         raise ProbabilityError(
             f"event {where} of {role} has the entry {low:.6g}, which is no probability; "
-            "if these are scores write Logits(x), if log-probabilities LogProbs(x)"
+            f"{_SWAPPED if '(as P)' in role else _SCORES}"
+        )
+    if role.startswith("Probs") and _several(xp, x, sums):
+        raise ProbabilityError(
+            f"event {where} of {role} is all 0 and 1 and sums to {total:.6g}: several outcomes may "
+            "be true at once, or none, and each is a yes or no of its own; write BinaryProbs(y) "
+            "with BinaryLogits(z) or BinaryProbs(q)"
         )
     raise ProbabilityError(
         f"event {where} of {role} sums to {total:.6g}, not to 1 within "
@@ -203,6 +217,19 @@ def distribution(
         "Probs(x / x.sum(axis, keepdims=True)) if they are unnormalised, Probs(x, tolerance=…) if "
         "they are rounded, or Weighted(P, sample_weight=w) to give an event another mass"
     )
+
+
+# What to write where values that are no probabilities stand as P, and as Q.
+_SWAPPED = (
+    "what is true comes first and what is predicted second: swap the two if this is the prediction"
+)
+_SCORES = "if these are scores write Logits(x), if log-probabilities LogProbs(x)"
+
+
+def _several(xp: Any, x: Any, sums: Any) -> bool:
+    """Whether rows are marks of what is true, 0 and 1, and not of one outcome each."""
+    y = xp.host(x)
+    return bool(((y == 0) | (y == 1)).all() and (sums >= 1.5).any())
 
 
 def unit_interval(
@@ -219,10 +246,14 @@ def unit_interval(
     bad = _weighing(xp, bad, weight)
     if bad.any():
         first = int(bad.reshape(-1).argmax())
+        instead = (
+            f"{_SWAPPED}, and what is not known takes a sample_weight of 0"
+            if "(as P)" in role
+            else "if these are scores write BinaryLogits(z)"
+        )
         raise ProbabilityError(
             f"{role} has the entry {float(y.reshape(-1)[first]):.6g} outside [0, 1], first at "
-            f"{place_of(first, y.shape)}; if these are scores write BinaryLogits(z), and what is "
-            "not known takes a sample_weight of 0"
+            f"{place_of(first, y.shape)}; {instead}"
         )
 
 

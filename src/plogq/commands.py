@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast
+from typing import Annotated, Any, cast
 
 import typer
 from rich import box
@@ -16,34 +15,25 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from rich.table import Table
 
 from . import __version__
-from .choose import DECISIONS, QUESTIONS, REDUCTIONS, TABLE, Question
+from .choose_command import choose
+from .console import Command, Format, FormatOption, Group, print_json, printed, stop
 from .doctor.command import lint
 from .score import InputError, Wish, score_file
 from .score.kinds import Content
 from .score.read import open_source
 from .score.show import show
-from .score.shown import as_json, shown
-from .score.terminal import cell, emit, say, trace
+from .score.shown import shown
+from .score.terminal import cell, trace
 
 app = typer.Typer(
     name="plogq",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
+    cls=Group,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Cross-entropy, H(P, Q) = -Σ p log q: score a file of predictions, or find your call.",
 )
-
-
-class Format(StrEnum):
-    """How a result is printed."""
-
-    table = "table"
-    json = "json"
-
-
-FormatOption = Annotated[
-    Format, typer.Option("--format", help="A table to read, or JSON for a program.")
-]
 
 
 def _version(value: bool) -> None:
@@ -52,7 +42,8 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
-app.command()(lint)
+app.command(cls=Command)(lint)
+app.command(cls=Command)(choose)
 
 
 @app.callback()
@@ -86,7 +77,7 @@ def _column_option(name: str, what: str) -> Any:
     )
 
 
-@app.command(no_args_is_help=True)
+@app.command(cls=Command, no_args_is_help=True)
 def score(
     file: Annotated[
         Path, typer.Argument(help="CSV, Parquet, Arrow IPC or NPZ; it may be larger than memory.")
@@ -130,7 +121,8 @@ def score(
         float, typer.Option(min=0.0, help="How far from 1 the probabilities of a row may sum.")
     ] = 1e-3,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first bad row instead of counting it.")
+        bool,
+        typer.Option("--strict", help="Stop at the first bad row instead of counting it."),
     ] = False,
     classes: Annotated[int, typer.Option(min=0, help="Rows of classes in the table.")] = 20,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst events to name.")] = 10,
@@ -158,7 +150,7 @@ def score(
     )  # fmt: skip
     given: dict[Content, str] = {content: text for content, text in pairs if text is not None}
     if len(given) > 1:
-        _stop("score", "give one of --probs, --logits and --log-probs: they are one prediction")
+        stop("score", "give one of --probs, --logits and --log-probs: they are one prediction")
     content = next(iter(given), None)
     wish = Wish(
         target=target,
@@ -175,88 +167,15 @@ def score(
             report = score_file(file, wish, strict=strict, worst=worst, progress=progress)
     except InputError as error:
         trace(error)
-        _stop("score", str(error))
+        stop("score", str(error))
     if format is Format.json:
-        _print_json(report.as_dict())
+        print_json(report.as_dict())
     else:
-        with _printed() as console:
+        with printed() as console:
             show(report, console, classes)
 
 
-@app.command()
-def choose(
-    outcomes: Annotated[
-        str | None, typer.Option(help="exclusive (one of K classes) or independent (yes/no each).")
-    ] = None,
-    prediction: Annotated[
-        str | None, typer.Option(help="scores, probabilities, log-probabilities or hidden.")
-    ] = None,
-    target: Annotated[
-        str | None, typer.Option(help="hard (which class) or soft (a probability for each).")
-    ] = None,
-    format: FormatOption = Format.table,
-) -> None:
-    """Which cross-entropy do I want? Three questions, and the call in five libraries.
-
-    [bold]Examples[/bold]
-
-      plogq choose
-
-      plogq choose --outcomes exclusive --prediction scores --target hard
-    """
-    given = (outcomes, prediction, target)
-    answers = tuple(_answer(q, a) for q, a in zip(QUESTIONS, given, strict=True))
-    calls = DECISIONS[answers]  # pyright: ignore[reportArgumentType]
-    libraries = {
-        "plogq": calls.plogq,
-        "Keras": calls.keras,
-        "TensorFlow": calls.tensorflow,
-        "PyTorch": calls.pytorch,
-        "optax": calls.optax,
-    }
-    if format is Format.json:
-        _print_json({"answers": list(answers), "calls": libraries})
-        return
-    with _printed() as console:
-        console.print(cell(", ".join(answers), console.encoding, "bold"))
-        # A call is there to be copied, so no table may break its line.
-        for library, call in libraries.items():
-            console.print(cell(f"  {library:<11} {call}", console.encoding), soft_wrap=True)
-        console.print(f"{REDUCTIONS}\n")
-        _print_table(
-            console,
-            ["helper", "outcomes", "Q", "P", "in plogq"],
-            [(h.name, h.outcomes, h.prediction, h.target, h.plogq) for h in TABLE],
-            marked=calls.plogq,
-        )
-
-
-def _answer(question: Question, given: str | None) -> str:
-    """The answer that a flag gave, or the one that the user gives now."""
-    names = [name for name, _ in question.answers]
-    if given is not None:
-        if given not in names:
-            _stop("choose", f"--{question.name} is {' or '.join(names)}, not {given!r}")
-        return given
-    numbers = [str(i) for i in range(1, len(names) + 1)]
-    emit(f"{question.text}\n")
-    for i, (_, meaning) in zip(numbers, question.answers, strict=True):
-        emit(f"  {i}  {meaning}\n")
-    while True:
-        try:
-            text = typer.prompt("Number").strip()
-        except typer.Abort as abort:
-            if isinstance(abort.__context__, KeyboardInterrupt):
-                raise
-            _stop("choose", f"no answer came: add --{question.name} {'|'.join(names)}")
-        if text in names:
-            return text
-        if text in numbers:
-            return names[numbers.index(text)]
-        emit(f"Answer with a number from 1 to {len(names)}.\n")
-
-
-@app.command()
+@app.command(cls=Command)
 def explain(format: FormatOption = Format.table) -> None:
     """Which kernels run on this machine: instruction set, threads, and the table of kernels.
 
@@ -268,9 +187,9 @@ def explain(format: FormatOption = Format.table) -> None:
 
     facts = describe()
     if format is Format.json:
-        _print_json(facts)
+        print_json(facts)
         return
-    with _printed() as console:
+    with printed() as console:
         for name, value in facts.items():
             if isinstance(value, list) and value and isinstance(value[0], dict):
                 rows = cast("list[dict[str, Any]]", value)
@@ -293,35 +212,25 @@ def _print_table(
     console: Console,
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
-    marked: str | None = None,
 ) -> None:
+    words = [
+        max(len(word) for text in column for word in text.split())
+        for column in zip(header, *rows, strict=True)
+    ]
+    if sum(words) + 2 * len(words) > console.width:
+        # Too narrow for a table of whole words: each row is a paragraph.
+        for row in rows:
+            console.print(cell(row[0], console.encoding, "bold"))
+            for name, text in zip(header[1:], row[1:], strict=True):
+                console.print(cell(f"  {name}: {text}", console.encoding))
+        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in header:
+    for name, longest in zip(header, words, strict=True):
         # A name that is cut short by an ellipsis is of no use to whoever wants to copy it.
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", min_width=longest)
     for row in rows:
-        cells = [cell(text, console.encoding) for text in row]
-        table.add_row(*cells, style="bold green" if marked in row else None)
+        table.add_row(*(cell(text, console.encoding) for text in row))
     console.print(table)
-
-
-def _print_json(value: Any) -> None:
-    emit(as_json(value, getattr(sys.stdout, "encoding", None) or "utf-8") + "\n")
-
-
-@contextmanager
-def _printed() -> Generator[Console, None, None]:
-    """What is printed here goes out at the end, and not at all after an error."""
-    console = Console()
-    with console.capture() as captured:
-        yield console
-    emit(captured.get())
-
-
-def _stop(command: str, sentence: str) -> NoReturn:
-    """End with exit code 2 and one sentence on stderr."""
-    say(f"plogq {command}", sentence)
-    raise typer.Exit(2)
 
 
 @contextmanager

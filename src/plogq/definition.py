@@ -7,9 +7,9 @@ event, and the reduction makes one number of them.
 from __future__ import annotations
 
 from math import inf
-from typing import Any
+from typing import Any, Never
 
-from . import autodiff, binary, checks, fields, options, predictions, shaping
+from . import autodiff, binary, checks, elsewhere, fields, options, predictions, shaping
 from . import reduction as reductions
 from .arrays import Verbs, verbs
 from .arrays.lengths import count
@@ -18,13 +18,19 @@ from .kernels.contract import BinaryScores, Scores
 from .kernels.limits import self_information
 from .kernels.sums import total
 from .kernels.table import Explanation, asked
-from .pairing import P, Pair, Q, kernel_for, prepare, require_p
+from .pairing import P, Pair, Q, at_home, constants, kernel_for, prepare, require_p
 from .targets import Labels, Probs, mark
 from .wrappers import Smoothed, Weighted
 
 
 def cross_entropy(
-    p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None, z_loss: float = 0.0
+    p: P,
+    q: Q,
+    *,
+    reduction: str = "mean",
+    normalizer: Any = None,
+    z_loss: float = 0.0,
+    **others: Never,
 ) -> Any:
     """The cross-entropy of the target P and the prediction Q, in nats.
 
@@ -42,6 +48,7 @@ def cross_entropy(
         LabelError: a label outside the classes.
         ProbabilityError: a row that is no distribution.
         ValueError: a reduction that does not exist, a negative `z_loss`.
+        TypeError: an option of another library's loss; the sentence says what stands for it here.
 
     Examples:
         >>> import numpy as np, plogq
@@ -51,11 +58,14 @@ def cross_entropy(
         ... ).round(10)
         array([0.0658839 , 0.00397428])
     """
+    if others:
+        elsewhere.refuse("cross_entropy", others)
     z_loss = check_reduction(reduction, normalizer, z_loss, q)
     if not z_loss and normalizer is None:
         done = _short(p, q, reduction)
         if done is not None:
             return done
+    p = at_home(p, q)
     over = _over_mesh(
         cross_entropy, p, q, reduction=reduction, normalizer=normalizer, z_loss=z_loss
     )
@@ -80,6 +90,7 @@ def value_and_grad(
     normalizer: Any = None,
     z_loss: float = 0.0,
     out: Any = None,
+    **others: Never,
 ) -> tuple[Any, Any]:
     """The loss of `cross_entropy` and its gradient, for arrays without autodiff.
 
@@ -101,7 +112,10 @@ def value_and_grad(
         >>> grad.scores
         array([[ 0.5, -0.5]])
     """
+    if others:
+        elsewhere.refuse("value_and_grad", others)
     z_loss = check_reduction(reduction, normalizer, z_loss, q)
+    p = at_home(p, q)
     pair = prepare(p, q)
     out = _output(p, q, out)
     divisor = pair.divisor(reduction, normalizer)
@@ -114,7 +128,7 @@ def value_and_grad(
     return loss, fields.like(q, gradients)
 
 
-def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
+def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None, **others: Never) -> Any:
     """The entropy of the target P, in nats.
 
     H(P) = -Σ_j p_j log p_j per event, 0 for hard labels; a weight multiplies the terms that it
@@ -129,17 +143,23 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None) -> Any:
         >>> plogq.entropy(plogq.Probs([[0.5, 0.25, 0.25]])).round(6)
         np.float64(1.039721)
     """
+    if others:
+        elsewhere.refuse("entropy", others)
     reductions.check(reduction, normalizer)
     if isinstance(p, predictions.CategoricalPrediction | binary.BinaryPrediction):
         _require_distribution(p)
-    xp = verbs(require_p(p, doing="entropy").arrays()[0])
+    arrays = require_p(p, doing="entropy").arrays()
+    p = constants(p, next((x for x in arrays if verbs(x).name != "numpy"), arrays[0]))
+    xp = verbs(p.arrays()[0])
     losses, mass = _entropies(p, None, xp)
     events = count(xp.shape(losses))
     divisor = reductions.divisor(xp, lambda: total(xp, mass), events, reduction, normalizer)
     return reductions.reduce(xp, losses, divisor, reduction)
 
 
-def kl_divergence(p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None) -> Any:
+def kl_divergence(
+    p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None, **others: Never
+) -> Any:
     """The Kullback-Leibler divergence of Q from P, in nats.
 
     KL(P ‖ Q) = H(P, Q) - H(P) = Σ_j p_j log(p_j / q_j) per event. Its gradient is that of
@@ -155,7 +175,10 @@ def kl_divergence(p: P, q: Q, *, reduction: str = "mean", normalizer: Any = None
         >>> plogq.kl_divergence(p, plogq.Logits(np.log([[0.25, 0.5, 0.25]]))).round(6)
         np.float64(0.173287)
     """
+    if others:
+        elsewhere.refuse("kl_divergence", others)
     check_reduction(reduction, normalizer, 0.0, q)
+    p = at_home(p, q)
     over = _over_mesh(kl_divergence, p, q, reduction=reduction, normalizer=normalizer)
     if over is not None:
         return over
@@ -185,7 +208,7 @@ def log_normalizer(q: Q) -> Any:
     if isinstance(q, Probs | predictions.LogProbs | binary.BinaryProbs):
         raise PairError(
             f"{type(q).__name__} is taken as it is, so it has no log-normaliser; "
-            "log_normalizer takes Logits, LinearLogits or BinaryLogits"
+            "log_normalizer takes Logits, LinearLogits, ShardedLogits or BinaryLogits"
         )
     over = _over_mesh(_log_normalizer, None, q, check=_log_normalizer)
     if over is not None:
@@ -217,7 +240,7 @@ def explain(p: P, q: Q) -> Explanation:
         >>> plogq.explain(plogq.Labels([1]), plogq.Logits([[2.0, 5.0, 1.0]]))
         Labels × Logits on numpy, cpu: cpu
     """
-    pair = prepare(p, q)
+    pair = prepare(at_home(p, q), q)
     return Explanation(pair.key, pair.kernel.name, tuple(pair.refusals))
 
 
@@ -258,7 +281,7 @@ def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> float:
     if z_loss and isinstance(q, Probs | predictions.LogProbs | binary.BinaryProbs):
         raise PairError(
             f"z_loss penalises log Z, and {type(q).__name__} has none; it goes with Logits, "
-            "LinearLogits or BinaryLogits"
+            "LinearLogits, ShardedLogits or BinaryLogits"
         )
     return z_loss
 

@@ -34,3 +34,7 @@ class DeviceError(PlogqError, ValueError):
 
 class KernelRefused(PlogqError, ValueError):
     """A kernel that was asked for by name refuses this pair; the message says why."""
+
+
+class SoftmaxTwiceWarning(UserWarning):
+    """The outputs of a softmax were handed to `Logits`, which takes another softmax of them."""

@@ -6,9 +6,9 @@ is left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from copy import copy
-from typing import Any
+from typing import Any, cast
 
 from .binary import BinaryLogits, BinaryProbs, SmoothedBinary, WeightedBinary
 from .predictions import LinearLogits, Logits, LogProbs, ShardedLogits
@@ -44,3 +44,16 @@ def like(r: Any, arrays: Iterable[Any]) -> Any:
     for name, x in zip(held(r), arrays, strict=True):
         setattr(made, name, x)
     return made
+
+
+def mapped(r: Any, change: Callable[[Any], Any]) -> Any:
+    """r with every array in it, and in what it wraps, changed; numbers and None stay."""
+
+    def each(x: Any) -> Any:
+        if isinstance(x, tuple):
+            return tuple(map(each, cast("tuple[Any, ...]", x)))
+        if x is None or isinstance(x, int | float):
+            return x
+        return mapped(x, change) if isinstance(x, tuple(FIELDS)) else change(x)
+
+    return like(r, [each(getattr(r, name)) for name in held(r)])

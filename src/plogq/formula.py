@@ -307,8 +307,6 @@ class Formula:
         e = xp.exp(-self._size(x))
         q = xp.where(x >= 0, 1.0, e) / (1.0 + e)
         not_q = xp.where(x >= 0, e, 1.0) / (1.0 + e)
-        return (
-            xp.times(d_log_z, q)
-            + xp.times(d_loss, xp.times(no, q))
-            - xp.times(d_loss, xp.times(yes, not_q))
-        )
+        slope = xp.times(d_loss, xp.times(no, q)) - xp.times(d_loss, xp.times(yes, not_q))
+        # Masses may be wider than scores, and TensorFlow adds what is of one width.
+        return slope + xp.cast_like(xp.times(d_log_z, q), slope)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from . import binary, checks, placements, predictions, sharded
+from . import binary, callers, checks, fields, placements, predictions, sharded
 from . import reduction as reductions
 from .arrays import Verbs, as_array, verbs
 from .arrays.lengths import count, known
@@ -90,6 +90,30 @@ def prepare(p: P, q: Q) -> Pair:
     return _with_kernel(xp, target, q, measure, scores, q_array, events)
 
 
+def at_home(p: Any, q: Any) -> Any:
+    """P, with its lists and NumPy arrays as constants of the framework and device that Q is on.
+
+    What is of another framework than NumPy stays where it is.
+    """
+    if not isinstance(p, P):
+        return p
+    if isinstance(q, predictions.CategoricalPrediction):
+        x = predictions.array_of(q)
+    elif isinstance(q, binary.BinaryPrediction):
+        x = binary.array_of(q)
+    else:
+        return p
+    return constants(p, x)
+
+
+def constants(p: Any, like: Any) -> Any:
+    """P, with what is of NumPy in it as arrays of the framework and device of `like`."""
+    xp = verbs(like)
+    if xp.name == "numpy" or all(verbs(a) is xp for a in p.arrays()):
+        return p
+    return fields.mapped(p, lambda a: xp.from_host(a, like) if verbs(a).name == "numpy" else a)
+
+
 def _prepare_over_ranks(p: Target, q: Any) -> Pair:
     q_array = predictions.array_of(q)
 
@@ -157,13 +181,37 @@ def require_p(p: Any, q: Any = None, doing: str = "cross_entropy") -> Any:
 def suggest(p: Any, q: Any, doing: str = "cross_entropy") -> str:
     """Which types would fit what came in place of P and Q."""
     parts: list[str] = []
+    if q is not None and kinds_swapped(p, q):
+        parts.append(
+            "these look swapped: plogq takes what is true first and what is predicted second, as "
+            f"in {doing}(Labels(y), Logits(z))"
+        )
     if not isinstance(p, Target | binary.BinaryTarget):
         parts.append("P " + _fitting(p, _TARGET_FITS))
     if q is not None and not isinstance(
         q, predictions.CategoricalPrediction | binary.BinaryPrediction
     ):
         parts.append("Q " + _fitting(q, _PREDICTION_FITS))
+    if callers.in_keras():
+        parts.append(
+            "in compile write loss= one of plogq.compat.keras, such as "
+            "plogq.compat.keras.SparseCategoricalCrossentropy(from_logits=True)"
+        )
     return f"{doing} takes representations, which say what each array is; " + "; ".join(parts)
+
+
+def kinds_swapped(p: Any, q: Any) -> bool:
+    """Whether P is what a prediction is and Q what a target is, by their types or dtypes."""
+    if isinstance(p, predictions.Prediction | binary.BinaryLogits):
+        return isinstance(q, Target | binary.BinaryTarget)
+    if isinstance(p, Target | binary.BinaryTarget):
+        return False
+    try:
+        scores, labels = as_array(p, "it"), as_array(q, "it")
+    except (DtypeError, ShapeError):
+        return False
+    xp, other = verbs(scores), verbs(labels)
+    return xp.is_float(scores) and (other.is_integer(labels) or other.is_bool(labels))
 
 
 _TARGET_FITS = {
@@ -200,9 +248,10 @@ def _one_framework(p: Any, q_array: Any) -> Verbs:
         other = verbs(x)
         if xp is not other:
             role = "P is" if i == 0 else "a weight or an array of P is"
+            lost = ", and Q would have no gradient" if xp.name == "numpy" else ""
             raise DtypeError(
                 f"{role} of {other.name} and Q of {xp.name}; nothing is moved silently between "
-                "frameworks, convert one of them"
+                f"frameworks{lost}, convert one of them"
             )
         place = place or xp.place(q_array)
         if xp.place(x) != place:

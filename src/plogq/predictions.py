@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import inf
-from typing import Any
+from typing import Any, Never
 
-from . import checks, options
+from . import checks, elsewhere, options, softmax_twice
 from .arrays import Verbs, as_array, verbs
 from .errors import DeviceError, PairError, ShapeError
 from .kernels.contract import Projection, Scores
@@ -40,15 +40,21 @@ class Logits(Prediction):
 
     __slots__ = ("axis", "scores", "softcap")
 
-    def __init__(self, scores: Any, *, axis: int = -1, softcap: float | None = None) -> None:
+    def __init__(
+        self, scores: Any, *, axis: int = -1, softcap: float | None = None, **others: Never
+    ) -> None:
+        if others:
+            elsewhere.refuse_of("Logits", others, "Logits(z)", "axis", "softcap")
         self.scores = as_array(scores, "Logits")
         checks.floating(
             verbs(self.scores), self.scores, "Logits", "write Logits(scores.astype(float))"
         )
         self.axis = checks.axis_number(axis, "Logits")
         self.softcap = check_softcap(softcap)
-        shape = verbs(self.scores).shape(self.scores)
+        xp = verbs(self.scores)
+        shape = xp.shape(self.scores)
         checks.class_count(shape[checks.class_axis(shape, axis, "Logits")], "Logits")
+        softmax_twice.look(xp, self.scores, axis)
 
     def __repr__(self) -> str:
         return f"Logits({self.scores!r}, axis={self.axis}, softcap={self.softcap})"
@@ -72,7 +78,9 @@ class LogProbs(Prediction):
 
     __slots__ = ("axis", "log_probs")
 
-    def __init__(self, log_probs: Any, *, axis: int = -1) -> None:
+    def __init__(self, log_probs: Any, *, axis: int = -1, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("LogProbs", others, "LogProbs(x)", "axis")
         self.log_probs = as_array(log_probs, "LogProbs")
         checks.floating(
             verbs(self.log_probs), self.log_probs, "LogProbs", "write LogProbs(x.astype(float))"

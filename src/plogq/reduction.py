@@ -14,9 +14,17 @@ from .kernels.sums import total
 from .options import number, shown
 
 REDUCTIONS = ("mean", "sum", "none", "sum_over_batch_size")
+# What the reductions of other libraries are called here.
+_ELSEWHERE = {
+    None: 'reduction="none" for one loss per event',
+    "batchmean": 'reduction="sum", normalizer=len(p)',
+    "elementwise_mean": 'reduction="sum_over_batch_size"',
+    "mean_with_sample_weight": 'reduction="mean"',
+    "auto": 'reduction="sum_over_batch_size"',
+}
 
 
-def check(reduction: str, normalizer: Any) -> None:
+def check(reduction: Any, normalizer: Any) -> None:
     """Refuse a reduction that does not exist, or a normalizer that it has no place for.
 
     Raises:
@@ -24,9 +32,12 @@ def check(reduction: str, normalizer: Any) -> None:
         DtypeError, ShapeError: a normalizer that is not one number.
     """
     # Whatever is compared with an array is an array.
-    if not isinstance(reduction, str) or reduction not in REDUCTIONS:  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
+        told = reduction if isinstance(reduction, str) else None
+        instead = None if told is None and reduction is not None else _ELSEWHERE.get(told)
         raise ValueError(
             f"reduction takes {', '.join(repr(r) for r in REDUCTIONS)}, got {shown(reduction)}"
+            + (f"; write {instead}" if instead else "")
         )
     if normalizer is None:
         return

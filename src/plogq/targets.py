@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Never
 
-from . import checks, options
+from . import checks, elsewhere, options
 from .arrays import Verbs, as_array, verbs
 from .errors import DtypeError, PairError, ShapeError
 from .kernels.contract import Measure
@@ -91,7 +91,9 @@ class Labels(Target):
 
     __slots__ = ("ignore", "index")
 
-    def __init__(self, index: Any, *, ignore: int | None = None) -> None:
+    def __init__(self, index: Any, *, ignore: int | None = None, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("Labels", others, "Labels(y)", "ignore")
         self.index = as_array(index, "Labels")
         xp = verbs(self.index)
         if not xp.is_integer(self.index):
@@ -185,10 +187,11 @@ class Probs(Target):
     """A distribution over the classes for every event, as probabilities.
 
     As P: H(P, Q) = -Σ_j p_j log q_j. As Q: H(P, Q) = -Σ_j p_j log q_j with q as given, never
-    clipped and never renormalised, so q_j = 0 where p_j > 0 costs ∞. `probs` is any floating dtype
-    with the classes on `axis`; a row that leaves [0, 1] or does not sum to 1 is refused (see
-    `validation`). How near 1 is near enough follows from how the values are rounded, unless
-    `tolerance` says it: rounding to three decimals moves the sum of 10 classes by up to 0.005.
+    clipped and never renormalised, so q_j = 0 where p_j > 0 costs ∞. `probs` is any floating dtype,
+    or one-hot rows of integers or booleans, with the classes on `axis`; a row that leaves [0, 1] or
+    does not sum to 1 is refused (see `validation`). How near 1 is near enough follows from how the
+    values are rounded, unless `tolerance` says it: rounding to three decimals moves the sum of 10
+    classes by up to 0.005.
 
     Raises:
         DtypeError: probabilities that are not floating point.
@@ -203,16 +206,25 @@ class Probs(Target):
 
     __slots__ = ("axis", "probs", "tolerance")
 
-    def __init__(self, probs: Any, *, axis: int = -1, tolerance: float | None = None) -> None:
+    def __init__(
+        self, probs: Any, *, axis: int = -1, tolerance: float | None = None, **others: Never
+    ) -> None:
+        if others:
+            elsewhere.refuse_of("Probs", others, "Probs(p)", "axis", "tolerance")
         self.probs = as_array(probs, "Probs")
         xp = verbs(self.probs)
+        self.axis = checks.axis_number(axis, "Probs")
+        if xp.is_integer(self.probs) or xp.is_bool(self.probs):
+            checks.class_axis(tuple(self.probs.shape), axis, "Probs")
+            if checks.one_hot(xp, self.probs, axis):
+                self.probs = xp.to_dtype(self.probs, "float32")
         checks.floating(
             xp,
             self.probs,
             "Probs",
-            "write Labels(y) for class indices, Probs(onehot.astype(float)) for one-hot rows",
+            "write Labels(y) for class indices; one-hot rows, whose entries are 0 and a single 1, "
+            "may be integers",
         )
-        self.axis = checks.axis_number(axis, "Probs")
         self.tolerance = checks.tolerance(tolerance)
         checks.class_axis(tuple(self.probs.shape), axis, "Probs")
 

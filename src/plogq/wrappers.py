@@ -8,9 +8,9 @@ the wrapper of that kind (`binary.py`).
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Never
 
-from . import options
+from . import elsewhere, options
 from .arrays import Verbs
 from .binary import BinaryTarget, SmoothedBinary, WeightedBinary
 from .class_weights import in_order
@@ -133,14 +133,27 @@ class Weighted(Target):
     __slots__ = ("class_weight", "sample_weight", "target")
 
     def __new__(
-        cls, target: Any = None, *, sample_weight: Any = None, class_weight: Any = None
+        cls,
+        target: Any = None,
+        *,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        **others: Never,
     ) -> Any:
+        if others:
+            own = "BinaryProbs(y)" if isinstance(target, BinaryTarget) else "P"
+            elsewhere.refuse_of("Weighted", others, own, "sample_weight", "class_weight")
         if isinstance(target, BinaryTarget):
             return WeightedBinary(target, sample_weight, class_weight)
         return super().__new__(cls)
 
     def __init__(
-        self, target: Target, *, sample_weight: Any = None, class_weight: Any = None
+        self,
+        target: Target,
+        *,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        **others: Never,
     ) -> None:
         self.target = require_target(target, "Weighted")
         self.sample_weight = weight_array(sample_weight, "sample_weight")

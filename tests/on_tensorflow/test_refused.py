@@ -69,9 +69,9 @@ def loss(p: Any, q: Any, **options: Any) -> Any:
     ),
     Refusal(
         "NumPy and TensorFlow",
-        lambda: loss(plogq.Labels(np.array([0, 1])), plogq.Logits(Z)),
+        lambda: loss(plogq.Labels(Y), plogq.Logits(np.zeros((2, 3)))),
         DtypeError,
-        "P is of numpy and Q of tensorflow",
+        "P is of tensorflow and Q of numpy",
     ),
     Refusal(
         "a label",
@@ -111,7 +111,7 @@ def loss(p: Any, q: Any, **options: Any) -> Any:
         lambda: loss(plogq.BinaryProbs(Z), plogq.BinaryLogits(Z)),
         ProbabilityError,
         "outside [0, 1]",
-        "BinaryLogits(z)",
+        "swap the two if this is the prediction",
     ),
     Refusal(
         "raw tensors",

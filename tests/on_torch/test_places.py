@@ -34,54 +34,11 @@ def _numpy(x: torch.Tensor) -> Any:
 
 @refused(
     Refusal(
-        "NumPy labels of tensor logits",
-        lambda: cross_entropy(Labels(_numpy(Y)), Logits(Z)),
-        DtypeError,
-        "P is of numpy and Q of torch",
-        "nothing is moved silently",
-        "convert one of them",
-    ),
-    Refusal(
-        "a list of labels of tensor logits",
-        lambda: cross_entropy(Labels([0, 1, 2, 0]), Logits(Z)),
-        DtypeError,
-        "P is of numpy and Q of torch",
-    ),
-    Refusal(
         "tensor labels of NumPy logits",
         lambda: cross_entropy(Labels(Y), Logits(_numpy(Z))),
         DtypeError,
         "P is of torch and Q of numpy",
-    ),
-    Refusal(
-        "NumPy weights of tensor labels",
-        lambda: cross_entropy(Weighted(Labels(Y), sample_weight=np.ones(4)), Logits(Z)),
-        DtypeError,
-        "numpy",
-        "torch",
-    ),
-    Refusal(
-        "a list of class weights of tensor labels",
-        lambda: cross_entropy(Weighted(Labels(Y), class_weight=[1.0, 2.0, 1.0]), Logits(Z)),
-        DtypeError,
-        "numpy",
-        "torch",
-    ),
-    Refusal(
-        "NumPy weights of a tensor binary target",
-        lambda: cross_entropy(
-            Weighted(BinaryProbs(Q), class_weight=(1.0, np.ones(3))), BinaryLogits(Z)
-        ),
-        DtypeError,
-        "numpy",
-        "torch",
-    ),
-    Refusal(
-        "NumPy sparse probabilities of tensor indices",
-        lambda: cross_entropy(SparseProbs(Y[:, None], np.ones((4, 1))), Logits(Z)),
-        DtypeError,
-        "numpy",
-        "torch",
+        "Q would have no gradient",
     ),
     Refusal(
         "a NumPy weight of tensor hidden states",

@@ -68,7 +68,7 @@ def test_nobody_reads_on(many: Path, arguments: list[str]) -> None:
     "arguments",
     [["score", "FILE"], ["score", "FILE", "--format", "json"], ["explain"], ["--help"],
      ["--version"], ["score", "--help"],
-     ["choose", "--outcomes", "exclusive", "--prediction", "scores", "--target", "hard"]],
+     ["choose", "--outputs", "one", "--last-layer", "sigmoid", "--labels", "0/1"]],
 )  # fmt: skip
 def test_a_full_disk(many: Path, arguments: list[str]) -> None:
     with open("/dev/full", "wb") as full:
@@ -213,7 +213,7 @@ def test_reasons_of_a_sentence_can_be_traced(tmp_path: Path) -> None:
         (["score", "x", "--tolerance", "-1"], "Invalid value for '--tolerance'"),
         (["score", "x", "y\x07"], r"y\x07"),
         (["nothing\u202e"], r"nothing\u202e"),
-        (["choose", "--outcomes", "\x1b[2J"], r"not '\x1b[2J'"),
+        (["choose", "--outputs", "\x1b[2J"], r"not '\x1b[2J'"),
         (["explain", "--format", "xml"], "xml"),
     ],
 )

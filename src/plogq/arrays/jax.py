@@ -20,6 +20,9 @@ import numpy as np
 from jax.core import Tracer
 
 from ..errors import DtypeError
+from .versions import require
+
+require(jax)
 
 Array = jax.Array
 
@@ -333,5 +336,8 @@ def to_dtype(x: Array, dtype: str) -> Array:
 
 
 def from_host(x: Any, like: Array) -> Array:
-    """An array of NumPy, in this framework."""
+    """An array of NumPy, in this framework; integers too wide for it stay outside all classes."""
+    if x.dtype.kind in "iu":
+        bounds = jnp.iinfo(jax.dtypes.canonicalize_dtype(x.dtype))
+        x = np.clip(x, bounds.min, bounds.max)
     return jnp.asarray(x)

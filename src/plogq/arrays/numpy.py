@@ -53,7 +53,7 @@ def as_array(value: Any, role: str) -> Array:
             f"{role} is a sparse matrix ({type(value).__name__}); write x.toarray(), or "
             "SparseProbs(index, probs) for a target with few classes per event"
         )
-    if module == "keras" and hasattr(value, "dtype"):
+    if module == "keras" and hasattr(value, "dtype") and not hasattr(value, "kernel"):
         raise DtypeError(
             f"{role} is a {type(value).__name__} of Keras and no array; write loss=… in compile, "
             "or a layer around it"
@@ -80,6 +80,12 @@ def as_array(value: Any, role: str) -> Array:
 
 def _instead(value: Any) -> str:
     """What to write in place of something that is no array."""
+    for held, written in (("kernel", "layer.kernel, transposed,"), ("weight", "layer.weight")):
+        if hasattr(getattr(value, held, None), "shape"):
+            return (
+                f", a layer; write {written} for its weight [K, D] and layer.bias for its bias, or "
+                "call it and give its outputs to Logits(z)"
+            )
     if isinstance(value, Mapping):
         return ", whose keys are no places; write its values as a list, in the order of the places"
     if isinstance(value, Set):

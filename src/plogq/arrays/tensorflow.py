@@ -30,6 +30,9 @@ from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from ..errors import DtypeError, ShapeError
 from .lengths import Length, known
+from .versions import require
+
+require(tf)
 
 Tensor = Any
 

@@ -22,6 +22,9 @@ from torch.autograd import forward_ad
 from ..errors import DtypeError
 from . import overlap
 from .pages import LARGE, pages
+from .versions import require
+
+require(torch)
 
 Tensor = torch.Tensor
 
@@ -452,4 +455,10 @@ def to_dtype(x: Tensor, dtype: str) -> Tensor:
 
 def from_host(x: Any, like: Tensor) -> Tensor:
     """An array of NumPy, in this framework and on the device of `like`."""
-    return torch.as_tensor(x, device=like.device)
+    if x.dtype.name == "bfloat16":
+        return from_host(x.astype("float32"), like).to(torch.bfloat16)
+    if like.device.type == "mps" and x.dtype.name == "float64":
+        x = x.astype("float32")
+    # PyTorch takes arrays that it may write to, in the machine's own order of bytes.
+    own = x.astype(x.dtype.newbyteorder("="), order="C", copy=not x.flags.writeable)
+    return torch.as_tensor(own, device=like.device)

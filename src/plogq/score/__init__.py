@@ -1,8 +1,16 @@
 """Scoring files of predictions: CSV, Parquet, Arrow IPC and NPZ, larger than memory if need be."""
 
-from .column import InputError
-from .evaluate import score_file
-from .report import Report
-from .seen import Wish
+try:
+    from .column import InputError
+    from .evaluate import score_file
+    from .report import Report
+    from .seen import Wish
+except ModuleNotFoundError as missing:
+    if missing.name not in ("pyarrow", "rich"):
+        raise
+    raise ModuleNotFoundError(
+        f"plogq.score needs {missing.name}, which is not installed: pip install 'plogq[cli]'",
+        name=missing.name,
+    ) from None
 
 __all__ = ["InputError", "Report", "Wish", "score_file"]

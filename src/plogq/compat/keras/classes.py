@@ -30,6 +30,10 @@ from .symbolic import of_symbols
 _DISTRIBUTION = "a distribution per event, classes on axis"
 _PREDICTION = "probabilities, classes on axis; scores with from_logits=True"
 _DIVIDED = "probabilities are divided by their sum, then kept 1e-7 away from 0 and from 1"
+_ONE_HOT = (
+    "; these are one-hot rows: use CategoricalCrossentropy (categorical_crossentropy), or "
+    "keras.ops.argmax(target, axis) as the target"
+)
 _LAST_AXIS = "label smoothing divides by the length of the last axis, whatever axis says"
 
 
@@ -227,7 +231,7 @@ def _dense(
 ) -> tuple[Verbs, Any, Any, Any, int]:
     """What `prepared` makes of a distribution per event and a prediction, and the class axis."""
     xp, y, x, dtype = prepared(y_true, y_pred)
-    require_same_shape(y, x)
+    require_same_shape(y, x, exclusive=True)
     axis = class_axis(x, axis)
     warn_of_one_class(loss, x)
     warn_of_two_softmaxes(loss, from_logits, y_pred, level=5)
@@ -245,6 +249,11 @@ def _labels(xp: Verbs, y_true: Any, y_pred: Any, axis: int) -> Any:
         raise ShapeError(
             "Arguments `target` and `output` must have the same shape up until the last dimension: "
             f"target.shape={tuple(y_true.shape)}, output.shape={shape}, the classes on axis {axis}"
+            + (
+                _ONE_HOT
+                if len(y_true.shape) == len(shape) and not differ(tuple(y_true.shape), shape)
+                else ""
+            )
         )
     return xp.indices(y_true)
 

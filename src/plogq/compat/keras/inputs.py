@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from typing import Any, TypeVar
 
 from ...arrays import Verbs, as_array, held, verbs
+from ...arrays.versions import require
 from ...errors import DtypeError
 
 Named = TypeVar("Named", bound=Callable[..., Any])
@@ -30,8 +31,9 @@ def _installed() -> tuple[Any, Any]:
     if not hasattr(keras, "KerasTensor"):
         raise ImportError(
             "plogq.compat.keras takes Keras 3, and what is imported as keras is "
-            f"{getattr(keras, '__version__', keras)}; write pip install 'keras>=3.6'"
+            f"{getattr(keras, '__version__', keras)}; write pip install -U 'plogq[keras]'"
         )
+    require(keras)
     from keras.src import backend
 
     return keras, backend

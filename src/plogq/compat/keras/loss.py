@@ -13,9 +13,10 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from ...arrays import Verbs
-from .inputs import KERAS, mask_of, together
+from .inputs import KERAS, mask_of, symbolic, together
 from .plain import Loss as PlainLoss
 from .reduction import reduced, same_rank
+from .symbolic import reduced_later
 
 _Loss: Any = KERAS.losses.Loss if KERAS else PlainLoss
 
@@ -33,6 +34,8 @@ class LossOfFunction(_Loss):
             setattr(self, option, value)
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if symbolic(y_true, y_pred, sample_weight):
+            return reduced_later(self, y_true, y_pred, sample_weight)
         mask = mask_of(y_pred)
         xp, y_true, y_pred = together(y_true, y_pred)
         y_true, y_pred = self._cast(xp, y_true), xp.to_dtype(y_pred, self.dtype)

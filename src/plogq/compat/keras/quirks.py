@@ -17,6 +17,14 @@ from ...options import integer
 from .inputs import epsilon, floatx, together
 
 _ONE_SHAPE = "Arguments `target` and `output` must have the same shape"
+# What to write where a target has one number for every row of the output: for yes/no outcomes, and
+# for exclusive classes.
+_INDICES = (
+    "; a yes or no is needed for each output: end the model in Dense(1) for one of each row, or "
+    "use SparseCategoricalCrossentropy if the target is class indices",
+    "; these are class indices: use SparseCategoricalCrossentropy "
+    "(sparse_categorical_crossentropy), or keras.ops.one_hot(target, classes)",
+)
 
 
 def prepared(y_true: Any, y_pred: Any) -> tuple[Verbs, Any, Any, Any]:
@@ -34,15 +42,18 @@ def floating(xp: Verbs, x: Any) -> Any:
     return x if xp.is_float(x) else xp.to_dtype(x, floatx())
 
 
-def require_same_shape(y_true: Any, y_pred: Any) -> None:
-    """Refuse shapes that differ, as every backend of Keras does.
+def require_same_shape(y_true: Any, y_pred: Any, exclusive: bool = False) -> None:
+    """Refuse shapes that differ, as every backend of Keras does; indices are named as such.
 
     Raises:
         ShapeError: two shapes, or a single number.
     """
     target, output = tuple(y_true.shape), tuple(y_pred.shape)
     if len(target) != len(output) or differ(target, output):
-        raise ShapeError(f"{_ONE_SHAPE}. Received: target.shape={target}, output.shape={output}")
+        raise ShapeError(
+            f"{_ONE_SHAPE}. Received: target.shape={target}, output.shape={output}"
+            + (_INDICES[exclusive] if target in (output[:-1], (*output[:-1], 1)) else "")
+        )
     _require_an_axis(target, output)
 
 

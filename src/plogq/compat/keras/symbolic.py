@@ -1,4 +1,4 @@
-"""Losses of tensors that are not there yet: a node in a model that is being built."""
+"""Losses of tensors that are not there yet: nodes in a model that is being built."""
 
 # Keras types nothing.
 # pyright: reportUnknownMemberType=false, reportUntypedBaseClass=false
@@ -31,6 +31,11 @@ def of_symbols(function: Callable[..., Any]) -> Callable[..., Any]:
     return named
 
 
+def reduced_later(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    """The operation that calls a loss class once its tensors are there."""
+    return ReducedLossOperation(loss)(y_true, y_pred, sample_weight)
+
+
 if KERAS:
 
     @registered()
@@ -46,3 +51,22 @@ if KERAS:
 
         def get_config(self) -> dict[str, Any]:
             return {"name": self.name, "function": self.function, "options": self.options}
+
+    @registered()
+    class ReducedLossOperation(KERAS.Operation):
+        """One of the loss classes, with its reduction, as a node of a model."""
+
+        def __init__(self, loss: Any, *, name: str | None = None):
+            super().__init__(name=name)
+            self.loss = loss
+
+        def call(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+            return self.loss(y_true, y_pred, sample_weight)
+
+        def get_config(self) -> dict[str, Any]:
+            return {"name": self.name, "loss": KERAS.saving.serialize_keras_object(self.loss)}
+
+        @classmethod
+        def from_config(cls, config: dict[str, Any]) -> Any:
+            loss = KERAS.saving.deserialize_keras_object(config["loss"])
+            return cls(loss, name=config["name"])

@@ -1,0 +1,73 @@
+"""Softmax outputs that are handed on as scores: told once for each line that does it.
+
+A softmax of probabilities runs, and holds the loss of K classes above log(1 + (K - 1) / e): 1.461
+for ten of them. Only a few rows are looked at, and at one line not on every call, so that the
+check costs a training loop nothing; a program that is recorded or compiled is never looked at.
+"""
+
+from __future__ import annotations
+
+import warnings
+from types import CodeType
+from typing import Any
+
+from . import callers, checks
+from .errors import SoftmaxTwiceWarning
+
+# Fewer rows than this may sum to 1 by chance, and no more along one axis are looked at.
+ROWS = 8
+# How often each place has made scores; -1 once it has been told.
+_CALLS: dict[tuple[CodeType, int], int] = {}
+_MOST_PLACES = 4096
+# How far from 1 a row may sum, in float32 and wider, and in types of fewer bits.
+_TOLERANCE = 1e-3, 0.02
+
+
+def look(xp: Any, scores: Any, axis: int) -> None:
+    """Warn where `scores` are what a softmax puts out: rows in [0, 1] that sum to 1."""
+    if xp.tracing():
+        return
+    frame, level = callers.line()
+    if frame is None:
+        return
+    place = (frame.f_code, frame.f_lineno)
+    calls = _CALLS.get(place, 0)
+    if calls < 0:
+        return
+    if len(_CALLS) > _MOST_PLACES:
+        _CALLS.clear()
+    _CALLS[place] = calls + 1
+    # On the first call of a place, the second, the fourth, the eighth, …
+    if calls & (calls + 1) or not checks.checked(xp, scores) or not _normalised(xp, scores, axis):
+        return
+    _CALLS[place] = -1
+    warnings.warn(
+        "the scores handed to Logits lie in [0, 1] and their rows sum to 1, as the outputs of a "
+        "softmax do, and Logits takes another softmax of them: the loss cannot fall as it should; "
+        "write Probs(q) if these are probabilities, and leave the softmax out of the model if "
+        'they are to be scores; warnings.simplefilter("ignore", plogq.SoftmaxTwiceWarning) '
+        "silences this",
+        SoftmaxTwiceWarning,
+        stacklevel=level,
+    )
+
+
+def _normalised(xp: Any, scores: Any, axis: int) -> bool:
+    # Of the host's array: in a program that JAX records a slice of a known array is not known.
+    known, tolerance = xp.host(scores), _TOLERANCE[xp.epsilon(scores) > 1e-4]
+    axis %= known.ndim
+    # One row tells most scores from probabilities.
+    for rows in (1, ROWS):
+        few = tuple(slice(None) if i == axis else slice(rows) for i in range(known.ndim))
+        if not _sums_to_one(known[few], axis, rows, tolerance):
+            return False
+    return True
+
+
+def _sums_to_one(rows: Any, axis: int, least: int, tolerance: float) -> bool:
+    if rows.size < least * rows.shape[axis] or not rows.size:
+        return False
+    if not (rows.min() >= 0 and rows.max() <= 1):
+        return False
+    sums = rows.sum(axis=axis, dtype="float64")
+    return bool((abs(sums - 1.0) <= tolerance).all())

@@ -1,0 +1,59 @@
+"""What tab completion shows, and subpackages that are loaded when they are named."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import traceback
+
+import pytest
+
+import plogq
+
+
+def test_only_public_names_are_shown() -> None:
+    assert set(dir(plogq)) == {*plogq.__all__, "compat", "nn", "score", "__version__"}
+    assert "torch" in dir(plogq.nn)
+    assert {"keras", "torch", "optax", "sklearn", "tensorflow"} <= set(dir(plogq.compat))
+    for name in dir(plogq):
+        assert getattr(plogq, name) is not None
+
+
+def test_subpackages_are_loaded_when_they_are_named() -> None:
+    code = (
+        "import sys, plogq\n"
+        "names = [f'plogq.{n}' for n in ('compat', 'nn', 'score')]\n"
+        "assert not any(n in sys.modules for n in names)\n"
+        "assert plogq.compat.theano.__name__ == 'plogq.compat.theano'\n"
+        "assert plogq.nn.__name__ == 'plogq.nn'\n"
+        "assert 'torch' not in sys.modules and 'plogq.score' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("module", "typo", "meant"),
+    [
+        (plogq, "cross_entropi", "cross_entropy"),
+        (plogq.compat, "kerass", "keras"),
+        (plogq.nn, "torchh", "torch"),
+    ],
+)
+def test_a_typo_is_guessed(module: object, typo: str, meant: str) -> None:
+    with pytest.raises(AttributeError, match=f"has no attribute '{typo}'") as caught:
+        getattr(module, typo)
+    # Python makes the guess from these where it prints the error, from 3.12 on for modules too.
+    assert caught.value.name == typo
+    assert meant in dir(caught.value.obj)
+    assert traceback.format_exception(caught.value)[-1].startswith("AttributeError: plogq")
+
+
+def test_a_missing_extra_is_named() -> None:
+    code = (
+        "import sys\nsys.modules['pyarrow'] = None\n"
+        "try:\n    import plogq.score\nexcept ModuleNotFoundError as e:\n    print(e)"
+    )
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert told.stdout == (
+        "plogq.score needs pyarrow, which is not installed: pip install 'plogq[cli]'\n"
+    )
