@@ -41,8 +41,18 @@ def _torch_short() -> Any:
     return torch_short
 
 
-_SHORT_LOADERS: dict[str, Callable[[], Any]] = {"torch": _torch_short}
-_SHORT: dict[str, Callable[..., Any]] = {}
+def _torch_device() -> Any:
+    from . import torch_device
+
+    return torch_device
+
+
+# By framework, and by whether the scores lie on a GPU.
+_SHORT_LOADERS: dict[tuple[str, bool], Callable[[], Any]] = {
+    ("torch", False): _torch_short,
+    ("torch", True): _torch_device,
+}
+_SHORT: dict[tuple[str, bool], Callable[..., Any]] = {}
 
 
 def _jax_mesh() -> Any:
@@ -65,12 +75,13 @@ def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False)
 
 def short(xp: Any, y: Any, x: Any, ignore: int | None, mean: bool) -> Any | None:
     """The sum or the mean of H(Labels(y), Logits(x)), or None where there is no shorter way."""
-    way = _SHORT.get(xp.name)
+    place = xp.name, getattr(x, "is_cuda", False)
+    way = _SHORT.get(place)
     if way is None:
-        load = _SHORT_LOADERS.get(xp.name)
+        load = _SHORT_LOADERS.get(place)
         if load is None:
             return None
-        way = _SHORT[xp.name] = load().short
+        way = _SHORT[place] = load().short
     return way(y, x, ignore, mean)
 
 

@@ -18,14 +18,11 @@ from typing import Any
 import torch
 
 from ..arrays import torch as xp
-from ..formula import Formula
 from ..kernels.torch import total
 from .closed import Call, along_scores, along_target, of_target, taken_apart
+from .torch_operations import Arrays, formula, in_depth, in_operations
 
 Tensor = torch.Tensor
-Arrays = tuple[Tensor | None, ...]
-
-formula = Formula(xp)
 
 
 def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor, Tensor | None]:
@@ -115,13 +112,6 @@ def _backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     return tuple(g if need else None for g, need in zip(found, needs, strict=True))
 
 
-def in_depth(*upstream: Any) -> bool:
-    """Whether this backward is itself to be differentiated, or runs inside a transform."""
-    return torch.is_grad_enabled() or any(
-        isinstance(x, torch.Tensor) and xp.transformed(x) for x in upstream
-    )
-
-
 class _Losses(torch.autograd.Function):
     """The loss per event and log Z per event."""
 
@@ -182,19 +172,6 @@ class _Transformed(torch.autograd.Function):
     @staticmethod
     def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> tuple[Tensor, Tensor]:
         return _along(ctx.call, ctx.saved_tensors, tangents)
-
-
-def in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: Any) -> Arrays:
-    """The gradients in PyTorch's own operations, differentiable again."""
-    if not getattr(call.kernel, "whole", True):
-        call.kernel.refuse_operations()
-    measure, q = call.filled(arrays)
-    found: list[Any] = [None] * len(arrays)
-    if any(needs[: call.parts]):
-        found[: call.parts] = of_target(formula, measure, q, needs, d_loss)
-    if any(needs[call.parts :]):
-        found[call.parts :] = formula.backward(measure, q, None, d_loss, d_log_z)
-    return tuple(g if need else None for g, need in zip(found, needs, strict=True))
 
 
 def _along(call: Call, arrays: Arrays, tangents: Arrays) -> tuple[Tensor, Tensor]:

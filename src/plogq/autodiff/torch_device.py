@@ -18,7 +18,7 @@ import torch
 from ..arrays import torch as xp
 from ..kernels.contract import Scores
 from ..kernels.triton.binding import Unread, stored
-from .torch import in_depth
+from .torch_operations import in_depth
 from .torch_short import again
 
 Tensor = torch.Tensor

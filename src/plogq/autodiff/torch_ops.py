@@ -29,7 +29,7 @@ from ..kernels.contract import (
     Scores,
 )
 from .closed import Call, of_target
-from .torch import formula, in_operations
+from .torch_operations import formula, in_operations
 
 
 class Layout(NamedTuple):

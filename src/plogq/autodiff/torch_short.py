@@ -24,17 +24,14 @@ from ..kernels.cpu.binding import F64
 from ..kernels.cpu.processor import chosen, threads
 from ..kernels.labels import label_range
 from ..kernels.torch import CODES, memory, unread_labels
-from .torch import formula, in_depth, in_operations, taken_apart
+from .closed import taken_apart
+from .torch_operations import formula, in_depth, in_operations
 
 Tensor = torch.Tensor
 
 
 def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None:
     """The sum or the mean of H(Labels(y), Logits(x)), or None for what is not plain."""
-    if x.is_cuda:
-        from .torch_device import short
-
-        return short(y, x, ignore, mean)
     code = _code(y, x)
     return None if code is None else _apply(x, y, ignore, mean, code)
 

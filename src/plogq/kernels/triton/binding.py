@@ -121,7 +121,7 @@ class Stored:
         with on(x):
             if entries > 1:
                 runs = args.in_runs(index, value)
-                index, value = runs.index, runs.value
+                index, value = runs.classes, runs.value
                 several = torch.empty((events, entries), device=x.device, dtype=torch.float32)
                 stored.entries_of[(events,)](
                     *q.scores, several, index, value, entries, *q.dense, **given,
@@ -136,8 +136,8 @@ class Stored:
                 classes=m.classes, ignore=q.kind["ignore"], RAW=q.kind["RAW"], TILES=tiles, **t,
             )  # fmt: skip
         if several is not None and runs is not None:
-            found = several.to(x.dtype).reshape(runs.index.shape).gather(-1, runs.last)
-            to.scatter_(axis, runs.index.movedim(-1, axis), found.movedim(-1, axis))
+            found = several.to(x.dtype).reshape(runs.classes.shape).gather(-1, runs.last)
+            to.scatter_(axis, runs.classes.movedim(-1, axis), found.movedim(-1, axis))
         if to is not result:
             result.copy_(to)
         return (result,)

@@ -145,7 +145,7 @@ def sparse_of(m: Measure) -> tuple[Tensor | None, Tensor | None, int]:
 class Entries(NamedTuple):
     """The sparse part of P with the entries of an event by class; `last` of each one's class."""
 
-    index: Tensor
+    classes: Tensor
     value: Tensor | None
     last: Tensor
 
