@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from .report import figures, markdown
+from .report import figures, headlines, markdown
 
 RECORD = Path(__file__).parent / "record.json"
 
@@ -34,7 +34,8 @@ def add(cases: Iterable[dict[str, Any]], order: Iterable[str]) -> dict[str, Any]
 def fill(place: Path, known: dict[str, Any]) -> list[Path]:
     """Write the tables into a page, or into every page of a directory; which pages changed.
 
-    A table stands between `<!-- table: NAME -->` and `<!-- end -->`, NAME a case or "targets".
+    A table stands between `<!-- table: NAME -->` and `<!-- end -->`, NAME a case,
+    "targets" or "headlines".
     """
     pages = sorted(place.rglob("*.md")) if place.is_dir() else [place]
     changed: list[Path] = []
@@ -51,6 +52,8 @@ def _filled(match: re.Match[str], known: dict[str, Any]) -> str:
     name = match["name"]
     if name == "targets" and known:
         body = figures(known.values())
+    elif name == "headlines" and known:
+        body = headlines(known)
     elif name in known:
         body = markdown(known[name])
     else:

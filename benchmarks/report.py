@@ -43,6 +43,29 @@ def figures(cases: Iterable[dict[str, Any]]) -> str:
     return "\n".join(pipes(rows, numbers=False))
 
 
+# The README's eight ratios, slower ones included: a case, the peer, and where its table stands.
+HEADLINES = (
+    ("labels-loss", "torch", "docs/benchmarks.md#loss-of-labels-against-logits"),
+    ("labels-grad", "jax", "docs/benchmarks.md#loss-and-gradient"),
+    ("torch-labels", "torch", "docs/pytorch.md#measured"),
+    ("torch-small", "torch", "docs/pytorch.md#measured"),
+    ("many-rows", "torch.compile", "docs/benchmarks.md#many-rows-of-ten-classes"),
+    ("linear", "torch", "docs/benchmarks.md#hidden-states-and-weights"),
+    ("tensorflow-labels", "tensorflow", "docs/tensorflow.md#speed"),
+    ("keras-fit", "keras", "docs/compat-keras.md#speed"),
+)
+
+
+def headlines(cases: dict[str, dict[str, Any]]) -> str:
+    """Eight ratios with a link to the table that each stands in, for the README."""
+    rows: list[Row] = [("work", "beside", "times as long as plogq")]
+    for name, peer, place in HEADLINES:
+        case = cases[name]
+        row = next(r for r in case["rows"] if r["name"] == peer)
+        rows.append((case["title"], row["title"], f"[{row['ratio']:.2f}×]({place})"))
+    return "\n".join(pipes(rows, numbers=False))
+
+
 def record(case: Case, outcomes: Outcomes, machine: dict[str, Any], rounds: int) -> dict[str, Any]:
     """One case as plain data: what the tables are printed from."""
     read = outcomes.median(READ)

@@ -26,7 +26,7 @@ def tables() -> str:
         for last in LAST_LAYER[first.name].options:
             for labels in LABELS[first.name].options:
                 found = answer(first.name, last.name, labels.name)
-                title = f"{last.name}, labels: {labels.name}: {found.name}"
+                title = f"last layer: {last.name}; labels: {labels.name}: {found.name}"
                 rows = [f"    | {name} | `{call}` |" for name, call in shown_calls(found)]
                 told = [
                     f"    The last layer: {found.last_layer}.\n",

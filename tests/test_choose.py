@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import subprocess
+import sys
 from typing import Any
 
 import jax
@@ -207,6 +210,27 @@ def test_what_is_no_answer_is_refused() -> None:
         "--outputs", "one", "--last-layer", "softmax", code=2
     )
     assert "add --outputs one|exclusive|independent" in run(answers="", code=2)
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("--outputs ", "one exclusive independent"),
+        ("--last-layer s", "sigmoid softmax"),
+        ("--labels one", "one-hot"),
+    ],
+)
+def test_tab_completes_the_answers(typed: str, offered: str) -> None:
+    environment = {
+        "_PLOGQ_COMPLETE": "complete_bash",
+        "COMP_WORDS": f"plogq choose {typed}",
+        "COMP_CWORD": "3",
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "plogq.cli"],
+        capture_output=True, text=True, check=False, env=os.environ | environment,
+    )  # fmt: skip
+    assert ended.stdout.split() == offered.split()
 
 
 def test_as_json() -> None:

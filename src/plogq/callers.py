@@ -15,7 +15,7 @@ def line() -> tuple[FrameType | None, int]:
     level = 1
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
-        if not (name == "plogq" or name.startswith("plogq.")):
+        if name[:5] != "plogq" or name[5:6] not in ("", "."):
             break
         frame, level = frame.f_back, level + 1
     return frame, level

@@ -16,8 +16,9 @@ from .errors import SoftmaxTwiceWarning
 
 # Fewer rows than this may sum to 1 by chance, and no more along one axis are looked at.
 ROWS = 8
-# How often each place has made scores; -1 once it has been told.
-_CALLS: dict[tuple[CodeType, int], int] = {}
+# How often each call in a program has made scores, -1 once it has been told; and the code that it
+# stands in, which is kept so that no other code gets its number.
+_CALLS: dict[tuple[int, int], tuple[int, CodeType]] = {}
 _MOST_PLACES = 4096
 # How far from 1 a row may sum, in float32 and wider, and in types of fewer bits.
 _TOLERANCE = 1e-3, 0.02
@@ -30,17 +31,18 @@ def look(xp: Any, scores: Any, axis: int) -> None:
     frame, level = callers.line()
     if frame is None:
         return
-    place = (frame.f_code, frame.f_lineno)
-    calls = _CALLS.get(place, 0)
+    code = frame.f_code
+    place = (id(code), frame.f_lasti)
+    calls = _CALLS[place][0] if place in _CALLS else 0
     if calls < 0:
         return
     if len(_CALLS) > _MOST_PLACES:
         _CALLS.clear()
-    _CALLS[place] = calls + 1
+    _CALLS[place] = (calls + 1, code)
     # On the first call of a place, the second, the fourth, the eighth, …
     if calls & (calls + 1) or not checks.checked(xp, scores) or not _normalised(xp, scores, axis):
         return
-    _CALLS[place] = -1
+    _CALLS[place] = (-1, code)
     warnings.warn(
         "the scores handed to Logits lie in [0, 1] and their rows sum to 1, as the outputs of a "
         "softmax do, and Logits takes another softmax of them: the loss cannot fall as it should; "
@@ -54,7 +56,8 @@ def look(xp: Any, scores: Any, axis: int) -> None:
 
 def _normalised(xp: Any, scores: Any, axis: int) -> bool:
     # Of the host's array: in a program that JAX records a slice of a known array is not known.
-    known, tolerance = xp.host(scores), _TOLERANCE[xp.epsilon(scores) > 1e-4]
+    known: Any = xp.host(scores)
+    tolerance = _TOLERANCE[float(xp.epsilon(scores)) > 1e-4]
     axis %= known.ndim
     # One row tells most scores from probabilities.
     for rows in (1, ROWS):
