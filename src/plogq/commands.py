@@ -19,8 +19,8 @@ from . import __version__
 from .choose import DECISIONS, QUESTIONS, REDUCTIONS, TABLE, Question
 from .doctor.command import lint
 from .score import InputError, Wish, score_file
-from .score.kinds import Content
 from .score.read import open_source
+from .score.scale import Content
 from .score.show import show
 from .score.shown import as_json, shown
 from .score.terminal import cell, emit, say, trace
@@ -117,18 +117,56 @@ def score(
         bool,
         typer.Option("--binary", help="Yes/no outcomes: one column with the prediction of yes."),
     ] = False,
+    multilabel: Annotated[
+        bool,
+        typer.Option(
+            "--multilabel", help="Yes/no outcomes beside each other: every column is one of them."
+        ),
+    ] = False,
     weight: Annotated[
         str | None, _column_option("--weight", "Weights of the rows: every mean is Σ w x / Σ w.")
     ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="The label that means yes, in a column of two labels."),
+    ] = None,
     ignore: Annotated[
-        int | None, typer.Option(help="Leave out rows with this label, for example -100.")
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL",
+            help="Leave out rows with this label, for example -100; may be given several times.",
+        ),
     ] = None,
     first_label: Annotated[
         int | None, typer.Option(help="The label of the first class, where it is not 0.")
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, help="How far from 1 the probabilities of a row may sum.")
-    ] = 1e-3,
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="How far from 1 the probabilities of a row may sum. [default: 0.001, or what "
+            "rounding to the decimals that they have comes to]",
+            show_default=False,
+        ),
+    ] = None,
+    renormalize: Annotated[
+        bool,
+        typer.Option("--renormalize", help="Divide every row of probabilities by its sum."),
+    ] = False,
+    clip: Annotated[
+        float | None,
+        typer.Option(
+            metavar="EPS", help="Keep probabilities from EPS to 1 - EPS, after --renormalize."
+        ),
+    ] = None,
+    header: Annotated[
+        bool,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first line of a text file names the columns; without, they are "
+            "column0, column1, ….",
+        ),
+    ] = True,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first bad row instead of counting it.")
     ] = False,
@@ -165,10 +203,15 @@ def score(
         prediction=given[content] if content else None,
         content=content,
         binary=binary,
+        multilabel=multilabel,
         weight=weight,
+        positive=positive,
         ignore=ignore,
         first_label=first_label,
         tolerance=tolerance,
+        renormalize=renormalize,
+        clip=clip,
+        header=header,
     )
     try:
         with _progress(file.name) as progress:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ _arrow: Any = pa
 def field(name: str, kind: Any) -> Field:
     """What a column of this Arrow type can stand for."""
     kind = _storage(kind)
-    if _types.is_dictionary(kind):
+    if _types.is_dictionary(kind) or _types.is_run_end_encoded(kind):
         kind = kind.value_type
     if _is_list(kind):
         width = kind.list_size if _types.is_fixed_size_list(kind) else None
@@ -36,6 +35,11 @@ def column(array: Any, name: str, width: int | None = None) -> Column:
         array = array.storage
     if _types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if _types.is_run_end_encoded(array.type):
+        array = _compute.run_end_decode(array)
+    if _types.is_list_view(array.type) or _types.is_large_list_view(array.type):
+        # Views may lie in any order, and more than one on the same values.
+        array = array.cast(_arrow.large_list(array.type.value_type))
     if _is_list(array.type):
         return _lists(array, name, width)
     missing = _missing(array, f"{name} is missing")
@@ -112,15 +116,23 @@ def _storage(kind: Any) -> Any:
 
 
 def _is_list(kind: Any) -> bool:
-    return bool(
-        _types.is_list(kind) or _types.is_large_list(kind) or _types.is_fixed_size_list(kind)
-    )
+    checks = (
+        _types.is_list, _types.is_large_list, _types.is_fixed_size_list, _types.is_list_view,
+        _types.is_large_list_view,
+    )  # fmt: skip
+    return any(check(kind) for check in checks)
 
 
-def positions(values: Array, names: Sequence[str]) -> Array:
-    """Where each of these texts stands among the names, -1 where it does not."""
-    found = _compute.index_in(
-        _arrow.array(values, _arrow.string()), value_set=_arrow.array(names, _arrow.string())
-    )
-    places: Array = found.fill_null(-1).to_numpy(zero_copy_only=False)
-    return places.astype(np.int64)
+def owned(data: bytes) -> Any:
+    """Bytes in memory that is pyarrow's, so that no thread of its own ever holds on to something
+    of Python's."""
+    buffer = _arrow.allocate_buffer(len(data))
+    np.frombuffer(buffer, np.uint8)[:] = np.frombuffer(data, np.uint8)
+    return _arrow.BufferReader(buffer)
+
+
+def distinct(values: Array) -> tuple[list[str], Array]:
+    """The texts of an array, each once, and which of them every row is; -1 for no text."""
+    encoded = _arrow.array(values, _arrow.string()).dictionary_encode()
+    rows: Array = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return encoded.dictionary.to_pylist(), rows

@@ -25,11 +25,13 @@ class InputError(PlogqError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column's name and what it holds; `width` is the length of its rows where it has one."""
+    """A column's name and what it holds; `width` is the length of its rows where it has one, and
+    `percent` whether its numbers stand with a % each."""
 
     name: str
     kind: Kind
     width: int | None = None
+    percent: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -39,10 +41,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Rows of a batch (a mask) that cannot be scored; `why` says so of one of them."""
+    """Rows of a batch (a mask) that cannot be scored; `why` says so of one of them.
+
+    `cause` names what a wrong reading of the file would bring about in many rows, and `strange`
+    are then the values that brought it about.
+    """
 
     rows: Array
     why: Callable[[int], str]
+    cause: str = ""
+    strange: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +83,22 @@ class Batch:
         return index + self.start if self.numbers is None else self.numbers[index]
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a reader found out: sentences for the report, and the names of the classes where the
+    file has them beside its rows."""
+
+    notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
+
+
 class Source(Protocol):
     """A file of predictions. Rows are counted from 0, as NumPy and pandas count them."""
+
+    @property
+    def about(self) -> About:
+        """What was found out of the file."""
+        ...
 
     @property
     def fields(self) -> Sequence[Field]:

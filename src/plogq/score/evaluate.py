@@ -49,8 +49,9 @@ def score_file(
     path = Path(path)
     # NaN and ∞ in a file are bad rows, to be named; a warning would name no row.
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        source = open_source(path)
-        roles = _find(source, wish or Wish())
+        wish = wish or Wish()
+        source = open_source(path, header=wish.header)
+        roles = _find(source, wish)
         rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // len(roles.classes)))
         tally = Tally(len(roles.classes), worst)
         bad = _BadRows(strict, named_bad_rows)
@@ -85,7 +86,8 @@ def _find(source: Source, wish: Wish) -> Roles:
         for sample in batches:
             lost += sample.lost
             if sample.rows:
-                return find(source.fields, sample, next(batches, None) is None, wish)
+                whole = next(batches, None) is None
+                return find(source.fields, sample, whole, wish, source.about)
     if lost:
         number, why = lost[0]
         raise InputError(f"none of the {len(lost):,} rows can be scored; row {number:,}: {why}")

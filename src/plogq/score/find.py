@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import naming, prediction, target
-from .column import Batch, Field, InputError
-from .kinds import Content
+from .codes import Codes
+from .column import About, Batch, Field, InputError
 from .naming import Group
+from .scale import Content, Scale
 from .seen import Seen, Wish
 from .target import Form
 
@@ -18,16 +19,23 @@ class Roles:
     """What each column is: enough to read every batch of the file."""
 
     prediction: Group
-    content: Content
+    scale: Scale
     binary: bool
     classes: tuple[str, ...]
     target: Group
     form: Form
-    first_label: int
+    codes: Codes | None
     weight: str | None
-    ignore: int | None
-    tolerance: float
+    ignored: tuple[str, ...]
+    tolerance: float | None
+    renormalize: bool
+    clip: float | None
     reasons: tuple[str, ...]
+
+    @property
+    def content(self) -> Content:
+        """What the numbers of the prediction are."""
+        return self.scale.content
 
     @property
     def names(self) -> list[str]:
@@ -42,32 +50,29 @@ class Roles:
         return {g.names[0]: count for g in (self.prediction, self.target) if len(g.names) == 1}
 
 
-def find(fields: Sequence[Field], sample: Batch, whole_file: bool, wish: Wish) -> Roles:
+def find(
+    fields: Sequence[Field], sample: Batch, whole_file: bool, wish: Wish, about: About
+) -> Roles:
     """Decide which columns are the target, the prediction and the weight.
 
     Raises:
         InputError: the file allows more than one answer or none; the message says what to add.
     """
-    if wish.ignore is not None and not -(2**63) <= wish.ignore < 2**64:
-        raise InputError("--ignore must be a label: an integer of 64 bits")
-    if not wish.tolerance >= 0:
-        raise InputError("--tolerance must be a number, and not below 0")
-    seen = Seen(fields, sample, whole_file, wish)
+    _check(wish)
+    seen = Seen(fields, sample, whole_file, wish, about)
     weight = _weight(seen)
     p = target.named(seen)
     if p is not None:
         seen.taken.update(p.names)
-    q = prediction.columns(seen)
+    q = prediction.columns(seen, p)
     seen.taken.update(q.names)
     binary = prediction.is_binary(seen, q)
-    content, why = prediction.content(seen, q)
-    p = target.lone(seen) if p is None else p
-    classes = prediction.classes(seen, q)
-    form, origin = target.form(seen, p, q, classes)
-    first = target.first_label(seen, p, q, len(classes)) if form == "index" else 0
-    reasons = [why, origin]
-    if first:
-        reasons.append(f"The labels count from {first}.")
+    multi = not binary and p is not None and target.is_multilabel(seen, p, q)
+    scale, why = prediction.outcomes(seen, q) if multi else prediction.content(seen, q)
+    names = prediction.classes(seen, q)
+    p = target.lone(seen, q, names) if p is None else p
+    form, p, codes, origin = target.form(seen, p, q, names, multi)
+    reasons = [*about.notes, why, *origin, *_changes(wish, scale)]
     if weight is not None:
         reasons.append(f"Column {weight!r} weights the rows, as --weight says.")
     else:
@@ -78,17 +83,42 @@ def find(fields: Sequence[Field], sample: Batch, whole_file: bool, wish: Wish) -
         )
     return Roles(
         prediction=q,
-        content=content,
+        scale=scale,
         binary=binary,
-        classes=classes,
+        classes=prediction.class_names(q, names) if codes is None else codes.names,
         target=p,
         form=form,
-        first_label=first,
+        codes=codes,
         weight=weight,
-        ignore=wish.ignore,
+        ignored=wish.ignored,
         tolerance=wish.tolerance,
+        renormalize=wish.renormalize and scale.content == "probs" and not multi,
+        clip=wish.clip,
         reasons=tuple(reasons),
     )
+
+
+def _check(wish: Wish) -> None:
+    for label in wish.ignored:
+        whole = label.removeprefix("-").isdigit()
+        if whole and not -(2**63) <= int(label[:40]) < 2**64:
+            raise InputError("--ignore must be a label: an integer of 64 bits, or text")
+    if wish.tolerance is not None and not wish.tolerance >= 0:
+        raise InputError("--tolerance must be a number, and not below 0")
+    if wish.clip is not None and not 0 <= wish.clip < 0.5:
+        raise InputError("--clip must be a number from 0 to 0.5, such as 1e-15")
+
+
+def _changes(wish: Wish, scale: Scale) -> list[str]:
+    """What is done to the probabilities because the user says so."""
+    if scale.content != "probs":
+        asked = [o for o, on in (("--renormalize", wish.renormalize), ("--clip", wish.clip)) if on]
+        if asked:
+            raise InputError(f"{asked[0]} is for probabilities, and these are {scale.content}")
+        return []
+    if wish.clip is None:
+        return []
+    return [f"Probabilities are kept from {wish.clip:g} to 1 - {wish.clip:g}, as --clip says."]
 
 
 def _weight(seen: Seen) -> str | None:

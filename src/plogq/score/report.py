@@ -132,47 +132,51 @@ def _baselines(tally: Tally, roles: Roles, loss: float) -> list[Baseline]:
     """A prediction of Q for every row has H = H(mean P, Q), and so its least value, at
     Q = mean P, is the entropy of the class frequencies."""
     count = len(roles.classes)
+    if roles.form == "multi":
+        shares = BinaryProbs(tally.mass / tally.weight)
+        uniform, constant = log(2), float(entropy(shares))
+        pairs = (("uniform", uniform), ("class frequencies", constant))
+        return [_baseline(name, h, loss) for name, h in pairs]
     with validation("off"):
         uniform = float(entropy(Probs(np.full(count, 1 / count))))
         frequencies = tally.mass / tally.mass.sum()
         target = BinaryProbs(frequencies[1:]) if roles.binary else Probs(frequencies)
         constant = float(entropy(target))
     pairs = (("uniform", uniform), ("class frequencies", constant))
-    return [Baseline(n, h, h - loss, (h - loss) / h if h > 0 else float("nan")) for n, h in pairs]
+    return [_baseline(name, h, loss) for name, h in pairs]
+
+
+def _baseline(name: str, h: float, loss: float) -> Baseline:
+    return Baseline(name, h, h - loss, (h - loss) / h if h > 0 else float("nan"))
 
 
 def _classes(tally: Tally, roles: Roles) -> list[ClassRow]:
-    labels = _labels(roles)
+    labels = roles.classes
+    happened = tally.mass if roles.form == "multi" else tally.class_weight
     return [
         ClassRow(
             labels[k],
             int(tally.class_count[k]),
             _ratio(tally.class_loss[k], tally.class_weight[k]),
-            _ratio(tally.class_correct[k], tally.class_weight[k]),
+            _ratio(tally.class_correct[k], happened[k]),
         )
         for k in range(len(labels))
     ]
 
 
 def _worst(tally: Tally, roles: Roles) -> list[WorstRow]:
-    labels, worst = _labels(roles), tally.worst
+    labels, worst = roles.classes, tally.worst
+    answers = ("no", "yes") if roles.form == "multi" else labels
     return [
         WorstRow(
             int(worst.rows[i]),
             labels[int(worst.truth[i])],
             float(worst.given[i]),
-            labels[int(worst.predicted[i])],
+            answers[int(worst.predicted[i])],
             float(worst.loss[i]),
         )
         for i in range(len(worst.rows))
     ]
-
-
-def _labels(roles: Roles) -> list[str]:
-    """The classes as the target writes them."""
-    if roles.form == "index" and not roles.binary:
-        return [str(roles.first_label + k) for k in range(len(roles.classes))]
-    return list(roles.classes)
 
 
 def _ratio(total: float, weight: float) -> float:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .column import Array, Batch, Field, Kind
-from .kinds import Content
+from .column import About, Array, Batch, Field, InputError, Kind
 from .naming import Group
+from .scale import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +17,36 @@ class Wish:
     """What the user said of a file; None where nothing was said.
 
     `prediction` is a column, a pattern or names with commas, and `content` what it holds: "probs",
-    "logits" or "log-probs". `tolerance` is how far from 1 a row of probabilities may sum.
+    "logits" or "log-probs". With `multilabel` every column is a yes/no outcome of its own. `positive` is the label that means yes, `ignore` the labels whose rows
+    are left out. `tolerance` is how far from 1 a row of probabilities may sum; None is 0.001, or
+    what rounding its values can come to. `renormalize` divides every row by its sum, and `clip`
+    then keeps every probability that far away from 0 and 1. Without a `header` the first line of
+    a text file is a row.
     """
 
     target: str | None = None
     prediction: str | None = None
     content: Content | None = None
     binary: bool = False
+    multilabel: bool = False
     weight: str | None = None
-    ignore: int | None = None
+    positive: str | None = None
+    ignore: int | str | Sequence[int | str] | None = None
     first_label: int | None = None
-    tolerance: float = 1e-3
+    tolerance: float | None = None
+    renormalize: bool = False
+    clip: float | None = None
+    header: bool = True
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The labels to leave out, as text."""
+        if self.ignore is None:
+            return ()
+        every = [self.ignore] if isinstance(self.ignore, int | str) else self.ignore
+        if any(isinstance(x, int) and not -(2**63) <= x < 2**64 for x in every):
+            raise InputError("--ignore must be a label: an integer of 64 bits, or text")
+        return tuple(map(str, every))
 
 
 @dataclass(slots=True)
@@ -38,6 +57,7 @@ class Seen:
     sample: Batch
     whole_file: bool
     wish: Wish
+    about: About = field(default_factory=About)
     taken: set[str] = field(default_factory=set[str])
     _named: dict[str, Field] = field(init=False)
 
@@ -66,6 +86,18 @@ class Seen:
     def list_width(self, name: str) -> int | None:
         """How long the rows of a list column are, where the file says so."""
         return self._named[name].width
+
+    def percent(self, group: Group) -> bool:
+        """Whether the numbers of a group stand with a % each."""
+        return all(self._named[name].percent for name in group.names)
+
+    def whole(self, name: str) -> bool:
+        """Whether a column holds whole numbers alone, however they are written."""
+        if self.kind(name) != "real":
+            return self.kind(name) in ("whole", "boolean")
+        values = self.column(name)
+        values = values[~np.isnan(values)]
+        return bool(len(values)) and bool((values == np.floor(values)).all())
 
     def plain(self, group: Group) -> bool:
         """Whether the group is one column with one value a row."""

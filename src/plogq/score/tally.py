@@ -8,7 +8,7 @@ from math import isfinite, sqrt
 import numpy as np
 
 from .column import Array
-from .events import Events
+from .events import Events, Outcomes
 
 
 @dataclass(slots=True)
@@ -143,7 +143,19 @@ class Tally:
         self.infinite_weight += float(lost.sum() if weight is None else weight[lost].sum())
         self.loss.add(loss[finite], None if weight is None else weight[finite])
 
+    def _outcomes(self, events: Events, found: Outcomes) -> None:
+        self.class_count += found.count
+        self.class_loss += found.loss
+        self.class_weight += found.weight
+        self.class_correct += found.correct
+        self.mass += found.yes
+        right = events.correct if events.weight is None else events.correct * events.weight
+        self.correct_weight += float(right.sum())
+
     def _classes(self, events: Events) -> None:
+        if events.outcomes is not None:
+            self._outcomes(events, events.outcomes)
+            return
         truth, weight, count = events.truth, events.weight, len(self.class_count)
         # One pass counts the events of each class and the correct ones among them.
         pairs = np.bincount(truth * 2 + events.correct, minlength=2 * count).reshape(count, 2)

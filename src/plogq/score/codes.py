@@ -1,0 +1,365 @@
+"""How the values of a target column name classes, and what they are when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import arrow, faults
+from .column import Array, Fault, InputError
+from .matching import Cut, Match, class_in, match_labels, truth_words, word
+from .naming import Group, is_predicted, quoted
+from .seen import Seen
+from .shown import excerpt
+
+# So few strange labels are bad rows; more of them, and the labels mean something else.
+_FEW = 0.05
+# Words for a value that is not there, where no class is called so.
+_MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "?"))
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """Labels and the classes they name, in one of three ways: `first` is the label of the first
+    class and the others count on from there; `numbers` are the labels of the classes; `match`
+    reads them as text. `names` are the classes as a report writes them."""
+
+    names: tuple[str, ...]
+    first: int | None = None
+    numbers: tuple[int, ...] | None = None
+    match: Match | None = None
+
+    def read(self, raw: Array, name: str) -> tuple[Array, list[Fault]]:
+        """The index of every row's class, and the labels that name none."""
+        if self.match is not None:
+            return self._texts(raw if raw.dtype.kind in "OUT" else _as_text(raw), name, self.match)
+        if self.numbers is None:
+            low = self.first or 0
+            return faults.whole_numbers(raw, name, low, low + len(self.names) - 1)
+        order = np.argsort(self.numbers)
+        table = np.asarray(self.numbers)[order]
+        shifted, found = faults.whole_numbers(raw, name, int(table[0]), int(table[-1]))
+        labels = shifted + int(table[0])
+        places = np.searchsorted(table, labels)
+        wrong = table[places] != labels
+        if wrong.any():
+            found.append(faults.no_class(wrong, raw, name))
+        return order[places], found
+
+    def _texts(self, raw: Array, name: str, match: Match) -> tuple[Array, list[Fault]]:
+        places = {key: k for k, key in enumerate(match.keys)}
+        texts, rows = arrow.distinct(raw)
+        known = [places.get(match.key(t) or "", -1) for t in texts]
+        index = np.array([*known, -1])[rows]
+        wrong = index < 0
+        found: list[Fault] = []
+        if wrong.any():
+            absent = np.array([*map(_is_missing, texts), True])[rows] & wrong
+            if absent.any():
+                found.append(Fault(absent, lambda i: f"{name} is missing ({raw[i]!s})"))
+            if (wrong & ~absent).any():
+                found.append(faults.no_class(wrong & ~absent, raw, name))
+        return np.maximum(index, 0), found
+
+
+def _is_missing(text: str) -> bool:
+    return text.strip().casefold() in _MISSING
+
+
+def _as_text(raw: Array) -> Array:
+    if raw.dtype.kind == "f":
+        return np.array([f"{v:.0f}" if v == np.floor(v) else str(v) for v in raw.tolist()], object)
+    return raw.astype(str).astype(object)
+
+
+def one_number(seen: Seen, name: str, prediction: Group, why: str) -> tuple[Codes, list[str]]:
+    """Labels of a yes/no outcome, of which the prediction holds one number a row.
+
+    Raises:
+        InputError: they say no yes and no, or more than that.
+    """
+    values = _present(seen, name)
+    labels = _distinct(values)
+    column = f"Column {name!r}"
+    if seen.wish.positive is not None:
+        yes = _positive(seen.wish.positive, labels, name)
+        no = next((label for label in labels if label != yes), f"not {yes}")
+        match = Match((no, yes), Cut())
+        return Codes((no, yes), match=match), [
+            f"{column}: {why}, {yes!r} for yes, as --positive says."
+        ]
+    _refuse_confidence(seen, name, prediction, values, labels)
+    if seen.kind(name) == "boolean":
+        return Codes(("0", "1"), first=0), [f"{column} holds truth values: {why}, 1 for yes."]
+    if seen.kind(name) != "text":
+        if _share_of_strangers(values) > _FEW:
+            _refuse_two(labels, name)
+        span = _span(values, seen.scope)
+        return Codes(("0", "1"), first=0), [f"{column}{span}: {why}, 1 for yes."]
+    yes = class_in(prediction.names[0], labels) if len(labels) == 2 else None
+    if yes is not None and word(yes) != "0":
+        no = next(label for label in labels if label != yes)
+        said = f"{column} holds {no!r} and {yes!r}: {why}, {yes!r} for yes, as {prediction} says."
+        return Codes((no, yes), match=Match((no, yes), Cut())), [said]
+    if labels and all(word(label) is not None for label in labels):
+        names = [next((x for x in labels if word(x) == w), w) for w in ("0", "1")]
+        said = f"{column} holds {' and '.join(map(repr, labels))}: {why}, {names[1]!r} for yes."
+        return Codes(tuple(names), match=Match(("0", "1"), Cut(), words=True)), [said]
+    example = f" (such as {excerpt(labels[0])!r})" if labels else ""
+    if len(labels) == 2:
+        raise InputError(
+            f"column {name!r} holds text{example} and the prediction {prediction} does not name "
+            f"its classes so: add --positive {quoted(labels[0])} or --positive "
+            f"{quoted(labels[1])}, whichever means yes, or write 0 and 1, or true and false"
+        )
+    raise InputError(
+        f"column {name!r} holds text{example} and the prediction {prediction} does not name "
+        "its classes so: write 0 and 1, or true and false"
+    )
+
+
+def _positive(text: str, labels: Sequence[str], name: str) -> str:
+    alike = [label for label in labels if label == text or _same(label, text)]
+    if not alike:
+        raise InputError(
+            f"--positive: no label of {name!r} is {text!r}; there are "
+            f"{', '.join(excerpt(label) for label in labels[:8])}"
+        )
+    if len(labels) > 2:
+        raise InputError(
+            f"--positive: column {name!r} holds {len(labels)} labels "
+            f"({', '.join(excerpt(label) for label in labels[:4])}, …), and a yes/no outcome has "
+            "two: several classes need one column for each class"
+        )
+    return alike[0]
+
+
+def _same(label: str, text: str) -> bool:
+    try:
+        return float(label) == float(text)
+    except ValueError:
+        return label.casefold() == text.casefold()
+
+
+def _refuse_two(labels: Sequence[str], name: str) -> None:
+    """Two labels that are not 0 and 1."""
+    if labels in (["-1", "1"], ["1", "2"]):
+        pair = " and ".join(labels)
+        raise InputError(
+            f"column {name!r} holds {pair}, and a yes/no outcome is 0 or 1: add --positive "
+            f"{labels[1]} to read {labels[1]} as yes and {labels[0]} as no"
+        )
+    if len(labels) == 2 and labels != ["0", "1"]:
+        raise InputError(
+            f"column {name!r} holds {labels[0]} and {labels[1]}, and a yes/no outcome is 0 or 1: "
+            f"add --positive {labels[0]} or --positive {labels[1]}, whichever means yes"
+        )
+
+
+def _share_of_strangers(values: Array) -> float:
+    """How many of the labels are neither 0 nor 1."""
+    return float((~np.isin(values, (0, 1))).mean()) if len(values) else 0.0
+
+
+def _refuse_confidence(
+    seen: Seen, name: str, prediction: Group, values: Array, labels: Sequence[str]
+) -> None:
+    """One number a row where there are several classes, or where it is that of the class chosen."""
+    text = seen.kind(name) == "text"
+    if text:
+        labels = [label for label in labels if not _is_missing(label)]
+    if len(labels) > 2 and (text or _share_of_strangers(values) > _FEW):
+        raise InputError(
+            f"column {name!r} holds {len(labels)} labels ({', '.join(map(excerpt, labels[:3]))}, "
+            f"…) and the prediction {prediction} one number a row, which tells yes from no (0 and "
+            "1): several classes need one column for each class; the probability of the class "
+            "that was chosen is not enough"
+        )
+    chosen = [f.name for f in seen.free if is_predicted(f.name) and f.kind != "real"]
+    numbers = seen.values(prediction)
+    above = len(numbers) > 3 and bool(((numbers >= 0.5) & (numbers <= 1)).all())
+    if chosen and seen.wish.prediction is None and above:
+        raise InputError(
+            f"column {prediction} is never below 0.5 and stands beside {chosen[0]!r}: it looks "
+            "like the probability of the class that was chosen, not that of yes: if it is that of "
+            f"yes add --binary --probs {prediction.pattern}"
+        )
+
+
+def text_codes(
+    seen: Seen, name: str, prediction: Group, classes: tuple[str, ...], why: str
+) -> tuple[Codes, list[str]]:
+    """Labels that are text.
+
+    Raises:
+        InputError: they are no names of these classes.
+    """
+    values = _present(seen, name)
+    labels = _distinct(values)
+    match = match_labels(labels, classes) if labels else None
+    if match is None:
+        labels = [label for label in labels if not _is_missing(label)]
+        match = match_labels(labels, classes) if labels else None
+    if match is None:
+        strangers = [label for label in labels if label not in classes]
+        example = f" (such as {excerpt(strangers[0])!r})" if strangers else ""
+        raise InputError(
+            f"column {name!r} holds text{example} and the prediction {prediction} does not name "
+            "its classes so: write the index of the class, from 0, or name the columns p_<class>"
+        )
+    written = {match.key(label): label for label in labels}
+    names = tuple(written.get(key, key) for key in match.keys)
+    if match.words:
+        names = tuple(written.get(key, classes[k]) for k, key in enumerate(match.keys))
+    digits = [key.isdigit() for key in match.keys]
+    unknown = [key for key in written if key not in match.keys]
+    if all(digits) and any(key is not None and key.isdigit() for key in unknown):
+        count = len(classes)
+        raise InputError(
+            f"the labels of {name!r} count from 1 to {count} and the columns {prediction} "
+            f"are numbered otherwise ({excerpt(written[unknown[0]])!r} names none of them): rename "
+            "one of the two"
+        )
+    how = "matched with the columns" if len(prediction.names) > 1 else "matched with the classes of"
+    said = [f"Column {name!r} holds names of classes: {why}, {how} {prediction}."]
+    if match.cut.fold or match.words:
+        pairs = [(written[k], classes[i]) for i, k in enumerate(match.keys) if k in written]
+        if pairs:
+            said.append(f"Case and separators apart: {pairs[0][0]!r} is taken for {pairs[0][1]!r}.")
+    return Codes(names, match=match), said
+
+
+def number_codes(
+    seen: Seen, name: str, prediction: Group, classes: tuple[str, ...], why: str
+) -> tuple[Codes, list[str]]:
+    """Labels that are numbers or truth values, of several classes.
+
+    Raises:
+        InputError: they allow more than one reading.
+    """
+    values, count, column = _present(seen, name), len(classes), f"Column {name!r}"
+    if seen.kind(name) == "boolean":
+        values = values.astype(np.int8)
+    labels = {int(v) for v in np.unique(values) if abs(v) < 2**62 and v == np.floor(v)}
+    span = " holds truth values" if seen.kind(name) == "boolean" else _span(values, seen.scope)
+    said = f"{column}{span}: {why}, the index of the class."
+    first = seen.wish.first_label
+    if first is not None:
+        if not -(2**63) <= first <= 2**63 - count:
+            raise InputError(
+                "--first-label must be a label, and so must the last class's: an integer of 64 bits"
+            )
+        return _counted(first, count), [
+            said,
+            *([f"The labels count from {first}."] if first else []),
+        ]
+    numbers = _numbers_of(prediction, classes)
+    if numbers is None:
+        return _by_words_or_place(values, labels, name, prediction, classes, said, column, why)
+    gaps = numbers != tuple(range(numbers[0], numbers[0] + count))
+    by_number, by_place = labels <= set(numbers), labels <= set(range(count))
+    if numbers[0] == 0 and not gaps:
+        _refuse_from_1(values, name, prediction, count)
+        return _counted(0, count), [said]
+    if by_number == by_place and labels and not (by_number and _same_either_way(labels, numbers)):
+        if gaps and not by_number:
+            # Neither fits all of them, so the numbers that stand there decide.
+            return Codes(tuple(map(str, numbers)), numbers=numbers), [
+                _by_number(column, why, prediction)
+            ]
+        raise InputError(
+            f"the columns {prediction} are numbered from {numbers[0]} and the labels do not "
+            f"show whether they are too: add --first-label {numbers[0]}, or --first-label 0 "
+            f"if label 0 means {classes[0]}"
+        )
+    if by_place and not by_number:
+        place = f"Label 0 is taken for {classes[0]!r}, by position: no label names the last column."
+        return _counted(0, count), [said, place]
+    if gaps:
+        return Codes(tuple(map(str, numbers)), numbers=numbers), [
+            _by_number(column, why, prediction)
+        ]
+    return _counted(numbers[0], count), [said, f"The labels count from {numbers[0]}."]
+
+
+def _numbers_of(prediction: Group, classes: tuple[str, ...]) -> tuple[int, ...] | None:
+    """The numbers that the classes go by; None where they go by names."""
+    if prediction.numbers is not None:
+        return prediction.numbers
+    # Named so beside the rows, or by no one and so by their places.
+    if all(text.isdigit() and len(text) < 18 for text in classes):
+        return tuple(map(int, classes))
+    match = match_labels([str(k) for k in range(len(classes))], classes)
+    if match is not None and not match.words and all(key.isdigit() for key in match.keys):
+        return tuple(map(int, match.keys))
+    return None
+
+
+def _same_either_way(labels: set[int], numbers: tuple[int, ...]) -> bool:
+    return all(numbers[label] == label for label in labels)
+
+
+def _by_number(column: str, why: str, prediction: Group) -> str:
+    return f"{column}: {why}, the number in the name of a column of {prediction}."
+
+
+def _by_words_or_place(
+    values: Array, labels: set[int], name: str, prediction: Group, classes: tuple[str, ...], said: str,
+    column: str, why: str,
+) -> tuple[Codes, list[str]]:  # fmt: skip
+    words = truth_words(classes)
+    if words is not None and labels <= {0, 1}:
+        numbers = tuple(map(int, words))
+        meant = f"1 for {classes[words.index('1')]!r} and 0 for {classes[words.index('0')]!r}"
+        return Codes(tuple(words), numbers=numbers), [f"{column}: {why}, {meant}."]
+    if words is not None and labels <= {-1, 1}:
+        numbers = tuple(-1 if each == "0" else 1 for each in words)
+        meant = f"1 for {classes[words.index('1')]!r} and -1 for {classes[words.index('0')]!r}"
+        return Codes(tuple(map(str, numbers)), numbers=numbers), [f"{column}: {why}, {meant}."]
+    _refuse_from_1(values, name, prediction, len(classes))
+    place = (
+        f"No label names a column: they are matched by position, label 0 with {classes[0]!r}, "
+        f"label 1 with {classes[1]!r}."
+    )
+    return _counted(0, len(classes)), [said, place]
+
+
+def _refuse_from_1(values: Array, name: str, prediction: Group, count: int) -> None:
+    if not values.size or values.min() < 1 or values.max() != count:
+        return
+    # One label too high among many is a wrong row.
+    if (values == count).mean() >= 0.2 / count:
+        raise InputError(
+            f"the labels of {name!r} go from 1 to {count} and {prediction} hold {count} classes, "
+            "which count from 0: add --first-label 1 if label 1 means the first of them, or "
+            f"--first-label 0 if {count} is a label of no class"
+        )
+
+
+def _counted(first: int, count: int) -> Codes:
+    return Codes(tuple(str(first + k) for k in range(count)), first=first)
+
+
+def _present(seen: Seen, name: str) -> Array:
+    """The labels of the first rows, without those that are left out."""
+    values = seen.column(name)
+    if values.dtype.kind == "f":
+        values = values[np.isfinite(values)]
+    for label in seen.wish.ignored:
+        values = values[~faults.equal(values, label)]
+    return values
+
+
+def _distinct(values: Array) -> list[str]:
+    """Every label once, as text: numbers in their order."""
+    if values.dtype.kind in "OUT":
+        return sorted({str(v) for v in values if v is not None})
+    return [f"{v:.0f}" if v == np.floor(v) else str(v) for v in np.unique(values).tolist()]
+
+
+def _span(values: Array, scope: str) -> str:
+    if not values.size:
+        return ""
+    return f" holds whole numbers from {values.min():.0f} to {values.max():.0f}{scope}"
