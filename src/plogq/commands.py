@@ -89,7 +89,11 @@ def _column_option(name: str, what: str) -> Any:
 @app.command(no_args_is_help=True)
 def score(
     file: Annotated[
-        Path, typer.Argument(help="CSV, Parquet, Arrow IPC or NPZ; it may be larger than memory.")
+        Path,
+        typer.Argument(
+            help="CSV, JSON lines, Parquet, Arrow, NPZ or NPY, which may be larger than memory; "
+            "a folder or a pattern of such files; or - for standard input."
+        ),
     ],
     target: Annotated[
         str | None,
@@ -159,6 +163,14 @@ def score(
             metavar="EPS", help="Keep probabilities from EPS to 1 - EPS, after --renormalize."
         ),
     ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file that holds the target, where it is another."),
+    ] = None,
+    on: Annotated[
+        str | None,
+        _column_option("--on", "The column of ids in both files; without, they go by order."),
+    ] = None,
     header: Annotated[
         bool,
         typer.Option(
@@ -212,6 +224,8 @@ def score(
         renormalize=renormalize,
         clip=clip,
         header=header,
+        truth=truth,
+        on=on,
     )
     try:
         with _progress(file.name) as progress:

@@ -304,7 +304,7 @@ def test_a_file_that_is_cut_short_while_it_is_read(tmp_path: Path, layout: str) 
 
 
 def test_a_directory_and_nothing(plogq: Command, tmp_path: Path) -> None:
-    assert "is not a file" in refused(plogq, tmp_path)
+    assert "holds no file" in refused(plogq, tmp_path)
     assert "there is no file" in refused(plogq, tmp_path / "x.csv")
     assert "cannot be read: File name too long" in refused(plogq, tmp_path / ("x" * 300))
     with pytest.raises(InputError, match=r"embedded null byte|no file"):

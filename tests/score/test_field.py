@@ -1,4 +1,4 @@
-"""Files as people have them: the number that their layout means, or a sentence that says what to add."""
+"""Files as people have them: the number that their layout means, or a sentence that helps."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def _fault(
         if report is None:
             return f"refused ({code}): {said}"
         if abs(report["cross_entropy"] - expect["cross_entropy"]) > 1e-6:
-            return f"H is {report['cross_entropy']}, not {expect['cross_entropy']}: {report['reasons']}"
+            found, wanted = report["cross_entropy"], expect["cross_entropy"]
+            return f"H is {found}, not {wanted}: {report['reasons']}"
         counts = {k: report[k] for k in ("events", "bad_rows", "left_out") if k in expect}
         wanted = {k: expect[k] for k in counts}
         return None if counts == wanted else f"{counts}, not {wanted}"

@@ -160,7 +160,7 @@ def test_identifiers_are_no_target(write: Write) -> None:
         ({"label": WHOLE}, "no column looks like a prediction"),
         (
             {"s0": HALF, "s1": HALF, "label": WHOLE},
-            "lie in [0, 1] but do not sum to 1 (the first that does not sums to 0.5, which is off by -0.5)",
+            "do not sum to 1 (the first that does not sums to 0.5, which is off by -0.5)",
         ),
         (
             {"logit0": HALF, "logit1": REST, "label": WHOLE},

@@ -85,11 +85,12 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a reader found out: sentences for the report, and the names of the classes where the
-    file has them beside its rows."""
+    """What a reader found out: sentences for the report, the names of the classes where the file
+    has them beside its rows, and the columns that came from a file of the truth."""
 
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
+    truth: tuple[str, ...] = ()
 
 
 class Source(Protocol):

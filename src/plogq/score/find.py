@@ -61,7 +61,7 @@ def find(
     _check(wish)
     seen = Seen(fields, sample, whole_file, wish, about)
     weight = _weight(seen)
-    p = target.named(seen)
+    p = target.named(seen) if not about.truth or wish.target else target.beside(seen)
     if p is not None:
         seen.taken.update(p.names)
     q = prediction.columns(seen, p)

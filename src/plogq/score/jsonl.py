@@ -1,4 +1,4 @@
-"""JSON lines: one object a line, its fields the columns, those of objects within joined by points."""
+"""JSON lines: one object a line, its fields the columns, of inner objects too."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ class JSONLines:
         with closing(self._blocks()) as blocks:
             for data, done in blocks:
                 read = _parsed(data, types)
-                count = read.table.num_rows
-                numbers = np.arange(row, row + count + len(read.lost))
+                count: int = read.table.num_rows
+                numbers: Array = np.arange(row, row + count + len(read.lost))
                 lost: Lost = []
                 if read.lost:
                     numbers = np.delete(numbers, [place for place, _ in read.lost])
@@ -72,7 +72,7 @@ class JSONLines:
                         name: _column(part, name, widths.get(name), read.faults.get(top), offset)
                         for name, top in tops.items()
                     }
-                    chosen = numbers[offset : offset + rows]
+                    chosen: Array = numbers[offset : offset + rows]
                     some = lost if offset + rows >= count else []
                     yield Batch(int(chosen[0]), len(chosen), columns, done, chosen, some)
                 if not count and lost:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
-from os.path import commonprefix
+from dataclasses import dataclass, replace
 
-from .naming import folded
+from .naming import folded, shared
 
 _YES = frozenset(("true", "t", "yes", "y", "1", "positive", "pos", "present", "event", "success"))
 _NO = frozenset(("false", "f", "no", "n", "0", "negative", "neg", "absent", "nonevent", "failure"))
+_WEKA = re.compile(r"\d+:.")
 # Of more names only the cuts that people write are tried: whole, and all that is common.
 _MANY = 1 << 11
 _LONGEST_CUT = 64
@@ -42,23 +42,44 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The key of every class, and how a label is turned into one; `words` are those for truth."""
+    """The key of every class, and how a label is turned into one; `words` are those for truth,
+    `numbers` means that the number in a label is its key, and `after` that what stands behind a
+    colon is all that counts (WEKA writes 1:cat)."""
 
     keys: tuple[str, ...]
     cut: Cut
     common: tuple[str, str] = ("", "")
     words: bool = False
+    numbers: bool = False
+    after: bool = False
 
     def key(self, label: str) -> str | None:
         """The key that a label stands for; None where it lacks what the labels have in common."""
         if self.words:
             return word(label)
+        if self.numbers:
+            return number_in(label)
+        if self.after:
+            label = label.partition(":")[2]
         left, right = self.common
         if not (label.startswith(left) and label.endswith(right)):
             return None
         if len(label) < len(left) + len(right):
             return None
         return self.cut.key(label)
+
+
+def number_in(name: str) -> str | None:
+    """The only number in a name."""
+    name = name.partition(":")[0] if _WEKA.match(name) else name
+    found = re.findall(r"\d+", name[:400])
+    return (found[0].lstrip("0") or "0") if len(found) == 1 and len(found[0]) < 18 else None
+
+
+def numbers_in(names: Sequence[str]) -> tuple[int, ...] | None:
+    """The numbers in names that have one each, all of them different."""
+    found = [number for name in names if (number := number_in(name)) is not None]
+    return tuple(map(int, found)) if len(set(found)) == len(names) else None
 
 
 def word(text: str) -> str | None:
@@ -91,6 +112,13 @@ def match_labels(labels: Sequence[str], names: Sequence[str]) -> Match | None:
     truths = _truths(labels, names)
     if truths is not None:
         return truths
+    if all(_WEKA.match(label) for label in labels):
+        named = match_labels([label.partition(":")[2] for label in labels], names)
+        if named is not None:
+            return replace(named, after=True)
+    numbers, said = numbers_in(names), numbers_in([label.partition(":")[0] for label in labels])
+    if numbers and said and set(said) <= set(numbers):
+        return Match(tuple(map(str, numbers)), Cut(), numbers=True)
     return best[1] if best and best[0] * 2 >= len(labels) else None
 
 
@@ -141,9 +169,9 @@ def class_in(name: str, labels: Sequence[str]) -> str | None:
 
 def shown_names(names: Sequence[str]) -> tuple[str, ...]:
     """What the names of columns that no label matches differ by: the names of their classes."""
-    left = commonprefix(names)
+    left = shared(names)
     cut = max((left.rfind(mark) for mark in "_-. :/(=["), default=-1) + 1
-    back = commonprefix([name[cut:][::-1] for name in names])[::-1]
+    back = shared([name[cut:][::-1] for name in names])[::-1]
     tail = len(back) if back[:1] in (")", "]", '"', "'", "_", ".", "-", " ") and back else 0
     if any(len(name) <= cut + tail for name in names):
         return tuple(name[cut:] for name in names)
@@ -169,8 +197,8 @@ def _cuts(names: Sequence[str]) -> Generator[tuple[int, int], None, None]:
     yield 0, 0
     if len(names) < 2:
         return
-    front = len(commonprefix(names))
-    back = len(commonprefix([name[::-1] for name in names]))
+    front = len(shared(names))
+    back = len(shared([name[::-1] for name in names]))
     shortest = min(map(len, names))
     lefts = [i for i in range(min(front, _LONGEST_CUT) + 1) if not _splits(names, i)]
     rights = [j for j in range(min(back, _LONGEST_CUT) + 1) if not _splits(names, -j)]

@@ -62,15 +62,15 @@ class Group:
         stands before its number."""
         if len(self.names) == 1 or self.numbers is not None:
             return _parted(self.names[0])[0].lower()
-        return _shared(self.names).rstrip(_MARKS).lower()
+        return shared(self.names).rstrip(_MARKS).lower()
 
     @property
     def pattern(self) -> str:
         """What a user can write to mean these columns, as a shell takes it."""
         if len(self.names) == 1:
             return quoted(self.names[0])
-        if self.numbers is not None and _shared(self.names):
-            return f"'{_shared(self.names)}*'"
+        if self.numbers is not None and shared(self.names):
+            return f"'{shared(self.names)}*'"
         if len(self.names) <= 12:
             return quoted(",".join(self.names))
         return ",".join(self.names[:3]) + ",…"
@@ -214,7 +214,7 @@ def _parted(name: str) -> tuple[str, int | None]:
     return name[: match.start()].rstrip(_MARKS), int(match[1])
 
 
-def _shared(names: Sequence[str]) -> str:
+def shared(names: Sequence[str]) -> str:
     """What all names begin with."""
     same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
     return "".join(letters[0] for letters in same)

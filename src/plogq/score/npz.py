@@ -232,6 +232,7 @@ def _layout(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Layout:
 
 
 def kind_of(dtype: np.dtype[Any], width: int | None) -> Kind:
+    """What a column of this type can stand for."""
     kinds: dict[str, Kind] = {"b": "boolean", "i": "whole", "u": "whole", "f": "real", "U": "text"}
     kind = kinds.get(dtype.kind, "other")
     if not 0 < dtype.itemsize <= _LONGEST_TEXT or (width is not None and not width):

@@ -12,6 +12,7 @@ from .matching import class_in, match_labels, shown_names
 from .naming import Group
 from .scale import OPTION, Sample, Scale, classify, name_hint
 from .seen import Seen
+from .yes_no import independent, one_number
 
 # Of so many columns at most, every run is tried: their number grows with the square.
 _RUNS = 256
@@ -83,7 +84,9 @@ def content(seen: Seen, prediction: Group) -> tuple[Scale, str]:
         what = scale.described(prediction, width)
         return Scale("probs"), f"{what}: divided by the sum of each row, as --renormalize says."
     sample = Sample(seen.values(prediction), seen.whole_file)
-    return classify(prediction, sample, said, wish.tolerance, seen.percent(prediction))
+    if binary:
+        return one_number(prediction, sample, said, seen.percent(prediction))
+    return classify(prediction, sample, said, wish.tolerance)
 
 
 def outcomes(seen: Seen, prediction: Group) -> tuple[Scale, str]:
@@ -98,7 +101,7 @@ def outcomes(seen: Seen, prediction: Group) -> tuple[Scale, str]:
             "--log-probs is for one distribution a row; yes/no outcomes take --probs or --logits"
         )
     sample = Sample(seen.values(prediction), seen.whole_file)
-    return scale.independent(prediction, sample, said, width)
+    return independent(prediction, sample, said, width)
 
 
 def classes(seen: Seen, prediction: Group) -> tuple[str, ...]:
@@ -176,7 +179,7 @@ def _distributions(seen: Seen, free: Sequence[Field], target: Group | None) -> l
     # A distribution within another is one whose other columns are 0.
     every = [g for names, g in fits.items() if not any(names < other for other in fits)]
     for better in (
-        [g for g in every if any(set(g.names) == set(l.names) for l in labelled)],
+        [g for g in every if any(set(g.names) == set(by.names) for by in labelled)],
         [g for g in every if name_hint(g)],
     ):
         if len(better) == 1:

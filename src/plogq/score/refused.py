@@ -7,20 +7,34 @@ from pathlib import Path
 
 from .shown import excerpt
 
+_INNER = {
+    b"PAR1": "Parquet", b"ARROW1": "Arrow", b"PK\x03\x04": "zip or NPZ", b"\x93NUMPY": "NPY"
+}  # fmt: skip
 _PANDAS = "python -c \"import pandas; pandas.{}('{}').to_parquet('{}.parquet')\""
+
+# How each begins, what it is, and what pandas reads it with or the command that turns it into CSV.
+_OTHERS = (
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook (save it as CSV)", "read_excel"),
+    (b"\x89HDF\r\n", "an HDF5 file", "read_hdf"),
+    (b"ORC", "an ORC file", "read_orc"),
+    (b"FEA1", "a Feather file of version 1", "read_feather"),
+    (b"<stata_dta>", "a Stata file", "read_stata"),
+    (
+        b"SQLite format 3", "an SQLite database",
+        "sqlite3 -header -csv {name} 'select * from TABLE' > {stem}.csv",
+    ),
+    (b"Obj\x01", "an Avro file", "write it as Parquet, as Spark and DuckDB do"),
+    (b"%PDF", "a PDF", "save the table as CSV"),
+    (b"7z\xbc\xaf", "a 7z archive", "unpack it: 7z x {name}"),
+    (b"Rar!", "a RAR archive", "unpack it: unrar x {name}"),
+)  # fmt: skip
 
 
 def why_refused(path: Path, first: bytes, compressed: str | None) -> str | None:
     """The sentence for a file that begins so (decompressed, if it was); None where it is read."""
     name, stem = path.name, path.name.split(".")[0]
-    inner = {
-        b"PAR1": "Parquet",
-        b"ARROW1": "Arrow",
-        b"PK\x03\x04": "zip or NPZ",
-        b"\x93NUMPY": "NPY",
-    }
     if compressed is not None:
-        for mark, what in inner.items():
+        for mark, what in _INNER.items():
             if first.startswith(mark):
                 tool = {"gzip": "gzip -d", "bz2": "bunzip2", "zstd": "zstd -d", "xz": "xz -d"}
                 return (
@@ -28,7 +42,8 @@ def why_refused(path: Path, first: bytes, compressed: str | None) -> str | None:
                     f"parts: decompress it first: {tool.get(compressed, compressed + ' -d')} {name}"
                 )
         if first.startswith((b"RDX", b"RDA", b"X\n\0", b"A\n")):
-            return f"{name} is an R data file: write it in R with arrow::write_parquet(x, '{stem}.parquet')"
+            write = f"arrow::write_parquet(x, '{stem}.parquet')"
+            return f"{name} is an R data file: write it in R with {write}"
     if first.startswith(b"PK\x03\x04") and compressed is None:
         return _zipped(path)
     if first[:1] == b"\x80" and first[1:2] in (b"\2", b"\3", b"\4", b"\5"):
@@ -36,20 +51,10 @@ def why_refused(path: Path, first: bytes, compressed: str | None) -> str | None:
             f"{name} is a pickle, which runs code as it is opened: if you trust it: "
             f"{_PANDAS.format('read_pickle', name, stem)}"
         )
-    for mark, what, turn in (
-        (b"\xd0\xcf\x11\xe0", "an Excel workbook", "save it as CSV, or: " + _PANDAS.format("read_excel", name, stem)),
-        (b"\x89HDF\r\n", "an HDF5 file", _PANDAS.format("read_hdf", name, stem)),
-        (b"ORC", "an ORC file", _PANDAS.format("read_orc", name, stem)),
-        (b"FEA1", "a Feather file of version 1", _PANDAS.format("read_feather", name, stem)),
-        (b"SQLite format 3", "an SQLite database", f"sqlite3 -header -csv {name} 'select * from TABLE' > {stem}.csv"),
-        (b"Obj\x01", "an Avro file", "write it as Parquet, as Spark and DuckDB do"),
-        (b"<stata_dta>", "a Stata file", _PANDAS.format("read_stata", name, stem)),
-        (b"%PDF", "a PDF", "save the table as CSV"),
-        (b"7z\xbc\xaf", "a 7z archive", f"unpack it: 7z x {name}"),
-        (b"Rar!", "a RAR archive", f"unpack it: unrar x {name}"),
-    ):  # fmt: skip
+    for mark, what, turn in _OTHERS:
         if first.startswith(mark):
-            return f"{name} is {what}, which is not read: {turn}"
+            command = turn if " " in turn else _PANDAS.format(turn, name, stem)
+            return f"{name} is {what}, which is not read: {command.format(name=name, stem=stem)}"
     if first[257:262] == b"ustar":
         return f"{name} is a tar archive: unpack it: tar -xf {name}"
     return _json(name, stem, first)
@@ -88,7 +93,8 @@ def _zipped(path: Path) -> str | None:
         return None
     if "[Content_Types].xml" in names:
         return (
-            f"{name} is an Excel workbook or another office document (xlsx): save its sheet as CSV, or: "
+            f"{name} is an Excel workbook or another office document (xlsx): save its sheet as "
+            "CSV, or: "
             f"{_PANDAS.format('read_excel', name, path.name.split('.')[0])}"
         )
     if any(n.endswith("data.pkl") for n in names):

@@ -1,4 +1,4 @@
-"""What a prediction's numbers are: probabilities, percentages, votes, logarithms or scores; and why."""
+"""What a prediction's numbers are: probabilities, percentages, votes, logarithms, scores."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def name_hint(group: Group) -> Content | None:
     return None
 
 
-def _are_scores(group: Group) -> bool:
+def are_scores(group: Group) -> bool:
     """Whether the name allows for scores, as that of a margin does."""
     plain = group.stem
     words = ("logit", "score", "margin", "decision", "raw", "activation", "output", "energ")
@@ -110,7 +110,7 @@ def _probabilities(values: Array, tolerance: float | None, factor: float) -> Fit
 
 def _counts(group: Group, values: Array) -> Fit | None:
     whole = (values >= 0).all() and bool((values == np.floor(values)).all())
-    if not whole or values.max() <= 1 or _are_scores(group):
+    if not whole or values.max() <= 1 or are_scores(group):
         return None
     totals = values.sum(axis=1)
     usual = np.median(totals)
@@ -147,43 +147,41 @@ def _logarithms(values: Array, tolerance: float | None) -> list[Fit]:
 
 
 def classify(
-    group: Group, sample: Sample, said: Content | None, tolerance: float | None, percent: bool
+    group: Group, sample: Sample, said: Content | None, tolerance: float | None
 ) -> tuple[Scale, str]:
-    """The scale of the numbers, of which `said` is what the user said and `percent` whether they
-    stand with a % each; and the sentence that says why.
+    """The scale of the numbers of several classes, of which `said` is what the user said; and the
+    sentence that says why.
 
     Raises:
         InputError: the numbers, or the numbers and the names, allow more than one answer.
     """
     if said == "logits":
-        return Scale("logits"), _as_said(group, sample, "scores (logits)", said)
+        return Scale("logits"), as_said(group, sample, "scores (logits)", said)
     if sample.values.size == 0:
         if said:
-            return Scale(said), _as_said(group, sample, WORD[said], said)
+            return Scale(said), as_said(group, sample, WORD[said], said)
         raise InputError(f"{group} holds no complete row to tell by: {advice(group)}")
-    if sample.values.ndim == 1:
-        return _one_number(group, sample, said, percent)
     values = sample.values
     found = fit(group, values, tolerance)
     what = described(group, values.shape[1])
     if found is not None:
         if said is None:
-            _agree(name_hint(group), found, group, what, sample)
+            agree(name_hint(group), found, group, what, sample)
         elif said == "log-probs" and found.scale.content == "probs":
             raise InputError(
                 f"--log-probs: {what} {found.claim}: they are {found.what}, not logarithms: "
                 f"write --probs {group.pattern}"
             )
-        if said == found.scale.content and found.scale == Scale(said):
-            return found.scale, _as_said(group, sample, WORD[said], said)
+        if said is not None and found.scale == Scale(said):
+            return found.scale, as_said(group, sample, WORD[said], said)
         if said != "probs" or found.scale.content == "probs":
-            return found.scale, _why(what, found, sample)
+            return found.scale, reason(what, found, sample)
     odd = _odd_one(group, values, tolerance)
     if odd is not None:
         raise InputError(odd)
     if said is not None:
         _not_at_all(group, values, said, found)
-        return Scale(said), _as_said(group, sample, WORD[said], said)
+        return Scale(said), as_said(group, sample, WORD[said], said)
     return _scores(group, sample, what, tolerance)
 
 
@@ -197,8 +195,9 @@ def _scores(group: Group, sample: Sample, what: str, tolerance: float | None) ->
         row = int(np.argmax(sums.uneven(values, 1, totals, tolerance)))
         raise InputError(
             f"{what} lie in [0, 1] but do not sum to 1 (the first that does not sums to "
-            f"{totals[row]:.6g}, which is off by {totals[row] - 1:+.2g}): {advice(group)}; --tolerance {_above(totals)} takes rows that are off so "
-            "far, and --renormalize divides them by their sum"
+            f"{totals[row]:.6g}, which is off by {totals[row] - 1:+.2g}): {advice(group)}; "
+            f"--tolerance {_above(totals)} takes rows that are off so far, and --renormalize "
+            "divides them by their sum"
         )
     outside = values[(values < 0) | (values > 1)]
     why = f"{what} are not confined to [0, 1] (there is {outside[0]:.4g}){sample.scope}"
@@ -212,78 +211,13 @@ def _scores(group: Group, sample: Sample, what: str, tolerance: float | None) ->
             f"{why}: scores (logits), yet the name says log-probabilities, and neither their "
             f"exponentials nor the powers of 2 or 10 sum to 1: {advice(group)}"
         )
-    if not _are_scores(group) and (values >= 0).all():
+    if not are_scores(group) and (values >= 0).all():
         raise InputError(
             f"{why} and never negative: they fit scores, percentages and counts that do not have "
             f"one sum in every row: add --logits {group.pattern} or --probs {group.pattern} with "
             "--renormalize"
         )
     return Scale("logits"), f"{why}: scores (logits)."
-
-
-def _one_number(
-    group: Group, sample: Sample, said: Content | None, percent: bool
-) -> tuple[Scale, str]:
-    values = sample.values
-    inside = (values >= 0) & (values <= 1)
-    hint = said or name_hint(group)
-    what = f"column {group}"
-    if inside.mean() > 0.99 and not percent:
-        found = Fit(Scale("probs"), inside, "lies in [0, 1]", "the probability of yes")
-        if said:
-            return Scale(said), _as_said(group, sample, WORD[said], said)
-        _agree(hint, found, group, what, sample)
-        return found.scale, _why(what, found, sample).replace(
-            "probability of yes", "probability of 1"
-        )
-    in_percent = ((values >= 0) & (values <= 100)).mean() > 0.99
-    if in_percent and (percent or hint == "probs"):
-        why = "stands with a % each" if percent else f"lies in [0, 100]{sample.scope}"
-        return Scale("probs", 0.01), f"{what} {why}: the percentage of 1, divided by 100."
-    if said is not None:
-        return Scale(said), _as_said(group, sample, WORD[said], said)
-    if (values <= 0).all():
-        raise InputError(
-            f"column {group} is never above 0, so it may hold log-probabilities or scores: add "
-            f"--logits {group.pattern}, or turn log-probabilities into probabilities"
-        )
-    outside = values[~inside]
-    if in_percent and hint != "logits":
-        raise InputError(
-            f"{what} lies in [0, 100] (there is {outside[0]:.4g}){sample.scope}, which fits "
-            f"percentages and scores: add --probs {group.pattern} if it holds the percentage of "
-            f"yes, or --logits {group.pattern} if its numbers are scores"
-        )
-    why = (
-        f"{what} is not confined to [0, 1] (there is {outside[0]:.4g}){sample.scope}: "
-        "the score (logit) of 1."
-    )
-    if hint is not None and hint != "logits":
-        raise InputError(f"{why[:-1]}, yet the name says {WORD[hint]}: {advice(group)}")
-    return Scale("logits"), why
-
-
-def independent(
-    group: Group, sample: Sample, said: Content | None, width: int
-) -> tuple[Scale, str]:
-    """The scale of numbers of which each is a yes/no outcome of its own."""
-    what, each = described(group, width), "of a yes/no outcome each"
-    if said == "logits":
-        return Scale("logits"), f"{what}: scores (logits) {each}, as --logits says."
-    values, hint = sample.values, said or name_hint(group)
-    inside = ((values >= 0) & (values <= 1)).mean() > 0.99
-    if inside and hint != "logits":
-        return Scale("probs"), f"{what} lie in [0, 1]{sample.scope}: the probability {each}."
-    if said == "probs" or hint == "probs":
-        if ((values >= 0) & (values <= 100)).mean() > 0.99:
-            return Scale(
-                "probs", 0.01
-            ), f"{what} lie in [0, 100]{sample.scope}: the percentage {each}."
-        if said == "probs":
-            return Scale("probs"), f"{what}: probabilities {each}, as --probs says."
-    if inside or hint == "probs" or ((values >= 0).all() and not _are_scores(group)):
-        raise InputError(f"{what} may be probabilities or scores {each}: {advice(group)}")
-    return Scale("logits"), f"{what} are not confined to [0, 1]{sample.scope}: scores {each}."
 
 
 def _odd_one(group: Group, values: Array, tolerance: float | None) -> str | None:
@@ -297,7 +231,8 @@ def _odd_one(group: Group, values: Array, tolerance: float | None) -> str | None
         if fit(others, rest, tolerance) is not None:
             return (
                 f"{group} are a distribution only without {name!r}, which is unlike the others: "
-                f"name the columns of the classes, as in --probs {quoted(','.join(others.names[:12]))}"
+                "name the columns of the classes, as in --probs "
+                f"{quoted(','.join(others.names[:12]))}"
             )
     return None
 
@@ -328,14 +263,16 @@ def described(group: Group, count: int) -> str:
     return f"{count:,} columns {group}" if len(group.names) > 1 else f"{group} ({count:,} values)"
 
 
-def _as_said(group: Group, sample: Sample, word: str, said: Content) -> str:
+def as_said(group: Group, sample: Sample, word: str, said: Content) -> str:
+    """That the user said so."""
     several = len(group.names) > 1
     what = f"{len(group.names):,} columns {group}" if several else f"column {group}"
     ending = " of 1" if sample.values.ndim == 1 else ""
     return f"{what}: {word}{ending}, as {OPTION[said]} says."
 
 
-def _why(what: str, found: Fit, sample: Sample) -> str:
+def reason(what: str, found: Fit, sample: Sample) -> str:
+    """The sentence that says what was found, and in how many rows."""
     holds = found.rows
     if holds.all():
         return f"{what} {found.claim}{sample.scope}: {found.what}."
@@ -344,14 +281,14 @@ def _why(what: str, found: Fit, sample: Sample) -> str:
     return f"{what} {found.claim} in {count}: {found.what}."
 
 
-def _agree(hint: Content | None, found: Fit, group: Group, what: str, sample: Sample) -> None:
+def agree(hint: Content | None, found: Fit, group: Group, what: str, sample: Sample) -> None:
     """The numbers' answer, unless the name says otherwise."""
     if hint == "logits" and found.scale == Scale("log-probs"):
         # Logarithms of probabilities are scores too, with the same softmax.
         return
     if hint is not None and hint != found.scale.content:
         raise InputError(
-            f"{_why(what, found, sample)[:-1]}, yet the name says {WORD[hint]}: {advice(group)}"
+            f"{reason(what, found, sample)[:-1]}, yet the name says {WORD[hint]}: {advice(group)}"
         )
 
 
@@ -359,11 +296,8 @@ def _above(totals: Array) -> str:
     """A round number that no sum is further from 1."""
     off = float(np.abs(totals - 1).max())
     step = 10.0 ** np.floor(np.log10(off)) if off > 0 else 1.0
-    return (
-        f"{np.ceil(off / step + 1e-9) * step:.0e}"
-        if off < 1e-4
-        else f"{np.ceil(off / step + 1e-9) * step:g}"
-    )
+    tolerance = np.ceil(off / step + 1e-9) * step
+    return f"{tolerance:.3g}"
 
 
 def advice(group: Group) -> str:

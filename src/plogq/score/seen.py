@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 
 import numpy as np
 
@@ -17,11 +18,13 @@ class Wish:
     """What the user said of a file; None where nothing was said.
 
     `prediction` is a column, a pattern or names with commas, and `content` what it holds: "probs",
-    "logits" or "log-probs". With `multilabel` every column is a yes/no outcome of its own. `positive` is the label that means yes, `ignore` the labels whose rows
+    "logits" or "log-probs". With `multilabel` every column is a yes/no outcome of its own.
+    `positive` is the label that means yes, `ignore` the labels whose rows
     are left out. `tolerance` is how far from 1 a row of probabilities may sum; None is 0.001, or
     what rounding its values can come to. `renormalize` divides every row by its sum, and `clip`
     then keeps every probability that far away from 0 and 1. Without a `header` the first line of
-    a text file is a row.
+    a text file is a row. `truth` is another file that holds the target, with the same ids in the
+    column `on`, or without one in the same order.
     """
 
     target: str | None = None
@@ -37,6 +40,8 @@ class Wish:
     renormalize: bool = False
     clip: float | None = None
     header: bool = True
+    truth: str | PathLike[str] | None = None
+    on: str | None = None
 
     @property
     def ignored(self) -> tuple[str, ...]:

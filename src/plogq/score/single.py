@@ -30,9 +30,10 @@ class NPY:
             self.fields = [Field(path.stem, kind_of(layout.dtype, width), width)]
         else:
             self.fields = [
-                Field(name, kind_of(layout.dtype[name].base, _width(layout, name)), _width(layout, name))
+                Field(name, kind_of(layout.dtype[name].base, width), width)
                 for name in layout.dtype.names
-            ]  # fmt: skip
+                for width in (_width(layout, name),)
+            ]
 
     def _as_rows(self, layout: Layout) -> Layout:
         shape = layout.shape or (1,)

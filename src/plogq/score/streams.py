@@ -19,6 +19,8 @@ _COMPRESSED = {
     b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4",
     _XZ: "xz",
 }  # fmt: skip
+# As a name, since what it opens is closed with the file beneath.
+_XZ_FILE: Any = lzma.LZMAFile
 UTF_16 = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}
 
 
@@ -94,7 +96,7 @@ def opened(path: Path, encoding: str | None = None) -> Generator[tuple[Raw, Stre
         if name is None:
             stream: Any = file
         elif name == "xz":
-            stream = lzma.LZMAFile(_Tracked(file))  # pyright: ignore[reportArgumentType]
+            stream = _XZ_FILE(_Tracked(file))
         else:
             stream = _arrow.CompressedInputStream(file, name)
         try:

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 
 from . import naming, scale
-from .codes import Codes, number_codes, one_number, text_codes
+from .answers import yes_no_codes
+from .codes import Codes, number_codes, text_codes
 from .column import Field, InputError
 from .matching import match_columns, match_labels, word
 from .naming import Group
@@ -42,6 +43,30 @@ def named(seen: Seen) -> Group | None:
         every = " and ".join(str(group) for group in found)
         raise InputError(f"{every} could each be the target: add {options}")
     return found[0] if found else None
+
+
+def beside(seen: Seen) -> Group:
+    """The target among the columns of a file of the truth: the one that is named so, the only one,
+    or all of them.
+
+    Raises:
+        InputError: there are several.
+    """
+    names = [n for n in seen.about.truth if not naming.is_weight(n) and n not in seen.taken]
+    plain = [n for n in names if naming.is_target(n.removeprefix("truth."))]
+    numbers = [n for n in names if seen.kind(n) in ("whole", "real", "boolean")]
+    if len(plain) == 1 or len(names) == 1:
+        return Group(((plain or names)[0],))
+    if len(numbers) > 1:
+        group = naming.ordered(numbers)
+        if _all_0_or_1(seen, group) or scale.fit(group, seen.values(group), None) is not None:
+            return group
+    if not names:
+        raise InputError("the file of the truth has no column but the ids")
+    raise InputError(
+        f"{naming.listed(names)} could each be the target: add --target {naming.quoted(names[0])}, "
+        "or whichever it is"
+    )
 
 
 def _groups(seen: Seen, free: Sequence[Field]) -> list[Group]:
@@ -78,9 +103,15 @@ def lone(seen: Seen, prediction: Group, classes: tuple[str, ...]) -> Group:
     ]  # fmt: skip
     found = [n for n in free if seen.kind(n) in ("whole", "boolean", "text")]
     found = found or [n for n in free if seen.kind(n) == "real" and seen.whole(n)]
+    if not found:
+        # What a model answers is called a response, and so is what it should have answered.
+        found = [f.name for f in seen.free if naming.folded(f.name) == "response"]
     if len(found) > 1:
+        group = _columns_of_classes(seen, found, classes)
+        if group is not None:
+            return group
         fitting = [n for n in found if _fits(seen, n, prediction, classes)]
-        found = fitting or found
+        found = fitting or _labelled_as_predicted(seen, found) or found
     if len(found) == 1:
         return Group((found[0],))
     if found:
@@ -92,6 +123,28 @@ def lone(seen: Seen, prediction: Group, classes: tuple[str, ...]) -> Group:
         "no column looks like a target (whole numbers from 0, one for each class): add --target "
         f"NAME; there are {naming.listed(seen.names)}"
     )
+
+
+def _columns_of_classes(seen: Seen, names: Sequence[str], classes: tuple[str, ...]) -> Group | None:
+    """A column of 0 and 1 for each class, named as the classes are."""
+    numbers = [n for n in names if seen.kind(n) != "text"]
+    groups = [g for g in naming.alike(numbers) if len(g.names) == len(classes)]
+    found = [
+        g for g in groups if _all_0_or_1(seen, g) and match_columns(g.names, classes) is not None
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _labelled_as_predicted(seen: Seen, names: Sequence[str]) -> list[str]:
+    """The columns with the labels that a column of predicted classes has."""
+    chosen = [
+        {str(v) for v in seen.column(f.name)}
+        for f in seen.free
+        if naming.is_predicted(f.name) and f.kind in ("text", "whole", "boolean")
+    ]
+    if len(chosen) != 1:
+        return []
+    return [n for n in names if chosen[0] <= {str(v) for v in seen.column(n)}]
 
 
 def _fits(seen: Seen, name: str, prediction: Group, classes: tuple[str, ...]) -> bool:
@@ -141,7 +194,7 @@ def form(
                 [f"Column {target} holds fractions: {why}, the probability of 1."],
             )
     if seen.plain(prediction):
-        codes, said = one_number(seen, name, prediction, why)
+        codes, said = yes_no_codes(seen, name, prediction, why)
     elif kind == "text":
         codes, said = text_codes(seen, name, prediction, classes, why)
     else:
