@@ -107,7 +107,9 @@ def yes(i: int) -> str:
 
 ANSWERS: dict[str, tuple[str, Line, dict[str, Any]]] = {
     "H2O": ("predict,pno,pyes,response", lambda i: f"no,{1 - Q[i, 0]},{Q[i, 0]},{yes(i)}", {}),
-    "mlr": ("truth,prob.yes,prob.no,response", lambda i: f"{yes(i)},{Q[i, 0]},{1 - Q[i, 0]},no", {}),
+    "mlr": (
+        "truth,prob.yes,prob.no,response", lambda i: f"{yes(i)},{Q[i, 0]},{1 - Q[i, 0]},no", {}
+    ),
     "Kaggle": ("Id,Predicted,Label", lambda i: f"{i},{Q[i, 0]},{YES[i]}", {}),
     "spam": ("p_spam,label", lambda i: f"{Q[i, 0]},{'spam' if YES[i] else 'ham'}", {}),
     "Azure": (
@@ -166,7 +168,7 @@ def test_labels_that_go_on_from_the_last_class_are_no_bad_rows(tmp_path: Path) -
     """In a sorted file the first rows do not show that labels count from 1."""
     lines = [f"{probs(i % ROWS)},{1 + i // 1500}" for i in range(4500)]
     (tmp_path / "x.csv").write_text("\n".join(["p0,p1,p2,label", *lines]))
-    with pytest.raises(InputError, match="1,500 of the 4,500 rows .* add --first-label 1"):
+    with pytest.raises(InputError, match=r"1,500 of the 4,500 rows .* add --first-label 1"):
         score_file(tmp_path / "x.csv")
     assert score_file(tmp_path / "x.csv", Wish(first_label=1)).bad_rows == 0
 
@@ -177,7 +179,7 @@ def test_json_lines(tmp_path: Path) -> None:
     rows = [{"label": NAMES[y], "p": dict(zip(NAMES, Q[i], strict=True))} for i, y in enumerate(Y)]
     path.write_text("\n".join(map(json.dumps, rows)))
     assert score_file(path).cross_entropy == pytest.approx(H, rel=1e-12)
-    whole = [{"z0": 1, "z1": 0, "label": 0}] * 3
+    whole = [{"z0": 2, "z1": 0, "label": 0}] * 3
     lines = [json.dumps(row) for row in (*whole, {"z0": 0.5, "z1": -2.5, "label": 1})]
     path.write_text("\n".join([*lines, '{"z0": 1', '{"z0": "a", "z1": 2, "label": 1}']))
     report = score_file(path)
@@ -185,7 +187,7 @@ def test_json_lines(tmp_path: Path) -> None:
     assert [(bad.row, bad.reason) for bad in report.first_bad] == [
         (4, "is no JSON object: '{\"z0\": 1'"), (5, 'z0 is "a", not a number')
     ]  # fmt: skip
-    expected = (3 * log(1 + exp(-1)) + 3 + log(1 + exp(-3))) / 4
+    expected = (3 * log(1 + exp(-2)) + 3 + log(1 + exp(-3))) / 4
     assert report.cross_entropy == pytest.approx(expected, rel=1e-12)
 
 

@@ -38,8 +38,7 @@ def column(array: Any, name: str, width: int | None = None) -> Column:
     if _types.is_run_end_encoded(array.type):
         array = _compute.run_end_decode(array)
     if _types.is_list_view(array.type) or _types.is_large_list_view(array.type):
-        # Views may lie in any order, and more than one on the same values.
-        array = array.cast(_arrow.large_list(array.type.value_type))
+        array = _in_turn(array)
     if _is_list(array.type):
         return _lists(array, name, width)
     missing = _missing(array, f"{name} is missing")
@@ -85,6 +84,16 @@ def _lists(array: Any, name: str, width: int | None) -> Column:
         spread[whole] = values
         values = spread
     return Column(values, faults)
+
+
+def _in_turn(array: Any) -> Any:
+    """A list view as a list: its rows may lie in any order. pyarrow's own cast of a view that is
+    cut loses rows."""
+    lengths = _compute.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    return _arrow.LargeListArray.from_arrays(
+        _arrow.array(offsets, _arrow.int64()), _compute.list_flatten(array), mask=array.is_null()
+    )
 
 
 def _usual(lengths: Array) -> int:

@@ -51,17 +51,17 @@ class _Recoded:
     def __init__(self, stream: Stream, encoding: str) -> None:
         self._stream = stream
         self._decoder = codecs.getincrementaldecoder(encoding)("replace")
-        self._ended = False
+        self._ended, self._rest = False, b""
 
     def read(self, size: int) -> bytes:
-        """About so many bytes, and none at the end."""
-        while not self._ended:
-            data = self._stream.read(size)
+        """So many bytes, fewer at the end."""
+        while len(self._rest) < size and not self._ended:
+            data = self._stream.read(max(size, 1 << 16))
             self._ended = not data
             text = self._decoder.decode(data, final=self._ended)
-            if text:
-                return text.encode("utf-8", "replace")
-        return b""
+            self._rest += text.encode("utf-8", "replace")
+        found, self._rest = self._rest[:size], self._rest[size:]
+        return found
 
 
 class _Tracked:

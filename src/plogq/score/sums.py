@@ -10,6 +10,7 @@ from .column import Array
 USUAL = 1e-3
 # Digits beyond these leave no more than `USUAL`; and a sum that may be anything tells nothing.
 _DIGITS, _MOST = range(1, 6), 0.2
+_COARSEST = 0.01
 # What a decimal fraction may be off by in float32.
 _FLOAT32 = 6e-8
 
@@ -35,7 +36,10 @@ def uneven_logs(
     wrong: Array = ~(off <= (USUAL if tolerance is None else tolerance))
     if tolerance is None and wrong.any():
         rows = np.moveaxis(logs, axis, -1)[wrong] / factor
-        wrong[wrong] = ~(off[wrong] <= np.minimum(_steps(rows) * abs(factor) / 2, _MOST))
+        steps = _steps(rows)
+        # One decimal leaves room for anything to be a logarithm.
+        steps[steps > _COARSEST] = 0.0
+        wrong[wrong] = ~(off[wrong] <= np.maximum(steps * abs(factor) / 2, USUAL))
     return wrong
 
 
