@@ -163,6 +163,34 @@ def score(
             metavar="EPS", help="Keep probabilities from EPS to 1 - EPS, after --renormalize."
         ),
     ] = None,
+    log_likelihood: Annotated[
+        str | None,
+        _column_option(
+            "--log-likelihood", "log q of what happened: a token a row, or a list of tokens."
+        ),
+    ] = None,
+    bytes: Annotated[
+        str | None, _column_option("--bytes", "With --log-likelihood: how many bytes each row has.")
+    ] = None,
+    text: Annotated[
+        str | None, _column_option("--text", "With --log-likelihood: the text of each row.")
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        _column_option(
+            "--by", "Slices: H for each value of this column; may be given several times."
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        _column_option(
+            "--cluster", "Rows of one value belong together, and the standard error knows it."
+        ),
+    ] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every row's loss to this Parquet or CSV file."),
+    ] = None,
     truth: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The file that holds the target, where it is another."),
@@ -224,12 +252,19 @@ def score(
         renormalize=renormalize,
         clip=clip,
         header=header,
+        log_likelihood=log_likelihood,
+        bytes=bytes,
+        text=text,
+        by=tuple(by or ()),
+        cluster=cluster,
         truth=truth,
         on=on,
     )
     try:
         with _progress(file.name) as progress:
-            report = score_file(file, wish, strict=strict, worst=worst, progress=progress)
+            report = score_file(
+                file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress
+            )
     except InputError as error:
         trace(error)
         _stop("score", str(error))

@@ -167,7 +167,7 @@ def test_files_that_are_none(tmp_path: Path, name: str, content: bytes, sentence
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no file"):
         score_file(tmp_path / "nothing.parquet")
-    with pytest.raises(InputError, match="is not a file"):
+    with pytest.raises(InputError, match="holds no file"):
         score_file(tmp_path)
 
 

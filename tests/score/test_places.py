@@ -58,8 +58,8 @@ def spaced(text: str) -> str:
     ],
     ids=[
         "gzip", "bz2", "xz", "zstd", "BOM", "UTF-16", "UTF-16 LE", "UTF-16 BE", "CR", "CRLF",
-        "tabs", "comma and space", "bars", "decimal comma", "tabs and decimal comma", "spaces", "comments",
-        "names in a comment", "decimal comma in UTF-16", "UTF-16 in gzip",
+        "tabs", "comma and space", "bars", "decimal comma", "tabs and decimal comma", "spaces",
+        "comments", "names in a comment", "decimal comma in UTF-16", "UTF-16 in gzip",
     ],
 )  # fmt: skip
 def test_text_however_it_is_written(tmp_path: Path, data: bytes) -> None:

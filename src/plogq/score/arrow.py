@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .column import Array, Column, Fault, Field, Kind
+from .column import RAGGED, Array, Column, Fault, Field, Kind
 
 # pyarrow ships no type stubs: its arrays, types and functions are Any from here on.
 _types: Any = pa.types
@@ -62,6 +62,8 @@ def _lists(array: Any, name: str, width: int | None) -> Column:
     faults = _missing(array, f"{name} is missing")
     lengths: Array = _compute.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
     present: Array = array.is_valid().to_numpy(zero_copy_only=False)
+    if width == RAGGED:
+        return Column(_sums(array, lengths), faults)
     if width is None:
         width = _usual(lengths[present])
     whole = (lengths == width) & present
@@ -84,6 +86,17 @@ def _lists(array: Any, name: str, width: int | None) -> Column:
         spread[whole] = values
         values = spread
     return Column(values, faults)
+
+
+def _sums(array: Any, lengths: Array) -> Array:
+    """Of every list the sum, and how many values it has that are there."""
+    flat = array.flatten()
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    values = flat.cast(_arrow.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
+    there = ~np.isnan(values)
+    rows, values = rows[there], values[there]
+    counts = np.bincount(rows, minlength=len(lengths))
+    return np.stack([np.bincount(rows, values, len(lengths)), counts], axis=1)
 
 
 def _in_turn(array: Any) -> Any:
@@ -138,6 +151,15 @@ def owned(data: bytes) -> Any:
     buffer = _arrow.allocate_buffer(len(data))
     np.frombuffer(buffer, np.uint8)[:] = np.frombuffer(data, np.uint8)
     return _arrow.BufferReader(buffer)
+
+
+def text_lengths(values: Array) -> tuple[Array, Array]:
+    """How many bytes and how many letters each text has."""
+    texts = _arrow.array(values, _arrow.string()).fill_null("")
+    return (
+        _compute.binary_length(texts).to_numpy(zero_copy_only=False).astype(np.float64),
+        _compute.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.float64),
+    )
 
 
 def distinct(values: Array) -> tuple[list[str], Array]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import PlogqError
@@ -17,6 +18,9 @@ Kind = Literal["whole", "real", "boolean", "text", "list", "other"]
 # A report has a line for each class, and numbers that are kept for each: the memory of a file
 # that says to have more is not bounded by the file.
 MOST_CLASSES = 1 << 20
+
+# A width that asks for the sum of every list, and how many values it has, whatever its length.
+RAGGED = -1
 
 
 class InputError(PlogqError, ValueError):
@@ -60,6 +64,12 @@ class Column:
 
     values: Array
     faults: Sequence[Fault] = ()
+
+
+def summed(values: Array) -> Array:
+    """Rows of numbers as the sum of each and how many there are, without those that are NaN."""
+    there = ~np.isnan(values)
+    return np.stack([np.where(there, values, 0.0).sum(axis=1), there.sum(axis=1)], axis=1)
 
 
 @dataclass(frozen=True, slots=True)

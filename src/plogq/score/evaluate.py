@@ -16,6 +16,7 @@ from .events import read_events
 from .find import Roles, find
 from .fragments import opened_source
 from .report import BadRow, Report, make_report
+from .rows import written
 from .seen import Wish
 from .tally import Tally
 from .truth import Joined
@@ -38,12 +39,14 @@ def score_file(
     worst: int = 10,
     named_bad_rows: int = 10,
     batch_rows: int | None = None,
+    rows_to: str | PathLike[str] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Report:
     """The cross-entropy of the predictions in a CSV, Parquet, Arrow IPC or NPZ file, in nats.
 
     `wish` says which column is what; what it leaves open is found, and the report says why. Bad
-    rows are left out and counted, unless `strict`. `progress` is called with the part that has
+    rows are left out and counted, unless `strict`. `rows_to` is a Parquet or CSV file to which
+    every row's loss is written. `progress` is called with the part that has
     been read, from 0 to 1.
 
     Raises:
@@ -56,8 +59,9 @@ def score_file(
         wish = wish or Wish()
         source = opened.enter_context(_opened(path, wish))
         roles = _find(source, wish)
-        rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // len(roles.classes)))
-        tally = Tally(len(roles.classes), worst)
+        rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // max(1, len(roles.classes))))
+        tally = Tally(len(roles.classes), worst, roles.by, roles.cluster)
+        writer = opened.enter_context(written(Path(rows_to) if rows_to is not None else None))
         bad = _BadRows(strict, named_bad_rows)
         seen = left_out = 0
         with closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches:
@@ -68,6 +72,8 @@ def score_file(
                     events, faults, omitted = read_events(batch, roles)
                     left_out += omitted
                     tally.add(events)
+                    if writer is not None:
+                        writer.add(events)
                 bad.add(batch, faults)
                 if progress is not None:
                     progress(batch.done)

@@ -23,6 +23,7 @@ from . import faults
 from .block import Block, read_block
 from .column import Array, Batch, Fault
 from .find import Roles
+from .tokens import read_tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class Outcomes:
     yes: Array
     weight: Array
     correct: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How many tokens the events of a batch have, and bytes and letters where that is known."""
+
+    tokens: float
+    bytes: float | None
+    characters: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +69,7 @@ class Events:
     roles: Roles
     outcomes: Outcomes | None = None
     worst: Array | None = None
+    lengths: Lengths | None = None
 
     def numbers(self, index: Array) -> Array:
         """The row numbers in the file of some of the events."""
@@ -68,12 +79,27 @@ class Events:
         """The probability that Q gives to the true class of some of the events: exp(-H)."""
         if self.worst is not None:
             return np.exp(-self.worst[index])
+        if self.lengths is not None:
+            return np.exp(-self.loss[index])
         chosen, truth = self.prediction.rows(index), self.truth[index]
         loss = _hard_loss(chosen, truth, chosen.of_class(truth), self.roles)
         return np.exp(-np.asarray(loss, np.float64))
 
+    def rank(self) -> Array:
+        """The place of the true class among all, from 1; for yes/no outcomes 1 or 2."""
+        q = self.prediction
+        if self.lengths is not None:
+            return np.zeros(len(self.loss), np.int64)
+        if q.axis is None or self.worst is not None:
+            return np.where(np.asarray(self.correct) >= 1, 1, 2)
+        given = q.of_class(self.truth)
+        above = q.values > (given[:, None] if q.axis == 1 else given)
+        return 1 + above.sum(axis=q.axis)
+
     def predicted(self, index: Array) -> Array:
         """The class that Q gives the most to, for some of the events."""
+        if self.lengths is not None:
+            return np.zeros(len(index), np.int64)
         chosen = self.prediction.rows(index)
         if self.worst is not None:
             return _says_yes(chosen.of_class(self.truth[index]), self.roles).astype(np.int64)
@@ -105,6 +131,8 @@ class _Read:
 def read_events(batch: Batch, roles: Roles) -> tuple[Events, list[Fault], int]:
     """The events of a batch, what is wrong with its other rows, and how many rows are left out
     on purpose (an ignored label, a weight of 0)."""
+    if roles.form == "tokens":
+        return _tokens(batch, roles)
     read, found, left_out = _read(batch, roles)
     if left_out is not None:
         found = [replace(fault, rows=fault.rows & ~left_out) for fault in found]
@@ -120,9 +148,46 @@ def read_events(batch: Batch, roles: Roles) -> tuple[Events, list[Fault], int]:
     return events, found, 0 if left_out is None else int(left_out.sum())
 
 
+def _tokens(batch: Batch, roles: Roles) -> tuple[Events, list[Fault], int]:
+    """Rows that hold log q of what happened; a list weighs as much as it has tokens."""
+    loss, count, size, letters, found, left_out = read_tokens(batch, roles)
+    weight: Array | None = count
+    if roles.weight is not None:
+        weight = count * batch.columns[roles.weight].values
+        found += faults.bad_weights(weight, roles.weight)
+        left_out = left_out | ((weight == 0) & ~_missing(batch, roles.weight))
+    elif (count == 1).all():
+        weight = None
+    found = [replace(fault, rows=fault.rows & ~left_out) for fault in found]
+    index = _sound(batch.rows, found, left_out if left_out.any() else None)
+
+    def kept(values: Array) -> Array:
+        return values if index is None else values[index]
+
+    loss = kept(loss)
+    events = Events(
+        batch=batch,
+        index=index,
+        loss=loss,
+        truth=np.zeros(len(loss), np.int64),
+        correct=np.zeros(len(loss)),
+        weight=None if weight is None else kept(weight),
+        mass=None,
+        uncertainty=None,
+        prediction=Block(loss, None),
+        roles=roles,
+        lengths=Lengths(
+            tokens=float(kept(count).sum()),
+            bytes=None if size is None else float(kept(size).sum()),
+            characters=None if letters is None else float(kept(letters).sum()),
+        ),
+    )
+    return events, found, int(left_out.sum())
+
+
 def _read(batch: Batch, roles: Roles) -> tuple[_Read, list[Fault], Array | None]:
     """The columns, what is wrong with them, and the rows that are left out on purpose."""
-    found = [f for name in roles.names for f in batch.columns[name].faults]
+    found = [f for name in roles.scored for f in batch.columns[name].faults]
     q = read_block(roles.prediction, batch, roles.binary, roles.scale.factor)
     if q.axis is not None and (roles.scale.counts or roles.renormalize):
         q = q.shares()

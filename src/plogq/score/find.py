@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from . import naming, prediction, target
 from .codes import Codes
-from .column import About, Batch, Field, InputError
+from .column import RAGGED, About, Batch, Field, InputError
 from .naming import Group
 from .scale import Content, Scale
 from .seen import Seen, Wish
 from .target import Form
+from .tokens import likelihoods
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,11 @@ class Roles:
     tolerance: float | None
     renormalize: bool
     clip: float | None
+    by: tuple[str, ...]
+    cluster: str | None
     reasons: tuple[str, ...]
+    bytes: str | None = None
+    text: str | None = None
 
     @property
     def content(self) -> Content:
@@ -40,12 +45,20 @@ class Roles:
     @property
     def names(self) -> list[str]:
         """The columns to read, each once."""
-        weight = () if self.weight is None else (self.weight,)
-        return list(dict.fromkeys((*self.prediction.names, *self.target.names, *weight)))
+        also = [name for name in (self.cluster, self.text) if name is not None]
+        return list(dict.fromkeys((*self.scored, *self.by, *also)))
+
+    @property
+    def scored(self) -> list[str]:
+        """The columns without which a row cannot be scored."""
+        also = [name for name in (self.weight, self.bytes) if name is not None]
+        return list(dict.fromkeys((*self.prediction.names, *self.target.names, *also)))
 
     @property
     def widths(self) -> dict[str, int]:
         """How long the rows of list columns are."""
+        if self.form == "tokens":
+            return {self.prediction.names[0]: RAGGED}
         count = len(self.classes)
         return {g.names[0]: count for g in (self.prediction, self.target) if len(g.names) == 1}
 
@@ -61,6 +74,13 @@ def find(
     _check(wish)
     seen = Seen(fields, sample, whole_file, wish, about)
     weight = _weight(seen)
+    for option, name in (*(("--by", n) for n in wish.by), ("--cluster", wish.cluster)):
+        _grouping(seen, option, name)
+    if wish.log_likelihood is not None:
+        return _tokens(seen, weight)
+    for option, name in (("--bytes", wish.bytes), ("--text", wish.text)):
+        if name is not None:
+            raise InputError(f"{option} tells how long tokens are: add --log-likelihood COLUMN")
     p = target.named(seen) if not about.truth or wish.target else target.beside(seen)
     if p is not None:
         seen.taken.update(p.names)
@@ -94,7 +114,55 @@ def find(
         tolerance=wish.tolerance,
         renormalize=wish.renormalize and scale.content == "probs" and not multi,
         clip=wish.clip,
+        by=tuple(wish.by),
+        cluster=wish.cluster,
         reasons=tuple(reasons),
+    )
+
+
+def _tokens(seen: Seen, weight: str | None) -> Roles:
+    """The roles where a column holds log q of what happened."""
+    wish, name = seen.wish, seen.wish.log_likelihood
+    assert name is not None
+    q = naming.select(name, seen.fields, "--log-likelihood", seen.taken)
+    if len(q.names) != 1 or seen.kind(q.names[0]) not in ("whole", "real", "list"):
+        raise InputError(f"--log-likelihood takes one column of numbers or lists, and {q} is none")
+    scale, why = likelihoods(q, seen.log_likelihoods(q), seen.scope)
+    texts = [f.name for f in seen.fields if f.kind == "text"]
+    if wish.text is not None and wish.text not in set(texts):
+        raise InputError(
+            f"--text: there is no column of text {wish.text!r}; there are {naming.listed(texts)}"
+        )
+    numbers = [f.name for f in seen.fields if f.numeric]
+    if wish.bytes is not None and wish.bytes not in set(numbers):
+        raise InputError(
+            f"--bytes: there is no column of numbers {wish.bytes!r}; there are "
+            f"{naming.listed(numbers)}"
+        )
+    reasons = [*seen.about.notes, why]
+    if wish.bytes is not None or wish.text is not None:
+        length = f"Column {(wish.bytes or wish.text)!r} tells how long each row is"
+        reasons.append(f"{length}; rows of length 0 are left out, as special tokens are.")
+    if weight is not None:
+        reasons.append(f"Column {weight!r} weights the rows, as --weight says.")
+    return Roles(
+        prediction=q,
+        scale=scale,
+        binary=True,
+        classes=(),
+        target=Group(()),
+        form="tokens",
+        codes=None,
+        weight=weight,
+        ignored=(),
+        tolerance=wish.tolerance,
+        renormalize=False,
+        clip=None,
+        by=tuple(wish.by),
+        cluster=wish.cluster,
+        reasons=tuple(reasons),
+        bytes=wish.bytes,
+        text=wish.text,
     )
 
 
@@ -119,6 +187,17 @@ def _changes(wish: Wish, scale: Scale) -> list[str]:
     if wish.clip is None:
         return []
     return [f"Probabilities are kept from {wish.clip:g} to 1 - {wish.clip:g}, as --clip says."]
+
+
+def _grouping(seen: Seen, option: str, name: str | None) -> None:
+    if name is None:
+        return
+    usable = [f.name for f in seen.fields if f.kind not in ("list", "other")]
+    if name not in set(usable):
+        raise InputError(
+            f"{option}: there is no column {name!r} of text or numbers; there are "
+            f"{naming.listed(usable)}"
+        )
 
 
 def _weight(seen: Seen) -> str | None:

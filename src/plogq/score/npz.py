@@ -14,6 +14,7 @@ import numpy as np
 
 from .column import (
     MOST_CLASSES,
+    RAGGED,
     About,
     Array,
     Batch,
@@ -23,6 +24,7 @@ from .column import (
     InputError,
     Kind,
     Widths,
+    summed,
 )
 from .naming import folded
 from .npy import Layout, read_layout, skip_to_data
@@ -109,6 +111,9 @@ class NPZ:
             for start in range(0, total, rows):
                 count = min(rows, total - start)
                 columns = {n: column_of(m.take(start, count), n) for n, m in members.items()}
+                for n in columns:
+                    if widths.get(n) == RAGGED and columns[n].values.ndim == 2:
+                        columns[n] = Column(summed(columns[n].values))
                 yield Batch(start, count, columns, (start + count) / total)
 
     def _open(self, archive: zipfile.ZipFile, open_files: ExitStack, name: str) -> Rows:

@@ -23,8 +23,11 @@ class Wish:
     are left out. `tolerance` is how far from 1 a row of probabilities may sum; None is 0.001, or
     what rounding its values can come to. `renormalize` divides every row by its sum, and `clip`
     then keeps every probability that far away from 0 and 1. Without a `header` the first line of
-    a text file is a row. `truth` is another file that holds the target, with the same ids in the
-    column `on`, or without one in the same order.
+    a text file is a row. `by` are columns whose values cut the events into slices, and events of
+    one value of `cluster` belong together. `truth` is another file that holds the target, with the
+    same ids in the column `on`, or without one in the same order. `log_likelihood` is a column of
+    log q of what happened, one token a row or a list of them; `bytes` and `text` are then columns
+    of how long the tokens are, and of what they say.
     """
 
     target: str | None = None
@@ -40,6 +43,11 @@ class Wish:
     renormalize: bool = False
     clip: float | None = None
     header: bool = True
+    by: Sequence[str] = ()
+    log_likelihood: str | None = None
+    bytes: str | None = None
+    text: str | None = None
+    cluster: str | None = None
     truth: str | PathLike[str] | None = None
     on: str | None = None
 
@@ -126,6 +134,12 @@ class Seen:
         values = values[self._sound(group.names)].astype(np.float64)
         complete = ~np.isnan(values)
         return values[complete if values.ndim == 1 else complete.all(axis=1)]
+
+    def log_likelihoods(self, group: Group) -> Array:
+        """Some of the values of a column of numbers, or of lists of them."""
+        values = self.sample.columns[group.names[0]].values
+        values = values[self._sound(group.names)].astype(np.float64).reshape(-1)
+        return values[~np.isnan(values)]
 
     def _sound(self, names: Sequence[str]) -> Array:
         """The rows in which all these columns could be read."""

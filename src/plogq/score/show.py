@@ -36,8 +36,10 @@ class _Page:
             yield self._indented(reason)
         yield from self._bad()
         yield self._headline()
-        yield self._baselines()
-        yield from self._classes(classes)
+        if not self._report.tokens:
+            yield self._baselines()
+            yield from self._classes(classes)
+        yield from self._slices(classes)
         if report.worst:
             yield self._worst()
 
@@ -63,7 +65,12 @@ class _Page:
         report = self._report
         if report.left_out:
             yield self._text(
-                f"{report.left_out:,} rows are left out: their label is ignored or they weigh 0."
+                f"{report.left_out:,} rows are left out: "
+                + (
+                    "they have length 0."
+                    if report.tokens
+                    else "their label is ignored or they weigh 0."
+                )
             )
         if not report.bad_rows:
             return
@@ -90,7 +97,23 @@ class _Page:
             self._row(
                 table, "entropy of the targets", f"{_nats(least)} nats", f"KL {_nats(gap)} nats"
             )
+        low, high = report.interval
+        if isfinite(low) and isfinite(high) and not report.infinite:
+            self._row(
+                table,
+                "95% interval",
+                f"{_nats(low)} to {_nats(high)}",
+                f"by {report.interval_method}",
+            )
         self._row(table, "perplexity", _nats(report.perplexity), "")
+        if report.tokens:
+            self._row(table, "tokens", f"{report.tokens:,.0f}", f"{report.events:,} rows")
+            for unit, bits in (
+                ("byte", report.bits_per_byte), ("character", report.bits_per_character)
+            ):  # fmt: skip
+                if not isnan(bits):
+                    self._row(table, f"bits per {unit}", _nats(bits), "")
+            return table
         self._row(table, "accuracy", _percent(report.accuracy), f"{report.events:,} events")
         if report.weight != report.events:
             self._row(table, "total weight", f"{report.weight:,.6g}", "")
@@ -129,7 +152,28 @@ class _Page:
                 f"the {len(shown):,} most frequent classes; {hidden:,} more with --classes\n"
             )
 
+    def _slices(self, most: int) -> Iterator[RenderableType]:
+        for name in dict.fromkeys(line.column for line in self._report.slices):
+            every = [line for line in self._report.slices if line.column == name]
+            table = self._table(
+                name, "count", "H, nats", "cost, nats",
+                title=f"slices by {name}, those first that cost the most",
+            )  # fmt: skip
+            for line in every[: max(most, 1)]:
+                h = _with_error(line.cross_entropy, line.standard_error)
+                self._row(table, line.value, f"{line.count:,}", h, _nats(line.cost))
+            yield table
+            if len(every) > max(most, 1):
+                yield self._text(f"  and {len(every) - max(most, 1):,} more with --classes")
+
     def _worst(self) -> Table:
+        if self._report.tokens:
+            table = self._table("row", "probability", "H, nats", title="the rows of highest loss")
+            for line in self._report.worst:
+                self._row(
+                    table, f"{line.row:,}", _nats(line.probability), _nats(line.cross_entropy)
+                )
+            return table
         table = self._table(
             "row", "label", "probability given to it", "predicted", "H, nats",
             title="the worst events, often wrong labels (rows count from 0)",

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite, sqrt
 
 import numpy as np
 
 from .column import Array
-from .events import Events, Outcomes
+from .events import Events, Lengths, Outcomes
+from .slices import Groups
+
+# Below so many events a standard error says little of the interval, and these are drawn again.
+FEW = 300
 
 
 @dataclass(slots=True)
@@ -101,8 +106,14 @@ class Worst:
 class Tally:
     """All that a report needs, in memory that grows with the classes and not with the rows."""
 
-    def __init__(self, classes: int, worst: int) -> None:
+    def __init__(
+        self, classes: int, worst: int, by: Sequence[str] = (), cluster: str | None = None
+    ) -> None:
         self.loss = Moments()
+        self.slices = [Groups(name) for name in by]
+        self.clusters = None if cluster is None else Groups(cluster)
+        self.first = np.empty((2, 0))
+        self.tokens = self.nats = self.bytes = self.characters = 0.0
         self.uncertainty = Moments()
         self.infinite = 0
         self.infinite_weight = 0.0
@@ -127,7 +138,16 @@ class Tally:
     def add(self, events: Events) -> None:
         """Take in the events of one batch."""
         self._losses(events.loss, events.weight)
-        self._classes(events)
+        for groups in (*self.slices, *([] if self.clusters is None else [self.clusters])):
+            groups.add(events.batch, events.index, events.loss, events.weight)
+        if self.first.shape[1] <= FEW:
+            weight = np.ones(len(events.loss)) if events.weight is None else events.weight
+            more = np.stack([events.loss, weight])[:, : FEW + 1]
+            self.first = np.concatenate([self.first, more], axis=1)
+        if events.lengths is not None:
+            self._lengths(events, events.lengths)
+        else:
+            self._classes(events)
         if events.uncertainty is not None:
             self.uncertainty.add(events.uncertainty, events.weight)
         self.worst.add(events)
@@ -142,6 +162,13 @@ class Tally:
         self.infinite += int(lost.sum())
         self.infinite_weight += float(lost.sum() if weight is None else weight[lost].sum())
         self.loss.add(loss[finite], None if weight is None else weight[finite])
+
+    def _lengths(self, events: Events, found: Lengths) -> None:
+        self.tokens += found.tokens
+        weight = events.weight
+        self.nats += float((events.loss if weight is None else events.loss * weight).sum())
+        self.bytes += found.bytes or 0.0
+        self.characters += found.characters or 0.0
 
     def _outcomes(self, events: Events, found: Outcomes) -> None:
         self.class_count += found.count

@@ -15,7 +15,7 @@ from .matching import match_columns, match_labels, word
 from .naming import Group
 from .seen import Seen
 
-Form = Literal["hard", "soft", "multi"]
+Form = Literal["hard", "soft", "multi", "tokens"]
 
 # So few rows without exactly one 1 are bad rows of a target that is one of several classes.
 _FEW = 0.05
