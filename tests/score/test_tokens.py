@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from math import exp, log
 from pathlib import Path
@@ -57,8 +58,6 @@ def test_lists_of_tokens(tmp_path: Path, kind: str) -> None:
     if kind == "parquet":
         pq.write_table(pa.table({"lps": LOGS, "said": texts}), path)
     elif kind == "jsonl":
-        import json
-
         rows = zip(LOGS, texts, strict=True)
         path.write_text("\n".join(json.dumps({"lps": a, "said": b}) for a, b in rows))
     else:
@@ -70,6 +69,38 @@ def test_lists_of_tokens(tmp_path: Path, kind: str) -> None:
     check(report)
     assert (report.events, report.left_out) == (3, 1)
     assert "accuracy" in report.as_dict()
+
+
+CONTENT = [{"token": t, "logprob": x} for t, x in zip("abc", [-1.0, -2.0, -0.5], strict=True)]
+VLLM = [
+    {"7": {"logprob": -3.0, "decoded_token": "z"}, "5": {"logprob": -1.0, "decoded_token": "a"}},
+    {"6": {"logprob": -2.0, "decoded_token": "b"}},
+    {"8": {"logprob": -0.5, "decoded_token": "c"}},
+]
+TEXTS = {"tokens": ["a", "b", "c"], "token_logprobs": [-1.0, -2.0, -0.5]}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"id": "x", "choices": [{"logprobs": {"content": CONTENT}}]},
+        {"choices": [{"text": "abc", "logprobs": TEXTS}]},
+        {"custom_id": "x", "response": {"body": {"choices": [{"logprobs": {"content": CONTENT}}]}}},
+        {"outputs": [{"token_ids": [5, 6, 8], "logprobs": VLLM}]},
+        {"prompt_logprobs": [None, *VLLM], "prompt_token_ids": [1, 5, 6, 8]},
+        {"prompt": "abc", "logprobs": CONTENT},
+    ],
+    ids=["chat", "completions", "batch", "vLLM", "vLLM's prompt", "entries"],
+)
+def test_answers_of_language_models(tmp_path: Path, line: dict[str, Any]) -> None:
+    rows = [json.dumps({"doc": f"d{i}"} | line) for i in range(5)]
+    (tmp_path / "x.jsonl").write_text("\n".join([*rows, json.dumps({"doc": "e", "choices": []})]))
+    report = score_file(tmp_path / "x.jsonl", Wish(by=("doc",)), batch_rows=2)
+    assert report.cross_entropy == pytest.approx(3.5 / 3)
+    assert (report.tokens, report.events, report.bad_rows) == (15, 5, 1)
+    assert report.first_bad[0].reason == "has no log-probabilities of tokens"
+    assert report.bits_per_byte == pytest.approx(3.5 / 3 / log(2))
+    assert len(report.slices) == 5
 
 
 def test_losses_are_known_by_their_sign(write: Write) -> None:

@@ -96,11 +96,13 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class About:
     """What a reader found out: sentences for the report, the names of the classes where the file
-    has them beside its rows, and the columns that came from a file of the truth."""
+    has them beside its rows, the columns that came from a file of the truth, and whether it holds
+    the log-probabilities of tokens."""
 
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
     truth: tuple[str, ...] = ()
+    log_likelihood: bool = False
 
 
 class Source(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from . import naming, prediction, target
 from .codes import Codes
@@ -72,6 +72,9 @@ def find(
         InputError: the file allows more than one answer or none; the message says what to add.
     """
     _check(wish)
+    if about.log_likelihood and wish.log_likelihood is None and wish.prediction is None:
+        text = "text" if wish.bytes is None else None
+        wish = replace(wish, log_likelihood="log_likelihood", text=wish.text or text)
     seen = Seen(fields, sample, whole_file, wish, about)
     weight = _weight(seen)
     for option, name in (*(("--by", n) for n in wish.by), ("--cluster", wish.cluster)):

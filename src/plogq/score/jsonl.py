@@ -37,7 +37,7 @@ class JSONLines:
         self.about = About()
         self.fields: list[Field] = []
         self._types: dict[str, Any] = {}
-        with closing(self._blocks()) as blocks:
+        with closing(line_blocks(self._path)) as blocks:
             for data, _ in blocks:
                 table = _inferred(data)
                 if table is None:
@@ -55,7 +55,7 @@ class JSONLines:
         tops = {name: self._top(name) for name in names}
         types = {top: self._types[top] for top in dict.fromkeys(tops.values())}
         row = 0
-        with closing(self._blocks()) as blocks:
+        with closing(line_blocks(self._path)) as blocks:
             for data, done in blocks:
                 read = _parsed(data, types)
                 count: int = read.table.num_rows
@@ -82,23 +82,22 @@ class JSONLines:
         """The field of the line that a column is, or is within."""
         return next(t for t in self._types if name == t or name.startswith(f"{t}."))
 
-    def _blocks(self) -> Generator[tuple[bytes, float], None, None]:
-        """Whole lines, about a block at a time."""
-        with opened(self._path) as (raw, stream):
-            rest, step = b"", _BLOCK
-            while data := stream.read(step):
-                data = rest + data
-                end = data.rfind(b"\n") + 1
-                rest = data[end:]
-                if end:
-                    yield data[:end].removeprefix(b"\xef\xbb\xbf"), raw.done
-                step = max(_BLOCK, len(rest))
-                if len(rest) > _LONGEST:
-                    raise InputError(
-                        f"{self._path.name}: a line goes on for more than {_LONGEST >> 20:,} MB"
-                    )
-            if rest.strip():
-                yield rest.removeprefix(b"\xef\xbb\xbf"), 1.0
+
+def line_blocks(path: Path) -> Generator[tuple[bytes, float], None, None]:
+    """Whole lines, about a block at a time, and how much has been read with each."""
+    with opened(path) as (raw, stream):
+        rest, step = b"", _BLOCK
+        while data := stream.read(step):
+            data = rest + data
+            end = data.rfind(b"\n") + 1
+            rest = data[end:]
+            if end:
+                yield data[:end].removeprefix(b"\xef\xbb\xbf"), raw.done
+            step = max(_BLOCK, len(rest))
+            if len(rest) > _LONGEST:
+                raise InputError(f"{path.name}: a line goes on for more than {_LONGEST >> 20:,} MB")
+        if rest.strip():
+            yield rest.removeprefix(b"\xef\xbb\xbf"), 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +114,7 @@ def _inferred(data: bytes) -> Any:
     with suppress(_arrow.ArrowInvalid, _arrow.ArrowNotImplementedError):
         table = _read(data, None, "infer")
         return table if table.num_rows else None
-    rows = [row for line in data.splitlines()[:_SAMPLE] if (row := _object(line)) is not None]
+    rows = [row for line in data.splitlines()[:_SAMPLE] if (row := json_object(line)) is not None]
     names = dict.fromkeys(name for row in rows for name in row)
     columns: dict[str, Any] = {}
     for name in names:
@@ -135,7 +134,7 @@ def _parsed(data: bytes, types: Mapping[str, Any]) -> _Read:
     for line in data.splitlines():
         if not line.strip():
             continue
-        row = _object(line)
+        row = json_object(line)
         if row is None:
             lost.append((len(rows) + len(lost), f"is no JSON object: {excerpt(_text(line), 40)!r}"))
         else:
@@ -159,7 +158,8 @@ def _read(data: bytes, schema: Any, unexpected: str) -> Any:
     )
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def json_object(line: bytes) -> dict[str, Any] | None:
+    """What a line holds; None where that is no object."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):

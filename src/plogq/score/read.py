@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from .column import About, Batch, Field, InputError, Source, Widths
+from .completions import Completions, first_object, tokens_of
 from .jsonl import JSONLines
 from .npz import NPZ
 from .refused import why_refused
@@ -123,7 +124,8 @@ def _reader(path: Path) -> Callable[[Path], Source]:
     if not first:
         raise InputError(f"{path.name} is empty")
     if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        return JSONLines
+        line = first_object(path)
+        return Completions if line is not None and tokens_of(line) is not None else JSONLines
     text = compressed is not None or path.suffix.lower() in _TEXT
     # Of UTF-16 that says nothing of itself every other byte is zero.
     wide = len(first) > 3 and (not any(first[:8:2]) or not any(first[1:8:2])) and any(first[:8])

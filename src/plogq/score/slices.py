@@ -84,7 +84,7 @@ class Groups:
         rows = np.where(missing, len(texts) - 1, rows)
         there = np.unique(rows)
         places = np.zeros(len(texts), np.int64)
-        for i in there.tolist():
+        for i in map(int, there):
             places[i] = self._places.setdefault(texts[i], len(self._places))
         if len(self._places) > _MOST:
             raise InputError(

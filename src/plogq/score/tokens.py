@@ -23,7 +23,7 @@ def likelihoods(group: Group, values: Array, scope: str) -> tuple[Scale, str]:
     """
     what = f"Column {group} holds log q of what happened"
     if not values.size or (values <= _ABOVE).mean() > 0.5:
-        return Scale("log-probs", -1.0), f"{what}, as --log-likelihood says: natural logarithms."
+        return Scale("log-probs", -1.0), f"{what}: natural logarithms."
     if (values <= 1).all():
         raise InputError(
             f"--log-likelihood: {group} lies in [0, 1]{scope}, as probabilities do: write their "
@@ -65,8 +65,8 @@ def read_tokens(
             lengths = size
             found.append(Fault(bad, lambda i: f"{roles.bytes} is {lengths[i]:g}, no length"))
     if size is not None:
-        missing = np.zeros(batch.rows, bool)
-        for fault in found:
-            missing |= fault.rows
-        left_out = left_out | ((size == 0) & ~missing)
+        left_out = left_out | (size == 0)
+    # What cannot be read is no 0.
+    for fault in found:
+        left_out = left_out & ~fault.rows
     return np.maximum(loss, 0.0), count, size, letters, found, left_out
