@@ -163,6 +163,14 @@ def score(
             metavar="EPS", help="Keep probabilities from EPS to 1 - EPS, after --renormalize."
         ),
     ] = None,
+    calibration: Annotated[
+        bool,
+        typer.Option(
+            "--calibration",
+            help="Reliability, Brier score, the best temperature, what miscalibration costs, and "
+            "labels that are likely wrong (needs SciPy).",
+        ),
+    ] = False,
     log_likelihood: Annotated[
         str | None,
         _column_option(
@@ -252,6 +260,7 @@ def score(
         renormalize=renormalize,
         clip=clip,
         header=header,
+        calibration=calibration,
         log_likelihood=log_likelihood,
         bytes=bytes,
         text=text,

@@ -10,17 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
-from .arrow import column, owned
+from .arrow import column
 from .column import Array, Column, Fault, Kind, Widths
+from .parsing import NOTHING, Lost, parse
 from .shown import excerpt
 
 _arrow: Any = pa
 _compute: Any = pc
-_csv: Any = pacsv
-
-Lost = list[tuple[int, str]]
 
 _NUMBER = r"(?i)^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(inf|infinity)$"
 _WHOLE = r"^[+-]?\d+$"
@@ -33,7 +30,6 @@ _ABSENT = (
     "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
     "NULL", "n/a", "null", "None", "none",
 )  # fmt: skip
-_NOTHING = ("", "NaN", "nan", "-NaN", "-nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,78 +39,6 @@ class Form:
     kind: Kind
     percent: bool = False
     decimal: str = "."
-
-
-def parse(
-    data: bytes,
-    every: Sequence[str],
-    names: Sequence[str],
-    delimiter: str,
-    lost: Lost,
-    *,
-    empty_lines: bool = False,
-) -> Any:
-    """Whole rows as a table of text: of `every` column those of these names.
-
-    Rows of another number of fields are left out, and go to `lost` with their place.
-    """
-
-    def skip(row: Any) -> str:
-        # Counted from 1, and only without threads.
-        why = f"has {row.actual_columns} fields instead of {row.expected_columns}"
-        lost.append((row.number - 1, why))
-        return "skip"
-
-    if not empty_lines and not data.strip(b"\r\n"):
-        return _arrow.table({name: _arrow.array([], _arrow.string()) for name in names})
-    return _csv.read_csv(
-        owned(data),
-        read_options=_csv.ReadOptions(
-            use_threads=False, block_size=len(data) + 1, column_names=list(every)
-        ),
-        parse_options=_csv.ParseOptions(
-            delimiter=delimiter,
-            newlines_in_values=True,
-            invalid_row_handler=skip,
-            ignore_empty_lines=not empty_lines,
-        ),
-        convert_options=_csv.ConvertOptions(
-            column_types=dict.fromkeys(every, _arrow.string()),
-            include_columns=list(names),
-            strings_can_be_null=True,
-            null_values=list(_NOTHING),
-        ),
-    )
-
-
-def is_text(data: bytes) -> bool:
-    """Whether all of it is UTF-8."""
-    if data.isascii():
-        return True
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def as_letters(data: bytes) -> bytes:
-    """Every byte as a letter of its own (Latin-1), where not all of it is UTF-8: pyarrow decodes a
-    row that it leaves out before it asks what to do with it."""
-    return data.decode("latin-1").encode("utf-8")
-
-
-def decoded(array: Any) -> tuple[Any, Array]:
-    """What `as_letters` has made of bytes as text, missing where they are not UTF-8, and where."""
-    texts: list[str | None] = []
-    wrong = np.zeros(len(array), bool)
-    for i, item in enumerate(array.to_pylist()):
-        try:
-            texts.append(None if item is None else item.encode("latin-1").decode("utf-8"))
-        except UnicodeDecodeError:
-            texts.append(None)
-            wrong[i] = True
-    return _arrow.array(texts, _arrow.string()), wrong
 
 
 class Cells(Protocol):
@@ -340,7 +264,7 @@ def _lists(
     parts = _compute.split_pattern_regex(inner, r";\s*|\s+" if decimal == "," else _ITEMS)
     values = parts.values if decimal == "." else _pointed(parts.values)
     number = _compute.match_substring_regex(values, _NUMBER)
-    absent = _compute.is_in(values, value_set=_arrow.array([*_ABSENT, *_NOTHING]))
+    absent = _compute.is_in(values, value_set=_arrow.array([*_ABSENT, *NOTHING]))
     allowed = _compute.or_(number, absent)
     plain = _compute.if_else(number, values, _arrow.scalar(None, values.type))
     numbers = plain.cast(_arrow.float64())

@@ -105,8 +105,8 @@ def tokens_of(line: Mapping[str, Any]) -> Tokens | None:
     for key in ("choices", "outputs"):
         parts = line.get(key)
         if isinstance(parts, list) and parts:
-            dicts = [p for p in cast("list[Any]", parts) if isinstance(p, dict)]
-            found = [_one(cast("dict[str, Any]", p)) for p in dicts]
+            every = cast("list[dict[str, Any]]", parts)
+            found = [_one(p) for p in every if type(p) is dict]
             known = [each for each in found if each is not None]
             if known:
                 return [x for logs, _ in known for x in logs], "".join(text for _, text in known)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .calibration import Calibration
 from .column import Array, Batch, Fault, InputError, Source
 from .events import read_events
 from .find import Roles, find
@@ -61,6 +62,8 @@ def score_file(
         roles = _find(source, wish)
         rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // max(1, len(roles.classes))))
         tally = Tally(len(roles.classes), worst, roles.by, roles.cluster)
+        if wish.calibration:
+            tally.calibration = Calibration(roles)
         writer = opened.enter_context(written(Path(rows_to) if rows_to is not None else None))
         bad = _BadRows(strict, named_bad_rows)
         seen = left_out = 0

@@ -24,27 +24,7 @@ from .block import Block, read_block
 from .column import Array, Batch, Fault
 from .find import Roles
 from .tokens import read_tokens
-
-
-@dataclass(frozen=True, slots=True)
-class Outcomes:
-    """Totals of the yes/no outcomes of a batch, one of each kind for every column: how often yes
-    came, the (weighted) loss, and the weights of yes, of all and of yes that was predicted."""
-
-    count: Array
-    loss: Array
-    yes: Array
-    weight: Array
-    correct: Array
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """How many tokens the events of a batch have, and bytes and letters where that is known."""
-
-    tokens: float
-    bytes: float | None
-    characters: float | None
+from .totals import Lengths, Outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +50,12 @@ class Events:
     outcomes: Outcomes | None = None
     worst: Array | None = None
     lengths: Lengths | None = None
+    soft: Block | None = None
+
+    @property
+    def target(self) -> Array:
+        """Of yes/no outcomes, what is true: 0, 1, or a probability."""
+        return self.truth if self.soft is None else self.soft.values
 
     def numbers(self, index: Array) -> Array:
         """The row numbers in the file of some of the events."""
@@ -273,6 +259,7 @@ def _score(batch: Batch, roles: Roles, read: _Read, index: Array | None) -> Even
         uncertainty=uncertainty,
         prediction=kept.q,
         roles=roles,
+        soft=kept.p,
     )
 
 
@@ -311,6 +298,7 @@ def _score_outcomes(batch: Batch, roles: Roles, kept: _Read, index: Array | None
             correct=((yes & right) * spread).sum(axis=rows, dtype=np.float64),
         ),
         worst=losses.max(axis=across),
+        soft=p,
     )
 
 

@@ -10,10 +10,13 @@ from typing import Any, cast
 import numpy as np
 
 from .. import BinaryProbs, Probs, entropy, validation
+from .calibration import Bin, Calibrated
 from .find import Roles
 from .slices import Slice
 from .tally import FEW, Tally
 
+_NAN = float("nan")
+_NO_CALIBRATION = Calibrated(_NAN, _NAN, (), _NAN, _NAN, _NAN, _NAN, _NAN, 0)
 # Of a normal distribution, what lies further away on either side in 5% of all cases.
 _NORMAL = 1.959963984540054
 _DRAWS = 4000
@@ -69,7 +72,10 @@ class Report:
     was found. `macro_cross_entropy` is the mean over the classes that occur, and `d2` the share of
     the class frequencies' H that the model takes away, as scikit-learn's d2_log_loss_score. Where a
     column holds log q of tokens, H is that of a token, and `bits_per_byte` and `bits_per_character`
-    are NaN unless their lengths are known.
+    are NaN unless their lengths are known. With calibration, H of the `calibration_events` that
+    were drawn is `uncertainty` - `discrimination` + `miscalibration`, scores would best be divided
+    by `temperature`, which takes `temperature_gain` off H, and the labels of `suspicious` rows are
+    likely wrong; without it these are NaN and empty.
     """
 
     file: str
@@ -95,6 +101,16 @@ class Report:
     bits_per_byte: float
     bits_per_character: float
     slices: tuple[Slice, ...]
+    brier: float
+    calibration_error: float
+    reliability: tuple[Bin, ...]
+    temperature: float
+    temperature_gain: float
+    uncertainty: float
+    discrimination: float
+    miscalibration: float
+    calibration_events: int
+    suspicious: tuple[WorstRow, ...]
     baselines: tuple[Baseline, ...]
     classes: tuple[ClassRow, ...]
     worst: tuple[WorstRow, ...]
@@ -128,6 +144,7 @@ def make_report(
     classes = _classes(tally, roles)
     there = [line.cross_entropy for line in classes if line.count]
     baselines = [] if tokens else _baselines(tally, roles, loss)
+    c = _NO_CALIBRATION if tally.calibration is None else tally.calibration.result()
     return Report(
         file=file,
         reasons=roles.reasons,
@@ -152,6 +169,16 @@ def make_report(
         bits_per_byte=_ratio(tally.nats / log(2), tally.bytes),
         bits_per_character=_ratio(tally.nats / log(2), tally.characters),
         slices=tuple(line for groups in tally.slices for line in groups.slices()),
+        brier=c.brier,
+        calibration_error=c.calibration_error,
+        reliability=c.reliability,
+        temperature=c.temperature,
+        temperature_gain=c.temperature_gain,
+        uncertainty=c.uncertainty,
+        discrimination=c.discrimination,
+        miscalibration=c.miscalibration,
+        calibration_events=c.events,
+        suspicious=tuple(_suspicious(tally, roles)),
         baselines=tuple(baselines),
         classes=tuple(classes),
         worst=tuple(_worst(tally, roles)),
@@ -226,6 +253,18 @@ def _worst(tally: Tally, roles: Roles) -> list[WorstRow]:
         )
         for i in range(len(worst.rows))
     ]
+
+
+def _suspicious(tally: Tally, roles: Roles) -> list[WorstRow]:
+    if tally.calibration is None:
+        return []
+    found = tally.calibration.suspicious(max(tally.worst.most, 1))
+    names = roles.classes
+    return [WorstRow(n, names[t], q, names[k], _minus_log(q)) for n, t, q, k in found]
+
+
+def _minus_log(q: float) -> float:
+    return -log(q) if q > 0 else float("inf")
 
 
 def _worst_tokens(tally: Tally) -> list[WorstRow]:

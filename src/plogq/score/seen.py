@@ -27,7 +27,8 @@ class Wish:
     one value of `cluster` belong together. `truth` is another file that holds the target, with the
     same ids in the column `on`, or without one in the same order. `log_likelihood` is a column of
     log q of what happened, one token a row or a list of them; `bytes` and `text` are then columns
-    of how long the tokens are, and of what they say.
+    of how long the tokens are, and of what they say. `calibration` asks for what SciPy is needed
+    for.
     """
 
     target: str | None = None
@@ -48,6 +49,7 @@ class Wish:
     bytes: str | None = None
     text: str | None = None
     cluster: str | None = None
+    calibration: bool = False
     truth: str | PathLike[str] | None = None
     on: str | None = None
 

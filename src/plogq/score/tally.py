@@ -8,9 +8,11 @@ from math import isfinite, sqrt
 
 import numpy as np
 
+from .calibration import Calibration
 from .column import Array
-from .events import Events, Lengths, Outcomes
+from .events import Events
 from .slices import Groups
+from .totals import Lengths, Outcomes
 
 # Below so many events a standard error says little of the interval, and these are drawn again.
 FEW = 300
@@ -113,6 +115,7 @@ class Tally:
         self.slices = [Groups(name) for name in by]
         self.clusters = None if cluster is None else Groups(cluster)
         self.first = np.empty((2, 0))
+        self.calibration: Calibration | None = None
         self.tokens = self.nats = self.bytes = self.characters = 0.0
         self.uncertainty = Moments()
         self.infinite = 0
@@ -144,6 +147,8 @@ class Tally:
             weight = np.ones(len(events.loss)) if events.weight is None else events.weight
             more = np.stack([events.loss, weight])[:, : FEW + 1]
             self.first = np.concatenate([self.first, more], axis=1)
+        if self.calibration is not None:
+            self.calibration.add(events)
         if events.lengths is not None:
             self._lengths(events, events.lengths)
         else:

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .cells import Cells, Columns, Form, Grid, Lost, as_letters, decoded, grid, is_text, parse
+from .cells import Cells, Columns, Form, Grid, grid
 from .column import About, Array, Batch, Fault, Field, InputError, Widths
 from .dialect import sniff
 from .lines import Endless, blocks
+from .parsing import Lost, as_letters, decoded, is_text, parse
 
 # A block must hold a row, and a row is about as long as the header or a few times that.
 _BLOCK = 1 << 20
