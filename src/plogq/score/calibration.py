@@ -20,7 +20,7 @@ from .find import Roles
 from .recalibration import Answers, Classes
 
 _BINS = 15
-_NUMBERS, _MOST = 1 << 22, 1 << 16
+_NUMBERS, _MOST = 1 << 22, 1 << 14
 _KEPT = 1000
 
 

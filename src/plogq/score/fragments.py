@@ -33,7 +33,7 @@ def opened_source(place: Path, *, header: bool = True) -> Generator[Source, None
     if str(place) == "-" or _is_pipe(place):
         with _kept(place) as path:
             yield open_source(path, header=header)
-    elif place.is_dir():
+    elif _is_folder(place):
         yield Fragments(place, _files(place), header)
     elif not _exists(place) and has_magic(str(place)):
         paths = [Path(found) for found in sorted(glob(str(place), recursive=True))]
@@ -50,6 +50,13 @@ def _exists(place: Path) -> bool:
         return place.exists()
     except (OSError, ValueError):
         return True
+
+
+def _is_folder(place: Path) -> bool:
+    try:
+        return place.is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _is_pipe(place: Path) -> bool:

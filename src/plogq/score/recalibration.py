@@ -24,7 +24,7 @@ from .. import (
 from .column import Array
 
 # More classes leave no events to fit a matrix of their squares.
-_MATRIX_CLASSES, _MATRIX_EVENTS = 50, 20_000
+_MATRIX_CLASSES, _MATRIX_EVENTS = 50, 8192
 # Where a probability is 0 its logarithm would take every sum with it.
 _LEAST = -100.0
 
