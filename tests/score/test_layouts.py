@@ -152,6 +152,16 @@ def test_yes_and_no(tmp_path: Path, program: str) -> None:
             "add --first-label 1 if label 1 means the first of them",
         ),
         (
+            "p_1,p_3,p_7,label",
+            lambda i: f"{probs(i)},{Y[i]}",
+            "are numbers of columns of p_1…p_7 and some are not",
+        ),
+        (
+            "p0,p1,p2,label",
+            lambda i: f"{probs(i)},{Y[i] + 100}",
+            "add --first-label 100 if label 100 means the first of them",
+        ),
+        (
             "p_cat,p_dog,t_cat,t_cow",
             lambda i: f"{Q[i, 0]},{1 - Q[i, 0]},{YES[i]},{1 - YES[i]}",
             "could each be the target",

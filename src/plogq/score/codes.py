@@ -158,6 +158,12 @@ def number_codes(
             f"show whether they are too: add --first-label {numbers[0]}, or --first-label 0 "
             f"if label 0 means {classes[0]}"
         )
+    if gaps and by_place and labels & set(numbers):
+        raise InputError(
+            f"some labels of {name!r} are numbers of columns of {prediction} and some are not, and "
+            f"all of them are places from 0 to {count - 1}: add --first-label 0 if label 0 means "
+            f"{classes[0]}"
+        )
     if by_place and not by_number:
         place = f"Label 0 is taken for {classes[0]!r}, by position: no label names the last column."
         return _counted(0, count), [said, place]
@@ -211,7 +217,15 @@ def _by_words_or_place(
 
 
 def _refuse_from_1(values: Array, name: str, prediction: Group, count: int) -> None:
-    if not values.size or values.min() < 1 or values.max() != count:
+    if not values.size:
+        return
+    low, high = int(values.min()), int(values.max())
+    if low > 1 and high == low + count - 1 and len(np.unique(values)) == count:
+        raise InputError(
+            f"the labels of {name!r} go from {low} to {high}, and those of {prediction} from 0 to "
+            f"{count - 1}: add --first-label {low} if label {low} means the first of them"
+        )
+    if low < 1 or high != count:
         return
     # One label too high among many is a wrong row.
     if (values == count).mean() >= 0.2 / count:
