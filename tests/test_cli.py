@@ -105,7 +105,7 @@ def test_scores_and_log_probabilities(file: Path) -> None:
     report = json.loads(run("score", file, "--logits", "p*", "--format", "json").stdout)
     assert min(w["cross_entropy"] for w in report["worst"]) == pytest.approx(np.log1p(2 / np.e))
     refused = run("score", file, "--log-probs", "p*", code=2)
-    assert "none of the 5 rows can be scored" in refused.stderr
+    assert "they are probabilities, not logarithms: write --probs 'p*'" in refused.stderr
 
 
 def test_labels_that_count_from_1(file: Path) -> None:

@@ -19,8 +19,8 @@ from .choose_command import choose
 from .console import Command, Format, FormatOption, Group, print_json, printed, stop
 from .doctor.command import lint
 from .score import InputError, Wish, score_file
-from .score.kinds import Content
 from .score.read import open_source
+from .score.scale import Content
 from .score.show import show
 from .score.shown import shown
 from .score.terminal import cell, trace
@@ -80,7 +80,11 @@ def _column_option(name: str, what: str) -> Any:
 @app.command(cls=Command, no_args_is_help=True)
 def score(
     file: Annotated[
-        Path, typer.Argument(help="CSV, Parquet, Arrow IPC or NPZ; it may be larger than memory.")
+        Path,
+        typer.Argument(
+            help="CSV, JSON lines, Parquet, Arrow, NPZ or NPY, which may be larger than memory; "
+            "a folder or a pattern of such files; or - for standard input."
+        ),
     ],
     target: Annotated[
         str | None,
@@ -108,18 +112,100 @@ def score(
         bool,
         typer.Option("--binary", help="Yes/no outcomes: one column with the prediction of yes."),
     ] = False,
+    multilabel: Annotated[
+        bool,
+        typer.Option(
+            "--multilabel", help="Yes/no outcomes beside each other: every column is one of them."
+        ),
+    ] = False,
     weight: Annotated[
         str | None, _column_option("--weight", "Weights of the rows: every mean is Σ w x / Σ w.")
     ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="The label that means yes, in a column of two labels."),
+    ] = None,
     ignore: Annotated[
-        int | None, typer.Option(help="Leave out rows with this label, for example -100.")
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL",
+            help="Leave out rows with this label, for example -100; may be given several times.",
+        ),
     ] = None,
     first_label: Annotated[
         int | None, typer.Option(help="The label of the first class, where it is not 0.")
     ] = None,
     tolerance: Annotated[
-        float, typer.Option(min=0.0, help="How far from 1 the probabilities of a row may sum.")
-    ] = 1e-3,
+        float | None,
+        typer.Option(
+            min=0.0,
+            help="How far from 1 the probabilities of a row may sum. [default: 0.001, or what "
+            "rounding to the decimals that they have comes to]",
+            show_default=False,
+        ),
+    ] = None,
+    renormalize: Annotated[
+        bool,
+        typer.Option("--renormalize", help="Divide every row of probabilities by its sum."),
+    ] = False,
+    clip: Annotated[
+        float | None,
+        typer.Option(
+            metavar="EPS", help="Keep probabilities from EPS to 1 - EPS, after --renormalize."
+        ),
+    ] = None,
+    calibration: Annotated[
+        bool,
+        typer.Option(
+            "--calibration",
+            help="Reliability, Brier score, the best temperature, what miscalibration costs, and "
+            "labels that are likely wrong (needs SciPy).",
+        ),
+    ] = False,
+    log_likelihood: Annotated[
+        str | None,
+        _column_option(
+            "--log-likelihood", "log q of what happened: a token a row, or a list of tokens."
+        ),
+    ] = None,
+    bytes: Annotated[
+        str | None, _column_option("--bytes", "With --log-likelihood: how many bytes each row has.")
+    ] = None,
+    text: Annotated[
+        str | None, _column_option("--text", "With --log-likelihood: the text of each row.")
+    ] = None,
+    by: Annotated[
+        list[str] | None,
+        _column_option(
+            "--by", "Slices: H for each value of this column; may be given several times."
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        _column_option(
+            "--cluster", "Rows of one value belong together, and the standard error knows it."
+        ),
+    ] = None,
+    rows: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write every row's loss to this Parquet or CSV file."),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The file that holds the target, where it is another."),
+    ] = None,
+    on: Annotated[
+        str | None,
+        _column_option("--on", "The column of ids in both files; without, they go by order."),
+    ] = None,
+    header: Annotated[
+        bool,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first line of a text file names the columns; without, they are "
+            "column0, column1, ….",
+        ),
+    ] = True,
     strict: Annotated[
         bool,
         typer.Option("--strict", help="Stop at the first bad row instead of counting it."),
@@ -157,14 +243,29 @@ def score(
         prediction=given[content] if content else None,
         content=content,
         binary=binary,
+        multilabel=multilabel,
         weight=weight,
+        positive=positive,
         ignore=ignore,
         first_label=first_label,
         tolerance=tolerance,
+        renormalize=renormalize,
+        clip=clip,
+        header=header,
+        calibration=calibration,
+        log_likelihood=log_likelihood,
+        bytes=bytes,
+        text=text,
+        by=tuple(by or ()),
+        cluster=cluster,
+        truth=truth,
+        on=on,
     )
     try:
         with _progress(file.name) as progress:
-            report = score_file(file, wish, strict=strict, worst=worst, progress=progress)
+            report = score_file(
+                file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress
+            )
     except InputError as error:
         trace(error)
         stop("score", str(error))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import io
 import json
 import random
@@ -126,8 +127,35 @@ def samples() -> dict[str, bytes]:
     for i, row in enumerate(probs.tolist()):
         lines.append(",".join([*map(repr, row), "abc"[i % 3], f'"note, ""{i}""\n é"']))
     files["quoted.csv"] = "\n".join(lines).encode()
+    files |= _texts(probs.tolist())
+    out = io.BytesIO()
+    rows = np.zeros(40, [("label", "i4"), ("probs", "f4", 3)])
+    rows["label"], rows["probs"] = np.arange(40) % 3, probs
+    np.save(out, rows)
+    files["rows.npy"] = out.getvalue()
     files["plain.csv"] = b"p0,p1,label\r\n" + b"0.25,0.75,1\r\n0.5,0.5,0\r\n" * 20
     return files
+
+
+def _texts(probs: list[list[float]]) -> dict[str, bytes]:
+    """Text in other dialects, and JSON lines."""
+    rows = list(enumerate(probs))
+    plain = "\n".join(["p0,p1,p2,y", *(f"{a},{b},{c},{i % 3}" for i, (a, b, c) in rows)])
+    entry = [{"token": "a", "logprob": -1.5}, {"token": "é", "logprob": -0.5}]
+    answer = {"id": "x", "choices": [{"logprobs": {"content": entry}}]}
+    return {
+        "comma.csv": plain.replace(",", ";").replace(".", ",").encode(),
+        "wide.csv": plain.encode("utf-16"),
+        "spaces.csv": f"# by hand\n{plain}".replace(",", "  ").encode(),
+        "packed.csv": gzip.compress(plain.encode()),
+        "percent.csv": "\n".join(["p0,p1,y", *["25%,75%,1", "50%,50%,0"] * 20]).encode(),
+        "cells.csv": "\n".join(["q,y", *(f'"{row}",{i % 3}' for i, row in rows)]).encode(),
+        "plain.jsonl": "\n".join(
+            json.dumps({"q": {"a": a, "b": b, "c": c}, "y": "abc"[i % 3]}) for i, (a, b, c) in rows
+        ).encode(),
+        "lists.jsonl": "\n".join(json.dumps({"q": row, "y": i % 3}) for i, row in rows).encode(),
+        "answers.jsonl": "\n".join([json.dumps(answer)] * 20).encode(),
+    }
 
 
 @dataclass

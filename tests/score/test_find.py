@@ -160,7 +160,7 @@ def test_identifiers_are_no_target(write: Write) -> None:
         ({"label": WHOLE}, "no column looks like a prediction"),
         (
             {"s0": HALF, "s1": HALF, "label": WHOLE},
-            "lie in [0, 1] but do not sum to 1 (the first that does not sums to 0.5)",
+            "do not sum to 1 (the first that does not sums to 0.5, which is off by -0.5)",
         ),
         (
             {"logit0": HALF, "logit1": REST, "label": WHOLE},
@@ -170,7 +170,10 @@ def test_identifiers_are_no_target(write: Write) -> None:
             {"p0": [3.0, 1.0, 2.0, 0.5], "p1": REST, "label": WHOLE},
             "yet the name says probabilities",
         ),
-        ({"p0": HALF, "p1": REST, "p3": REST, "label": WHOLE}, "between p1 and p3"),
+        (
+            {"p0": HALF, "p1": REST, "p3": REST, "label": WHOLE},
+            "p0…p3 are a distribution only without 'p1', which is unlike the others",
+        ),
         (
             {"p1": HALF, "p2": REST, "label": [1, 1, 1, 1]},
             "add --first-label 1, or --first-label 0",

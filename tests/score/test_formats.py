@@ -155,7 +155,7 @@ def test_columns_are_ordered_by_their_number(write: Write) -> None:
         ("x.csv", b"0.5,0.5,1\n", "not column names: add a header line"),
         ("x.csv", b"p0,p1,p1,label\n", "two columns named 'p1'"),
         ("x.csv", b"p0,p1,label\n", "the file has no rows"),
-        ("x.bin", b"\0\1\2\3", "none of CSV, Parquet, Arrow IPC and NPZ"),
+        ("x.bin", b"\0\1\2\3", "none of CSV, JSON lines, Parquet, Arrow IPC, NPZ and NPY"),
     ],
 )
 def test_files_that_are_none(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
@@ -167,7 +167,7 @@ def test_files_that_are_none(tmp_path: Path, name: str, content: bytes, sentence
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no file"):
         score_file(tmp_path / "nothing.parquet")
-    with pytest.raises(InputError, match="is not a file"):
+    with pytest.raises(InputError, match="holds no file"):
         score_file(tmp_path)
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .column import Array, Column, Fault, Field, Kind
+from .column import RAGGED, Array, Column, Fault, Field, Kind
 
 # pyarrow ships no type stubs: its arrays, types and functions are Any from here on.
 _types: Any = pa.types
@@ -20,7 +19,7 @@ _arrow: Any = pa
 def field(name: str, kind: Any) -> Field:
     """What a column of this Arrow type can stand for."""
     kind = _storage(kind)
-    if _types.is_dictionary(kind):
+    if _types.is_dictionary(kind) or _types.is_run_end_encoded(kind):
         kind = kind.value_type
     if _is_list(kind):
         width = kind.list_size if _types.is_fixed_size_list(kind) else None
@@ -36,6 +35,10 @@ def column(array: Any, name: str, width: int | None = None) -> Column:
         array = array.storage
     if _types.is_dictionary(array.type):
         array = array.dictionary_decode()
+    if _types.is_run_end_encoded(array.type):
+        array = _compute.run_end_decode(array)
+    if _types.is_list_view(array.type) or _types.is_large_list_view(array.type):
+        array = _in_turn(array)
     if _is_list(array.type):
         return _lists(array, name, width)
     missing = _missing(array, f"{name} is missing")
@@ -59,6 +62,8 @@ def _lists(array: Any, name: str, width: int | None) -> Column:
     faults = _missing(array, f"{name} is missing")
     lengths: Array = _compute.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
     present: Array = array.is_valid().to_numpy(zero_copy_only=False)
+    if width == RAGGED:
+        return Column(_sums(array, lengths), faults)
     if width is None:
         width = _usual(lengths[present])
     whole = (lengths == width) & present
@@ -81,6 +86,27 @@ def _lists(array: Any, name: str, width: int | None) -> Column:
         spread[whole] = values
         values = spread
     return Column(values, faults)
+
+
+def _sums(array: Any, lengths: Array) -> Array:
+    """Of every list the sum, and how many values it has that are there."""
+    flat = array.flatten()
+    rows = np.repeat(np.arange(len(lengths)), lengths)
+    values = flat.cast(_arrow.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
+    there = ~np.isnan(values)
+    rows, values = rows[there], values[there]
+    counts = np.bincount(rows, minlength=len(lengths))
+    return np.stack([np.bincount(rows, values, len(lengths)), counts], axis=1)
+
+
+def _in_turn(array: Any) -> Any:
+    """A list view as a list: its rows may lie in any order. pyarrow's own cast of a view that is
+    cut loses rows."""
+    lengths = _compute.list_value_length(array).fill_null(0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)])
+    return _arrow.LargeListArray.from_arrays(
+        _arrow.array(offsets, _arrow.int64()), _compute.list_flatten(array), mask=array.is_null()
+    )
 
 
 def _usual(lengths: Array) -> int:
@@ -112,15 +138,32 @@ def _storage(kind: Any) -> Any:
 
 
 def _is_list(kind: Any) -> bool:
-    return bool(
-        _types.is_list(kind) or _types.is_large_list(kind) or _types.is_fixed_size_list(kind)
+    checks = (
+        _types.is_list, _types.is_large_list, _types.is_fixed_size_list, _types.is_list_view,
+        _types.is_large_list_view,
+    )  # fmt: skip
+    return any(check(kind) for check in checks)
+
+
+def owned(data: bytes) -> Any:
+    """Bytes in memory that is pyarrow's, so that no thread of its own ever holds on to something
+    of Python's."""
+    buffer = _arrow.allocate_buffer(len(data))
+    np.frombuffer(buffer, np.uint8)[:] = np.frombuffer(data, np.uint8)
+    return _arrow.BufferReader(buffer)
+
+
+def text_lengths(values: Array) -> tuple[Array, Array]:
+    """How many bytes and how many letters each text has."""
+    texts = _arrow.array(values, _arrow.string()).fill_null("")
+    return (
+        _compute.binary_length(texts).to_numpy(zero_copy_only=False).astype(np.float64),
+        _compute.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.float64),
     )
 
 
-def positions(values: Array, names: Sequence[str]) -> Array:
-    """Where each of these texts stands among the names, -1 where it does not."""
-    found = _compute.index_in(
-        _arrow.array(values, _arrow.string()), value_set=_arrow.array(names, _arrow.string())
-    )
-    places: Array = found.fill_null(-1).to_numpy(zero_copy_only=False)
-    return places.astype(np.int64)
+def distinct(values: Array) -> tuple[list[str], Array]:
+    """The texts of an array, each once, and which of them every row is; -1 for no text."""
+    encoded = _arrow.array(values, _arrow.string()).dictionary_encode()
+    rows: Array = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    return encoded.dictionary.to_pylist(), rows

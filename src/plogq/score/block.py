@@ -62,6 +62,16 @@ class Block:
             place += index
         return self.values.reshape(-1).take(place)
 
+    def shares(self) -> Block:
+        """Every row divided by its sum."""
+        totals = self.totals()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return Block(self.values / (totals[:, None] if self.axis == 1 else totals), self.axis)
+
+    def clipped(self, by: float) -> Block:
+        """The values at least this far away from 0 and 1."""
+        return Block(np.clip(self.values, by, 1 - by), self.axis)
+
     def mass(self, weight: Array | None) -> Array:
         """The (weighted) sum of the rows; for yes/no outcomes of no and of yes."""
         values = self.values if weight is None else self.values * self._spread(weight)
@@ -75,17 +85,18 @@ class Block:
         return weight[:, None] if self.axis == 1 else weight
 
 
-def read_block(group: Group, batch: Batch, binary: bool) -> Block:
-    """The columns of a group as one block, in float32 or float64."""
+def read_block(group: Group, batch: Batch, binary: bool, factor: float = 1.0) -> Block:
+    """The columns of a group as one block, in float32 or float64, times a factor."""
     parts = [batch.columns[name].values for name in group.names]
     # float16 sums lose the digits that the checks look at; float32 holds every float16.
     small = all(p.dtype.kind == "f" and p.dtype.itemsize <= 4 for p in parts)
     dtype: Any = np.float32 if small else np.float64
     if len(parts) == 1:
         values = np.ascontiguousarray(parts[0], dtype)
-        return Block(values, None if binary else 1)
+        return Block(values if factor == 1 else values * dtype(factor), None if binary else 1)
     if batch.rows <= _FEW_ROWS:
         values = np.concatenate(parts, dtype=dtype).reshape(len(parts), -1)
+        values = values if factor == 1 else values * dtype(factor)
         return Block(values, 0, values.sum(axis=0), values.max(axis=0))
     values = np.empty((len(parts), batch.rows), dtype)
     sums, tops = np.zeros(batch.rows, dtype), np.full(batch.rows, -np.inf, dtype)
@@ -93,6 +104,8 @@ def read_block(group: Group, batch: Batch, binary: bool) -> Block:
         # Each column is summed and compared while it is in the cache: passes over the whole block
         # later would fetch it again.
         row[:] = part
+        if factor != 1:
+            row *= factor
         sums += row
         np.maximum(tops, row, out=tops)
     return Block(values, 0, sums, tops)

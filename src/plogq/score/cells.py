@@ -3,101 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
-from .column import Array, Column, Fault, Kind
+from .arrow import column
+from .column import Array, Column, Fault, Kind, Widths
+from .parsing import NOTHING, Lost, parse
 from .shown import excerpt
 
 _arrow: Any = pa
 _compute: Any = pc
-_csv: Any = pacsv
-
-Lost = list[tuple[int, str]]
 
 _NUMBER = r"(?i)^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(inf|infinity)$"
 _WHOLE = r"^[+-]?\d+$"
 _BOOLEAN = r"(?i)^(true|false)$"
+_PERCENT = r"^[+-]?(\d+\.?\d*|\.\d+)\s*%$"
+_LIST = r"^(\[.*\]|\(.*\))$"
+_ITEMS = r"[,;\s]+"
+# What stands in a column of numbers where there is none. In a column of text it may be a name.
+_ABSENT = (
+    "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA",
+    "NULL", "n/a", "null", "None", "none",
+)  # fmt: skip
 
 
-def parse(
-    data: bytes,
-    every: Sequence[str],
-    names: Sequence[str],
-    delimiter: str,
-    lost: Lost,
-    *,
-    empty_lines: bool = False,
-) -> Any:
-    """Whole rows as a table of text: of `every` column those of these names.
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What the cells of a column hold, and how its numbers are written."""
 
-    Rows of another number of fields are left out, and go to `lost` with their place.
-    """
-
-    def skip(row: Any) -> str:
-        # Counted from 1, and only without threads.
-        why = f"has {row.actual_columns} fields instead of {row.expected_columns}"
-        lost.append((row.number - 1, why))
-        return "skip"
-
-    if not empty_lines and not data.strip(b"\r\n"):
-        return _arrow.table({name: _arrow.array([], _arrow.string()) for name in names})
-    # In memory that is pyarrow's, so that no thread of its own ever holds on to something of
-    # Python's.
-    buffer = _arrow.allocate_buffer(len(data))
-    np.frombuffer(buffer, np.uint8)[:] = np.frombuffer(data, np.uint8)
-    return _csv.read_csv(
-        _arrow.BufferReader(buffer),
-        read_options=_csv.ReadOptions(
-            use_threads=False, block_size=len(data) + 1, column_names=list(every)
-        ),
-        parse_options=_csv.ParseOptions(
-            delimiter=delimiter,
-            newlines_in_values=True,
-            invalid_row_handler=skip,
-            ignore_empty_lines=not empty_lines,
-        ),
-        convert_options=_csv.ConvertOptions(
-            column_types=dict.fromkeys(every, _arrow.string()),
-            include_columns=list(names),
-            strings_can_be_null=True,
-        ),
-    )
+    kind: Kind
+    percent: bool = False
+    decimal: str = "."
 
 
-def is_text(data: bytes) -> bool:
-    """Whether all of it is UTF-8."""
-    if data.isascii():
-        return True
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
+class Cells(Protocol):
+    """Rows of text by column."""
 
+    def __len__(self) -> int: ...
 
-def as_letters(data: bytes) -> bytes:
-    """Every byte as a letter of its own (Latin-1), where not all of it is UTF-8: pyarrow decodes a
-    row that it leaves out before it asks what to do with it."""
-    return data.decode("latin-1").encode("utf-8")
+    def forms(self, rows: int, decimal: str) -> list[Form]:
+        """What most values read as in the first rows of each column."""
+        ...
 
-
-def decoded(array: Any) -> tuple[Any, Array]:
-    """What `as_letters` has made of bytes as text, missing where they are not UTF-8, and where."""
-    texts: list[str | None] = []
-    wrong = np.zeros(len(array), bool)
-    for i, item in enumerate(array.to_pylist()):
-        try:
-            texts.append(None if item is None else item.encode("latin-1").decode("utf-8"))
-        except UnicodeDecodeError:
-            texts.append(None)
-            wrong[i] = True
-    return _arrow.array(texts, _arrow.string()), wrong
+    def read(
+        self, offset: int, rows: int, forms: Mapping[str, Form], widths: Widths
+    ) -> dict[str, Column]:
+        """Some of the rows as what they hold."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +67,20 @@ class Columns:
     def __len__(self) -> int:
         return len(next(iter(self.texts.values())))
 
-    def kinds(self, rows: int) -> list[Kind]:
-        """What most values read as in the first rows of each column."""
-        return [_kinds(array.slice(0, rows), 1)[0] for array in self.texts.values()]
+    def forms(self, rows: int, decimal: str) -> list[Form]:
+        """See `Cells`."""
+        return [_forms(array.slice(0, rows), 1, decimal)[0] for array in self.texts.values()]
 
-    def read(self, offset: int, rows: int, kind: Mapping[str, Kind]) -> dict[str, Column]:
-        """Some of the rows as what they hold."""
+    def read(
+        self, offset: int, rows: int, forms: Mapping[str, Form], widths: Widths
+    ) -> dict[str, Column]:
+        """See `Cells`."""
         columns: dict[str, Column] = {}
         for name, array in self.texts.items():
             fault = self.faults.get(name)
             faults = [] if fault is None else [_part(fault, offset, rows)]
-            columns |= _columns(array.slice(offset, rows), [name], kind[name], faults)
+            texts = array.slice(offset, rows)
+            columns |= _columns(texts, [name], forms[name], faults, widths.get(name))
         return columns
 
 
@@ -136,20 +96,24 @@ class Grid:
     def __len__(self) -> int:
         return len(self.texts) // self.width
 
-    def kinds(self, rows: int) -> list[Kind]:
-        """What most values read as in the first rows of each column."""
-        found = _kinds(self.texts.slice(0, rows * self.width), self.width)
+    def forms(self, rows: int, decimal: str) -> list[Form]:
+        """See `Cells`."""
+        found = _forms(self.texts.slice(0, rows * self.width), self.width, decimal)
         return [found[place] for place in self.places.values()]
 
-    def read(self, offset: int, rows: int, kind: Mapping[str, Kind]) -> dict[str, Column]:
-        """Some of the rows as what they hold."""
+    def read(
+        self, offset: int, rows: int, forms: Mapping[str, Form], widths: Widths
+    ) -> dict[str, Column]:
+        """See `Cells`."""
         texts = self.texts.slice(offset * self.width, rows * self.width)
-        alike: dict[str, list[str]] = {}
+        alike: dict[object, list[str]] = {}
         for name in self.places:
-            alike.setdefault(name if kind[name] == "text" else kind[name], []).append(name)
+            form = forms[name]
+            alike.setdefault(name if form.kind in ("text", "list") else form, []).append(name)
         columns: dict[str, Column] = {}
         for names in alike.values():
-            columns |= _columns(self._chosen(texts, names), names, kind[names[0]], [])
+            chosen, width = self._chosen(texts, names), widths.get(names[0])
+            columns |= _columns(chosen, names, forms[names[0]], [], width)
         return columns
 
     def _chosen(self, texts: Any, names: Sequence[str]) -> Any:
@@ -186,58 +150,64 @@ def grid(
     return Grid(texts.column(0).combine_chunks(), width, {name: places[name] for name in names})
 
 
-def _kinds(texts: Any, width: int) -> list[Kind]:
+def _forms(texts: Any, width: int, decimal: str) -> list[Form]:
     """What most of each column's values read as."""
     texts = _compute.utf8_trim_whitespace(texts)
+    absent = _mask(_compute.is_in(texts, value_set=_arrow.array(_ABSENT))).reshape(-1, width)
+    present = _mask(texts.is_valid()).reshape(-1, width) & ~absent
+
+    def counted(array: Any, pattern: str) -> Array:
+        return _mask(_compute.match_substring_regex(array, pattern)).reshape(-1, width).sum(axis=0)
+
+    numbers = texts if decimal == "." else _pointed(texts)
     counts = (
-        _mask(_compute.match_substring_regex(texts, pattern)).reshape(-1, width).sum(axis=0)
-        for pattern in (_BOOLEAN, _WHOLE, _NUMBER)
-    )
-    present = _mask(texts.is_valid()).reshape(-1, width).sum(axis=0)
-    return [_kind(*column) for column in np.stack([*counts, present], axis=1).tolist()]
+        counted(texts, _BOOLEAN), counted(numbers, _WHOLE), counted(numbers, _NUMBER),
+        counted(numbers, _PERCENT), counted(texts, _LIST), present.sum(axis=0),
+    )  # fmt: skip
+    return [_form(decimal, *column) for column in np.stack(counts, axis=1).tolist()]
 
 
-def _kind(truths: int, wholes: int, numbers: int, texts: int) -> Kind:
+def _form(
+    decimal: str, truths: int, wholes: int, numbers: int, percents: int, lists: int, texts: int
+) -> Form:
     # A few misprints make no text of a column; they are bad rows.
-    if max(truths, numbers) * 2 <= texts:
-        return "text"
+    if max(truths, numbers, percents, lists) * 2 <= texts:
+        return Form("text")
+    if lists > max(truths, numbers, percents):
+        return Form("list", decimal=decimal)
+    if percents > numbers:
+        return Form("real", True, decimal)
     if truths > numbers:
-        return "boolean"
-    return "whole" if wholes == numbers else "real"
+        return Form("boolean")
+    return Form("whole" if wholes == numbers else "real", False, decimal)
+
+
+def _pointed(texts: Any) -> Any:
+    """Numbers with a point before their decimals."""
+    return _compute.replace_substring(texts, ",", ".")
 
 
 def _columns(
-    texts: Any, names: Sequence[str], kind: Kind, faults: Sequence[Fault]
+    texts: Any, names: Sequence[str], form: Form, faults: Sequence[Fault], wide: int | None
 ) -> dict[str, Column]:
-    """Text, row by row, as columns of a kind; `faults` are rows that are no text already."""
+    """Text, row by row, as columns of a form; `faults` are rows that are no text already."""
     width = len(names)
+    if form.kind == "list":
+        return {names[0]: _lists(texts, names[0], faults, wide, form.decimal)}
     found: list[tuple[Array, Callable[[str, int], str]]] = []
+    if form.kind == "text":
+        values: Array = texts.to_numpy(zero_copy_only=False)
+    else:
+        values, wrong, why = _converted(texts, names, form)
+        if wrong is not None:
+            found.append((wrong, why))
+        texts = _without_absent(texts) if wrong is not None else texts
+    values = values.reshape(-1, width)
     if texts.null_count:
         missing = ~_mask(texts.is_valid()).reshape(-1, width)
         for fault in faults:
             missing &= ~fault.rows[:, None]
-        found.append((missing, lambda name, _: f"{name} is missing"))
-    if kind == "text":
-        values: Array = texts.to_numpy(zero_copy_only=False)
-    else:
-        texts = texts.fill_null("0")
-        try:
-            values = _numbers(texts, kind)
-        except _arrow.ArrowInvalid:
-            texts = _compute.utf8_trim_whitespace(texts)
-            pattern = _BOOLEAN if kind == "boolean" else _NUMBER
-            allowed = _compute.or_(
-                _compute.match_substring_regex(texts, pattern), _compute.equal(texts, "0")
-            )
-            what = "truth value" if kind == "boolean" else "number"
-
-            def why(name: str, i: int) -> str:
-                text = texts[i * width + names.index(name)].as_py()
-                return f"{name} is {excerpt(text)!r}, not a {what}"
-
-            found.append((~_mask(allowed).reshape(-1, width), why))
-            values = _numbers(_compute.if_else(allowed, texts, "0"), kind)
-    values = values.reshape(-1, width)
+        found.insert(0, (missing, lambda name, _: f"{name} is missing"))
     columns = {name: Column(values[:, k], faults) for k, name in enumerate(names)}
     for wrong, reason in found:
         for k in np.flatnonzero(wrong.any(axis=0)).tolist():
@@ -246,6 +216,69 @@ def _columns(
                 before.values, [*before.faults, _fault(wrong[:, k], names[k], reason)]
             )
     return columns
+
+
+def _converted(
+    texts: Any, names: Sequence[str], form: Form
+) -> tuple[Array, Array | None, Callable[[str, int], str]]:
+    """Text as numbers or truth values; where some is neither, which, and what it is."""
+    written = texts
+    if form.decimal != "." and form.kind != "boolean":
+        texts = _pointed(texts)
+    if not form.percent:
+        with suppress(_arrow.ArrowInvalid):
+            return _numbers(texts.fill_null("0"), form.kind), None, _nothing
+    texts = _compute.utf8_trim_whitespace(_without_absent(texts).fill_null("0"))
+    pattern = {"boolean": _BOOLEAN}.get(form.kind, _PERCENT if form.percent else _NUMBER)
+    allowed = _compute.or_(
+        _compute.match_substring_regex(texts, pattern), _compute.equal(texts, "0")
+    )
+    plain = _compute.utf8_rtrim(texts, characters="% ") if form.percent else texts
+    what = "truth value" if form.kind == "boolean" else "percentage" if form.percent else "number"
+
+    def why(name: str, i: int) -> str:
+        text = written[i * len(names) + names.index(name)].as_py()
+        return f"{name} is {excerpt(text)!r}, not a {what}"
+
+    wrong = ~_mask(allowed).reshape(-1, len(names))
+    return _numbers(_compute.if_else(allowed, plain, "0"), form.kind), wrong, why
+
+
+def _nothing(name: str, i: int) -> str:
+    return f"{name} is no number"
+
+
+def _without_absent(texts: Any) -> Any:
+    """The texts, with none where a word says that there is none."""
+    trimmed = _compute.utf8_trim_whitespace(texts)
+    absent = _compute.is_in(trimmed, value_set=_arrow.array(_ABSENT))
+    return _compute.if_else(absent, _arrow.scalar(None, texts.type), texts)
+
+
+def _lists(
+    texts: Any, name: str, faults: Sequence[Fault], wide: int | None, decimal: str
+) -> Column:
+    """Numbers in brackets as rows of numbers."""
+    trimmed = _compute.utf8_trim_whitespace(_without_absent(texts))
+    inner = _compute.utf8_trim(trimmed, characters="[]() \t\r\n")
+    parts = _compute.split_pattern_regex(inner, r";\s*|\s+" if decimal == "," else _ITEMS)
+    values = parts.values if decimal == "." else _pointed(parts.values)
+    number = _compute.match_substring_regex(values, _NUMBER)
+    absent = _compute.is_in(values, value_set=_arrow.array([*_ABSENT, *NOTHING]))
+    allowed = _compute.or_(number, absent)
+    plain = _compute.if_else(number, values, _arrow.scalar(None, values.type))
+    numbers = plain.cast(_arrow.float64())
+    lists = _arrow.ListArray.from_arrays(parts.offsets, numbers, mask=parts.is_null())
+    read = column(lists, name, wide)
+    wrong = ~_mask(allowed)
+    bad: list[Fault] = []
+    if wrong.any():
+        totals = np.concatenate([[0], np.cumsum(wrong)])
+        offsets = np.asarray(parts.offsets)
+        rows: Array = totals[offsets[1:]] > totals[offsets[:-1]]
+        what = "a list of numbers"
+        bad.append(Fault(rows, lambda i: f"{name} is {excerpt(texts[i].as_py())!r}, not {what}"))
+    return Column(read.values, [*faults, *bad, *read.faults])
 
 
 def _fault(rows: Array, name: str, why: Callable[[str, int], str]) -> Fault:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .. import PlogqError
@@ -18,6 +19,9 @@ Kind = Literal["whole", "real", "boolean", "text", "list", "other"]
 # that says to have more is not bounded by the file.
 MOST_CLASSES = 1 << 20
 
+# A width that asks for the sum of every list, and how many values it has, whatever its length.
+RAGGED = -1
+
 
 class InputError(PlogqError, ValueError):
     """The file, or what was said of it, cannot be scored; the message is one sentence."""
@@ -25,11 +29,13 @@ class InputError(PlogqError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column's name and what it holds; `width` is the length of its rows where it has one."""
+    """A column's name and what it holds; `width` is the length of its rows where it has one, and
+    `percent` whether its numbers stand with a % each."""
 
     name: str
     kind: Kind
     width: int | None = None
+    percent: bool = False
 
     @property
     def numeric(self) -> bool:
@@ -39,10 +45,16 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Rows of a batch (a mask) that cannot be scored; `why` says so of one of them."""
+    """Rows of a batch (a mask) that cannot be scored; `why` says so of one of them.
+
+    `cause` names what a wrong reading of the file would bring about in many rows, and `strange`
+    are then the values that brought it about.
+    """
 
     rows: Array
     why: Callable[[int], str]
+    cause: str = ""
+    strange: Array | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,12 @@ class Column:
 
     values: Array
     faults: Sequence[Fault] = ()
+
+
+def summed(values: Array) -> Array:
+    """Rows of numbers as the sum of each and how many there are, without those that are NaN."""
+    there = ~np.isnan(values)
+    return np.stack([np.where(there, values, 0.0).sum(axis=1), there.sum(axis=1)], axis=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +93,25 @@ class Batch:
         return index + self.start if self.numbers is None else self.numbers[index]
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a reader found out: sentences for the report, the names of the classes where the file
+    has them beside its rows, the columns that came from a file of the truth, and whether it holds
+    the log-probabilities of tokens."""
+
+    notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
+    truth: tuple[str, ...] = ()
+    log_likelihood: bool = False
+
+
 class Source(Protocol):
     """A file of predictions. Rows are counted from 0, as NumPy and pandas count them."""
+
+    @property
+    def about(self) -> About:
+        """What was found out of the file."""
+        ...
 
     @property
     def fields(self) -> Sequence[Field]:

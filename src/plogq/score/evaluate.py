@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 
+from .calibration import Calibration
 from .column import Array, Batch, Fault, InputError, Source
 from .events import read_events
 from .find import Roles, find
-from .read import open_source
+from .fragments import opened_source
 from .report import BadRow, Report, make_report
+from .rows import written
 from .seen import Wish
 from .tally import Tally
+from .truth import Joined
 
 # Enough rows for vectors to pay, few enough that a batch stays in the processor's cache: the
 # passes over it then cost a fraction of reading it.
 _MOST_ROWS = 1 << 16
 _NUMBERS = 1 << 20
 _SAMPLE_ROWS = 1000
+# From this share of the rows on, and this many of them, a cause is no accident.
+_SYSTEMATIC, _FEW, _NAMED = 0.25, 5, 64
 _SAMPLE_LISTS = 64
 
 
@@ -34,12 +40,14 @@ def score_file(
     worst: int = 10,
     named_bad_rows: int = 10,
     batch_rows: int | None = None,
+    rows_to: str | PathLike[str] | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> Report:
     """The cross-entropy of the predictions in a CSV, Parquet, Arrow IPC or NPZ file, in nats.
 
     `wish` says which column is what; what it leaves open is found, and the report says why. Bad
-    rows are left out and counted, unless `strict`. `progress` is called with the part that has
+    rows are left out and counted, unless `strict`. `rows_to` is a Parquet or CSV file to which
+    every row's loss is written. `progress` is called with the part that has
     been read, from 0 to 1.
 
     Raises:
@@ -48,11 +56,15 @@ def score_file(
     """
     path = Path(path)
     # NaN and ∞ in a file are bad rows, to be named; a warning would name no row.
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        source = open_source(path)
-        roles = _find(source, wish or Wish())
-        rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // len(roles.classes)))
-        tally = Tally(len(roles.classes), worst)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"), ExitStack() as opened:
+        wish = wish or Wish()
+        source = opened.enter_context(_opened(path, wish))
+        roles = _find(source, wish)
+        rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // max(1, len(roles.classes))))
+        tally = Tally(len(roles.classes), worst, roles.by, roles.cluster)
+        if wish.calibration:
+            tally.calibration = Calibration(roles)
+        writer = opened.enter_context(written(Path(rows_to) if rows_to is not None else None))
         bad = _BadRows(strict, named_bad_rows)
         seen = left_out = 0
         with closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches:
@@ -63,12 +75,31 @@ def score_file(
                     events, faults, omitted = read_events(batch, roles)
                     left_out += omitted
                     tally.add(events)
+                    if writer is not None:
+                        writer.add(events)
                 bad.add(batch, faults)
                 if progress is not None:
                     progress(batch.done)
+        if wish.first_label is None:
+            _check_misreading(roles, tally, bad, seen)
         if not tally.events:
             raise InputError(_nothing(path, seen, left_out, bad))
         return make_report(path.name, roles, tally, seen, left_out, bad.count, bad.first)
+
+
+@contextmanager
+def _opened(path: Path, wish: Wish) -> Generator[Source, None, None]:
+    """The predictions, with the truth beside them where it is in another file."""
+    with ExitStack() as opened:
+        source = opened.enter_context(opened_source(path, header=wish.header))
+        if wish.truth is None:
+            if wish.on is not None:
+                raise InputError("--on is the column of ids that two files have: add --truth FILE")
+            yield source
+            return
+        beside = Path(wish.truth)
+        truth = opened.enter_context(opened_source(beside, header=wish.header))
+        yield Joined(source, truth, wish.on, (path.name, beside.name))
 
 
 def _find(source: Source, wish: Wish) -> Roles:
@@ -85,7 +116,8 @@ def _find(source: Source, wish: Wish) -> Roles:
         for sample in batches:
             lost += sample.lost
             if sample.rows:
-                return find(source.fields, sample, next(batches, None) is None, wish)
+                whole = next(batches, None) is None
+                return find(source.fields, sample, whole, wish, source.about)
     if lost:
         number, why = lost[0]
         raise InputError(f"none of the {len(lost):,} rows can be scored; row {number:,}: {why}")
@@ -107,11 +139,39 @@ def _ahead(batches: Generator[Batch, None, None]) -> Generator[Batch, None, None
             reader.submit(batches.close)
 
 
+def _check_misreading(roles: Roles, tally: Tally, bad: _BadRows, rows: int) -> None:
+    """Refuse what one wrong reading of the file would bring about: labels of which too many are
+    none, in rows that the first ones did not show.
+
+    Raises:
+        InputError: it is so; the message names the option that settles it.
+    """
+    strange, codes = bad.causes["label"], roles.codes
+    if codes is None or strange < _FEW or strange < _SYSTEMATIC * rows or not tally.events:
+        return
+    name, some = roles.target.names[0], ", ".join(sorted(bad.strange)[:4])
+    count = len(roles.classes)
+    share = f"{strange:,} of the {rows:,} rows have labels in {name!r} that are no class ({some})"
+    if codes.first is None or roles.binary:
+        raise InputError(
+            f"{share}: too many for bad rows: add --ignore LABEL for those that are to be left "
+            "out, or name the columns of all classes"
+        )
+    raise InputError(
+        f"{share}, where {codes.first} to {codes.first + count - 1} are: too many for bad rows: "
+        f"add --first-label {codes.first + 1} if the labels count from there, or --ignore LABEL "
+        "for those that are to be left out"
+    )
+
+
 class _BadRows:
-    """How many rows could not be scored, and the first of them."""
+    """How many rows could not be scored, and the first of them; for each cause that a misreading
+    can have how many, and some of the values."""
 
     def __init__(self, strict: bool, most: int) -> None:
         self.count = 0
+        self.causes: Counter[str] = Counter()
+        self.strange: set[str] = set()
         self.first: list[BadRow] = []
         self._strict = strict
         self._most = most
@@ -123,6 +183,9 @@ class _BadRows:
         if faults:
             wrong: Array = np.logical_or.reduce([fault.rows for fault in faults])
             total += int(wrong.sum())
+            for fault in faults:
+                if fault.cause and fault.rows.any():
+                    self._count_cause(fault)
             for i in np.flatnonzero(wrong)[: max(1, room)].tolist():
                 fault = next(f for f in faults if f.rows[i])
                 found.append((int(batch.number(np.array([i]))[0]), fault.why(i)))
@@ -134,6 +197,11 @@ class _BadRows:
             raise InputError(f"row {number:,}: {why}")
         self.count += total
         self.first += [BadRow(number, why) for number, why in found[:room]]
+
+    def _count_cause(self, fault: Fault) -> None:
+        self.causes[fault.cause] += int(fault.rows.sum())
+        if fault.strange is not None and len(self.strange) < _NAMED:
+            self.strange.update(map(str, fault.strange[:_NAMED].tolist()))
 
 
 def _nothing(path: Path, rows: int, left_out: int, bad: _BadRows) -> str:

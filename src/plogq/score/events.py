@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,12 @@ from .. import (
     entropy,
     validation,
 )
-from . import arrow, faults
+from . import faults
 from .block import Block, read_block
 from .column import Array, Batch, Fault
 from .find import Roles
+from .tokens import read_tokens
+from .totals import Lengths, Outcomes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Events:
 
     `index` says which rows they are (None: all), `loss` is H in nats, `truth` the index of the
     (most probable) true class, `mass` the total probability of every class where targets are
-    soft, and `uncertainty` then the targets' own entropy.
+    soft, and `uncertainty` then the targets' own entropy. Where every row has many yes/no outcomes
+    (`outcomes`) H is their mean, `truth` the outcome of highest loss, and `correct` a share.
     """
 
     batch: Batch
@@ -44,6 +47,15 @@ class Events:
     uncertainty: Array | None
     prediction: Block
     roles: Roles
+    outcomes: Outcomes | None = None
+    worst: Array | None = None
+    lengths: Lengths | None = None
+    soft: Block | None = None
+
+    @property
+    def target(self) -> Array:
+        """Of yes/no outcomes, what is true: 0, 1, or a probability."""
+        return self.truth if self.soft is None else self.soft.values
 
     def numbers(self, index: Array) -> Array:
         """The row numbers in the file of some of the events."""
@@ -51,13 +63,32 @@ class Events:
 
     def given_to_truth(self, index: Array) -> Array:
         """The probability that Q gives to the true class of some of the events: exp(-H)."""
+        if self.worst is not None:
+            return np.exp(-self.worst[index])
+        if self.lengths is not None:
+            return np.exp(-self.loss[index])
         chosen, truth = self.prediction.rows(index), self.truth[index]
         loss = _hard_loss(chosen, truth, chosen.of_class(truth), self.roles)
         return np.exp(-np.asarray(loss, np.float64))
 
+    def rank(self) -> Array:
+        """The place of the true class among all, from 1; for yes/no outcomes 1 or 2."""
+        q = self.prediction
+        if self.lengths is not None:
+            return np.zeros(len(self.loss), np.int64)
+        if q.axis is None or self.worst is not None:
+            return np.where(np.asarray(self.correct) >= 1, 1, 2)
+        given = q.of_class(self.truth)
+        above = q.values > (given[:, None] if q.axis == 1 else given)
+        return 1 + above.sum(axis=q.axis)
+
     def predicted(self, index: Array) -> Array:
         """The class that Q gives the most to, for some of the events."""
+        if self.lengths is not None:
+            return np.zeros(len(index), np.int64)
         chosen = self.prediction.rows(index)
+        if self.worst is not None:
+            return _says_yes(chosen.of_class(self.truth[index]), self.roles).astype(np.int64)
         if chosen.axis is None:
             return _says_yes(chosen.values, self.roles).astype(np.int64)
         return chosen.values.argmax(axis=chosen.axis)
@@ -86,9 +117,11 @@ class _Read:
 def read_events(batch: Batch, roles: Roles) -> tuple[Events, list[Fault], int]:
     """The events of a batch, what is wrong with its other rows, and how many rows are left out
     on purpose (an ignored label, a weight of 0)."""
+    if roles.form == "tokens":
+        return _tokens(batch, roles)
     read, found, left_out = _read(batch, roles)
     if left_out is not None:
-        found = [Fault(fault.rows & ~left_out, fault.why) for fault in found]
+        found = [replace(fault, rows=fault.rows & ~left_out) for fault in found]
     index = _sound(batch.rows, found, left_out)
     events = _score(batch, roles, read, index)
     if roles.content == "logits" and np.isnan(events.loss.sum()):
@@ -101,16 +134,65 @@ def read_events(batch: Batch, roles: Roles) -> tuple[Events, list[Fault], int]:
     return events, found, 0 if left_out is None else int(left_out.sum())
 
 
+def _tokens(batch: Batch, roles: Roles) -> tuple[Events, list[Fault], int]:
+    """Rows that hold log q of what happened; a list weighs as much as it has tokens."""
+    loss, count, size, letters, found, left_out = read_tokens(batch, roles)
+    weight: Array | None = count
+    if roles.weight is not None:
+        weight = count * batch.columns[roles.weight].values
+        found += faults.bad_weights(weight, roles.weight)
+        left_out = left_out | ((weight == 0) & ~_missing(batch, roles.weight))
+    elif (count == 1).all():
+        weight = None
+    found = [replace(fault, rows=fault.rows & ~left_out) for fault in found]
+    index = _sound(batch.rows, found, left_out if left_out.any() else None)
+
+    def kept(values: Array) -> Array:
+        return values if index is None else values[index]
+
+    loss = kept(loss)
+    events = Events(
+        batch=batch,
+        index=index,
+        loss=loss,
+        truth=np.zeros(len(loss), np.int64),
+        correct=np.zeros(len(loss)),
+        weight=None if weight is None else kept(weight),
+        mass=None,
+        uncertainty=None,
+        prediction=Block(loss, None),
+        roles=roles,
+        lengths=Lengths(
+            tokens=float(kept(count).sum()),
+            bytes=None if size is None else float(kept(size).sum()),
+            characters=None if letters is None else float(kept(letters).sum()),
+        ),
+    )
+    return events, found, int(left_out.sum())
+
+
 def _read(batch: Batch, roles: Roles) -> tuple[_Read, list[Fault], Array | None]:
     """The columns, what is wrong with them, and the rows that are left out on purpose."""
-    found = [f for name in roles.names for f in batch.columns[name].faults]
-    q = read_block(roles.prediction, batch, roles.binary)
+    found = [f for name in roles.scored for f in batch.columns[name].faults]
+    q = read_block(roles.prediction, batch, roles.binary, roles.scale.factor)
+    if q.axis is not None and (roles.scale.counts or roles.renormalize):
+        q = q.shares()
     left_out = np.zeros(batch.rows, bool)
     p = weight = None
     if roles.weight is not None:
         weight = batch.columns[roles.weight].values.astype(np.float64)
         found += faults.bad_weights(weight, roles.weight)
-        left_out |= weight == 0
+        # A weight that is missing reads as any number.
+        left_out |= (weight == 0) & ~_missing(batch, roles.weight)
+    if roles.form == "multi":
+        p = read_block(roles.target, batch, roles.binary)
+        p = p if p.axis == q.axis else Block(np.ascontiguousarray(p.values.T), q.axis)
+        found += faults.no_probabilities(p, roles.target)
+        if roles.content == "probs":
+            found += faults.no_probabilities(q, roles.prediction)
+            q = q if roles.clip is None else q.clipped(roles.clip)
+        truth = np.zeros(batch.rows, np.int64)
+        return _Read(q, p, truth, weight), found, left_out if left_out.any() else None
     if roles.form == "soft":
         p = read_block(roles.target, batch, roles.binary)
         p = p if p.axis == q.axis else Block(np.ascontiguousarray(p.values.T), q.axis)
@@ -118,26 +200,28 @@ def _read(batch: Batch, roles: Roles) -> tuple[_Read, list[Fault], Array | None]
         truth: Array = p.values > 0.5 if p.axis is None else p.values.argmax(axis=p.axis)
         truth = truth.astype(np.int64, copy=False)
     else:
-        raw = batch.columns[roles.target.names[0]].values
-        truth, wrong = _labels(raw, roles)
+        name, codes = roles.target.names[0], roles.codes
+        assert codes is not None
+        raw = batch.columns[name].values
+        truth, wrong = codes.read(raw, name)
         found += wrong
-        if roles.ignore is not None:
-            left_out |= faults.equal(raw, roles.ignore)
+        for label in roles.ignored:
+            left_out |= faults.equal(raw, label) & ~_missing(batch, name)
     if roles.content == "probs":
         found += faults.improper(q, roles.prediction, roles.tolerance)
+        q = q if roles.clip is None else q.clipped(roles.clip)
     elif roles.content == "log-probs" and q.axis is not None:
-        found += faults.unnormalised(q, q.axis, roles.prediction, roles.tolerance)
+        factor = roles.scale.factor
+        found += faults.unnormalised(q, q.axis, roles.prediction, factor, roles.tolerance)
     return _Read(q, p, truth, weight), found, left_out if left_out.any() else None
 
 
-def _labels(raw: Array, roles: Roles) -> tuple[Array, list[Fault]]:
-    """The index of every row's class, and the labels that name none."""
-    name = roles.target.names[0]
-    if roles.form == "named":
-        index = arrow.positions(raw, roles.classes)
-        return np.maximum(index, 0), faults.unknown_names(raw, index, name)
-    low = roles.first_label
-    return faults.whole_numbers(raw, name, low, low + len(roles.classes) - 1)
+def _missing(batch: Batch, name: str) -> Array:
+    """The rows in which a column holds nothing that can be read."""
+    missing = np.zeros(batch.rows, bool)
+    for fault in batch.columns[name].faults:
+        missing |= fault.rows
+    return missing
 
 
 def _sound(rows: int, found: Sequence[Fault], left_out: Array | None) -> Array | None:
@@ -152,6 +236,8 @@ def _sound(rows: int, found: Sequence[Fault], left_out: Array | None) -> Array |
 
 def _score(batch: Batch, roles: Roles, read: _Read, index: Array | None) -> Events:
     kept = read.rows(index)
+    if roles.form == "multi":
+        return _score_outcomes(batch, roles, kept, index)
     mass = uncertainty = None
     given = kept.q.of_class(kept.truth)
     if kept.p is None:
@@ -173,6 +259,46 @@ def _score(batch: Batch, roles: Roles, read: _Read, index: Array | None) -> Even
         uncertainty=uncertainty,
         prediction=kept.q,
         roles=roles,
+        soft=kept.p,
+    )
+
+
+def _score_outcomes(batch: Batch, roles: Roles, kept: _Read, index: Array | None) -> Events:
+    """Rows of yes/no outcomes: H is the mean of theirs."""
+    q, p = kept.q, kept.p
+    assert p is not None
+    assert q.axis is not None
+    target: Any = BinaryProbs(p.values)
+    predicted = BinaryProbs(q.values) if roles.content == "probs" else BinaryLogits(q.values)
+    with validation("off"):
+        losses = np.asarray(cross_entropy(target, predicted, reduction="none"), np.float64)
+        uncertainty = np.asarray(entropy(target, reduction="none"), np.float64)
+    across, rows = q.axis, 1 - q.axis
+    yes, right = p.values > 0.5, _says_yes(q.values, roles) == (p.values > 0.5)
+    weight = kept.weight
+    spread: Any = 1.0 if weight is None else (weight[:, None] if across == 1 else weight)
+    total = float(len(q)) if weight is None else float(weight.sum())
+    top = losses.argmax(axis=across)
+    return Events(
+        batch=batch,
+        index=index,
+        loss=losses.mean(axis=across),
+        truth=top,
+        correct=right.mean(axis=across),
+        weight=weight,
+        mass=None,
+        uncertainty=uncertainty.mean(axis=across),
+        prediction=q,
+        roles=roles,
+        outcomes=Outcomes(
+            count=yes.sum(axis=rows),
+            loss=(losses * spread).sum(axis=rows),
+            yes=(p.values * spread).sum(axis=rows, dtype=np.float64),
+            weight=np.full(len(roles.classes), total),
+            correct=((yes & right) * spread).sum(axis=rows, dtype=np.float64),
+        ),
+        worst=losses.max(axis=across),
+        soft=p,
     )
 
 

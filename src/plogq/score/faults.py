@@ -7,42 +7,59 @@ from typing import Any
 import numpy as np
 
 from .. import Logits, log_normalizer
+from . import sums
 from .block import Block
 from .column import Array, Fault
 from .naming import Group
 from .shown import excerpt
 
 
-def improper(block: Block, group: Group, tolerance: float) -> list[Fault]:
+def improper(block: Block, group: Group, tolerance: float | None) -> list[Fault]:
     """Rows that are no distribution (for yes/no outcomes: no probability)."""
     values, axis = block.values, block.axis
     if axis is None:
         wrong: Array = ~((values >= 0) & (values <= 1))
         return [Fault(wrong, lambda i: _outside(block, group, i))] if wrong.any() else []
     totals = block.totals()
-    low, high = 1 - tolerance, 1 + tolerance
+    near = sums.USUAL if tolerance is None else tolerance
+    low, high = 1 - near, 1 + near
     # Nothing below 0 and a sum of 1 leave no room above 1; a NaN fails every comparison.
     if values.min() >= 0 and totals.min() >= low and totals.max() <= high:
         return []
     outside = ~np.logical_and.reduce((values >= 0) & (values <= high), axis=axis)
-    uneven = ~((totals >= low) & (totals <= high))
+    wrong = sums.uneven(values, axis, totals, tolerance)
     return [
         Fault(outside, lambda i: _outside(block, group, i)),
-        Fault(uneven, lambda i: f"{group} sum to {totals[i]:.6g}, not to 1"),
+        Fault(wrong, lambda i: f"{group} sum to {_total(totals[i])}", "sum"),
     ]
 
 
-def unnormalised(block: Block, axis: int, group: Group, tolerance: float) -> list[Fault]:
+def no_probabilities(block: Block, group: Group) -> list[Fault]:
+    """Rows with a value that is no probability, where each is one of its own."""
+    assert block.axis is not None
+    wrong = ~np.logical_and.reduce((block.values >= 0) & (block.values <= 1), axis=block.axis)
+    return [Fault(wrong, lambda i: _outside(block, group, i))] if wrong.any() else []
+
+
+def _total(total: float) -> str:
+    """A sum that should be 1, with what it is off by where its first digits do not show that."""
+    off = f" (it is {total - 1:+.2g} off)" if f"{total:.6g}" == "1" else ""
+    return f"{total:.6g}, not to 1{off}"
+
+
+def unnormalised(
+    block: Block, axis: int, group: Group, factor: float, tolerance: float | None
+) -> list[Fault]:
     """Rows whose values are no log-probabilities: their exponentials do not sum to 1."""
     log_sums: Array = np.asarray(log_normalizer(Logits(block.values, axis=axis)))
-    wrong: Array = ~(np.abs(log_sums) <= tolerance)
+    wrong = sums.uneven_logs(block.values, axis, log_sums, factor, tolerance)
     if not wrong.any():
         return []
 
     def why(i: int) -> str:
-        return f"the exponentials of {group} sum to {np.exp(log_sums[i]):.6g}, not to 1"
+        return f"the exponentials of {group} sum to {_total(np.exp(log_sums[i]))}"
 
-    return [Fault(wrong, why)]
+    return [Fault(wrong, why, "sum")]
 
 
 def no_softmax(block: Block, group: Group, i: int) -> str:
@@ -74,19 +91,30 @@ def whole_numbers(raw: Array, name: str, low: int, high: int) -> tuple[Array, li
         outside = (index < low) | (index > high)
         outside = outside if beyond is None else outside | beyond
         faults.append(
-            Fault(outside, lambda i: f"{name} is {_plain(raw[i])}, outside {low} to {high}")
+            Fault(
+                outside,
+                lambda i: f"{name} is {_plain(raw[i])}, outside {low} to {high}",
+                "label",
+                raw[outside],
+            )
         )
         index = np.where(outside, low, index)
     return (index - low if low else index), faults
 
 
-def equal(raw: Array, label: int) -> Array:
+def equal(raw: Array, label: str) -> Array:
     """Which labels are this one, whatever their type can hold."""
-    if raw.dtype.kind == "f":
-        return raw.astype(np.float64) == float(label)
-    raw = raw.astype(np.int8) if raw.dtype.kind == "b" else raw
-    if raw.dtype.kind in "iu" and np.iinfo(raw.dtype).min <= label <= np.iinfo(raw.dtype).max:
+    if raw.dtype.kind in "OUT":
         return raw == label
+    try:
+        number = int(label)
+    except ValueError:
+        return np.zeros(len(raw), bool)
+    if raw.dtype.kind == "f":
+        return raw.astype(np.float64) == float(number)
+    raw = raw.astype(np.int8) if raw.dtype.kind == "b" else raw
+    if raw.dtype.kind in "iu" and np.iinfo(raw.dtype).min <= number <= np.iinfo(raw.dtype).max:
+        return raw == number
     return np.zeros(len(raw), bool)
 
 
@@ -106,14 +134,14 @@ def _integers(raw: Array) -> tuple[Array, Array | None, Array | None]:
     return raw.astype(np.int64, copy=False), broken, beyond
 
 
-def unknown_names(raw: Array, index: Array, name: str) -> list[Fault]:
-    """Texts that name no class: their index is negative."""
-    wrong = index < 0
-    return (
-        [Fault(wrong, lambda i: f"{name} is {excerpt(str(raw[i]))}, which is no class")]
-        if wrong.any()
-        else []
-    )
+def no_class(wrong: Array, raw: Array, name: str) -> Fault:
+    """Labels that name no class."""
+
+    def why(i: int) -> str:
+        label = raw[i] if raw.dtype.kind in "OUT" else _plain(raw[i])
+        return f"{name} is {excerpt(str(label))}, which is no class"
+
+    return Fault(wrong, why, "label", raw[wrong])
 
 
 def _plain(number: Any) -> str:

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-_arrow: Any = pa
+from .streams import opened
 
 _QUOTE, _ENDS = ord('"'), (ord("\n"), ord("\r"))
-_COMPRESSION = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
 
 
 class Endless(Exception):
     """A row that does not end: a quote in it is never closed, or it is longer than may be."""
 
 
-@contextmanager
-def opened(path: Path) -> Generator[tuple[Any, Any], None, None]:
-    """The file and, where its name says that it is compressed, what decompresses it."""
-    # As bytes, since pyarrow takes no name that is not UTF-8.
-    with _arrow.OSFile(os.fsencode(path)) as raw:
-        name = _COMPRESSION.get(path.suffix)
-        if name is None:
-            yield raw, raw
-        else:
-            with _arrow.CompressedInputStream(raw, name) as stream:
-                yield raw, stream
-
-
 def blocks(
-    path: Path, start: int, size: int, longest: int, delimiter: str
+    path: Path, start: int, size: int, longest: int, delimiter: str, encoding: str | None = None
 ) -> Generator[tuple[bytes, float], None, None]:
     """The text from `start` on, about `size` bytes at a time, always whole rows; and how much of
     the file has been read with each.
@@ -47,7 +29,7 @@ def blocks(
     Raises:
         Endless: a row is longer than `longest` bytes, or the text ends within a quoted field.
     """
-    with opened(path) as (raw, stream):
+    with opened(path, encoding) as (raw, stream):
         stream.read(start)
         rest, step = b"", size
         while True:
@@ -58,7 +40,7 @@ def blocks(
             if last and not is_open:
                 end = len(data)
             if end:
-                yield data[:end], raw.tell() / (raw.size() or raw.tell() or 1)
+                yield data[:end], raw.done
             rest, step = data[end:], size
             if last and is_open:
                 raise Endless("a quote is opened and never closed")

@@ -1,12 +1,12 @@
-"""What column names say: which belong together, in which order, and which class each stands for."""
+"""What column names say: which belong together, in which order, and what they are."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
 from .column import Field, InputError
 from .shown import excerpt
@@ -15,27 +15,39 @@ from .shown import excerpt
 # digits than an integer of 64 bits has number nothing.
 _NUMBER = re.compile(r"(?<!\d)(\d{1,18})[\])]?\Z")
 _MARKS = " \t_.-[("
+_SEPARATORS = re.compile(r"[\W_]+")
+# All of these are folded: in small letters, without separators.
 _TARGETS = frozenset(
     (
-        "label", "labels", "target", "targets", "y", "y_true", "ytrue", "truth", "true",
-        "true_label", "gold", "ground_truth", "class", "class_id", "class_label",
+        "label", "labels", "target", "targets", "y", "ytrue", "ytest", "truth", "true",
+        "truelabel", "truelabels", "trueclass", "gold", "goldlabel", "groundtruth", "class",
+        "classid", "classlabel", "actual", "actualclass", "obs", "observed", "reference",
+        "expected", "outcome", "labelid",
     )
 )  # fmt: skip
-_WEIGHTS = frozenset(("weight", "weights", "w", "sample_weight", "sample_weights"))
+_PREDICTED = frozenset(
+    ("response", "scoredlabels", "scoredlabel", "yhat", "ypred", "top1", "argmax", "decision",
+     "classification", "guess")
+)  # fmt: skip
+_WEIGHTS = frozenset(("weight", "weights", "w", "sampleweight", "sampleweights"))
 _IDENTIFIERS = frozenset(
-    ("id", "ids", "index", "idx", "row", "rowid", "row_id", "key", "uid", "uuid", "fold", "split")
-)
+    (
+        "", "id", "ids", "index", "idx", "row", "rowid", "rowids", "rowindex", "rownames",
+        "rowname", "rownumber", "key", "uid", "uuid", "fold", "split", "resample", "inst",
+        "instance", "timestamp", "time", "date", "datetime", "config",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Columns that are one thing, in the order of their classes.
 
-    `first` is the number in the first one's name where the names are numbered without a gap.
+    `numbers` are those in their names, where the names differ by nothing else.
     """
 
     names: tuple[str, ...]
-    first: int | None = None
+    numbers: tuple[int, ...] | None = None
 
     def __str__(self) -> str:
         if len(self.names) == 1:
@@ -46,42 +58,54 @@ class Group:
 
     @property
     def stem(self) -> str:
-        """The name without its number, in small letters."""
-        return _parted(self.names[0])[0].lower()
+        """What the names have in common at their beginning, in small letters; of a lone name what
+        stands before its number."""
+        if len(self.names) == 1 or self.numbers is not None:
+            return _parted(self.names[0])[0].lower()
+        return shared(self.names).rstrip(_MARKS).lower()
 
     @property
     def pattern(self) -> str:
-        """What a user can write to mean these columns."""
+        """What a user can write to mean these columns, as a shell takes it."""
         if len(self.names) == 1:
-            return self.names[0]
-        if self.first is not None:
-            return f"'{_shared(self.names)}*'"
-        return ",".join(self.names[:3]) + (",…" if len(self.names) > 3 else "")
+            return quoted(self.names[0])
+        if self.numbers is not None and shared(self.names):
+            return f"'{shared(self.names)}*'"
+        if len(self.names) <= 12:
+            return quoted(",".join(self.names))
+        return ",".join(self.names[:3]) + ",…"
 
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """The class that each column's name stands for: what differs between the names."""
-        if self.first is not None:
-            return tuple(str(self.first + i) for i in range(len(self.names)))
-        shared = _shared(self.names)
-        cut = max((shared.rfind(mark) for mark in "_-. :/"), default=-1) + 1
-        return tuple(name[cut:] for name in self.names)
+
+def quoted(text: str) -> str:
+    """A name as it is written on the command line."""
+    return text if re.fullmatch(r"[\w.,:/+=@%-]+", text) else f"'{text}'"
+
+
+def folded(name: str) -> str:
+    """A name without its case and its separators."""
+    return _SEPARATORS.sub("", name).casefold()
 
 
 def is_target(name: str) -> bool:
     """Whether a column of this name is what is true."""
-    return name.strip().lower() in _TARGETS
+    return folded(name) in _TARGETS
 
 
 def is_weight(name: str) -> bool:
     """Whether a column of this name weights the rows."""
-    return name.strip().lower() in _WEIGHTS
+    return folded(name) in _WEIGHTS
 
 
 def is_identifier(name: str) -> bool:
     """Whether a column of this name numbers or names the rows."""
-    plain = name.strip().lower()
-    return plain in _IDENTIFIERS or plain.startswith(("unnamed", "__index")) or plain == ""
+    plain = folded(name)
+    return plain in _IDENTIFIERS or plain.startswith(("unnamed", "index0", "indexlevel"))
+
+
+def is_predicted(name: str) -> bool:
+    """Whether a column of this name is the class that a model chose."""
+    plain = folded(name)
+    return plain in _PREDICTED or plain.startswith("pred") or "predict" in plain
 
 
 def select(text: str, fields: Sequence[Field], option: str, taken: Collection[str]) -> Group:
@@ -94,18 +118,7 @@ def select(text: str, fields: Sequence[Field], option: str, taken: Collection[st
     if text in columns:
         return Group((text,), None)
     if any(mark in text for mark in "*?["):
-        found = [n for n in columns if fnmatchcase(n, text) and n not in taken]
-        if not found:
-            raise InputError(
-                f"{option} {text!r} matches no column; there are {listed(list(columns))}"
-            )
-        odd = [n for n in found if not columns[n].numeric]
-        if odd and len(found) > 1:
-            raise InputError(
-                f"{option} {text!r} also matches {odd[0]!r}, which does not hold numbers: "
-                "write a narrower pattern"
-            )
-        return ordered(found)
+        return _matching(text, columns, option, taken)
     parts = [part.strip() for part in text.split(",")]
     for part in parts:
         if part not in columns:
@@ -114,10 +127,48 @@ def select(text: str, fields: Sequence[Field], option: str, taken: Collection[st
             )
         if len(parts) > 1 and not columns[part].numeric:
             raise InputError(f"{option}: column {part!r} does not hold one number a row")
-    return Group(tuple(parts), _first_of(parts))
+    numbers = _numbers(parts)
+    return Group(tuple(parts), None if numbers is None else tuple(numbers))
 
 
-def numbered(fields: Sequence[Field]) -> list[Group]:
+def _matching(text: str, columns: dict[str, Field], option: str, taken: Collection[str]) -> Group:
+    found = [n for n in columns if fnmatchcase(n, text) and n not in taken]
+    if not found:
+        raise InputError(f"{option} {text!r} matches no column; there are {listed(list(columns))}")
+    if len(found) > 1:
+        odd = [n for n in found if not columns[n].numeric]
+        if odd:
+            raise InputError(
+                f"{option} {text!r} also matches {odd[0]!r}, which does not hold numbers: "
+                "write a narrower pattern"
+            )
+        stranger = _stranger(found, columns)
+        if stranger is not None:
+            rest = ordered([n for n in found if n != stranger])
+            raise InputError(
+                f"{option} {text!r} also matches {stranger!r}, which is unlike {rest}: write "
+                f"a narrower pattern, or {option} {quoted(','.join(rest.names[:12]))}"
+            )
+    return ordered(found)
+
+
+def _stranger(names: Sequence[str], columns: dict[str, Field]) -> str | None:
+    """The one column of a pattern that is unlike all others: by its number, or by what it holds."""
+    if len(names) < 3:
+        return None
+    real = [n for n in names if columns[n].kind == "real"]
+    whole = [n for n in names if columns[n].kind != "real"]
+    unnumbered = [n for n in names if _parted(n)[1] is None]
+    roles = [n for n in names if is_predicted(n) or is_target(n) or is_weight(n)]
+    for odd in (whole if len(real) > 1 else [], unnumbered, roles):
+        if len(odd) == 1 and (odd is whole or odd[0] in roles or odd[0] in whole):
+            rest = [n for n in names if n != odd[0]]
+            if odd is roles or _numbers(rest) is not None:
+                return odd[0]
+    return None
+
+
+def numbered(fields: Iterable[Field]) -> list[Group]:
     """The columns whose names differ by a number alone, such as p0 to p9, and lone ones, each
     group once."""
     stems: dict[str, list[str]] = {}
@@ -126,40 +177,33 @@ def numbered(fields: Sequence[Field]) -> list[Group]:
     return [ordered(names) for names in stems.values()]
 
 
-def ordered(names: Sequence[str]) -> Group:
-    """These columns by number where they are numbered alike (p2 before p10), else as they come.
+def alike(names: Sequence[str]) -> list[Group]:
+    """The columns that begin or end alike, up to a separator: .pred_cat and .pred_dog."""
+    found: dict[tuple[int, str], list[str]] = {}
+    for name in names:
+        at = [m.start() for m in re.finditer(r"[\s_.\-:/(=\[]", name)] if len(name) < 200 else []
+        for cut in {*at[:1], *at[-1:]}:
+            found.setdefault((0, name[: cut + 1]), []).append(name)
+            found.setdefault((1, name[cut:]), []).append(name)
+    groups = {frozenset(each): ordered(each) for each in found.values() if len(each) > 1}
+    return list(groups.values())
 
-    Raises:
-        InputError: their numbers leave a gap, so that it is unclear which class each stands for.
-    """
+
+def ordered(names: Sequence[str]) -> Group:
+    """These columns by number where they are numbered alike (p2 before p10), else as they come."""
     numbers = _numbers(names)
-    if numbers is None:
+    if numbers is None or len(set(numbers)) < len(numbers):
         return Group(tuple(names))
     order = sorted(range(len(names)), key=numbers.__getitem__)
-    sequence = [names[i] for i in order]
-    for i, j in pairwise(order):
-        if numbers[j] != numbers[i] + 1:
-            raise InputError(
-                f"no column stands between {names[i]} and {names[j]}, so it is unclear which class "
-                "each column is: name them in the order of the classes, as in --probs "
-                f"{names[i]},{names[j]}"
-            )
-    return Group(tuple(sequence), numbers[order[0]])
-
-
-def _first_of(names: Sequence[str]) -> int | None:
-    numbers = _numbers(names)
-    if numbers is None:
-        return None
-    return numbers[0] if numbers == list(range(numbers[0], numbers[0] + len(names))) else None
+    return Group(tuple(names[i] for i in order), tuple(numbers[i] for i in order))
 
 
 def _numbers(names: Sequence[str]) -> list[int] | None:
     """The numbers of several names that differ by nothing else."""
     parts = [_parted(name) for name in names]
     numbers = [number for _, number in parts if number is not None]
-    alike = len({stem for stem, _ in parts}) == 1 and len(numbers) == len(names)
-    return numbers if alike and len(names) > 1 else None
+    one_stem = len({stem for stem, _ in parts}) == 1 and len(numbers) == len(names)
+    return numbers if one_stem and len(names) > 1 else None
 
 
 def _parted(name: str) -> tuple[str, int | None]:
@@ -170,10 +214,10 @@ def _parted(name: str) -> tuple[str, int | None]:
     return name[: match.start()].rstrip(_MARKS), int(match[1])
 
 
-def _shared(names: Sequence[str]) -> str:
+def shared(names: Sequence[str]) -> str:
     """What all names begin with."""
-    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
-    return "".join(letters[0] for letters in alike)
+    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in same)
 
 
 def listed(names: Sequence[str], most: int = 12) -> str:

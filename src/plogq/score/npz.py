@@ -5,12 +5,28 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from math import prod
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import numpy as np
 
-from .column import MOST_CLASSES, Array, Batch, Column, Fault, Field, InputError, Kind, Widths
+from .column import (
+    MOST_CLASSES,
+    RAGGED,
+    About,
+    Array,
+    Batch,
+    Column,
+    Fault,
+    Field,
+    InputError,
+    Kind,
+    Widths,
+    summed,
+)
+from .naming import folded
 from .npy import Layout, read_layout, skip_to_data
 
 # What the rows of a batch may take, so that wide ones come a few at a time.
@@ -24,28 +40,60 @@ _METHODS = {
     zipfile.ZIP_LZMA: _PIECE_OF_BOMB,
 }
 _LONGEST_TEXT = 1 << 16
+_CLASSES = frozenset(("classes", "classnames", "targetnames", "labelnames", "categories"))
 
 
 class NPZ:
     """An NPZ file: each one-dimensional array is a column, each two-dimensional one a list column.
 
-    `numpy.load` would take in a whole member, so members are decompressed here as they are read.
+    Of an array of more axes all but the last are rows. `numpy.load` would take in a whole member,
+    so members are decompressed here as they are read.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._members: dict[str, tuple[zipfile.ZipInfo, Layout]] = {}
-        self.fields: list[Field] = []
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
-                if info.is_dir():
-                    continue
-                layout = _layout(archive, info)
-                if len(layout.shape) in (1, 2):
+                if not info.is_dir():
                     name = info.filename.removesuffix(".npy")
-                    self._members[name] = info, layout
-                    width = layout.shape[1] if len(layout.shape) == 2 else None
-                    self.fields.append(Field(name, _kind(layout.dtype, width), width))
+                    self._members[name] = info, _layout(archive, info)
+                    self._seen_twice(archive, name)
+            classes = self._class_names(archive)
+        self.about = About(classes=classes)
+        deep = [layout.shape for _, layout in self._members.values() if len(layout.shape) > 2]
+        leads = {shape[:-1] for shape in deep}
+        self.fields: list[Field] = []
+        for name, (info, layout) in list(self._members.items()):
+            flat = _flattened(layout, leads)
+            if len(flat.shape) not in (1, 2):
+                del self._members[name]
+                continue
+            self._members[name] = info, flat
+            width = flat.shape[1] if len(flat.shape) == 2 else None
+            self.fields.append(Field(name, kind_of(flat.dtype, width), width))
+
+    def _seen_twice(self, archive: zipfile.ZipFile, name: str) -> None:
+        names = [info.filename.removesuffix(".npy") for info in archive.infolist()]
+        if names.count(name) > 1:
+            raise InputError(
+                f"{self._path.name} has two columns named {name!r}: rename one of them"
+            )
+
+    def _class_names(self, archive: zipfile.ZipFile) -> tuple[str, ...] | None:
+        """What an array of the classes' names says; it is no column then."""
+        for name, (info, layout) in list(self._members.items()):
+            short = len(layout.shape) == 1 and layout.shape[0] <= MOST_CLASSES
+            if folded(name) not in _CLASSES or not short or layout.dtype.kind not in "Uiub":
+                continue
+            if layout.dtype.itemsize > _LONGEST_TEXT:
+                continue
+            del self._members[name]
+            with archive.open(info) as stream:
+                stream.read(layout.offset)
+                rows = InTurn(stream, layout, name, _METHODS[info.compress_type])
+                return tuple(map(str, rows.take(0, layout.shape[0]).tolist()))
+        return None
 
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths
@@ -56,34 +104,53 @@ class NPZ:
             every = " and ".join(f"{n} has {r:,}" for n, r in lengths.items())
             raise InputError(f"arrays that belong together have different lengths: {every}")
         total = next(iter(lengths.values()), 0)
-        row_bytes = sum(self._members[n][1].row_bytes for n in names)
-        rows = max(1, min(rows, _BATCH_BYTES // max(1, row_bytes)))
+        rows = rows_at_once(rows, [self._members[n][1] for n in names])
         with ExitStack() as open_files:
             archive = open_files.enter_context(zipfile.ZipFile(self._path))
             members = {n: self._open(archive, open_files, n) for n in names}
             for start in range(0, total, rows):
                 count = min(rows, total - start)
-                columns = {n: _column(m.take(start, count), n) for n, m in members.items()}
+                columns = {n: column_of(m.take(start, count), n) for n, m in members.items()}
+                for n in columns:
+                    if widths.get(n) == RAGGED and columns[n].values.ndim == 2:
+                        columns[n] = Column(summed(columns[n].values))
                 yield Batch(start, count, columns, (start + count) / total)
 
-    def _open(self, archive: zipfile.ZipFile, open_files: ExitStack, name: str) -> _Rows:
+    def _open(self, archive: zipfile.ZipFile, open_files: ExitStack, name: str) -> Rows:
         info, layout = self._members[name]
         if not (layout.fortran and len(layout.shape) == 2):
             stream = open_files.enter_context(archive.open(info))
             stream.read(layout.offset)
-            return _InTurn(stream, layout, name, _METHODS[info.compress_type])
+            return InTurn(stream, layout, name, _METHODS[info.compress_type])
         if info.compress_type != zipfile.ZIP_STORED:
             raise InputError(
                 f"{name} is compressed and stored column by column, so its rows cannot be read in "
                 f"turn: save np.ascontiguousarray({name}) instead"
             )
         file = open_files.enter_context(self._path.open("rb"))
-        return _ByColumns(
-            file, skip_to_data(file, info.header_offset) + layout.offset, layout, name
-        )
+        return ByColumns(file, skip_to_data(file, info.header_offset) + layout.offset, layout, name)
 
 
-class _Rows(Protocol):
+def _flattened(layout: Layout, leads: set[tuple[int, ...]]) -> Layout:
+    """An array of rows: sequences of events put one after the other, and labels of shape (N, 1)
+    as (N,)."""
+    shape = layout.shape
+    if len(shape) == 2 and shape[1] == 1 and shape not in leads:
+        return replace(layout, shape=shape[:1], fortran=False)
+    if layout.fortran or not leads:
+        return layout
+    if len(shape) > 2:
+        return replace(layout, shape=(prod(shape[:-1]), shape[-1]))
+    return replace(layout, shape=(prod(shape),)) if shape in leads else layout
+
+
+def rows_at_once(rows: int, layouts: Sequence[Layout]) -> int:
+    """How many rows of these arrays a batch has at most."""
+    row_bytes = sum(layout.row_bytes for layout in layouts)
+    return max(1, min(rows, _BATCH_BYTES // max(1, row_bytes)))
+
+
+class Rows(Protocol):
     """One array of an archive."""
 
     def take(self, start: int, count: int) -> Array:
@@ -91,7 +158,7 @@ class _Rows(Protocol):
         ...
 
 
-class _InTurn:
+class InTurn:
     """An array whose rows are together, read from its first to its last."""
 
     def __init__(self, stream: IO[bytes], layout: Layout, name: str, piece: int) -> None:
@@ -104,7 +171,7 @@ class _InTurn:
         return rows
 
 
-class _ByColumns:
+class ByColumns:
     """A matrix whose columns are together, read a window of rows at a time.
 
     Not through a memory map: where a file that is mapped is cut short, the process is killed.
@@ -169,7 +236,8 @@ def _layout(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Layout:
     return layout
 
 
-def _kind(dtype: np.dtype[Any], width: int | None) -> Kind:
+def kind_of(dtype: np.dtype[Any], width: int | None) -> Kind:
+    """What a column of this type can stand for."""
     kinds: dict[str, Kind] = {"b": "boolean", "i": "whole", "u": "whole", "f": "real", "U": "text"}
     kind = kinds.get(dtype.kind, "other")
     if not 0 < dtype.itemsize <= _LONGEST_TEXT or (width is not None and not width):
@@ -179,7 +247,7 @@ def _kind(dtype: np.dtype[Any], width: int | None) -> Kind:
     return "other" if kind in ("text", "other") or width > MOST_CLASSES else "list"
 
 
-def _column(values: Array, name: str) -> Column:
+def column_of(values: Array, name: str) -> Column:
     """Values in this machine's byte order, and the texts among them that are none."""
     if values.dtype.kind == "b":
         # A truth value is a byte, and a file may have any in it.

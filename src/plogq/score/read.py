@@ -7,8 +7,13 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from .column import Batch, Field, InputError, Source, Widths
+from .column import About, Batch, Field, InputError, Source, Widths
+from .completions import Completions, first_object, tokens_of
+from .jsonl import JSONLines
 from .npz import NPZ
+from .refused import why_refused
+from .single import NPY
+from .streams import UTF_16, first_bytes
 from .tables import ArrowIPC, Parquet
 from .text import CSV
 
@@ -17,23 +22,25 @@ _MAGIC: tuple[tuple[bytes, Callable[[Path], Source]], ...] = (
     (b"ARROW1", lambda path: ArrowIPC(path, stream=False)),
     (b"\xff\xff\xff\xff", lambda path: ArrowIPC(path, stream=True)),
     (b"PK\x03\x04", NPZ),
+    (b"\x93NUMPY", NPY),
 )
-_TEXT = (".csv", ".tsv", ".txt", ".gz", ".bz2", ".zst")
-_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_TEXT = (".csv", ".tsv", ".txt")
+_LOOKED_AT = 1 << 12
 
 # What no file can bring about: these are faults of ours.
 _OURS = (AssertionError, AttributeError, NameError)
 
 
-def open_source(path: Path) -> Source:
-    """The file as columns, in batches.
+def open_source(path: Path, *, header: bool = True) -> Source:
+    """The file as columns, in batches; a text file without a `header` has rows from its first line.
 
     Raises:
-        InputError: no such file, none of CSV, Parquet, Arrow IPC and NPZ, or one that cannot be
-            read, which may show only as its batches are.
+        InputError: no such file, none of CSV, JSON lines, Parquet, Arrow IPC, NPZ and NPY, or one
+            that cannot be read, which may show only as its batches are.
     """
     with _reading(path):
-        source = _reader(path)(path)
+        reader = _reader(path)
+        source = CSV(path, header=header) if reader is CSV else reader(path)
     for name, times in Counter(f.name for f in source.fields).most_common(1):
         if times > 1:
             raise InputError(f"{path.name} has two columns named {name!r}: rename one of them")
@@ -45,6 +52,11 @@ class _Guarded:
 
     def __init__(self, path: Path, source: Source) -> None:
         self._path, self._source = path, source
+
+    @property
+    def about(self) -> About:
+        """What was found out of the file."""
+        return self._source.about
 
     @property
     def fields(self) -> Sequence[Field]:
@@ -101,17 +113,25 @@ def _reader(path: Path) -> Callable[[Path], Source]:
         raise InputError(f"there is no file {path}")
     if not path.is_file():
         raise InputError(f"{path} is not a file")
-    with path.open("rb") as file:
-        first = file.read(8)
-    for magic, reader in _MAGIC:
-        if first.startswith(magic):
-            return reader
+    first, compressed = first_bytes(path, _LOOKED_AT)
+    refused = why_refused(path, first, compressed)
+    if refused is not None:
+        raise InputError(refused)
+    if compressed is None:
+        for magic, reader in _MAGIC:
+            if first.startswith(magic):
+                return reader
     if not first:
         raise InputError(f"{path.name} is empty")
-    if first.startswith(_UTF_16):
-        raise InputError(f"{path.name} is text in UTF-16: save it as UTF-8")
-    if path.suffix.lower() in _TEXT or b"\0" not in first:
+    if first.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
+        line = first_object(path)
+        return Completions if line is not None and tokens_of(line) is not None else JSONLines
+    text = compressed is not None or path.suffix.lower() in _TEXT
+    # Of UTF-16 that says nothing of itself every other byte is zero.
+    wide = len(first) > 3 and (not any(first[:8:2]) or not any(first[1:8:2])) and any(first[:8])
+    if text or wide or b"\0" not in first[:8] or any(map(first.startswith, UTF_16)):
         return CSV
     raise InputError(
-        f"{path.name} is none of CSV, Parquet, Arrow IPC and NPZ: it begins with {first!r}"
+        f"{path.name} is none of CSV, JSON lines, Parquet, Arrow IPC, NPZ and NPY: it begins with "
+        f"{first[:8]!r}"
     )

@@ -10,8 +10,16 @@ from typing import Any, cast
 import numpy as np
 
 from .. import BinaryProbs, Probs, entropy, validation
+from .calibration import Bin, Calibrated
 from .find import Roles
-from .tally import Tally
+from .slices import Slice
+from .tally import FEW, Tally
+
+_NAN = float("nan")
+_NO_CALIBRATION = Calibrated(_NAN, _NAN, (), _NAN, _NAN, _NAN, _NAN, _NAN, 0)
+# Of a normal distribution, what lies further away on either side in 5% of all cases.
+_NORMAL = 1.959963984540054
+_DRAWS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,14 @@ class Report:
     `cross_entropy` is Σ w H / Σ w; it is ∞ as soon as one event's is, and then
     `finite_cross_entropy` and `standard_error` are those of the other events. `target_entropy` is
     the least that any prediction can reach, above 0 for soft targets alone. Recall and accuracy
-    are weighted like the loss.
+    are weighted like the loss. `interval` holds the mean at 95%, and `interval_method` says how it
+    was found. `macro_cross_entropy` is the mean over the classes that occur, and `d2` the share of
+    the class frequencies' H that the model takes away, as scikit-learn's d2_log_loss_score. Where a
+    column holds log q of tokens, H is that of a token, and `bits_per_byte` and `bits_per_character`
+    are NaN unless their lengths are known. With calibration, H of the `calibration_events` that
+    were drawn is `uncertainty` - `discrimination` + `miscalibration`, scores would best be divided
+    by `temperature`, which takes `temperature_gain` off H, and the labels of `suspicious` rows are
+    likely wrong; without it these are NaN and empty.
     """
 
     file: str
@@ -75,9 +90,27 @@ class Report:
     finite_cross_entropy: float
     standard_error: float
     infinite: int
+    interval: tuple[float, float]
+    interval_method: str
     target_entropy: float
     perplexity: float
     accuracy: float
+    macro_cross_entropy: float
+    d2: float
+    tokens: float
+    bits_per_byte: float
+    bits_per_character: float
+    slices: tuple[Slice, ...]
+    brier: float
+    calibration_error: float
+    reliability: tuple[Bin, ...]
+    temperature: float
+    temperature_gain: float
+    uncertainty: float
+    discrimination: float
+    miscalibration: float
+    calibration_events: int
+    suspicious: tuple[WorstRow, ...]
     baselines: tuple[Baseline, ...]
     classes: tuple[ClassRow, ...]
     worst: tuple[WorstRow, ...]
@@ -106,6 +139,12 @@ def make_report(
 ) -> Report:  # fmt: skip
     """The totals as a report; there is at least one event."""
     loss = float("inf") if tally.infinite else tally.loss.mean
+    tokens = roles.form == "tokens"
+    error, interval, method = _uncertain(tally)
+    classes = _classes(tally, roles)
+    there = [line.cross_entropy for line in classes if line.count]
+    baselines = [] if tokens else _baselines(tally, roles, loss)
+    c = _NO_CALIBRATION if tally.calibration is None else tally.calibration.result()
     return Report(
         file=file,
         reasons=roles.reasons,
@@ -117,62 +156,120 @@ def make_report(
         weight=tally.weight,
         cross_entropy=loss,
         finite_cross_entropy=tally.loss.mean if tally.loss.count else float("nan"),
-        standard_error=tally.loss.standard_error,
+        standard_error=error,
         infinite=tally.infinite,
+        interval=interval,
+        interval_method=method,
         target_entropy=tally.uncertainty.mean,
         perplexity=_exp(loss),
-        accuracy=tally.correct_weight / tally.weight,
-        baselines=tuple(_baselines(tally, roles, loss)),
-        classes=tuple(_classes(tally, roles)),
+        accuracy=float("nan") if tokens else tally.correct_weight / tally.weight,
+        macro_cross_entropy=sum(there) / len(there) if there else float("nan"),
+        d2=baselines[-1].share if baselines else float("nan"),
+        tokens=tally.tokens,
+        bits_per_byte=_ratio(tally.nats / log(2), tally.bytes),
+        bits_per_character=_ratio(tally.nats / log(2), tally.characters),
+        slices=tuple(line for groups in tally.slices for line in groups.slices()),
+        brier=c.brier,
+        calibration_error=c.calibration_error,
+        reliability=c.reliability,
+        temperature=c.temperature,
+        temperature_gain=c.temperature_gain,
+        uncertainty=c.uncertainty,
+        discrimination=c.discrimination,
+        miscalibration=c.miscalibration,
+        calibration_events=c.events,
+        suspicious=tuple(_suspicious(tally, roles)),
+        baselines=tuple(baselines),
+        classes=tuple(classes),
         worst=tuple(_worst(tally, roles)),
     )
+
+
+def _uncertain(tally: Tally) -> tuple[float, tuple[float, float], str]:
+    """The standard error of the mean, its interval at 95%, and how they were found."""
+    mean, error = tally.loss.mean, tally.loss.standard_error
+    method = "central limit theorem"
+    if tally.clusters is not None:
+        error = tally.clusters.standard_error()
+        method = f"{len(tally.clusters):,} clusters"
+    elif 1 < tally.events <= FEW and not tally.infinite:
+        # Few losses, and skew ones: their mean is drawn again from themselves.
+        losses, weights = tally.first
+        drawn = np.random.default_rng(0).integers(0, len(losses), (_DRAWS, len(losses)))
+        means = (losses * weights)[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
+        low, high = np.quantile(means[np.isfinite(means)], (0.025, 0.975)).tolist()
+        return error, (low, high), "bootstrap"
+    return error, (mean - _NORMAL * error, mean + _NORMAL * error), method
 
 
 def _baselines(tally: Tally, roles: Roles, loss: float) -> list[Baseline]:
     """A prediction of Q for every row has H = H(mean P, Q), and so its least value, at
     Q = mean P, is the entropy of the class frequencies."""
     count = len(roles.classes)
+    if roles.form == "multi":
+        shares = BinaryProbs(tally.mass / tally.weight)
+        uniform, constant = log(2), float(entropy(shares))
+        pairs = (("uniform", uniform), ("class frequencies", constant))
+        return [_baseline(name, h, loss) for name, h in pairs]
     with validation("off"):
         uniform = float(entropy(Probs(np.full(count, 1 / count))))
         frequencies = tally.mass / tally.mass.sum()
         target = BinaryProbs(frequencies[1:]) if roles.binary else Probs(frequencies)
         constant = float(entropy(target))
     pairs = (("uniform", uniform), ("class frequencies", constant))
-    return [Baseline(n, h, h - loss, (h - loss) / h if h > 0 else float("nan")) for n, h in pairs]
+    return [_baseline(name, h, loss) for name, h in pairs]
+
+
+def _baseline(name: str, h: float, loss: float) -> Baseline:
+    return Baseline(name, h, h - loss, (h - loss) / h if h > 0 else float("nan"))
 
 
 def _classes(tally: Tally, roles: Roles) -> list[ClassRow]:
-    labels = _labels(roles)
+    labels = roles.classes
+    happened = tally.mass if roles.form == "multi" else tally.class_weight
     return [
         ClassRow(
             labels[k],
             int(tally.class_count[k]),
             _ratio(tally.class_loss[k], tally.class_weight[k]),
-            _ratio(tally.class_correct[k], tally.class_weight[k]),
+            _ratio(tally.class_correct[k], happened[k]),
         )
         for k in range(len(labels))
     ]
 
 
 def _worst(tally: Tally, roles: Roles) -> list[WorstRow]:
-    labels, worst = _labels(roles), tally.worst
+    if roles.form == "tokens":
+        return _worst_tokens(tally)
+    labels, worst = roles.classes, tally.worst
+    answers = ("no", "yes") if roles.form == "multi" else labels
     return [
         WorstRow(
             int(worst.rows[i]),
             labels[int(worst.truth[i])],
             float(worst.given[i]),
-            labels[int(worst.predicted[i])],
+            answers[int(worst.predicted[i])],
             float(worst.loss[i]),
         )
         for i in range(len(worst.rows))
     ]
 
 
-def _labels(roles: Roles) -> list[str]:
-    """The classes as the target writes them."""
-    if roles.form == "index" and not roles.binary:
-        return [str(roles.first_label + k) for k in range(len(roles.classes))]
-    return list(roles.classes)
+def _suspicious(tally: Tally, roles: Roles) -> list[WorstRow]:
+    if tally.calibration is None:
+        return []
+    found = tally.calibration.suspicious(max(tally.worst.most, 1))
+    names = roles.classes
+    return [WorstRow(n, names[t], q, names[k], _minus_log(q)) for n, t, q, k in found]
+
+
+def _minus_log(q: float) -> float:
+    return -log(q) if q > 0 else float("inf")
+
+
+def _worst_tokens(tally: Tally) -> list[WorstRow]:
+    rows = zip(tally.worst.rows, tally.worst.given, tally.worst.loss, strict=True)
+    return [WorstRow(int(i), "", float(q), "", float(h)) for i, q, h in rows]
 
 
 def _ratio(total: float, weight: float) -> float:

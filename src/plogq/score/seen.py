@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 
 import numpy as np
 
-from .column import Array, Batch, Field, Kind
-from .kinds import Content
+from .column import About, Array, Batch, Field, InputError, Kind
 from .naming import Group
+from .scale import Content
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +18,50 @@ class Wish:
     """What the user said of a file; None where nothing was said.
 
     `prediction` is a column, a pattern or names with commas, and `content` what it holds: "probs",
-    "logits" or "log-probs". `tolerance` is how far from 1 a row of probabilities may sum.
+    "logits" or "log-probs". With `multilabel` every column is a yes/no outcome of its own.
+    `positive` is the label that means yes, `ignore` the labels whose rows
+    are left out. `tolerance` is how far from 1 a row of probabilities may sum; None is 0.001, or
+    what rounding its values can come to. `renormalize` divides every row by its sum, and `clip`
+    then keeps every probability that far away from 0 and 1. Without a `header` the first line of
+    a text file is a row. `by` are columns whose values cut the events into slices, and events of
+    one value of `cluster` belong together. `truth` is another file that holds the target, with the
+    same ids in the column `on`, or without one in the same order. `log_likelihood` is a column of
+    log q of what happened, one token a row or a list of them; `bytes` and `text` are then columns
+    of how long the tokens are, and of what they say. `calibration` asks for what SciPy is needed
+    for.
     """
 
     target: str | None = None
     prediction: str | None = None
     content: Content | None = None
     binary: bool = False
+    multilabel: bool = False
     weight: str | None = None
-    ignore: int | None = None
+    positive: str | None = None
+    ignore: int | str | Sequence[int | str] | None = None
     first_label: int | None = None
-    tolerance: float = 1e-3
+    tolerance: float | None = None
+    renormalize: bool = False
+    clip: float | None = None
+    header: bool = True
+    by: Sequence[str] = ()
+    log_likelihood: str | None = None
+    bytes: str | None = None
+    text: str | None = None
+    cluster: str | None = None
+    calibration: bool = False
+    truth: str | PathLike[str] | None = None
+    on: str | None = None
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The labels to leave out, as text."""
+        if self.ignore is None:
+            return ()
+        every = [self.ignore] if isinstance(self.ignore, int | str) else self.ignore
+        if any(isinstance(x, int) and not -(2**63) <= x < 2**64 for x in every):
+            raise InputError("--ignore must be a label: an integer of 64 bits, or text")
+        return tuple(map(str, every))
 
 
 @dataclass(slots=True)
@@ -38,6 +72,7 @@ class Seen:
     sample: Batch
     whole_file: bool
     wish: Wish
+    about: About = field(default_factory=About)
     taken: set[str] = field(default_factory=set[str])
     _named: dict[str, Field] = field(init=False)
 
@@ -67,6 +102,18 @@ class Seen:
         """How long the rows of a list column are, where the file says so."""
         return self._named[name].width
 
+    def percent(self, group: Group) -> bool:
+        """Whether the numbers of a group stand with a % each."""
+        return all(self._named[name].percent for name in group.names)
+
+    def whole(self, name: str) -> bool:
+        """Whether a column holds whole numbers alone, however they are written."""
+        if self.kind(name) != "real":
+            return self.kind(name) in ("whole", "boolean")
+        values = self.column(name)
+        values = values[~np.isnan(values)]
+        return bool(len(values)) and bool((values == np.floor(values)).all())
+
     def plain(self, group: Group) -> bool:
         """Whether the group is one column with one value a row."""
         return len(group.names) == 1 and self.kind(group.names[0]) != "list"
@@ -89,6 +136,12 @@ class Seen:
         values = values[self._sound(group.names)].astype(np.float64)
         complete = ~np.isnan(values)
         return values[complete if values.ndim == 1 else complete.all(axis=1)]
+
+    def log_likelihoods(self, group: Group) -> Array:
+        """Some of the values of a column of numbers, or of lists of them."""
+        values = self.sample.columns[group.names[0]].values
+        values = values[self._sound(group.names)].astype(np.float64).reshape(-1)
+        return values[~np.isnan(values)]
 
     def _sound(self, names: Sequence[str]) -> Array:
         """The rows in which all these columns could be read."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import isfinite, isnan
 
 from rich import box
@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .report import ClassRow, Report
+from .report import ClassRow, Report, WorstRow
 from .terminal import cell
 
 
@@ -36,8 +36,14 @@ class _Page:
             yield self._indented(reason)
         yield from self._bad()
         yield self._headline()
-        yield self._baselines()
-        yield from self._classes(classes)
+        if not self._report.tokens:
+            yield self._baselines()
+            yield from self._classes(classes)
+        if self._report.reliability:
+            yield from self._calibration()
+        yield from self._slices(classes)
+        if report.suspicious:
+            yield self._rows_of(report.suspicious, "labels that the model doubts for a reason")
         if report.worst:
             yield self._worst()
 
@@ -63,7 +69,12 @@ class _Page:
         report = self._report
         if report.left_out:
             yield self._text(
-                f"{report.left_out:,} rows are left out: their label is ignored or they weigh 0."
+                f"{report.left_out:,} rows are left out: "
+                + (
+                    "they have length 0."
+                    if report.tokens
+                    else "their label is ignored or they weigh 0."
+                )
             )
         if not report.bad_rows:
             return
@@ -90,7 +101,23 @@ class _Page:
             self._row(
                 table, "entropy of the targets", f"{_nats(least)} nats", f"KL {_nats(gap)} nats"
             )
+        low, high = report.interval
+        if isfinite(low) and isfinite(high) and not report.infinite:
+            self._row(
+                table,
+                "95% interval",
+                f"{_nats(low)} to {_nats(high)}",
+                f"by {report.interval_method}",
+            )
         self._row(table, "perplexity", _nats(report.perplexity), "")
+        if report.tokens:
+            self._row(table, "tokens", f"{report.tokens:,.0f}", f"{report.events:,} rows")
+            for unit, bits in (
+                ("byte", report.bits_per_byte), ("character", report.bits_per_character)
+            ):  # fmt: skip
+                if not isnan(bits):
+                    self._row(table, f"bits per {unit}", _nats(bits), "")
+            return table
         self._row(table, "accuracy", _percent(report.accuracy), f"{report.events:,} events")
         if report.weight != report.events:
             self._row(table, "total weight", f"{report.weight:,.6g}", "")
@@ -129,12 +156,62 @@ class _Page:
                 f"the {len(shown):,} most frequent classes; {hidden:,} more with --classes\n"
             )
 
+    def _calibration(self) -> Iterator[RenderableType]:
+        r = self._report
+        drawn = f"of {r.calibration_events:,} events" if r.calibration_events < r.events else ""
+        table = self._table("calibration", "", "")
+        table.show_header = False
+        lost = "the probabilities are wrong by (miscalibration)"
+        for name, value, more in (
+            ("the class frequencies leave open (uncertainty)", _nats(r.uncertainty), drawn),
+            ("the model tells beyond them (discrimination)", f"-{_nats(r.discrimination)}", ""),
+            (lost, f"+{_nats(r.miscalibration)}", ""),
+            ("best temperature", _nats(r.temperature), f"gains {_nats(r.temperature_gain)} nats"),
+            ("Brier score", _nats(r.brier), ""),
+            ("calibration error (15 bins, never below 0)", _nats(r.calibration_error), ""),
+        ):
+            self._row(table, name, value, more)
+        yield table
+        table = self._table("probability", "count", "says", "is right")
+        for line in r.reliability:
+            observed = _with_error(line.observed, line.error)
+            self._row(
+                table, f"{line.low:.2f} to {line.high:.2f}", f"{line.count:,}",
+                _nats(line.predicted), observed,
+            )  # fmt: skip
+        yield table
+
+    def _slices(self, most: int) -> Iterator[RenderableType]:
+        for name in dict.fromkeys(line.column for line in self._report.slices):
+            every = [line for line in self._report.slices if line.column == name]
+            table = self._table(
+                name, "count", "H, nats", "cost, nats",
+                title=f"slices by {name}, those first that cost the most",
+            )  # fmt: skip
+            for line in every[: max(most, 1)]:
+                h = _with_error(line.cross_entropy, line.standard_error)
+                self._row(table, line.value, f"{line.count:,}", h, _nats(line.cost))
+            yield table
+            if len(every) > max(most, 1):
+                yield self._text(f"  and {len(every) - max(most, 1):,} more with --classes")
+
     def _worst(self) -> Table:
+        if self._report.tokens:
+            table = self._table("row", "probability", "H, nats", title="the rows of highest loss")
+            for line in self._report.worst:
+                self._row(
+                    table, f"{line.row:,}", _nats(line.probability), _nats(line.cross_entropy)
+                )
+            return table
+        return self._rows_of(
+            self._report.worst, "the worst events, often wrong labels (rows count from 0)"
+        )
+
+    def _rows_of(self, rows: Iterable[WorstRow], title: str) -> Table:
         table = self._table(
-            "row", "label", "probability given to it", "predicted", "H, nats",
-            title="the worst events, often wrong labels (rows count from 0)",
-        )  # fmt: skip
-        for line in self._report.worst:
+            "row", "label", "probability given to it", "predicted", "H, nats", title=title
+        )
+        for line in rows:
             self._row(
                 table, f"{line.row:,}", line.label, _nats(line.probability), line.predicted,
                 _nats(line.cross_entropy),

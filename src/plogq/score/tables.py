@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from . import arrow
-from .column import MOST_CLASSES, Batch, Field, Widths
+from .column import MOST_CLASSES, About, Batch, Field, Widths
 
 _arrow: Any = pa
 _parquet: Any = pq
@@ -31,6 +31,8 @@ _DECODE_IN_THREADS = (os.cpu_count() or 1) > 2
 
 class Parquet:
     """A Parquet file, read page by page."""
+
+    about = About()
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -87,6 +89,8 @@ class ArrowIPC:
 
     Not through a memory map: where a file that is mapped is cut short, the process is killed.
     """
+
+    about = About()
 
     def __init__(self, path: Path, *, stream: bool) -> None:
         self._path = path

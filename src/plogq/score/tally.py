@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import isfinite, sqrt
 
 import numpy as np
 
+from .calibration import Calibration
 from .column import Array
 from .events import Events
+from .slices import Groups
+from .totals import Lengths, Outcomes
+
+# Below so many events a standard error says little of the interval, and these are drawn again.
+FEW = 300
 
 
 @dataclass(slots=True)
@@ -101,8 +108,15 @@ class Worst:
 class Tally:
     """All that a report needs, in memory that grows with the classes and not with the rows."""
 
-    def __init__(self, classes: int, worst: int) -> None:
+    def __init__(
+        self, classes: int, worst: int, by: Sequence[str] = (), cluster: str | None = None
+    ) -> None:
         self.loss = Moments()
+        self.slices = [Groups(name) for name in by]
+        self.clusters = None if cluster is None else Groups(cluster)
+        self.first = np.empty((2, 0))
+        self.calibration: Calibration | None = None
+        self.tokens = self.nats = self.bytes = self.characters = 0.0
         self.uncertainty = Moments()
         self.infinite = 0
         self.infinite_weight = 0.0
@@ -127,7 +141,18 @@ class Tally:
     def add(self, events: Events) -> None:
         """Take in the events of one batch."""
         self._losses(events.loss, events.weight)
-        self._classes(events)
+        for groups in (*self.slices, *([] if self.clusters is None else [self.clusters])):
+            groups.add(events.batch, events.index, events.loss, events.weight)
+        if self.first.shape[1] <= FEW:
+            weight = np.ones(len(events.loss)) if events.weight is None else events.weight
+            more = np.stack([events.loss, weight])[:, : FEW + 1]
+            self.first = np.concatenate([self.first, more], axis=1)
+        if self.calibration is not None:
+            self.calibration.add(events)
+        if events.lengths is not None:
+            self._lengths(events, events.lengths)
+        else:
+            self._classes(events)
         if events.uncertainty is not None:
             self.uncertainty.add(events.uncertainty, events.weight)
         self.worst.add(events)
@@ -143,7 +168,26 @@ class Tally:
         self.infinite_weight += float(lost.sum() if weight is None else weight[lost].sum())
         self.loss.add(loss[finite], None if weight is None else weight[finite])
 
+    def _lengths(self, events: Events, found: Lengths) -> None:
+        self.tokens += found.tokens
+        weight = events.weight
+        self.nats += float((events.loss if weight is None else events.loss * weight).sum())
+        self.bytes += found.bytes or 0.0
+        self.characters += found.characters or 0.0
+
+    def _outcomes(self, events: Events, found: Outcomes) -> None:
+        self.class_count += found.count
+        self.class_loss += found.loss
+        self.class_weight += found.weight
+        self.class_correct += found.correct
+        self.mass += found.yes
+        right = events.correct if events.weight is None else events.correct * events.weight
+        self.correct_weight += float(right.sum())
+
     def _classes(self, events: Events) -> None:
+        if events.outcomes is not None:
+            self._outcomes(events, events.outcomes)
+            return
         truth, weight, count = events.truth, events.weight, len(self.class_count)
         # One pass counts the events of each class and the correct ones among them.
         pairs = np.bincount(truth * 2 + events.correct, minlength=2 * count).reshape(count, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -11,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from .cells import Columns, Grid, Lost, as_letters, decoded, grid, is_text, parse
-from .column import Array, Batch, Fault, Field, InputError, Kind, Widths
-from .header import read_header
+from .cells import Cells, Columns, Form, Grid, grid
+from .column import About, Array, Batch, Fault, Field, InputError, Widths
+from .dialect import sniff
 from .lines import Endless, blocks
+from .parsing import Lost, as_letters, decoded, is_text, parse
 
 # A block must hold a row, and a row is about as long as the header or a few times that.
 _BLOCK = 1 << 20
@@ -25,33 +27,39 @@ _WIDE = 128
 
 
 class CSV:
-    """A CSV file with a header line; commas, semicolons, tabs or bars, plain or compressed.
+    """Rows of text: commas, semicolons, tabs, bars or spaces between fields, plain or compressed.
 
     Every column is read as text and turned into numbers here: pyarrow's own conversion gives up
     on the whole file at the first field that is not a number.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, header: bool = True) -> None:
         self._path = path
-        self._names, self._delimiter, self._start = read_header(path)
-        self._block = max(_BLOCK, _HEADERS * self._start)
-        self.fields: Sequence[Field] = [Field(name, "text") for name in self._names]
+        self._dialect = sniff(path, header=header)
+        self._names = self._dialect.names
+        self.about = About(self._dialect.notes)
+        self._block = max(_BLOCK, _HEADERS * self._dialect.start)
+        self._forms = {name: Form("text") for name in self._names}
         if len(set(self._names)) == len(self._names):
-            self.fields = self._found()
+            self._forms = self._found()
+        self.fields: Sequence[Field] = [
+            Field(name, self._forms[name].kind, percent=self._forms[name].percent)
+            for name in self._names
+        ]
 
-    def _found(self) -> Sequence[Field]:
+    def _found(self) -> dict[str, Form]:
         """The columns, and what most of their first values read as."""
         with closing(self._blocks(self._names)) as read:
             for block in read:
                 if len(block.cells):
-                    return list(map(Field, self._names, block.cells.kinds(_SAMPLE)))
-        return self.fields
+                    forms = block.cells.forms(_SAMPLE, self._dialect.decimal)
+                    return dict(zip(self._names, forms, strict=True))
+        return self._forms
 
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
-        kind: dict[str, Kind] = {f.name: f.kind for f in self.fields}
         with closing(self._blocks(names)) as read:
             for block in read:
                 passed = 0
@@ -59,7 +67,7 @@ class CSV:
                     numbers = block.numbers[offset : offset + rows]
                     end = bisect_left(block.lost, (int(numbers[-1]), ""))
                     lost, passed = block.lost[passed:end], end
-                    columns = block.cells.read(offset, rows, kind)
+                    columns = block.cells.read(offset, rows, self._forms, widths)
                     yield Batch(int(numbers[0]), len(numbers), columns, block.done, numbers, lost)
                 if passed < len(block.lost):
                     lost = block.lost[passed:]
@@ -67,13 +75,14 @@ class CSV:
 
     def _blocks(self, names: Sequence[str]) -> Generator[_Block, None, None]:
         """The columns as text, and the lines that have too many fields or too few."""
-        row = 0
-        longest = max(_LONGEST_ROW, _HEADERS * self._start)
-        read = blocks(self._path, self._start, self._block, longest, self._delimiter)
+        row, written = 0, self._dialect
+        longest = max(_LONGEST_ROW, _HEADERS * written.start)
+        between = " " if written.spaces else written.delimiter
+        read = blocks(self._path, written.start, self._block, longest, between, written.encoding)
         try:
             with closing(read):
                 for data, done in read:
-                    cells, lost = self._cells(data, names)
+                    cells, lost = self._cells(self._plain(data), names)
                     count = len(cells)
                     numbers = np.arange(row, row + count + len(lost))
                     if lost:
@@ -84,17 +93,36 @@ class CSV:
         except Endless as endless:
             raise InputError(f"{self._path.name}, row {row:,}: {endless}") from endless
 
-    def _cells(self, data: bytes, names: Sequence[str]) -> tuple[Columns | Grid, Lost]:
+    def _plain(self, data: bytes) -> bytes:
+        """The rows as commas and quotes would have them: single separators, and no comments."""
+        written = self._dialect
+        mark = written.delimiter.encode()
+        if written.spaces:
+            data = re.sub(rb"(?m)^[ \t]+|[ \t]+(?=\r?$)", b"", data)
+            if b'"' in data:
+                data = re.sub(rb'("[^"]*")|[ \t]+', lambda m: m[1] or mark, data)
+            else:
+                data = re.sub(rb"[ \t]+", mark, data)
+        if written.star:
+            data = data.replace(mark + b"*", mark)
+        if (b"\n#" in data or data.startswith(b"#")) and b'"' not in data:
+            # A field may begin so too: what has the fields of a row is one.
+            count = len(self._names) - 1
+            lines = data.splitlines(keepends=True)
+            kept = [x for x in lines if not x.startswith(b"#") or x.count(mark) == count]
+            data = b"".join(kept)
+        return data
+
+    def _cells(self, data: bytes, names: Sequence[str]) -> tuple[Cells, Lost]:
         """Rows of text, and the rows that are left out."""
         lost: Lost = []
+        mark = self._dialect.delimiter
         if len(self._names) >= _WIDE:
-            wide = grid(data, self._names, names, self._delimiter, lost)
+            wide: Grid | None = grid(data, self._names, names, mark, lost)
             if wide is not None:
                 return wide, lost
         whole = is_text(data)
-        table = parse(
-            data if whole else as_letters(data), self._names, names, self._delimiter, lost
-        )
+        table = parse(data if whole else as_letters(data), self._names, names, mark, lost)
         if whole:
             texts = {name: table.column(i).combine_chunks() for i, name in enumerate(names)}
             return Columns(texts, {}), lost
@@ -112,7 +140,7 @@ class CSV:
 class _Block:
     """Whole rows of a file, the numbers of those rows, and the rows of another number of fields."""
 
-    cells: Columns | Grid
+    cells: Cells
     numbers: Array
     lost: Lost
     done: float

@@ -1,0 +1,144 @@
+"""What predictions would gain if they were recalibrated: fitted by SciPy, the losses ours."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from math import exp, isfinite
+from typing import Any
+
+import numpy as np
+
+from .. import (
+    BinaryLogits,
+    BinaryProbs,
+    Labels,
+    LinearLogits,
+    Logits,
+    Probs,
+    Weighted,
+    cross_entropy,
+    entropy,
+    log_normalizer,
+    value_and_grad,
+)
+from .column import Array
+
+# More classes leave no events to fit a matrix of their squares.
+_MATRIX_CLASSES, _MATRIX_EVENTS = 50, 8192
+# Where a probability is 0 its logarithm would take every sum with it.
+_LEAST = -100.0
+
+
+def _optimize() -> Any:
+    # Only where it is needed: the command line does without SciPy.
+    return import_module("scipy.optimize")
+
+
+class Fit:
+    """A sample, its H, and the temperature that would be best."""
+
+    def __init__(self, scores: Array, target: Array, weight: Array) -> None:
+        self.scores, self.target, self.weight = scores, target, weight
+        self.loss = self.at(1.0)
+
+    def at(self, sharpness: float) -> float:
+        """H where scores are multiplied by this."""
+        raise NotImplementedError
+
+    def _sharpened(self, logarithm: float) -> float:
+        return self.at(exp(logarithm))
+
+    def temperature(self) -> tuple[float, float]:
+        """What scores would best be divided by, and what H would lose."""
+        if not isfinite(self.loss):
+            return float("nan"), float("nan")
+        found: Any = _optimize().minimize_scalar(self._sharpened, bounds=(-5, 5), method="bounded")
+        return exp(-float(found.x)), self.loss - float(found.fun)
+
+
+class Answers(Fit):
+    """Yes/no outcomes: they are recalibrated by isotonic regression, which keeps their order."""
+
+    def at(self, sharpness: float) -> float:
+        """See `Fit`."""
+        target = Weighted(BinaryProbs(self.target), sample_weight=self.weight)
+        return float(cross_entropy(target, BinaryLogits(self.scores * sharpness)))
+
+    def uncertainty(self) -> float:
+        """The entropy of how often yes comes."""
+        yes = float((self.weight * self.target).sum() / self.weight.sum())
+        return float(entropy(BinaryProbs(np.array([yes]))))
+
+    def recalibrated(self) -> float:
+        """H of the best probabilities that are in the same order."""
+        _, place = np.unique(self.scores, return_inverse=True)
+        weight = np.bincount(place, self.weight)
+        share = np.bincount(place, self.weight * self.target) / weight
+        best: Array = np.clip(_optimize().isotonic_regression(share, weights=weight).x, 0.0, 1.0)[
+            place
+        ]
+        target = Weighted(BinaryProbs(self.target), sample_weight=self.weight)
+        return float(cross_entropy(target, BinaryProbs(best)))
+
+
+class Classes(Fit):
+    """Several classes: recalibrated by a temperature and by a matrix, each fitted to one half and
+    applied to the other, so that nothing is gained by fitting alone."""
+
+    def _target(self, rows: Any) -> Any:
+        target = self.target[rows]
+        plain = Labels(target) if target.ndim == 1 else Probs(target)
+        return Weighted(plain, sample_weight=self.weight[rows])
+
+    def at(self, sharpness: float) -> float:
+        """See `Fit`."""
+        return float(cross_entropy(self._target(slice(None)), Logits(self.scores * sharpness)))
+
+    def uncertainty(self) -> float:
+        """The entropy of the class frequencies."""
+        if self.target.ndim == 1:
+            mass = np.bincount(self.target, self.weight, self.scores.shape[1])
+        else:
+            mass = (self.target * self.weight[:, None]).sum(axis=0)
+        return float(entropy(Probs(mass / mass.sum())))
+
+    def recalibrated(self) -> float:
+        """H of the best of the two; that of the model itself where they gain nothing."""
+        halves = [np.arange(k, len(self.weight), 2) for k in (0, 1)]
+        if min(map(len, halves)) < 10 or not isfinite(self.loss):
+            return self.loss
+        ways = [self._by_temperature]
+        if self.scores.shape[1] <= _MATRIX_CLASSES:
+            ways.append(self._by_matrix)
+        losses = [self.loss]
+        for way in ways:
+            parts = [way(fitted, other) for fitted, other in (halves, halves[::-1])]
+            weights = [float(self.weight[rows].sum()) for rows in halves[::-1]]
+            losses.append(float(np.average(parts, weights=weights)))
+        return min(losses)
+
+    def _by_temperature(self, fitted: Array, other: Array) -> float:
+        temperature, _ = Classes(
+            self.scores[fitted], self.target[fitted], self.weight[fitted]
+        ).temperature()
+        return float(cross_entropy(self._target(other), Logits(self.scores[other] / temperature)))
+
+    def _by_matrix(self, fitted: Array, other: Array) -> float:
+        fitted = fitted[:_MATRIX_EVENTS]
+        log_z = np.asarray(log_normalizer(Logits(self.scores)))[:, None]
+        hidden = np.maximum(self.scores - log_z, _LEAST)
+        count = hidden.shape[1]
+        target, given = self._target(fitted), hidden[fitted]
+
+        def step(x: Array) -> tuple[float, Array]:
+            weight, bias = x[: count * count].reshape(count, count), x[count * count :]
+            loss, grad = value_and_grad(target, LinearLogits(given, weight, bias))
+            return float(loss), np.concatenate([np.ravel(grad.weight), np.ravel(grad.bias)])
+
+        start = np.concatenate([np.eye(count).ravel(), np.zeros(count)])
+        found: Any = _optimize().minimize(
+            step, start, jac=True, method="L-BFGS-B", options={"maxiter": 100}
+        )
+        best: Array = found.x
+        weight, bias = best[: count * count].reshape(count, count), best[count * count :]
+        return float(cross_entropy(self._target(other), LinearLogits(hidden[other], weight, bias)))
