@@ -87,9 +87,9 @@ def test_memory_of_the_target_is_refused() -> None:
 
 
 def test_a_pair_of_two_frameworks_is_refused_before_its_memory_is_looked_at() -> None:
-    z = torch.from_numpy(Z.copy())
-    with pytest.raises(TypeError, match="P is of numpy and Q of torch"):
-        plogq.value_and_grad(plogq.Labels(Y), plogq.Logits(z), out=torch.zeros_like(z))
+    out = torch.zeros(Z.shape, dtype=torch.float64)
+    with pytest.raises(TypeError, match="P is of torch and Q of numpy"):
+        plogq.value_and_grad(plogq.Labels(torch.from_numpy(Y)), plogq.Logits(Z), out=out)
 
 
 @pytest.mark.parametrize("made", ["labels", "probs", "weighted"])

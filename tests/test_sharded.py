@@ -158,7 +158,6 @@ REFUSED = {
     "target with a gradient": ("PairError", "no gradients with respect to the target"),
     "one class in all": ("ShapeError", "ShardedLogits has one class"),
     "NaN on one, checked": ("ProbabilityError", "ShardedLogits is NaN at"),
-    "numpy on one": ("DtypeError", "P is of numpy and Q of torch"),
 }
 # Those that one rank alone can find; the others are told by whom.
 ALONE = (
@@ -169,7 +168,6 @@ ALONE = (
     "a negative probability on one",
     "target with a gradient",
     "NaN on one, checked",
-    "numpy on one",
 )
 
 

@@ -229,7 +229,9 @@ _SCORES = "if these are scores write Logits(x), if log-probabilities LogProbs(x)
 def _several(xp: Any, x: Any, sums: Any) -> bool:
     """Whether rows are marks of what is true, 0 and 1, and not of one outcome each."""
     y = xp.host(x)
-    return bool(((y == 0) | (y == 1)).all() and (sums >= 1.5).any())
+    # Over ranks the sums are of all classes, and x is some of them.
+    whole = y.size > 0 and float(y.sum()) == float(sums.sum())
+    return whole and bool(((y == 0) | (y == 1)).all() and (sums >= 1.5).any())
 
 
 def unit_interval(

@@ -85,7 +85,6 @@ def bad_calls(rank: int, world: int) -> dict[str, Callable[[], Any]]:
         "NaN on one, checked": lambda: _checked(
             labels, plogq.ShardedLogits(mine + (float("nan") if last else 0.0))
         ),
-        "numpy on one": loss(plogq.Labels(y.numpy()) if last else labels, over),
     }
 
 
