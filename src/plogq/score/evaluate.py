@@ -66,7 +66,7 @@ def score_file(
         tally = Tally(len(roles.classes), worst, roles.by, roles.cluster)
         if wish.calibration:
             tally.calibration = Calibration(roles)
-        writer = opened.enter_context(written(Path(rows_to) if rows_to is not None else None))
+        writer = opened.enter_context(written(_place(rows_to, (path, wish.truth))))
         bad = _BadRows(strict, named_bad_rows)
         seen = left_out = 0
         with closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches:
@@ -87,6 +87,18 @@ def score_file(
         if not tally.events:
             raise InputError(_nothing(path, seen, left_out, bad))
         return make_report(path.name, roles, tally, seen, left_out, bad.count, bad.first)
+
+
+def _place(
+    rows_to: str | PathLike[str] | None, read: tuple[str | PathLike[str] | None, ...]
+) -> Path | None:
+    """Where rows are written: never over what is read."""
+    if rows_to is None:
+        return None
+    place = Path(rows_to)
+    if any(each is not None and place.resolve() == Path(each).resolve() for each in read):
+        raise InputError(f"--rows would overwrite {place}, which is read: name another file")
+    return place
 
 
 @contextmanager
