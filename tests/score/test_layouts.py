@@ -183,6 +183,19 @@ def test_labels_that_go_on_from_the_last_class_are_no_bad_rows(tmp_path: Path) -
     assert score_file(tmp_path / "x.csv", Wish(first_label=1)).bad_rows == 0
 
 
+def test_many_classes_that_count_from_1(tmp_path: Path) -> None:
+    """The first rows do not have the last label, and it is rare."""
+    q = ",".join(["0.05"] * 20)
+    lines = [f"{q},{1 + i // 100}" for i in range(2000)]
+    (tmp_path / "x.csv").write_text(
+        "\n".join([",".join([*(f"p{k}" for k in range(20)), "label"]), *lines])
+    )
+    with pytest.raises(InputError, match=r"100 rows have the label 20 .* add --first-label 1"):
+        score_file(tmp_path / "x.csv")
+    assert score_file(tmp_path / "x.csv", Wish(first_label=1)).bad_rows == 0
+    assert score_file(tmp_path / "x.csv", Wish(ignore=20)).left_out == 100
+
+
 def test_json_lines(tmp_path: Path) -> None:
     """Objects within, fractions after whole numbers, and lines that are broken."""
     path = tmp_path / "x.jsonl"

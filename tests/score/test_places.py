@@ -163,6 +163,18 @@ def test_the_truth_in_another_file(tmp_path: Path) -> None:
     assert "--on is the column of ids" in refusal(tmp_path / "p.csv", on="id")
 
 
+def test_many_outcomes_in_another_file(tmp_path: Path) -> None:
+    """A submission and its solution have the same column names."""
+    draw = np.random.default_rng(3)
+    y, q = draw.integers(0, 2, (30, 3)), np.round(draw.random((30, 3)), 3)
+    for name, values in (("t", y), ("s", q)):
+        lines = [",".join(map(str, [i, *row])) for i, row in enumerate(values.tolist())]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["id,toxic,obscene,threat", *lines]))
+    report = score_file(tmp_path / "s.csv", Wish(truth=tmp_path / "t.csv", on="id"))
+    expected = -np.where(y == 1, np.log(q), np.log1p(-q)).mean()
+    assert report.cross_entropy == pytest.approx(expected, rel=1e-12)
+
+
 def test_numpy_files(tmp_path: Path) -> None:
     q = np.array([[0.5, 0.5], [0.25, 0.75], [0.1, 0.9], [0.6, 0.4]])
     y = np.array([0, 1, 1, 0])

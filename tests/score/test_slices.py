@@ -119,6 +119,7 @@ def test_what_cannot_be_written_or_cut(write: Write, tmp_path: Path) -> None:
         (Wish(by=("nothing",)), None, "--by: there is no column 'nothing' of text or numbers"),
         (Wish(cluster="nothing"), None, "--cluster: there is no column 'nothing'"),
         (Wish(), tmp_path / "x.txt", "--rows writes Parquet or CSV"),
+        (Wish(by="city"), tmp_path / "data.parquet", "--rows would overwrite"),
         (Wish(), tmp_path / "none" / "x.csv", "cannot be written: "),
     ):
         with pytest.raises(InputError) as caught:

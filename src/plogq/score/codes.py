@@ -225,7 +225,7 @@ def _refuse_from_1(values: Array, name: str, prediction: Group, count: int) -> N
             f"the labels of {name!r} go from {low} to {high}, and those of {prediction} from 0 to "
             f"{count - 1}: add --first-label {low} if label {low} means the first of them"
         )
-    if low < 1 or high != count:
+    if low != 1 or high != count:
         return
     # One label too high among many is a wrong row.
     if (values == count).mean() >= 0.2 / count:

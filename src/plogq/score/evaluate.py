@@ -27,6 +27,8 @@ from .truth import Joined
 _MOST_ROWS = 1 << 16
 _NUMBERS = 1 << 20
 _SAMPLE_ROWS = 1000
+# A label that comes a fifth as often as others, where there are five rows for each, is no accident.
+_OTHERS, _ENOUGH = 0.2, 5
 # From this share of the rows on, and this many of them, a cause is no accident.
 _SYSTEMATIC, _FEW, _NAMED = 0.25, 5, 64
 _SAMPLE_LISTS = 64
@@ -64,7 +66,7 @@ def score_file(
         tally = Tally(len(roles.classes), worst, roles.by, roles.cluster)
         if wish.calibration:
             tally.calibration = Calibration(roles)
-        writer = opened.enter_context(written(Path(rows_to) if rows_to is not None else None))
+        writer = opened.enter_context(written(_place(rows_to, (path, wish.truth))))
         bad = _BadRows(strict, named_bad_rows)
         seen = left_out = 0
         with closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches:
@@ -85,6 +87,18 @@ def score_file(
         if not tally.events:
             raise InputError(_nothing(path, seen, left_out, bad))
         return make_report(path.name, roles, tally, seen, left_out, bad.count, bad.first)
+
+
+def _place(
+    rows_to: str | PathLike[str] | None, read: tuple[str | PathLike[str] | None, ...]
+) -> Path | None:
+    """Where rows are written: never over what is read."""
+    if rows_to is None:
+        return None
+    place = Path(rows_to)
+    if any(each is not None and place.resolve() == Path(each).resolve() for each in read):
+        raise InputError(f"--rows would overwrite {place}, which is read: name another file")
+    return place
 
 
 @contextmanager
@@ -147,7 +161,10 @@ def _check_misreading(roles: Roles, tally: Tally, bad: _BadRows, rows: int) -> N
         InputError: it is so; the message names the option that settles it.
     """
     strange, codes = bad.causes["label"], roles.codes
-    if codes is None or strange < _FEW or strange < _SYSTEMATIC * rows or not tally.events:
+    if codes is None or not tally.events:
+        return
+    if strange < _SYSTEMATIC * rows or strange < _FEW:
+        _check_last_label(roles, tally, bad, strange)
         return
     name, some = roles.target.names[0], ", ".join(sorted(bad.strange)[:4])
     count = len(roles.classes)
@@ -162,6 +179,25 @@ def _check_misreading(roles: Roles, tally: Tally, bad: _BadRows, rows: int) -> N
         f"add --first-label {codes.first + 1} if the labels count from there, or --ignore LABEL "
         "for those that are to be left out"
     )
+
+
+def _check_last_label(roles: Roles, tally: Tally, bad: _BadRows, strange: int) -> None:
+    """Refuse labels of which the first class's never comes, and the one after the last class's
+    about as often as others do: they count from 1.
+
+    Raises:
+        InputError: it is so.
+    """
+    codes, count = roles.codes, len(roles.classes)
+    if codes is None or codes.first != 0 or roles.binary or tally.class_count[0]:
+        return
+    often = strange >= _OTHERS * tally.events / count and tally.events >= _ENOUGH * count
+    if often and {float(label) for label in bad.strange} == {float(count)}:
+        raise InputError(
+            f"{strange:,} rows have the label {count} in {roles.target.names[0]!r}, none has the "
+            f"label 0, and the classes count from 0 to {count - 1}: add --first-label 1 if label 1 "
+            f"means the first of them, or --ignore {count}"
+        )
 
 
 class _BadRows:

@@ -77,7 +77,7 @@ def find(
         wish = replace(wish, log_likelihood="log_likelihood", text=wish.text or text)
     seen = Seen(fields, sample, whole_file, wish, about)
     weight = _weight(seen)
-    for option, name in (*(("--by", n) for n in wish.by), ("--cluster", wish.cluster)):
+    for option, name in (*(("--by", n) for n in wish.slices), ("--cluster", wish.cluster)):
         _grouping(seen, option, name)
     if wish.log_likelihood is not None:
         return _tokens(seen, weight)
@@ -117,7 +117,7 @@ def find(
         tolerance=wish.tolerance,
         renormalize=wish.renormalize and scale.content == "probs" and not multi,
         clip=wish.clip,
-        by=tuple(wish.by),
+        by=wish.slices,
         cluster=wish.cluster,
         reasons=tuple(reasons),
     )
@@ -161,7 +161,7 @@ def _tokens(seen: Seen, weight: str | None) -> Roles:
         tolerance=wish.tolerance,
         renormalize=False,
         clip=None,
-        by=tuple(wish.by),
+        by=wish.slices,
         cluster=wish.cluster,
         reasons=tuple(reasons),
         bytes=wish.bytes,

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import naming, scale
 from .column import MOST_CLASSES, Field, InputError
-from .matching import class_in, match_labels, shown_names
+from .matching import class_in, match_columns, match_labels, shown_names
 from .naming import Group
 from .scale import OPTION, Sample, Scale, classify, name_hint
 from .seen import Seen
@@ -155,6 +155,9 @@ def _candidates(seen: Seen, target: Group | None) -> list[Group]:
         found = _distributions(seen, free, target)
         if found:
             return found
+        named = _named_as(seen, free, target)
+        if len(named) == 1:
+            return named
         groups = _weak(seen, free)
         hinted = [g for g in groups if name_hint(g)]
         if hinted:
@@ -185,6 +188,21 @@ def _distributions(seen: Seen, free: Sequence[Field], target: Group | None) -> l
         if len(better) == 1:
             return better
     return every
+
+
+def _named_as(seen: Seen, free: Sequence[Field], target: Group | None) -> list[Group]:
+    """Groups of columns that have the names of the target's columns."""
+    if target is None or len(target.names) < 2:
+        return []
+    real = [f.name for f in free if f.kind == "real"]
+    ends = {naming.folded(name.removeprefix("truth.")) for name in target.names}
+    groups = [*naming.alike(real), Group(tuple(n for n in real if naming.folded(n) in ends))]
+    found = {
+        frozenset(g.names): g
+        for g in groups
+        if len(g.names) == len(target.names) and match_columns(target.names, g.names) is not None
+    }
+    return list(found.values())
 
 
 def _fitting(seen: Seen, groups: Sequence[Group]) -> dict[frozenset[str], Group]:

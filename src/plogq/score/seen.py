@@ -44,7 +44,7 @@ class Wish:
     renormalize: bool = False
     clip: float | None = None
     header: bool = True
-    by: Sequence[str] = ()
+    by: str | Sequence[str] = ()
     log_likelihood: str | None = None
     bytes: str | None = None
     text: str | None = None
@@ -52,6 +52,11 @@ class Wish:
     calibration: bool = False
     truth: str | PathLike[str] | None = None
     on: str | None = None
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The columns that cut the events into slices."""
+        return (self.by,) if isinstance(self.by, str) else tuple(self.by)
 
     @property
     def ignored(self) -> tuple[str, ...]:
