@@ -15,7 +15,7 @@ from . import checks, elsewhere
 from .arrays import Verbs, as_array, verbs
 from .class_weights import pair
 from .errors import DtypeError, PairError, ProbabilityError, ShapeError
-from .kernels.contract import BinaryMeasure, BinaryScores
+from .kernels.contract import BinaryMeasure, BinaryScores, weighed
 from .options import number
 from .targets import both_weights, weight_array
 
@@ -161,8 +161,8 @@ class WeightedBinary(BinaryTarget):
             negative, positive = self.class_weight
             inner = replace(
                 inner,
-                yes=(inner.yes[0] * positive, inner.yes[1] * positive),
-                no=(inner.no[0] * negative, inner.no[1] * negative),
+                yes=tuple(weighed(positive, c) for c in inner.yes),
+                no=tuple(weighed(negative, c) for c in inner.no),
             )
         if self.sample_weight is not None:
             weight = xp.weights(self.sample_weight)

@@ -14,7 +14,7 @@ from typing import Any
 
 from .arrays import as_array, verbs
 from .errors import DtypeError, ShapeError
-from .options import shown
+from .options import like_array, shown
 
 _PAIR = "class_weight of a binary target is the pair (negative, positive)"
 
@@ -59,7 +59,7 @@ def pair(weight: Any) -> tuple[Any, Any]:
         if len(both) == 2:
             return both[0], both[1]
         came = f"{len(both)} of them"
-    elif hasattr(weight, "shape") and hasattr(weight, "dtype"):
+    elif like_array(weight):
         # By index: a tensor of a graph has no iterator.
         both = as_array(weight, "class_weight")
         shape = verbs(both).shape(both)

@@ -69,6 +69,14 @@ def integer(value: Any, role: str, fits: str = "one integer") -> int:
     raise DtypeError(f"{role} must be {fits}, got {shown(value)}")
 
 
+def like_array(value: Any) -> bool:
+    """Whether a value passes for an array; a nested tensor of PyTorch, which has no shape, does."""
+    try:
+        return hasattr(value, "dtype") and hasattr(value, "shape")
+    except RuntimeError:
+        return True
+
+
 def shown(value: Any) -> str:
     """What came, in a few words on one line."""
     if isinstance(value, int) and not -(1 << 64) < value < 1 << 64:
@@ -82,7 +90,7 @@ def shown(value: Any) -> str:
         return f"[{inside}]" if isinstance(value, list) else f"({inside})"
     kind = type(value).__name__
     try:
-        if hasattr(value, "dtype") and hasattr(value, "shape"):
+        if like_array(value):
             return f"{kind} of shape {tuple(value.shape)}"
     except (TypeError, ValueError, RuntimeError):
         # That of a tensor of TensorFlow may be open; a nested one of PyTorch has none.

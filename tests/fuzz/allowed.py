@@ -142,6 +142,9 @@ def gradient(
         if absolute and (abs(truth.losses) > narrow).any():
             return np.longdouble(np.inf)
         g, size = abs(slope.value), slope.size
+        if absolute and (size > float(ml_dtypes.finfo(dtype).max) / 4).any():
+            # It is added up of parts, each of which this type has to hold.
+            return np.longdouble(np.inf)
         more = np.max(extra(program, truth, loss_dtype(program, precision)), initial=0.0)
         gamma = program.shape.amount if program.shape and program.shape.name == "focal" else 0.0
         if absolute:

@@ -13,6 +13,7 @@ is being recorded (torch.compile, torch.export) the kernel is a custom operator.
 
 from __future__ import annotations
 
+from math import copysign, inf
 from typing import Any
 
 import torch
@@ -138,7 +139,12 @@ class _Sum(torch.autograd.Function):
         result = call.kernel.forward(*call.filled(arrays))
         _save(ctx, call, arrays, result.residual)
         ctx.divisor = divisor
-        return result.loss.new_full((), total(result.loss) / divisor)
+        value = total(result.loss) / divisor
+        try:
+            return result.loss.new_full((), value)
+        except RuntimeError:
+            # What no float32 holds is infinite.
+            return result.loss.new_full((), copysign(inf, value))
 
     @staticmethod
     def backward(ctx: Any, d_loss: Any) -> Any:

@@ -28,6 +28,12 @@ def is_array(x: Any) -> bool:
     return not isinstance(x, (int, float)) and hasattr(x, "shape")
 
 
+def weighed(weight: Any, coefficient: Any) -> Any:
+    """weight · coefficient; what is plainly 0 stays so, and no slope of the weight meets ∞ there."""
+    nothing = not is_array(coefficient) and coefficient == 0.0
+    return coefficient if nothing else coefficient * weight
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Background:
     """Mass spread over all classes: `factor` per event times `classes` [K] (None: all ones)."""
@@ -375,7 +381,7 @@ class BinaryMeasure:
         """The same measure times a number."""
         if self.event is not None:
             return replace(self, event=xp.times(factor, self.event))
-        yes, no = (tuple(factor * c for c in side) for side in (self.yes, self.no))
+        yes, no = (tuple(weighed(factor, c) for c in side) for side in (self.yes, self.no))
         return replace(self, yes=yes, no=no)
 
     def beyond_numbers(self) -> str | None:
