@@ -1,5 +1,7 @@
 """One cross-entropy, H(P, Q) = -Σ p log q: exact, fast, and clear about what each array is."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import pytrees, saved
 from .binary import BinaryLogits, BinaryProbs
 from .checks import validation
@@ -34,6 +36,10 @@ from .shaping import focal, poly
 from .targets import Labels, Probs, SparseProbs
 from .wrappers import Smoothed, Weighted
 
+if TYPE_CHECKING:
+    from . import doctor
+    from .doctor.diagnosis import diagnose
+
 pytrees.offer()
 saved.offer()
 
@@ -62,6 +68,8 @@ __all__ = [
     "binary_cross_entropy",
     "categorical_cross_entropy",
     "cross_entropy",
+    "diagnose",
+    "doctor",
     "entropy",
     "explain",
     "focal",
@@ -75,3 +83,16 @@ __all__ = [
     "validation",
     "value_and_grad",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The doctor, imported where it is asked for."""
+    if name == "doctor":
+        import importlib
+
+        return importlib.import_module(".doctor", __name__)
+    if name == "diagnose":
+        from .doctor.diagnosis import diagnose
+
+        return diagnose
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -108,7 +108,7 @@ def _bug(error: Exception) -> str:
 
 
 def _command() -> str:
-    return " ".join(["plogq", *(a for a in sys.argv[1:2] if a in ("score", "choose", "explain"))])
+    return " ".join(["plogq", *(a for a in sys.argv[1:2] if a in ("score", "choose", "explain", "lint", "doctor"))])
 
 
 def _say(sentence: str) -> None:

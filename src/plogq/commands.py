@@ -18,6 +18,7 @@ from rich.table import Table
 from . import __version__
 from .choose import DECISIONS, QUESTIONS, REDUCTIONS, TABLE, Question
 from .doctor.command import lint
+from .doctor.watch.command import SETTINGS, doctor
 from .score import InputError, Wish, score_file
 from .score.kinds import Content
 from .score.read import open_source
@@ -53,6 +54,7 @@ def _version(value: bool) -> None:
 
 
 app.command()(lint)
+app.command(context_settings=SETTINGS)(doctor)
 
 
 @app.callback()

@@ -57,7 +57,8 @@ class Jax:
                         jaxes.leave()
             return out
 
-        self.before = before
+        self.before, self.bind = before, bind
+        watch.renewals.append(self.renew)
         watch.replace(core.Primitive, "bind", bind)
         for module, names in _SHORTCUTS:
             for name in names.split():
@@ -86,6 +87,11 @@ class Jax:
     def leave(self) -> None:
         """Look no more at primitives."""
         core.Primitive.bind = self.before
+
+    def renew(self) -> None:
+        """Begin to look anew."""
+        self.calls = 0
+        core.Primitive.bind = self.bind
 
     def noted(self) -> None:
         """A loss was noted; after enough of them eager code is left alone."""

@@ -140,7 +140,7 @@ def _ranged(
     pad = seen.padding()
     if pad is not None and given is None and k is not None and k > 2 and 0 <= pad < k:
         return p.but(made=Made.PADDED, low=float(pad), by="padded rows")
-    if p.low == 1 and k is not None and (not flat or seen.n < 20 * k or k > 200):
+    if p.low == 1 and k is not None and (not flat or seen.n < 8 * k or k > 200):
         p = p.but(low=0.0)
     if contract.holds is Holds.DISTRIBUTION and p.kind == "float":
         return p.but(kind="int")
@@ -167,9 +167,10 @@ def weights(
     if len(counts) != flat.size or flat.size < 2 or (counts == 0).any() or (flat <= 0).any():
         return w
     spread = counts.max() / counts.min()
-    if counts.sum() < 50 or spread < 2:
-        return w
     ratio = np.log(flat / counts)
-    if ratio.max() - ratio.min() < 0.35 * np.log(spread):
+    apart = ratio.max() - ratio.min()
+    if counts.sum() < 50 or (spread < 2 and not (apart < 1e-3 and spread > 1.02)):
+        return w
+    if apart < 0.35 * np.log(spread):
         return w.but(rising=True, made=Made.COUNTS, by="weight")
     return w

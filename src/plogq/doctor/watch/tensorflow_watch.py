@@ -41,6 +41,7 @@ class TensorFlow:
         self._enter()
         self.watch.undo.append(self.leave)
         self.watch.threads.append(self._enter)
+        self.watch.renewals.append(self.renew)
         functions: dict[Any, Any] = {}
         for name, contract in CONTRACTS.items():
             if contract.peer == "tensorflow":
@@ -51,6 +52,12 @@ class TensorFlow:
             op_callbacks.add_op_callback(self.saw)
             return self.leave
         return None
+
+    def renew(self) -> None:
+        """Begin to look anew."""
+        self.calls = 0
+        self.leave()
+        self._enter()
 
     def leave(self) -> None:
         """Look no more at operations."""
@@ -182,8 +189,13 @@ class TensorFlow:
     # Losses
 
     def _loss(self, name: str, contract: Contract, functions: dict[Any, Any]) -> None:
-        holder: Any = tf
         path = name.split(".")[1:]
+        self._replaced(path, contract, functions)
+        if path[0] == "nn":
+            self._replaced(["compat", "v1", *path], contract, functions)
+
+    def _replaced(self, path: list[str], contract: Contract, functions: dict[Any, Any]) -> None:
+        holder: Any = tf
         for part in path[:-1]:
             holder = getattr(holder, part, None)
         before = getattr(holder, path[-1], None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import sys
 import threading
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from .bench import settled
 from .places import place_of, user_frame
 from .store import Store
 from .torch_mode import Mode, kind_of, plain, read
+from .torch_verbs import LOSSES
 from .watch import Watch
 
 _STEPS, _MOST = 6, 24  # optimiser steps before it leaves: at the least, and in any case
@@ -49,6 +50,8 @@ class TorchWatch:
         watch.undo.append(handle.remove)
         watch.undo.append(self._leave)
         watch.threads.append(self._in_thread)
+        watch.autopsies.append(self._autopsy)
+        watch.renewals.append(self.renew)
         self.mode.__enter__()
 
     def describe(self, x: Any) -> Any:
@@ -104,6 +107,28 @@ class TorchWatch:
         self.mode.passive = False
         if not ours:
             self.mode.__enter__()
+
+    def renew(self) -> None:
+        """Begin to look anew."""
+        self.steps, self.again, self.until = 0, 0, _MOST
+        modes = stack()
+        if self.mode.passive and (not modes or modes[-1] is self.mode):
+            self.mode.passive = False
+            if not modes:
+                self.mode.__enter__()
+
+    def _autopsy(self, trace: TracebackType | None) -> None:
+        """A loss in which the run ended, after nothing was looked at any more."""
+        while trace is not None:
+            frame = trace.tb_frame
+            name = frame.f_code.co_name
+            if name in LOSSES and frame.f_code.co_filename == torch.nn.functional.__file__:
+                hands = self.mode.hands(frame.f_back or frame)
+                noted = hands.loss(name, (), dict(frame.f_locals))
+                if noted is not None:
+                    self.watch.sightings.failed(*noted, "it")
+                return
+            trace = trace.tb_next
 
     def _remember_layers(self) -> None:
         built, watch = self.built, self.watch

@@ -30,6 +30,8 @@ class Watch:
     readers: list[Callable[[Any], Any]] = field(default_factory=list[Callable[[Any], Any]])
     local: threading.local = field(default_factory=threading.local)
 
+    autopsies: list[Callable[[Any], None]] = field(default_factory=list[Callable[[Any], None]])
+    renewals: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
     ticks: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
 
     @property
@@ -77,6 +79,30 @@ class Watch:
             if found is not None:
                 return found
         return None
+
+    def autopsy(self, error: BaseException) -> None:
+        """The run ended in an error: was it in a loss?"""
+        if self.sightings.crashes and self.sightings.crashes[-1][1].failed.startswith(
+            type(error).__name__
+        ):
+            return
+        for look in self.autopsies:
+            try:
+                look(error.__traceback__)
+            except Exception as fault:
+                self.fault("the end of the run", fault)
+        for _, kind in self.sightings.crashes:
+            if kind.failed == "it":
+                kind.failed = f"{type(error).__name__}: {error}"
+
+    def renew(self) -> None:
+        """Begin to look anew, with nothing seen yet: the next test, the next cell."""
+        self.sightings = Sightings()
+        for again in self.renewals:
+            try:
+                again()
+            except Exception as fault:
+                self.fault("renewal", fault)
 
     def stop(self) -> None:
         """End the watch: everything is as it was."""
