@@ -21,11 +21,19 @@ from typing import Any
 from .programs import Program, programs
 
 _OWN = {
-    "tf1": re.compile(r"disable_v2_behavior"),
-    "keras": re.compile(r"^\s*(import|from) keras|tf\.keras|tensorflow\.keras|tensorflow import keras", re.M),
+    "tf1": re.compile(r"disable_v2_behavior|disable_eager_execution"),
+    "keras": re.compile(
+        r"^\s*(import|from) keras|^import .*\bkeras\b|tf\.keras"
+        r"|tensorflow\.keras|tensorflow import keras",
+        re.M,
+    ),
     "tensorflow": re.compile(r"^\s*(import|from) tensorflow", re.M),
     "jax": re.compile(r"^\s*(import|from) (jax|optax|flax)|^import .*\bjax\b", re.M),
-    "torch": re.compile(r"^\s*(import|from) (torch|pytorch_lightning|lightning|transformers|accelerate)|^import .*\btorch\b", re.M),
+    "torch": re.compile(
+        r"^\s*(import|from) (torch|pytorch_lightning|lightning|transformers|accelerate)"
+        r"|^import .*\btorch\b",
+        re.M,
+    ),
 }
 
 
@@ -35,6 +43,22 @@ def framework(program: Program) -> str:
         if pattern.search(program.text):
             return name
     return "sklearn"
+
+
+# Programs that make a model and never call its loss: there is nothing to see at run time.
+_NEVER_CALLED = frozenset(
+    "lightning_softmax hf_trainer_loss kl_default lightning_acc custom_loss_softmax "
+    "keras_fn_activation one_class_keras_sparse keras_metric_logits custom_keras_loss_swapped "
+    "tf_sigmoid_softmax_head".split()
+)
+# The errors of programs that need what is not here: a package, the network, a GPU.
+_NOT_HERE = ("ModuleNotFoundError", "FileNotFoundError", "OSError", "Exception: URL fetch", "AssertionError: Torch not")
+
+
+def cannot_run(program: Program, said: dict[str, Any]) -> bool:
+    """Whether a program's loss was never reached, through no fault of the doctor's."""
+    error = said["error"] or ""
+    return program.name in _NEVER_CALLED or error.startswith(_NOT_HERE)
 
 
 def run(program: Program) -> dict[str, Any]:
@@ -47,6 +71,7 @@ def run(program: Program) -> dict[str, Any]:
     said: dict[str, Any] = {"error": None}
     start = time.perf_counter()
     _steps[0] = 0
+    seed()
     session = Session().start()
     try:
         with (
@@ -74,8 +99,6 @@ def run(program: Program) -> dict[str, Any]:
 
 def fakes() -> None:
     """Data sets that would be downloaded, as random numbers."""
-    if "keras" not in sys.modules and not any(_OWN["keras"].search(p.text) for p in programs()):
-        return
     import keras
     import numpy as np
 
@@ -92,6 +115,22 @@ def fakes() -> None:
     keras.datasets.mnist.load_data = images((28, 28), 10)
     keras.datasets.fashion_mnist.load_data = images((28, 28), 10)
     keras.datasets.cifar10.load_data = images((32, 32, 3), 10, True)
+
+
+def seed() -> None:
+    """The same random numbers for every program."""
+    import random
+
+    import numpy as np
+
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002  the programs use it
+    for name, call in (("torch", "manual_seed"), ("tensorflow", "random.set_seed")):
+        module: Any = sys.modules.get(name)
+        for part in call.split("."):
+            module = getattr(module, part, None)
+        if module is not None:
+            module(0)
 
 
 class Enough(BaseException):

@@ -1,4 +1,4 @@
-"""`plogq.diagnose(p, q)`: what two arrays may mean, the loss under each reading, and what is wrong."""
+"""`plogq.diagnose(p, q)`: what two arrays may mean, each reading with its loss."""
 
 from __future__ import annotations
 
@@ -134,7 +134,12 @@ def _readings(p: Numbers, q: Numbers, axis: int) -> Iterator[tuple[Any, Any, int
         if isinstance(as_p, BinaryProbs):
             if inside:
                 yield as_p, BinaryProbs(q), 4 + hint, "every value lies in [0, 1]"
-                yield as_p, BinaryLogits(q), 1 + hint, "but all values lie in [0, 1]: probabilities?"
+                yield (
+                    as_p,
+                    BinaryLogits(q),
+                    1 + hint,
+                    "but all values lie in [0, 1]: probabilities?",
+                )
             else:
                 yield as_p, BinaryLogits(q), 4 + hint, "values leave [0, 1], so they are scores"
         elif k >= 2:
@@ -142,9 +147,17 @@ def _readings(p: Numbers, q: Numbers, axis: int) -> Iterator[tuple[Any, Any, int
                 yield as_p, Probs(q, axis=axis), 5 + hint, "every row lies in [0, 1] and sums to 1"
                 yield as_p, Logits(q, axis=axis), 2 + hint, "but every row is a distribution"
             elif seen.rows and seen.log_rows == seen.rows:
-                yield as_p, LogProbs(q, axis=axis), 5 + hint, "every row is the log of a distribution"
-                yield as_p, Logits(q, axis=axis), 3 + hint, (
-                    "the same, as log_softmax of log-probabilities gives them back"
+                yield (
+                    as_p,
+                    LogProbs(q, axis=axis),
+                    5 + hint,
+                    "every row is the log of a distribution",
+                )
+                yield (
+                    as_p,
+                    Logits(q, axis=axis),
+                    3 + hint,
+                    ("the same, as log_softmax of log-probabilities gives them back"),
                 )
             else:
                 yield as_p, Logits(q, axis=axis), 4 + hint, "the rows are no distributions: scores"
@@ -157,9 +170,11 @@ def _targets(p: Numbers, q: Numbers, axis: int) -> Iterator[tuple[Any, int]]:
     events = q.shape[: axis % q.ndim] + q.shape[axis % q.ndim + 1 :] if q.ndim else ()
     if whole and p.shape == events and q.ndim:
         yield Labels(p.astype(np.int64)), 2
-    elif whole and q.ndim and p.ndim == q.ndim and k > 1 and p.shape[axis] == 1:
-        if np.squeeze(p, axis).shape == events:
-            yield Labels(np.squeeze(p, axis).astype(np.int64)), 1
+    elif (
+        whole and q.ndim and p.ndim == q.ndim and k > 1 and p.shape[axis] == 1
+        and np.squeeze(p, axis).shape == events
+    ):  # fmt: skip
+        yield Labels(np.squeeze(p, axis).astype(np.int64)), 1
     if p.shape != q.shape:
         return
     rows = Evidence()

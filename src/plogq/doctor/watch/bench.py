@@ -86,7 +86,7 @@ class Bench:
             return self.compare(turned, b, a) if isinstance(b, Array) else Unknown()
         return arithmetic.compared(self, _COMPARED[name], a, b, self.node("", name))
 
-    def index(self, x: Array, keys: list[Value | slice | None | Any]) -> Value:
+    def index(self, x: Array, keys: list[Value | slice | Any | None]) -> Value:
         """x[keys]: numbers, slices, None, ... and arrays."""
         if x.by == "eye" and len(keys) == 1 and isinstance(keys[0], Array):
             return indexing._rows_of_eye(self, x, keys[0], self.node("", "index"))

@@ -22,7 +22,10 @@ from .run import Missing, run
 def doctor(
     context: typer.Context,
     program: Annotated[
-        str, typer.Argument(metavar="SCRIPT", help="A script, or with -m a module; its arguments follow.")
+        str,
+        typer.Argument(
+            metavar="SCRIPT", help="A script, or with -m a module; its arguments follow."
+        ),
     ],
     module: Annotated[
         bool, typer.Option("-m", "--module", help="The program is a module: -m package.train.")

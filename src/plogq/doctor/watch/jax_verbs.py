@@ -227,11 +227,27 @@ def _dynamic(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
 
 # Programs inside a primitive
 
+_PROGRAMS = frozenset(
+    [
+        "jit",
+        "pjit",
+        "closed_call",
+        "core_call",
+        "remat",
+        "remat2",
+        "checkpoint",
+        "custom_jvp_call",
+        "custom_vjp_call",
+        "custom_vjp_call_jaxpr",
+        "scan",
+        "shard_map",
+    ]
+)
+
 
 def jaxpr_of(name: str, params: dict[str, Any]) -> Any:
     """The program that a primitive runs, if it runs one as it is."""
-    if name in ("jit", "pjit", "closed_call", "core_call", "remat", "checkpoint", "custom_jvp_call",
-                "custom_vjp_call", "custom_vjp_call_jaxpr", "scan", "remat2", "shard_map"):  # fmt: skip
+    if name in _PROGRAMS:
         for key in ("jaxpr", "call_jaxpr", "fun_jaxpr"):
             found = params.get(key)
             if found is not None:
@@ -300,8 +316,7 @@ def _scanned(
     """The results of a scan: what the body stacks has one axis more."""
     consts, carry = params.get("num_consts", 0), params.get("num_carry", 0)
     inner = list(args[: consts + carry])
-    for x in args[consts + carry :]:
-        inner.append(moves.pick(x, 0, None) if isinstance(x, Array) else x)
+    inner += [moves.pick(x, 0, None) if isinstance(x, Array) else x for x in args[consts + carry :]]
     out = run(on, program, inner)
     stacked = [moves.expand(x, 0, None) if isinstance(x, Array) else Unknown()
                for x in out[carry:]]  # fmt: skip
@@ -310,9 +325,7 @@ def _scanned(
 
 def run(on: Bench, program: Any, args: list[Value], depth: int = 0) -> list[Value]:
     """Follow a program equation by equation."""
-    known: dict[Any, Value] = {}
-    for var, value in zip(program.invars, args, strict=False):
-        known[var] = value
+    known: dict[Any, Value] = dict(zip(program.invars, args, strict=False))
     for eqn in program.eqns:
         name = eqn.primitive.name
         if name not in VERBS_OF and jaxpr_of(name, eqn.params) is None:

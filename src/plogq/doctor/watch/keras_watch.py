@@ -14,8 +14,8 @@ from ..contracts import CONTRACTS, Contract, with_logits
 from ..facts import Array, Cut, Made, Place
 from . import layers
 from .evidence import Numbers
-from .keras_source import argument
 from .keras_graph import head_of
+from .keras_source import argument
 from .places import is_library, place_of, user_frame
 from .store import Store
 from .watch import Watch
@@ -83,7 +83,7 @@ class Keras:
         site = self._site(name, frame)
         if site is None:
             return None
-        contract, place, model = site
+        contract, place, model, aside = site
         if bool(given.get("from_logits")):
             contract = with_logits(contract)
         with self.watch.within():
@@ -91,7 +91,7 @@ class Keras:
             if seen_q is None or seen_p is None:
                 return None
             (q, read_q), (p, read_p) = seen_q, seen_p
-            options: dict[str, object] = {}
+            options: dict[str, object] = {} if aside is None else {"ignore_class": aside}
             axis = given.get("axis", -1)
             if isinstance(axis, int) and axis not in (-1, (q.rank or 0) - 1):
                 options["axis"] = axis
@@ -109,9 +109,9 @@ class Keras:
         """What fit was given, where it is one array."""
         return self.fitted.get(model) if model is not None else None
 
-    def _site(self, name: str, frame: FrameType | None) -> tuple[Contract, Place, Any] | None:
-        """The loss as the user wrote it, and where: in code, or in compile."""
-        written, cls, model = name, "", None
+    def _site(self, name: str, frame: FrameType | None) -> tuple[Contract, Place, Any, Any] | None:
+        """The loss as the user wrote it, and where; its model, and the class that it ignores."""
+        written, cls, model, aside = name, "", None, None
         while frame is not None and is_library(frame.f_code):
             code = frame.f_code
             if "compile_utils" in code.co_filename and "Metrics" in str(
@@ -124,6 +124,7 @@ class Keras:
                     cls = found if found != "LossFunctionWrapper" else cls
                 elif f"keras.losses.{code.co_name}" in CONTRACTS:
                     written = code.co_name
+                    aside = frame.f_locals.get("ignore_class", aside)
             if code.co_name == "compute_loss":
                 model = frame.f_locals.get("self")
                 break
@@ -132,12 +133,13 @@ class Keras:
             f"keras.losses.{cls or written}" in CONTRACTS
         ) else CONTRACTS[f"keras.losses.{written}"]  # fmt: skip
         if model is None:
-            return contract, place_of(frame)[0], None
+            return contract, place_of(frame)[0], None, aside
         known = self.compiled.get(model)
         if known is None:
-            return contract, place_of(user_frame(frame))[0], model
+            return contract, place_of(user_frame(frame))[0], model, aside
         place, _, _, string = known
-        return (replace(contract, name=f"'{string}'") if string else contract), place, model
+        named = replace(contract, name=f"'{string}'") if string else contract
+        return named, place, model, aside
 
     def _metrics(self, model: Any, contract: Contract, q: Array) -> None:
         """Metrics that say yes from 0.5 on, beside a loss on scores."""
@@ -198,14 +200,9 @@ class Keras:
             return out
 
         watch.replace(trainer, "compile", compile)
-        from keras.src import backend
-
-        homes = {trainer}
-        for home in (getattr(sys.modules.get(f"keras.src.backend.{self.backend}.trainer"), name, None)
-                     for name in ("TensorFlowTrainer", "JAXTrainer", "TorchTrainer")):  # fmt: skip
-            if home is not None:
-                homes.add(home)
-        del backend
+        module = sys.modules.get(f"keras.src.backend.{self.backend}.trainer")
+        names = ("TensorFlowTrainer", "JAXTrainer", "TorchTrainer")
+        homes = {trainer, *(getattr(module, name) for name in names if hasattr(module, name))}
         for home in homes:
             for name in ("fit", "evaluate", "train_on_batch", "test_on_batch"):
                 if name in home.__dict__:
@@ -230,9 +227,7 @@ class Keras:
 
         watch.replace(home, name, fit)
 
-    def _compiled(
-        self, model: Any, args: Any, kwargs: dict[str, Any], frame: FrameType
-    ) -> None:
+    def _compiled(self, model: Any, args: Any, kwargs: dict[str, Any], frame: FrameType) -> None:
         loss = args[1] if len(args) > 1 else kwargs.get("loss")
         outer = user_frame(frame)
         if outer is None:

@@ -79,7 +79,9 @@ def _read(frame: FrameType) -> tuple[Place, str]:
 
 def _between(file: str, first: int, last: int, start: int, end: int | None) -> tuple[str, int]:
     """The source between two positions, on one line; columns count from 1."""
-    lines = [linecache.getline(file, n).rstrip("\n") for n in range(first, min(last, first + 8) + 1)]
+    lines = [
+        linecache.getline(file, n).rstrip("\n") for n in range(first, min(last, first + 8) + 1)
+    ]
     if not lines or not any(lines):
         return "", start + 1
     if len(lines) == 1:
@@ -114,7 +116,7 @@ def _relative(file: str) -> str:
 def _cell(file: str) -> tuple[str, int | None] | None:
     """The cell of a notebook that IPython compiled this text for."""
     main: Any = sys.modules.get("IPython")
-    if main is None or "ipykernel" not in file and not file.startswith("<ipython"):
+    if main is None or ("ipykernel" not in file and not file.startswith("<ipython")):
         return None
     shell = main.get_ipython()
     numbers: dict[str, int] = getattr(getattr(shell, "compile", None), "_filename_map", None) or {}

@@ -39,9 +39,8 @@ class Family:
     def start(self) -> None:
         """Have spawned processes begin a watch of their own."""
         if self.rank is not None:
-            name = f"plogq-doctor-{os.environ['TORCHELASTIC_RUN_ID']}-" + (
-                f"{os.environ.get('MASTER_PORT', '0')}-{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
-            )
+            parts = ("TORCHELASTIC_RUN_ID", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT")
+            name = "-".join(["plogq-doctor", *(os.environ.get(part, "0") for part in parts)])
             self.folder = Path(tempfile.gettempdir()) / name
             self.folder.mkdir(exist_ok=True)
         try:

@@ -16,7 +16,7 @@ _ENOUGH = 32  # one-hot rows before a yes/no loss is suspected
 
 def axis_of(contract: Contract, rank: int | None, options: dict[str, object] | None = None) -> Any:
     """The class axis of a loss for arrays of a rank, counted from the front."""
-    if not rank or contract.axis is None and contract.exclusive is False:
+    if not rank or (contract.axis is None and contract.exclusive is False):
         return None
     given = (options or {}).get("axis")
     axis = given if isinstance(given, int) else contract.axis
@@ -134,7 +134,7 @@ def _ranged(
         real = flat or (p.rank == 2 and ends is not None and ends[1] > 0.02 * max(1, ends[0]))
         if p.rank == 2 and ends is None and n:
             real = True
-        if n and real and n <= 0.3 * max(1, seen.n):
+        if n and real and n <= max(0.3, 2 / k) * max(1, seen.n):
             return p
         return p.but(made=Made.PADDED, low=float(given), by="padded rows")
     pad = seen.padding()

@@ -81,7 +81,9 @@ def seen_by(watch: Watch) -> Seen:
     out.unseen = unseen
     for name, (n, said) in watch.faults.items():
         times = f", {n} times" if n > 1 else ""
-        out.faults.append(f"a part of {name} was not followed, by a fault of plogq's own{times}: {said}")
+        out.faults.append(
+            f"a part of {name} was not followed, by a fault of plogq's own{times}: {said}"
+        )
     if sightings.crashes:
         out.crash = _crash(*sightings.crashes[-1], out.findings)
     return out

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 import os
 import runpy
 import sys
 import threading
 import traceback
 from dataclasses import dataclass
+from io import open_code
 from pathlib import Path
-from types import TracebackType
+from types import ModuleType, TracebackType
 
 from .processes import Family
 from .report import Seen, seen_by
@@ -45,7 +47,7 @@ def run(target: str, arguments: list[str], module: bool) -> Ended:
             raise Missing(f"{target} is a folder without a __main__.py")
     session = Session()
     family = Family(session)
-    argv, first = sys.argv, sys.path[0]
+    argv, first, before = sys.argv, sys.path[0], sys.modules["__main__"]
     sys.argv = [target, *arguments]
     sys.path[0] = os.getcwd() if module else str(Path(target).resolve().parent)
     session.start()
@@ -54,7 +56,7 @@ def run(target: str, arguments: list[str], module: bool) -> Ended:
         code = _run(target, module, session)
         _wait_for_threads()
     finally:
-        sys.argv = argv
+        sys.argv, sys.modules["__main__"] = argv, before
         if sys.path and sys.path[0] != first:
             sys.path[0] = first
         watch = session.stop()
@@ -65,10 +67,7 @@ def run(target: str, arguments: list[str], module: bool) -> Ended:
 
 def _run(target: str, module: bool, session: Session) -> int:
     try:
-        if module:
-            runpy.run_module(target, run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(target, run_name="__main__")
+        _as_main(target, module)
     except SystemExit as ended:
         return _code_of(ended)
     except KeyboardInterrupt as error:
@@ -79,6 +78,22 @@ def _run(target: str, module: bool, session: Session) -> int:
         _print(error)
         return 1
     return 0
+
+
+def _as_main(target: str, module: bool) -> None:
+    """As Python itself runs it; runpy's public functions put sys.argv back, as if it were theirs."""
+    main = ModuleType("__main__")
+    main.__dict__["__builtins__"] = builtins
+    sys.modules["__main__"] = main
+    if module:
+        runpy._run_module_as_main(target)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportAttributeAccessIssue]
+    elif Path(target).is_dir() or target.endswith((".pyc", ".zip", ".pyz")):
+        runpy.run_path(target, run_name="__main__")
+    else:
+        main.__file__ = target
+        with open_code(str(Path(target).resolve())) as file:
+            code = compile(file.read(), target, "exec")
+        exec(code, main.__dict__)
 
 
 def _code_of(ended: SystemExit) -> int:

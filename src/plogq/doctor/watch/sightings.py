@@ -124,7 +124,7 @@ class Sightings:
         """What the rules are asked about."""
         with self.lock:
             for site in self.sites.values():
-                for kind in site.kinds.values():
+                for kind in _told(site):
                     yield sighting(site, kind), site, kind
             heads = {
                 kind.prediction.place
@@ -149,6 +149,15 @@ class Sightings:
                     known[f.rule, f.place] = f
         order = lambda f: (f.place.file, f.place.cell or 0, f.place.line, f.place.column, f.rule)  # noqa: E731
         return sorted(known.values(), key=order)
+
+
+def _told(site: Site) -> list[Kind]:
+    """The kinds of a site, less those whose maker was not seen where it was seen at other times."""
+    known = {k.prediction.rank for k in site.kinds.values() if k.prediction.made is not None}
+    return [
+        k for k in site.kinds.values()
+        if k.prediction.made is not None or k.prediction.rank not in known
+    ]  # fmt: skip
 
 
 def sighting(site: Site, kind: Kind) -> Sighting:

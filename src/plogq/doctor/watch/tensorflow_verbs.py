@@ -93,9 +93,15 @@ def _reshape(on: Any, ins: list[Any], attrs: Any, out: Any) -> Value:
     if x is None or x.shape is None or out.shape.rank is None:
         return Unknown()
     given = on.static(ins[1])
-    dims = tuple(out.shape.as_list()) if None not in tuple(out.shape.as_list()) or given is None else tuple(given)
+    dims = (
+        tuple(out.shape.as_list())
+        if None not in tuple(out.shape.as_list()) or given is None
+        else tuple(given)
+    )
     if None in dims and x.axis is not None and x.width is not None and dims[-1] == x.width:
-        return moves.stepped(x, "reshape", on.where()[0]).but(axis=-1, shape=tuple(out.shape.as_list()))
+        return moves.stepped(x, "reshape", on.where()[0]).but(
+            axis=-1, shape=tuple(out.shape.as_list())
+        )
     return moves.reshape(x, dims, on.where()[0])
 
 

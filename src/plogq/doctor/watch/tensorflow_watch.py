@@ -243,7 +243,7 @@ class TensorFlow:
         outer = user_frame(frame)
         place, _ = place_of(outer)
         library = str(frame.f_globals.get("__name__", ""))
-        if library.startswith("keras") or library.startswith("tensorflow.python.keras"):
+        if library.startswith(("keras", "tensorflow.python.keras")):
             return None  # Keras' own watcher notes it
         options: dict[str, object] = {}
         if isinstance(given.get("axis"), int):

@@ -30,7 +30,7 @@ _BETWEEN = frozenset(
                  "utils/_contextlib.py", "_jit_internal.py", "_VF.py")
 )  # fmt: skip
 _LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX, Made.LOG_SIGMOID}
-_KEPT = frozenset({Made.SCORES, None})
+_FLATTENS = frozenset({"view", "reshape", "flatten", "ravel"})
 _plans: dict[Any, Plan | None] = {}
 
 
@@ -41,12 +41,15 @@ class Mode(TorchFunctionMode):
         super().__init__()
         self.watch, self.store, self.built = watch, store, built
         self.passive = False
-        self.losses = 0
-        self.pending: tuple[Any, ...] | None = None
+        self.rows = Store()  # of flattened labels: the rows that they came from
         self.local = threading.local()
 
     def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
     ) -> Any:
         kwargs = kwargs or {}
         try:
@@ -56,8 +59,12 @@ class Mode(TorchFunctionMode):
         except TypeError:
             plan = None
         watch = self.watch
-        if plan is None or self.passive or not watch.active or watch.inside or (
-            torch.compiler.is_compiling()
+        if (
+            plan is None
+            or self.passive
+            or not watch.active
+            or watch.inside
+            or (torch.compiler.is_compiling())
         ):
             return func(*args, **kwargs)
         hands = self.hands(sys._getframe(1))
@@ -86,7 +93,6 @@ class Mode(TorchFunctionMode):
         noted = None
         try:
             noted = hands.loss(plan.name, args, kwargs)
-            self.losses += 1
         except Exception as error:
             self.watch.fault("PyTorch", error)
         try:
@@ -181,6 +187,10 @@ class Hands:
             ):
                 self.store.drop(args[0])
             return
+        if plan.name in _FLATTENS and args and isinstance(out, torch.Tensor):
+            x = args[0]
+            if out.dim() == 1 and x.dim() == 2 and kind_of(x) == "int":
+                self.mode.rows.set(out, x)
         if not plan.source and not self.knows(args, kwargs):
             if plan.inplace and args:
                 self.store.drop(args[0])
@@ -198,9 +208,7 @@ class Hands:
         self._keep(out, value)
         self._notes()
 
-    def _verb(
-        self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any
-    ) -> Value:
+    def _verb(self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Value:
         name = plan.name
         pos = [self.value(x) for x in args]
         kw = {k: self.value(x) for k, x in kwargs.items() if k not in ("out", "_stacklevel")}
@@ -253,9 +261,9 @@ class Hands:
             return stepped(known, "slice", None).but(
                 axis=None if axis is None else axis - gone + 1, shape=None
             )
-        keys: list[Any] = []
-        for k in given:
-            keys.append(k if isinstance(k, slice) or k is None or k is ... else self.value(k))
+        keys: list[Any] = [
+            k if isinstance(k, slice) or k is None or k is ... else self.value(k) for k in given
+        ]
         return self.bench.index(known, keys)
 
     def _keep(self, out: Any, value: Any) -> None:
@@ -269,7 +277,9 @@ class Hands:
             if isinstance(items, tuple) and len(cast("tuple[Any, ...]", items)) == len(
                 cast("list[Any]", out)
             ):
-                for o, v in zip(cast("list[Any]", out), cast("tuple[Any, ...]", items), strict=True):
+                for o, v in zip(
+                    cast("list[Any]", out), cast("tuple[Any, ...]", items), strict=True
+                ):
                     if isinstance(o, torch.Tensor):
                         self._keep_one(o, v)
 
@@ -323,10 +333,18 @@ class Hands:
             contract, place,
             settled(q, tuple(x.shape), kind_of(x)) if isinstance(q, Array) else plain(x),
             settled(p, tuple(y.shape), kind_of(y)) if isinstance(p, Array) else plain(y),
-            options, lambda: read(x), lambda: _read_target(x, y),
+            options, lambda: read(x), lambda: self._read_target(y),
             self._weight(w), None if w is None else lambda: read(w), library,
         )  # fmt: skip
         return contract, place, kind
+
+    def _read_target(self, y: torch.Tensor) -> Numbers | None:
+        """The numbers of labels; flattened ones in the rows that they came from."""
+        base = y._base if y.dim() == 1 and kind_of(y) == "int" else None
+        if base is not None and (base.dim() != 2 or base.numel() != y.numel()):
+            base = None
+        rows = base if base is not None else self.mode.rows.get(y)
+        return read(rows if rows is not None else y)
 
     def _weight(self, w: torch.Tensor | None) -> Array | None:
         if w is None:
@@ -376,17 +394,6 @@ def read(x: torch.Tensor) -> Numbers | None:
             return out.cpu().numpy()
     except (RuntimeError, TypeError, NotImplementedError):
         return None
-
-
-def _read_target(x: torch.Tensor, y: torch.Tensor) -> Numbers | None:
-    """The numbers of labels; flattened ones in the rows that they came from."""
-    base = y._base
-    if (
-        y.dim() == 1 and base is not None and base.dim() == 2 and base.numel() == y.numel()
-        and base.dtype is y.dtype and not y.dtype.is_floating_point
-    ):  # fmt: skip
-        return read(base)
-    return read(y)
 
 
 def _options(given: dict[str, Any]) -> dict[str, object]:

@@ -27,10 +27,50 @@ POSITIONS = {
 
 # Functions that make facts where nothing is known of their arguments.
 SOURCES = frozenset(
-    "linear matmul mm bmm addmm einsum softmax log_softmax softmin sigmoid sigmoid_ expit logsigmoid "
-    "tanh relu relu_ relu6 softplus argmax argmin exp logsumexp one_hot rand eye zeros zeros_like "
-    "ones full empty scatter scatter_ bincount sign conv1d conv2d conv3d conv_transpose1d "
-    "conv_transpose2d conv_transpose3d max min".split()
+    [
+        "linear",
+        "matmul",
+        "mm",
+        "bmm",
+        "addmm",
+        "einsum",
+        "softmax",
+        "log_softmax",
+        "softmin",
+        "sigmoid",
+        "sigmoid_",
+        "expit",
+        "logsigmoid",
+        "tanh",
+        "relu",
+        "relu_",
+        "relu6",
+        "softplus",
+        "argmax",
+        "argmin",
+        "exp",
+        "logsumexp",
+        "one_hot",
+        "rand",
+        "eye",
+        "zeros",
+        "zeros_like",
+        "ones",
+        "full",
+        "empty",
+        "scatter",
+        "scatter_",
+        "bincount",
+        "sign",
+        "conv1d",
+        "conv2d",
+        "conv3d",
+        "conv_transpose1d",
+        "conv_transpose2d",
+        "conv_transpose3d",
+        "max",
+        "min",
+    ]
 )
 CONVOLUTIONS = {
     f"conv{kind}{n}d": n for kind in ("", "_transpose") for n in (1, 2, 3)
@@ -40,22 +80,88 @@ _POOLS = frozenset(
 )
 RESIZED = _POOLS | {"interpolate", "upsample", "grid_sample"}
 _OTHER = frozenset(
-    "addmm softmin __getitem__ __setitem__ __rsub__ __rdiv__ __rtruediv__ __rmul__ __radd__ "
-    "__rmatmul__ masked_fill masked_fill_ bernoulli_ rand eye zeros zeros_like ones full".split()
+    [
+        "addmm",
+        "softmin",
+        "__getitem__",
+        "__setitem__",
+        "__rsub__",
+        "__rdiv__",
+        "__rtruediv__",
+        "__rmul__",
+        "__radd__",
+        "__rmatmul__",
+        "masked_fill",
+        "masked_fill_",
+        "bernoulli_",
+        "rand",
+        "eye",
+        "zeros",
+        "zeros_like",
+        "ones",
+        "full",
+    ]
 )
 # What gives numbers and shapes, not arrays.
 _NOTHING = frozenset(
-    "size dim ndimension item tolist backward stride numel is_contiguous apply_ map_ isnan isfinite "
-    "abs square pow sqrt var std norm cumsum all any".split()
+    [
+        "size",
+        "dim",
+        "ndimension",
+        "item",
+        "tolist",
+        "backward",
+        "stride",
+        "numel",
+        "is_contiguous",
+        "apply_",
+        "map_",
+        "isnan",
+        "isfinite",
+        "abs",
+        "square",
+        "pow",
+        "sqrt",
+        "var",
+        "std",
+        "norm",
+        "cumsum",
+        "all",
+        "any",
+    ]
 )
 _REFLECTED = {"__rsub__": "sub", "__rdiv__": "div", "__rtruediv__": "div", "__rmul__": "mul",
               "__radd__": "add", "__rmatmul__": "matmul"}  # fmt: skip
 _PROPERTIES = {"T": "T", "mT": "mT", "H": "H", "mH": "mH", "data": "detach"}
 # In place, and nothing is known afterwards.
 _LOST = frozenset(
-    "zero_ fill_ copy_ normal_ uniform_ random_ exponential_ index_fill_ index_add_ index_copy_ "
-    "index_put_ masked_scatter_ scatter_add_ pow_ sqrt_ floor_divide_ addcmul_ addcdiv_ lerp_ set_ "
-    "resize_ geometric_ log_normal_ cauchy_ bernoulli_".split()
+    [
+        "zero_",
+        "fill_",
+        "copy_",
+        "normal_",
+        "uniform_",
+        "random_",
+        "exponential_",
+        "index_fill_",
+        "index_add_",
+        "index_copy_",
+        "index_put_",
+        "masked_scatter_",
+        "scatter_add_",
+        "pow_",
+        "sqrt_",
+        "floor_divide_",
+        "addcmul_",
+        "addcdiv_",
+        "lerp_",
+        "set_",
+        "resize_",
+        "geometric_",
+        "log_normal_",
+        "cauchy_",
+        "bernoulli_",
+    ]
 )
 
 

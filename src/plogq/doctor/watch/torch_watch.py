@@ -151,7 +151,12 @@ class TorchWatch:
 
         @functools.wraps(before)
         def train(module: Any, mode: bool = True) -> Any:
-            if self.mode.passive and watch.active and self.again < _AGAIN and mode != module.training:
+            if (
+                self.mode.passive
+                and watch.active
+                and self.again < _AGAIN
+                and mode != module.training
+            ):
                 try:
                     self._return()
                 except Exception as error:

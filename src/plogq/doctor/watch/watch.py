@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ..facts import Array
 from .sightings import Sightings
 
 _FAULTS = 20  # of one watcher before it stands back
@@ -78,7 +81,13 @@ class Watch:
             found = reader(x)
             if found is not None:
                 return found
-        return None
+        if not isinstance(x, np.ndarray | list | tuple):
+            return None
+        numbers = np.asarray(x)
+        if numbers.dtype.kind not in "biuf":
+            return None
+        kind = {"b": "bool", "f": "float"}.get(numbers.dtype.kind, "int")
+        return Array(shape=numbers.shape, kind=kind), lambda: numbers
 
     def autopsy(self, error: BaseException) -> None:
         """The run ended in an error: was it in a loss?"""
