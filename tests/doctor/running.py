@@ -37,6 +37,9 @@ _OWN = {
 }
 
 
+FRAMEWORKS = (*_OWN, "sklearn")
+
+
 def framework(program: Program) -> str:
     """The framework that a program needs a process of."""
     for name, pattern in _OWN.items():

@@ -1,5 +1,11 @@
 """What the numbers of arrays show, batch by batch: ranges, one-hot rows, padding at row ends."""
 
+# NumPy types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
+# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -109,17 +115,19 @@ class Evidence:
         ) else int(last[0])  # fmt: skip
         same = values[:, ::-1] == label
         run = np.where(same.all(1), values.shape[1], (~same).argmax(1))
-        known = self.ends.setdefault(label, [0, 0, 0, 0])
+        known = self.ends.setdefault(label, [0, 0, 0, 0, 0])
         filled = int(run.sum())
         known[0] += filled
         known[1] += int(same.sum()) - filled  # elsewhere
         known[2] = max(known[2], len(set(run.tolist())))
         known[3] = max(known[3], int(run.max()))
+        known[4] += int((run > 0).sum())
 
     def padding(self) -> int | None:
         """The label that fills the ends of rows of several lengths and occurs nowhere else."""
-        for label, (filled, elsewhere, lengths, longest) in self.ends.items():
-            if filled >= 3 and longest >= 2 and lengths >= 2 and elsewhere <= 0.02 * filled:
+        for label, (filled, elsewhere, lengths, longest, rows) in self.ends.items():
+            many = filled >= 3 and rows >= 2 and longest >= 2 and lengths >= 2
+            if many and elsewhere <= 0.02 * filled:
                 return label
         return None
 

@@ -1,5 +1,11 @@
 """Facts from what made an array and from its numbers together: provenance decides, numbers add."""
 
+# NumPy types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
+# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 from typing import Any
@@ -29,6 +35,9 @@ def axis_of(contract: Contract, rank: int | None, options: dict[str, object] | N
 
 def prediction(contract: Contract, q: Array, p: Array, seen: Evidence) -> Array:
     """What is known of a prediction: its maker, or what its numbers show."""
+    unit = seen.n >= _ENOUGH and not seen.bad and (seen.low or 0) >= 0 and (seen.high or 2) <= 1
+    if q.made in (Made.SCORES, Made.RELU) and contract.takes is Takes.PROBABILITIES and unit:
+        q = q.but(made=None)  # a layer whose outputs are probabilities by its weights
     if q.made is not None:
         return q
     axis = axis_of(contract, q.rank)
@@ -140,8 +149,10 @@ def _ranged(
     pad = seen.padding()
     if pad is not None and given is None and k is not None and k > 2 and 0 <= pad < k:
         return p.but(made=Made.PADDED, low=float(pad), by="padded rows")
-    if p.low == 1 and k is not None and (not flat or seen.n < 8 * k or k > 200):
-        p = p.but(low=0.0)
+    if p.low == 1 and k is not None:
+        all_others = 2 < k <= 200 and len(seen.counts) == k and bool((seen.counts[1:] > 0).all())
+        if not (flat and seen.n >= 8 * k and all_others):
+            p = p.but(low=0.0)  # that the first class is missing may be chance
     if contract.holds is Holds.DISTRIBUTION and p.kind == "float":
         return p.but(kind="int")
     return p

@@ -1,9 +1,15 @@
 """What all watchers share: the sightings, the faults, what was not seen; and who watches now."""
 
+# NumPy types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
+# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
+
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -43,7 +49,7 @@ class Watch:
         return getattr(self.local, "inside", 0)
 
     @contextmanager
-    def within(self) -> Iterator[None]:
+    def within(self) -> Generator[None]:
         """While a library works out a loss."""
         self.local.inside = self.inside + 1
         try:
