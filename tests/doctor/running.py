@@ -50,12 +50,27 @@ def framework(program: Program) -> str:
 
 # Programs that make a model and never call its loss: there is nothing to see at run time.
 _NEVER_CALLED = frozenset(
-    "lightning_softmax hf_trainer_loss kl_default lightning_acc custom_loss_softmax "
-    "keras_fn_activation one_class_keras_sparse keras_metric_logits custom_keras_loss_swapped "
-    "tf_sigmoid_softmax_head".split()
+    [
+        "lightning_softmax",
+        "hf_trainer_loss",
+        "kl_default",
+        "lightning_acc",
+        "custom_loss_softmax",
+        "keras_fn_activation",
+        "one_class_keras_sparse",
+        "keras_metric_logits",
+        "custom_keras_loss_swapped",
+        "tf_sigmoid_softmax_head",
+    ]
 )
 # The errors of programs that need what is not here: a package, the network, a GPU.
-_NOT_HERE = ("ModuleNotFoundError", "FileNotFoundError", "OSError", "Exception: URL fetch", "AssertionError: Torch not")
+_NOT_HERE = (
+    "ModuleNotFoundError",
+    "FileNotFoundError",
+    "OSError",
+    "Exception: URL fetch",
+    "AssertionError: Torch not",
+)
 
 
 def cannot_run(program: Program, said: dict[str, Any]) -> bool:

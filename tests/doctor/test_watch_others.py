@@ -38,7 +38,7 @@ tf.random.set_seed(1)
 w = tf.Variable(tf.random.normal((6, 4)))
 def step(x, y):
     with tf.GradientTape() as tape:
-        q = tf.nn.dropout(tf.nn.softmax(x @ w), 0.1)
+        q = tf.nn.softmax(tf.nn.dropout(x @ w, 0.1))
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, q))
     g = tape.gradient(loss, w)
     w.assign_sub(0.1 * g)

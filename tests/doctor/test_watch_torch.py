@@ -172,14 +172,17 @@ def test_compiled_code_is_seen_while_it_runs_eagerly() -> None:
 
 
 def test_a_crash_after_the_watch_has_left_is_explained() -> None:
-    seen = plogq.doctor(quiet=True)
-    with pytest.raises(IndexError), seen:
+    def program() -> None:
         net = nn.Linear(4, 3)
         opt = torch.optim.SGD(net.parameters())
         for step in range(12):
             y = torch.randint(0, 3, (8,)) + (step == 11) * 3
             F.cross_entropy(net(torch.randn(8, 4)), y).backward()
             opt.step()
+
+    seen = plogq.doctor(quiet=True)
+    with pytest.raises(IndexError), seen:
+        program()
     assert [f.rule for f in seen.findings] == ["PQ014"]
     assert "IndexError" in seen.report
     assert "PQ014 above says why" in " ".join(seen.report.split())

@@ -132,8 +132,7 @@ def _readings(p: Numbers, q: Numbers, axis: int) -> Iterator[tuple[Any, Any, int
         return
     seen = Evidence()
     seen.add(q, axis if q.ndim >= 2 else None)
-    finite = not seen.bad and seen.low is not None and seen.high is not None
-    inside = finite and seen.low >= 0 and seen.high <= 1
+    inside = not seen.bad and (seen.low or 0) >= 0 and (2 if seen.high is None else seen.high) <= 1
     targets = list(_targets(p, q, axis))
     k = q.shape[axis] if q.ndim else 0
     for as_p, hint in targets:
@@ -223,7 +222,7 @@ def _array(x: Any) -> Numbers:
 
 def _judged(p: Any, q: Any) -> tuple[Finding, ...]:
     """What the rules say of a pair."""
-    inner = p
+    inner: Any = p
     while isinstance(inner, Weighted | Smoothed):
         inner = inner.target
     if type(q) not in _TAKES or type(inner) not in _HOLDS:

@@ -11,14 +11,14 @@ from __future__ import annotations
 from typing import Any
 
 try:
-    from lightning.pytorch import Callback
+    from lightning.pytorch import Callback  # pyright: ignore[reportMissingImports]
 except ImportError:
     from pytorch_lightning import Callback
 
 from .watch.inside import Checkup
 
 
-class Doctor(Callback):
+class Doctor(Callback):  # pyright: ignore[reportGeneralTypeIssues]
     """Watches the first steps of a fit, and prints at its end what is wrong with its loss.
 
     The watch begins where the callback is made. `findings` is what was found.

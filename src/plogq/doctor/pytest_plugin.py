@@ -49,7 +49,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
         return (yield)
     session.watch.renew()
     out = yield
-    _judged(session, item.config.getoption("plogq_doctor"))
+    _judged(session, str(item.config.getoption("plogq_doctor")))
     return out
 
 

@@ -211,7 +211,7 @@ def kind_of(x: Any) -> str:
 
 
 def _plain(dtype: Any) -> bool:
-    return not jax.dtypes.issubdtype(dtype, jax.dtypes.extended)
+    return isinstance(dtype, np.dtype)
 
 
 def of(watch: Watch) -> Jax:

@@ -64,7 +64,8 @@ class Keras:
 
         @functools.wraps(before)
         def loss(target: Any, output: Any, *args: Any, **kwargs: Any) -> Any:
-            watch, noted = self.watch, None
+            watch = self.watch
+            noted: Any = None
             if watch.trusts("Keras") and not watch.inside:
                 try:
                     given = dict(zip(("from_logits", "axis"), args, strict=False)) | kwargs

@@ -17,7 +17,7 @@ def current() -> tuple[Place, str] | None:
 
 def enter(known: tuple[Place, str] | None) -> None:
     """A layer is called; None: one of the user's own, in whose code the places are."""
-    stack = getattr(_local, "stack", None)
+    stack: list[tuple[Place, str] | None] | None = getattr(_local, "stack", None)
     if stack is None:
         stack = _local.stack = []
     stack.append(known)

@@ -47,7 +47,7 @@ def _watched(watch: Watch, jax: Jax, contract: Contract, before: Any) -> Any:
 
     @functools.wraps(before)
     def loss(*args: Any, **kwargs: Any) -> Any:
-        noted = None
+        noted: Any = None
         if watch.trusts("optax") and not watch.inside:
             try:
                 noted = _note(watch, jax, contract, signature.bind(*args, **kwargs).arguments)

@@ -112,15 +112,15 @@ def _of_classes(
     """The target of a loss over exclusive classes."""
     axis = axis_of(contract, p.rank, options)
     rows = p.rank is not None and p.rank == q.rank and p.rank >= 2 and axis is not None
-    k = p.shape[axis] if rows and p.shape is not None else None
+    k = p.shape[axis] if rows and p.shape is not None and axis is not None else None
     if rows and isinstance(k, int) and k >= 2:
         if seen.all_hot:
             return p.but(made=Made.ONE_HOT, by="rows with a single one", axis=axis, width=k)
         if seen.bits and seen.several > 0 and seen.hot + seen.several + seen.empty == seen.rows:
             return p.but(made=Made.MULTI_HOT, by="rows of zeros and ones", axis=axis, width=k)
-        if contract.divergence and seen.log_rows == seen.rows > 0 and seen.low < 0:
+        if contract.divergence and seen.log_rows == seen.rows > 0 and (seen.low or 0) < 0:
             return p.but(made=Made.LOG_SOFTMAX, by="logarithms of probabilities", axis=axis)
-        if seen.low is not None and seen.low < -1e-3 and not seen.whole and not contract.divergence:
+        if (seen.low or 0) < -1e-3 and not seen.whole and not contract.divergence:
             return p.but(made=Made.SCORES, by=_range_words(seen), axis=axis, width=k)
         return p.but(made=Made.DATA, by="rows of weights", axis=axis, width=k)
     if not seen.whole:

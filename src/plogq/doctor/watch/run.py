@@ -81,7 +81,7 @@ def _run(target: str, module: bool, session: Session) -> int:
 
 
 def _as_main(target: str, module: bool) -> None:
-    """As Python itself runs it; runpy's public functions put sys.argv back, as if it were theirs."""
+    """As Python itself runs it; runpy's public functions put back a sys.argv that is not theirs."""
     main = ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = main

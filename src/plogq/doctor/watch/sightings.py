@@ -147,8 +147,11 @@ class Sightings:
                 old = known.get((f.rule, f.place))
                 if old is None or _ORDER.index(f.level) < _ORDER.index(old.level):
                     known[f.rule, f.place] = f
-        order = lambda f: (f.place.file, f.place.cell or 0, f.place.line, f.place.column, f.rule)  # noqa: E731
-        return sorted(known.values(), key=order)
+        return sorted(known.values(), key=_order)
+
+
+def _order(f: Finding) -> tuple[str, int, int, int, str]:
+    return f.place.file, f.place.cell or 0, f.place.line, f.place.column, f.rule
 
 
 def _told(site: Site) -> list[Kind]:

@@ -34,7 +34,7 @@ def begin(watch: Watch) -> None:
     @functools.wraps(before)
     def log_loss(y_true: Any, y_proba: Any = None, *args: Any, **kwargs: Any) -> Any:
         given = y_proba if y_proba is not None else kwargs.get("y_pred")
-        noted = None
+        noted: Any = None
         if watch.trusts("scikit-learn"):
             try:
                 noted = _note(watch, y_true, given)

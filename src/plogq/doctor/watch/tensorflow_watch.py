@@ -221,7 +221,7 @@ class TensorFlow:
 
         @functools.wraps(before)
         def loss(*args: Any, **kwargs: Any) -> Any:
-            noted = None
+            noted: Any = None
             if self.watch.trusts("TensorFlow") and not self.watch.inside:
                 try:
                     given = signature.bind(*args, **kwargs).arguments

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..contracts import CONTRACTS
 from ..facts import Array, Made, Place
+from ..facts import place_of as place_at
 from ..lint.moves import stepped
 from .bench import Bench, Const, Fact, List, Ref, Terms, Tuple, Unknown, Value, settled
 from .evidence import Evidence, Numbers
@@ -96,7 +97,7 @@ class Mode(TorchFunctionMode):
     def _loss(
         self, hands: Hands, plan: Plan, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        noted = None
+        noted: Any = None
         try:
             noted = hands.loss(plan.name, args, kwargs)
         except Exception as error:
@@ -226,8 +227,7 @@ class Hands:
             pos, name = pos[1:], "matmul"
         if name == "linear" and isinstance(out, torch.Tensor):
             x = pos[0]
-            batched = isinstance(out, torch.Tensor) and out.dim() >= 2
-            pos[0] = x.but(batched=batched) if isinstance(x, Array) else x
+            pos[0] = x.but(batched=out.dim() >= 2) if isinstance(x, Array) else x
         if name == "softmin":
             name = "softmax"
         return self.bench.do("torch", name, pos, kw)
@@ -261,7 +261,7 @@ class Hands:
         if len(given) == 1 and isinstance(key, torch.Tensor) and key.dtype is torch.bool:
             # A mask over the first axes: what is left of them is one.
             gone = key.dim()
-            axis = known.axis + len(known.shape or ()) if (known.axis or 0) < 0 else known.axis
+            axis = place_at(known.axis, known.rank)
             if axis is not None and axis < gone:
                 return Unknown()
             return stepped(known, "slice", None).but(

@@ -130,7 +130,7 @@ class TorchWatch:
             name = frame.f_code.co_name
             if name in LOSSES and frame.f_code.co_filename == torch.nn.functional.__file__:
                 hands = self.mode.hands(frame.f_back or frame)
-                noted = hands.loss(name, (), dict(frame.f_locals))
+                noted: Any = hands.loss(name, (), dict(frame.f_locals))
                 if noted is not None:
                     self.watch.sightings.failed(*noted, "it")
                 return
