@@ -20,7 +20,8 @@ from jax._src import core
 from ..facts import Array, Made, Place
 from .bench import Bench, Const, List, Tuple, Unknown, Value, settled
 from .evidence import Numbers
-from .jax_verbs import VERBS_OF, jaxpr_of, outputs
+from .jax_programs import jaxpr_of, outputs
+from .jax_verbs import VERBS_OF
 from .layers import current
 from .places import is_library, place_of, user_frame
 from .store import Store

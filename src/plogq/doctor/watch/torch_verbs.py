@@ -56,6 +56,8 @@ SOURCES = frozenset(
         "zeros",
         "zeros_like",
         "ones",
+        "ones_like",
+        "full_like",
         "full",
         "empty",
         "scatter",
@@ -99,6 +101,8 @@ _OTHER = frozenset(
         "zeros",
         "zeros_like",
         "ones",
+        "ones_like",
+        "full_like",
         "full",
     ]
 )

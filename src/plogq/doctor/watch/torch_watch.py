@@ -22,7 +22,8 @@ from ..facts import Array
 from .bench import settled
 from .places import place_of, user_frame
 from .store import Store
-from .torch_mode import Mode, kind_of, plain, read
+from .torch_arrays import kind_of, plain, read
+from .torch_mode import Mode
 from .torch_verbs import LOSSES
 from .watch import Watch
 
