@@ -29,6 +29,8 @@ KERNELS = (
     "kernels.sums",
     "kernels.table",
 )
+# What is known of arrays and losses, and the rules over both.
+FACTS = tuple(f"doctor.{n}" for n in ("facts", "contracts", "findings", "numbers", "rules"))
 # The command line and the scoring of files use what a caller may use.
 PUBLIC = ("", "kernels", *BASE)
 LAYERS: dict[str, tuple[str, ...]] = {
@@ -63,19 +65,25 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "helpers": ("definition", *CORE),
     "pytrees": ("fields", *BASE),
     "saved": BASE,
-    "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
+    "": ("definition", "helpers", "pytrees", "saved", "doctor", "doctor.diagnosis", *CORE, *BASE),
     "compat": ("compat", "compat.declared", "options", *PUBLIC),
     "nn": ("class_weights", "options", *PUBLIC),
     "score": ("score", *PUBLIC),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
     "compat.declared": (),
-    "doctor": ("doctor", "compat", "compat.declared"),
-    "doctor.lint": ("doctor", "doctor.lint"),
-    "doctor.output": ("doctor", "doctor.lint", "doctor.output"),
-    "doctor.command": ("", "doctor", "doctor.lint", "doctor.output"),
+    **dict.fromkeys(FACTS, (*FACTS, "compat", "compat.declared")),
+    "doctor.pages": FACTS,
+    "doctor.lint": (*FACTS, "doctor.lint"),
+    "doctor.output": (*FACTS, "doctor.lint", "doctor.output"),
+    "doctor.command": ("", *FACTS, "doctor.pages", "doctor.lint", "doctor.output"),
+    # Watching shares the linter's algebra of facts, and its printers.
+    "doctor.watch": ("", *FACTS, "doctor.lint", "doctor.output", "doctor.watch"),
+    "doctor.diagnosis": (*FACTS, "doctor.watch", "definition", *REPRESENTATIONS, *BASE),
+    "doctor": (*FACTS, "doctor.watch"),
     "choose": PUBLIC,
-    "commands": ("choose", "doctor.command", "score", *PUBLIC),
+    "commands": ("choose", "doctor.command", "doctor.watch", "score", *PUBLIC),
     "cli": ("commands", "choose", "score", *PUBLIC),
+    "__main__": ("cli",),
 }
 # What may be imported besides ourselves and the standard library, and by whom.
 OUTSIDE = {
@@ -86,7 +94,10 @@ OUTSIDE = {
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
     "score": {"numpy", "pyarrow", "rich"},
-    "doctor": {"rich", "typer"},
+    "doctor": {
+        "rich", "typer", "numpy", "pytest", "torch", "jax", "optax", "tensorflow", "keras",
+        "sklearn", "lightning", "pytorch_lightning", "transformers",
+    },  # fmt: skip
     "commands": {"typer", "click", "rich"},
 }
 

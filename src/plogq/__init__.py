@@ -1,6 +1,6 @@
 """One cross-entropy, H(P, Q) = -Σ p log q: exact, fast, and clear about what each array is."""
 
-from typing import TYPE_CHECKING, Any
+import typing as _typing
 
 from . import pytrees, saved
 from .binary import BinaryLogits, BinaryProbs
@@ -36,7 +36,7 @@ from .shaping import focal, poly
 from .targets import Labels, Probs, SparseProbs
 from .wrappers import Smoothed, Weighted
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from . import doctor
     from .doctor.diagnosis import diagnose
 
@@ -85,7 +85,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     """The doctor, imported where it is asked for."""
     if name == "doctor":
         import importlib

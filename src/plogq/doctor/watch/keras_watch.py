@@ -79,7 +79,7 @@ class Keras:
                     return before(target, output, *args, **kwargs)
             except Exception as error:
                 if noted is not None:
-                    watch.sightings.failed(*noted, f"{type(error).__name__}: {error}")
+                    watch.sightings.failed(noted, f"{type(error).__name__}: {error}")
                 raise
 
         self.watch.replace(module, name, loss)

@@ -60,7 +60,7 @@ def _watched(watch: Watch, jax: Jax, contract: Contract, before: Any) -> Any:
                 return before(*args, **kwargs)
         except Exception as error:
             if noted is not None:
-                watch.sightings.failed(*noted, f"{type(error).__name__}: {error}")
+                watch.sightings.failed(noted, f"{type(error).__name__}: {error}")
             raise
 
     return loss

@@ -106,8 +106,9 @@ class Sightings:
                     kind.labels.add(values, axis, ignored(contract, options))
             return kind
 
-    def failed(self, contract: Contract, place: Place, kind: Kind | None, error: str) -> None:
-        """Note that the call of a loss ended in an error."""
+    def failed(self, noted: tuple[Contract, Place, Kind | None], error: str) -> None:
+        """Note that a call of a loss that was noted ended in an error."""
+        contract, place, kind = noted
         with self.lock:
             site = self.sites.get((contract.name, contract.takes, place))
             if site is not None and kind is not None and not kind.failed:

@@ -46,7 +46,7 @@ def begin(watch: Watch) -> None:
             return before(y_true, *args, **kwargs)
         except Exception as error:
             if noted is not None:
-                watch.sightings.failed(*noted, f"{type(error).__name__}: {error}")
+                watch.sightings.failed(noted, f"{type(error).__name__}: {error}")
             raise
 
     for module in (sys.modules["sklearn.metrics"], _classification):

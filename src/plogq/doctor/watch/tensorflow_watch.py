@@ -237,7 +237,7 @@ class TensorFlow:
                     return before(*args, **kwargs)
             except Exception as error:
                 if noted is not None:
-                    self.watch.sightings.failed(*noted, f"{type(error).__name__}: {error}")
+                    self.watch.sightings.failed(noted, f"{type(error).__name__}: {error}")
                 raise
 
         return loss

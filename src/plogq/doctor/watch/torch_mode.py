@@ -107,7 +107,7 @@ class Mode(TorchFunctionMode):
             return func(*args, **kwargs)
         except Exception as error:
             if noted is not None:
-                self.watch.sightings.failed(*noted, f"{type(error).__name__}: {error}")
+                self.watch.sightings.failed(noted, f"{type(error).__name__}: {error}")
             raise
 
 

@@ -133,7 +133,7 @@ class TorchWatch:
                 hands = self.mode.hands(frame.f_back or frame)
                 noted: Any = hands.loss(name, (), dict(frame.f_locals))
                 if noted is not None:
-                    self.watch.sightings.failed(*noted, "it")
+                    self.watch.sightings.failed(noted, "it")
                 return
             trace = trace.tb_next
 
