@@ -82,7 +82,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "doctor": (*FACTS, "doctor.watch"),
     "choose": PUBLIC,
     "commands": ("choose", "doctor.command", "doctor.watch", "score", *PUBLIC),
-    "cli": ("commands", "choose", "score", *PUBLIC),
+    "cli": ("commands", "choose", "doctor.watch", "score", *PUBLIC),
     "__main__": ("cli",),
 }
 # What may be imported besides ourselves and the standard library, and by whom.

@@ -46,6 +46,11 @@ def main() -> None:
 
 def _run() -> int:
     try:
+        if sys.argv[1:2] == ["doctor"]:
+            # A program of the user's runs here: nothing that it does not load is loaded before it.
+            from .doctor.watch.command import app as alone
+
+            return alone(prog_name="plogq", standalone_mode=False) or 0
         from .commands import app
         from .score.terminal import prepare
     except ModuleNotFoundError as missing:

@@ -99,6 +99,11 @@ def test_a_fork_reports_once() -> None:
     assert run.stderr.count("No findings") == 1
 
 
+def test_nothing_that_a_program_does_not_load_is_loaded_before_it() -> None:
+    put("run.py", "import sys\nprint({'torch', 'pyarrow', 'jax', 'keras'} & set(sys.modules))\n")
+    assert doctor("run.py").stdout == "set()\n"
+
+
 def test_a_framework_that_is_half_installed_is_one_line() -> None:
     put("torch/__init__.py", "__version__ = '0.1'\n")
     put("keras.py", "raise ImportError('half of it')\n")

@@ -97,3 +97,10 @@ def _stop(sentence: str) -> NoReturn:
 
 
 SETTINGS = {"allow_interspersed_args": False, "allow_extra_args": True}
+app = typer.Typer(name="plogq", pretty_exceptions_enable=False, rich_markup_mode="rich")
+app.command(context_settings=SETTINGS)(doctor)
+
+
+@app.callback()
+def plogq() -> None:
+    """Cross-entropy on the command line."""

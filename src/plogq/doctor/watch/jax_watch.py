@@ -72,24 +72,34 @@ class Jax:
                 self._shortcut(module, name)
 
     def _shortcut(self, module: Any, name: str) -> None:
-        """A function that JAX compiled already is not bound again: its result is noted here."""
+        """A function that JAX compiled already is not bound again: its result is noted here.
+
+        A library that took the function during an earlier watch has the earlier wrapper: so
+        whichever wrapper is called tells the watches of now.
+        """
         before = getattr(module, name)
 
         @functools.wraps(before)
         def function(*args: Any, **kwargs: Any) -> Any:
             out = before(*args, **kwargs)
-            if self.watch.active and self.calls <= _CALLS and not self.watch.inside:
-                try:
-                    if isinstance(out, jax.Array) and self.store.get(out) is None:
-                        pos = [self.value(x) for x in args]
-                        kw = {k: self.value(x) for k, x in kwargs.items()}
-                        self.keep(out, self.bench.do("jax", name, pos, kw))
-                        self.notes()
-                except Exception as error:
-                    self.watch.fault("JAX", error)
+            for jaxes in list(_known.values()):
+                jaxes.made(name, args, kwargs, out)
             return out
 
         self.watch.replace(module, name, function)
+
+    def made(self, name: str, args: Any, kwargs: dict[str, Any], out: Any) -> None:
+        """A function of JAX' own gave this."""
+        if not self.watch.active or self.calls > _CALLS or self.watch.inside:
+            return
+        try:
+            if isinstance(out, jax.Array) and self.store.get(out) is None:
+                pos = [self.value(x) for x in args]
+                kw = {k: self.value(x) for k, x in kwargs.items()}
+                self.keep(out, self.bench.do("jax", name, pos, kw))
+                self.notes()
+        except Exception as error:
+            self.watch.fault("JAX", error)
 
     def leave(self) -> None:
         """Look no more at primitives."""
