@@ -160,7 +160,7 @@ def _told(site: Site) -> list[Kind]:
     known = {k.prediction.rank for k in site.kinds.values() if k.prediction.made is not None}
     return [
         k for k in site.kinds.values()
-        if k.prediction.made is not None or k.prediction.rank not in known
+        if k.failed or k.prediction.made is not None or k.prediction.rank not in known
     ]  # fmt: skip
 
 
