@@ -65,12 +65,9 @@ _NEVER_CALLED = frozenset(
 )
 # The errors of programs that need what is not here: a package, the network, a GPU.
 _NOT_HERE = (
-    "ModuleNotFoundError",
-    "FileNotFoundError",
-    "OSError",
-    "Exception: URL fetch",
-    "AssertionError: Torch not",
-)
+    "ModuleNotFoundError", "FileNotFoundError", "OSError", "Exception: URL fetch",
+    "AssertionError: Torch not", "TypeError: Missing required argument `wrt`",
+)  # fmt: skip
 
 
 def cannot_run(program: Program, said: dict[str, Any]) -> bool:
