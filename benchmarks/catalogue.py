@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     arrays,
     classes,
+    doctor,
     files,
     frameworks,
     gpu,
@@ -24,7 +25,7 @@ CASES: dict[str, Case] = {
         *(module.CASES for module in (arrays, classes, linear)),
         _ON_TORCH,
         frameworks.CASES,
-        *(module.CASES for module in (files, imports, gpu)),
+        *(module.CASES for module in (files, imports, doctor, gpu)),
     )
     for case in cases
 }
@@ -35,5 +36,6 @@ GROUPS: dict[str, tuple[str, ...]] = {
         framework: tuple(c.name for c in frameworks.CASES if c.name.startswith(framework))
         for framework in ("jax", "tensorflow", "keras")
     },
+    "doctor": tuple(case.name for case in doctor.CASES),
     "gpu": tuple(case.name for case in gpu.CASES),
 }

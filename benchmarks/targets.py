@@ -29,14 +29,17 @@ class Faster(Target):
 
 @dataclass(frozen=True, slots=True)
 class Within(Target):
-    """Ours takes at most `times` the time of a contender that does less."""
+    """Ours, or another row, takes at most `times` the time of a contender that does less."""
 
     of: str
     times: float
+    who: str = OURS
 
     def judge(self, outcomes: Outcomes) -> Verdict:
-        ours, other = outcomes.median(OURS), outcomes.median(self.of)
+        ours, other = outcomes.median(self.who), outcomes.median(self.of)
         goal = f"≤ {self.times:g}× the time of {_title(outcomes, self.of)}"
+        if self.who != OURS:
+            goal = f"{_title(outcomes, self.who)}: {goal}"
         if ours is None or other is None:
             return _unmeasured(goal, outcomes, self.of)
         ratio = ours / other

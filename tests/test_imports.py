@@ -39,6 +39,8 @@ KERNELS = (
     "kernels.sums",
     "kernels.table",
 )
+# What is known of arrays and losses, and the rules over both.
+FACTS = tuple(f"doctor.{n}" for n in ("facts", "contracts", "findings", "numbers", "rules"))
 # The command line and the scoring of files use what a caller may use.
 PUBLIC = ("", "kernels", *BASE)
 LAYERS: dict[str, tuple[str, ...]] = {
@@ -88,21 +90,27 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "helpers": ("definition", "pairing", *CORE, *BASE),
     "pytrees": ("fields", *BASE),
     "saved": BASE,
-    "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
+    "": ("definition", "helpers", "pytrees", "saved", "doctor", "doctor.diagnosis", *CORE, *BASE),
     "compat": ("compat", "compat.declared", "options", *PUBLIC),
     "nn": ("class_weights", "options", *PUBLIC),
     "score": ("score", *PUBLIC),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
     "compat.declared": (),
-    "doctor": ("doctor", "compat", "compat.declared"),
-    "doctor.lint": ("doctor", "doctor.lint"),
-    "doctor.output": ("doctor", "doctor.lint", "doctor.output"),
-    "doctor.command": ("", "doctor", "doctor.lint", "doctor.output"),
+    **dict.fromkeys(FACTS, (*FACTS, "compat", "compat.declared")),
+    "doctor.pages": FACTS,
+    "doctor.lint": (*FACTS, "doctor.lint"),
+    "doctor.output": (*FACTS, "doctor.lint", "doctor.output"),
+    "doctor.command": ("", *FACTS, "doctor.pages", "doctor.lint", "doctor.output"),
+    # Watching shares the linter's algebra of facts, and its printers.
+    "doctor.watch": ("", *FACTS, "doctor.lint", "doctor.output", "doctor.watch"),
+    "doctor.diagnosis": (*FACTS, "doctor.watch", "definition", *REPRESENTATIONS, *BASE),
+    "doctor": (*FACTS, "doctor.watch"),
     "choose": PUBLIC,
     "console": ("score", *PUBLIC),
     "choose_command": ("choose", "console", "score", *PUBLIC),
-    "commands": ("choose_command", "console", "doctor.command", "score", *PUBLIC),
-    "cli": ("commands", "choose", "score", *PUBLIC),
+    "commands": ("choose_command", "console", "doctor.command", "doctor.watch", "score", *PUBLIC),
+    "cli": ("commands", "choose", "doctor.watch", "score", *PUBLIC),
+    "__main__": ("cli",),
 }
 # What may be imported besides ourselves and the standard library, and by whom.
 OUTSIDE = {
@@ -113,9 +121,12 @@ OUTSIDE = {
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
     "score": {"numpy", "pyarrow", "rich"},
-    "doctor": {"rich", "typer"},
     "console": {"typer", "rich"},
     "choose_command": {"typer"},
+    "doctor": {
+        *("rich", "typer", "numpy", "pytest", "torch", "jax", "optax", "tensorflow", "keras"),
+        *("sklearn", "lightning", "pytorch_lightning", "transformers"),
+    },
     "commands": {"typer", "click", "rich"},
 }
 

@@ -37,6 +37,10 @@ from .shaping import focal, poly
 from .targets import Labels, Probs, SparseProbs
 from .wrappers import Smoothed, Weighted
 
+if _typing.TYPE_CHECKING:
+    from . import doctor
+    from .doctor.diagnosis import diagnose
+
 pytrees.offer()
 saved.offer()
 
@@ -66,6 +70,8 @@ __all__ = [
     "binary_cross_entropy",
     "categorical_cross_entropy",
     "cross_entropy",
+    "diagnose",
+    "doctor",
     "entropy",
     "explain",
     "focal",
@@ -81,7 +87,7 @@ __all__ = [
 ]
 
 # Subpackages that are loaded when they are first named.
-_LAZY = ("compat", "nn", "score")
+_LAZY = ("compat", "doctor", "nn", "score")
 
 if not _typing.TYPE_CHECKING:
 
@@ -90,6 +96,10 @@ if not _typing.TYPE_CHECKING:
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
+        if name == "diagnose":
+            from .doctor.diagnosis import diagnose
+
+            return diagnose
         import sys
 
         obj = sys.modules[__name__]
@@ -97,4 +107,4 @@ if not _typing.TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_LAZY, "__version__"])
+    return sorted({*__all__, *_LAZY, "__version__"})

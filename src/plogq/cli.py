@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from . import __version__
 
+_COMMANDS = ("score", "choose", "explain", "lint", "doctor")
 _EXTRA = ("typer", "rich", "pyarrow")
 # As a shell counts: 128 and the number of the signal, SIGINT or SIGPIPE.
 _INTERRUPTED, _LEFT_ALONE = 130, 141
@@ -45,6 +46,11 @@ def main() -> None:
 
 def _run() -> int:
     try:
+        if sys.argv[1:2] == ["doctor"]:
+            # A program of the user's runs here: nothing that it does not load is loaded before it.
+            from .doctor.watch.command import app as alone
+
+            return alone(prog_name="plogq", standalone_mode=False) or 0
         from .commands import app
         from .score.terminal import prepare
     except ModuleNotFoundError as missing:
@@ -108,7 +114,7 @@ def _bug(error: Exception) -> str:
 
 
 def _command() -> str:
-    return " ".join(["plogq", *(a for a in sys.argv[1:2] if a in ("score", "choose", "explain"))])
+    return " ".join(["plogq", *(a for a in sys.argv[1:2] if a in _COMMANDS)])
 
 
 def _say(sentence: str) -> None:

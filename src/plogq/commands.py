@@ -18,6 +18,7 @@ from . import __version__
 from .choose_command import choose
 from .console import Command, Format, FormatOption, Group, print_json, printed, stop
 from .doctor.command import lint
+from .doctor.watch.command import SETTINGS, doctor
 from .score import InputError, Wish, score_file
 from .score.read import open_source
 from .score.scale import Content
@@ -44,6 +45,7 @@ def _version(value: bool) -> None:
 
 app.command(cls=Command)(lint)
 app.command(cls=Command)(choose)
+app.command(cls=Command, context_settings=SETTINGS)(doctor)
 
 
 @app.callback()

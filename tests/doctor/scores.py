@@ -1,42 +1,65 @@
-"""Precision and recall of each rule on the corpus: `python -m tests.doctor.scores docs/doctor`."""
+"""Precision and recall of each rule on the corpus: `python -m tests.doctor.scores docs/doctor`.
+
+By reading each program, and by running it under watch, one process for each framework.
+"""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from plogq.doctor.lint.run import lint_text
 from plogq.doctor.pages import between
 from plogq.doctor.rules import RULES
 
-from .programs import programs
+from .programs import Program, programs
+from .running import FRAMEWORKS, cannot_run
 
 
 def table() -> str:
+    """The linter's: one row a rule."""
+    several = programs()
+    return rows(several, [{f.rule for f in lint_text(p.text, p.name)} for p in several])
+
+
+def running_table() -> str:
+    """That of the runs: of the programs that run here and reach their loss."""
+    found: dict[str, Any] = {}
+    for name in FRAMEWORKS:
+        run = subprocess.run(
+            [sys.executable, "-m", "tests.doctor.running", name], stdout=subprocess.PIPE, check=True
+        )
+        found |= json.loads(run.stdout)
+    ran = [p for p in programs() if not cannot_run(p, found[str(p)])]
+    return rows(ran, [set(found[str(p)]["found"]) for p in ran])
+
+
+def rows(several: list[Program], found_in: list[set[str]]) -> str:
     """One row a rule: how many it should find, found, and found where it should not have."""
     wanted: Counter[str] = Counter()
     right: Counter[str] = Counter()
     false: Counter[str] = Counter()
-    several = programs()
-    for program in several:
-        found = {f.rule for f in lint_text(program.text, program.name)}
+    for program, found in zip(several, found_in, strict=True):
         expected = {*program.expected, *program.undecidable}
         wanted.update(expected)
         right.update(found & expected)
         false.update(found - expected)
-    rows = [
+    out = [
         "| rule | name | misuses | found | false alarms | precision | recall |",
         "| :-- | :-- | --: | --: | --: | --: | --: |",
     ]
     for code, rules in RULES.items():
-        rows.append(
+        out.append(
             _row(f"[{code}]({code}.md)", rules[0].name, wanted[code], right[code], false[code])
         )
-    rows.append(_row("all", "", wanted.total(), right.total(), false.total()))
+    out.append(_row("all", "", wanted.total(), right.total(), false.total()))
     bad = sum(bool(p.expected or p.undecidable) for p in several)
-    rows.append(f"\n{bad} wrong programs and {len(several) - bad} right ones.")
-    return "\n".join(rows)
+    out.append(f"\n{bad} wrong programs and {len(several) - bad} right ones.")
+    return "\n".join(out)
 
 
 def _row(code: str, name: str, wanted: int, right: int, false: int) -> str:
@@ -47,4 +70,5 @@ def _row(code: str, name: str, wanted: int, right: int, false: int) -> str:
 
 if __name__ == "__main__":
     page = Path(sys.argv[1]) / "index.md"
-    page.write_text(between(page.read_text("utf-8"), "scores", table()), "utf-8")
+    text = between(page.read_text("utf-8"), "scores", table())
+    page.write_text(between(text, "running", running_table()), "utf-8")

@@ -18,6 +18,10 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
 def test_a_program_has_the_findings_that_it_should_have(program: Program) -> None:
     found = {f.rule: f for f in lint_text(program.text, f"{program.name}.py")}
+    if program.family.startswith("watched"):
+        # Written for the doctor that watches; the linter finds some, and must be right.
+        assert set(found) <= {*program.expected, *program.undecidable}
+        return
     assert tuple(sorted(found)) == tuple(sorted(program.expected)), [
         f.message for f in found.values()
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
-from enum import StrEnum
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -20,18 +19,10 @@ from .lint.run import Report, shown
 from .lint.run import lint as lint_paths
 from .lint.settings import BadSettings, read_settings, with_options
 from .output.machine import as_github, as_json, as_sarif
+from .output.names import Output
 from .output.text import show, visible
 from .pages import page
 from .rules import RULES
-
-
-class Output(StrEnum):
-    """How findings are printed."""
-
-    text = "text"
-    json = "json"
-    github = "github"
-    sarif = "sarif"
 
 
 def lint(

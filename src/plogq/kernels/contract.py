@@ -29,7 +29,7 @@ def is_array(x: Any) -> bool:
 
 
 def weighed(weight: Any, coefficient: Any) -> Any:
-    """weight · coefficient; what is plainly 0 stays so, and no slope of the weight meets ∞ there."""
+    """weight · coefficient; what is plainly 0 stays so: no slope of the weight meets ∞ there."""
     nothing = not is_array(coefficient) and coefficient == 0.0
     return coefficient if nothing else coefficient * weight
 

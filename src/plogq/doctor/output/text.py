@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -40,12 +40,12 @@ def _written(c: str) -> str:
     return c.encode("unicode_escape").decode("ascii")
 
 
-def show(report: Report, console: Console) -> None:
-    """Print a report."""
+def show(report: Report, console: Console, said: str | None = None) -> None:
+    """Print a report; `said` stands in place of the summary of files."""
     for finding in report.findings:
         console.print(_one(finding, report.sources.get(finding.place.file), console))
         console.print()
-    for line in _wrapped(Text(summary(report)), console, 0):
+    for line in _wrapped(Text(summary(report) if said is None else said), console, 0):
         console.print(line)
 
 
@@ -109,19 +109,21 @@ def _cropped(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1].rstrip() + "…"
 
 
+def counted(findings: Iterable[Finding]) -> str:
+    """How many of which level."""
+    levels = Counter(f.level for f in findings)
+    return ", ".join(
+        f"{n:,} {level.value}{'s' if n != 1 and level in (Level.ERROR, Level.WARNING) else ''}"
+        for level in Level
+        if (n := levels[level])
+    )
+
+
 def summary(report: Report) -> str:
     """How many of which level, in how many files."""
     files = f"{report.files:,} file{'s' if report.files != 1 else ''}"
-    levels = Counter(f.level for f in report.findings)
-    if not levels:
-        said = f"No findings in {files}."
-    else:
-        counted = ", ".join(
-            f"{n:,} {level.value}{'s' if n != 1 and level in (Level.ERROR, Level.WARNING) else ''}"
-            for level in Level
-            if (n := levels[level])
-        )
-        said = f"Found {counted} in {files}."
+    found = counted(report.findings)
+    said = f"Found {found} in {files}." if found else f"No findings in {files}."
     if report.edits:
         n = len(report.edits)
         said += f" {n:,} can be fixed with --fix."

@@ -65,6 +65,8 @@ def wrong_class_axis(seen: Sighting) -> Verdict | None:
         return None  # CLIP's transposed scores have classes on both axes
     if seen.loss.takes is Takes.SCORES and q.made is Made.SOFTMAX:
         return None  # a softmax twice is the worse of the two
+    if q.made is Made.SCORES and _fits(seen, q, here, there):
+        return None  # a last layer over another axis, such as that of time
     return Verdict(
         f"{seen.loss.name} takes the classes from axis {axis}, but {origin(q, seen.place)} has "
         f"them on axis {here} of {q.rank}: it takes {_length(q, there)} for the number of classes",
@@ -82,6 +84,16 @@ def _axis_of(seen: Sighting, q: Array) -> int | None:
     if seen.loss.axis == 1 and q.rank == 1:
         return 0
     return seen.loss.axis
+
+
+def _fits(seen: Sighting, q: Array, here: int, there: int) -> bool:
+    """Whether the target has the shape that the loss's axis leaves, and could not have another."""
+    p = seen.target
+    if p is None or p.shape is None or q.shape is None or q.shape[here] == q.shape[there]:
+        return False
+    rest = q.shape[:there] + q.shape[there + 1 :]
+    known = all(isinstance(n, int) for n in (*rest, *p.shape))
+    return known and p.shape in (rest, q.shape)
 
 
 def _length(q: Array, axis: int) -> str:

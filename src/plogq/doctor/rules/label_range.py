@@ -65,7 +65,7 @@ def labels_out_of_range(seen: Sighting) -> Verdict | None:
             q.place,
             evidence(seen),
         )
-    if p.low == 1 and p.high == k - 1:
+    if p.low == 1 and p.high == k - 1 and ignored != 0:
         return Verdict(
             f"{seen.loss.name} has {k} classes, 0 to {k - 1}, but the labels run from 1 to "
             f"{p.high:g}, from {origin(p, seen.place)}: class 0 never occurs, and takes its share "

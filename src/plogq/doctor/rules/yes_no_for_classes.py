@@ -58,7 +58,10 @@ def yes_no_loss_for_classes(seen: Sighting) -> Verdict | None:
             evidence(seen),
         )
     if p is not None and p.made is Made.ONE_HOT and p.axis is not None and p.classes != 2:
-        # A loss that is written for others may be a part of something, such as a focal loss.
+        # A loss that is written for others may be a part of something, such as a focal loss: so
+        # may one loss per element.
+        if seen.options.get("reduction") == "none":
+            return None
         if q is None or q.made not in OUTPUTS or q.made in (Made.SOFTMAX, Made.LOG_SOFTMAX):
             return None
         return Verdict(

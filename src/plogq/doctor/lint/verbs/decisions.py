@@ -66,10 +66,14 @@ def where(on: Any, args: Args) -> Value:
     )  # fmt: skip
     if a is None or b is None:
         return Unknown()
-    if isinstance(a, Array) and a.shape == ():
-        a = Const(a.low) if a.low is not None and a.low == a.high else a
-    if isinstance(b, Array) and b.shape == ():
-        b = Const(b.low) if b.low is not None and b.low == b.high else b
+    of_one = [
+        isinstance(v, Const) or (isinstance(v, Array) and v.low is not None and v.low == v.high)
+        for v in (a, b)
+    ]
+    if isinstance(a, Array) and of_one[0] and (a.shape == () or all(of_one)):
+        a = Const(a.low)
+    if isinstance(b, Array) and of_one[1] and (b.shape == () or all(of_one)):
+        b = Const(b.low)
     c = condition if isinstance(condition, Array) else None
     if isinstance(a, Const) and isinstance(b, Const):
         try:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from ...facts import Array, Made, Shape
+from ...facts import PROBABILITIES, Array, Made, Shape
 from .. import arithmetic, moves
 from ..values import (
     Args,
@@ -96,6 +96,8 @@ def linear(on: Any, args: Args) -> Value:
     if isinstance(w, Array) and w.shape is not None and len(w.shape) == 2:
         width = w.shape[0]
     shape = None if x is None or x.shape is None else (*x.shape[:-1], width)
+    if isinstance(w, Array) and w.made in PROBABILITIES:
+        return Array(shape=shape, kind="float")  # a mean, weighed
     return Array(Made.SCORES, on.module.text(args.node), on.place(args.node), -1, width,
                  shape=shape, kind="float", batched=bool(x and x.batched))  # fmt: skip
 

@@ -1,0 +1,134 @@
+"""The linter's verbs, run on arrays that exist: what an operation leaves of its inputs' facts.
+
+`reading code` and `watching a run` share one algebra (`lint.verbs`): a verb takes what is known of
+the arguments and gives what is known of the result. Here the arguments have shapes, and the place
+is that of the running program.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from ..facts import Array, Cut, HandWritten, Place
+from ..lint import arithmetic, indexing
+from ..lint.data import MAKERS
+from ..lint.values import Args, Const, List, Ref, Terms, Tuple, Unknown, Value
+from ..lint.verbs import VERBS
+
+Fact = Array | Terms
+_OPERATORS: dict[str, ast.operator] = {
+    "add": ast.Add(), "sub": ast.Sub(), "mul": ast.Mult(), "div": ast.Div(), "pow": ast.Pow(),
+    "and": ast.BitAnd(), "or": ast.BitOr(), "mod": ast.Mod(),
+}  # fmt: skip
+_COMPARED: dict[str, ast.cmpop] = {
+    "gt": ast.Gt(), "ge": ast.GtE(), "lt": ast.Lt(), "le": ast.LtE(), "eq": ast.Eq(),
+}  # fmt: skip
+_DEPTH = 6  # how far back the makers of makers are kept
+
+
+class Bench:
+    """One thread's hands: where the program is, and what verbs note on their way."""
+
+    def __init__(self, where: Callable[[], tuple[Place, str]]) -> None:
+        self.where = where
+        self.module = self  # what the verbs call a module gives the text of a node
+        self.cuts: list[Cut] = []
+        self.sums: list[HandWritten] = []
+        self._nodes: dict[tuple[str, str], ast.Call] = {}
+
+    # What the verbs ask of whoever runs them
+
+    def place(self, node: ast.AST) -> Place:
+        return self.where()[0]
+
+    def text(self, node: ast.AST, limit: int = 60) -> str:
+        return self.where()[1]
+
+    def see(self, seen: Any, *rest: Any) -> None:
+        if isinstance(seen, HandWritten):
+            self.sums.append(seen)
+
+    def items(self, value: Value) -> tuple[Value, ...] | None:
+        return value.items if isinstance(value, Tuple | List) else None
+
+    def binary(self, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
+        if isinstance(a, Const) and isinstance(b, Const):
+            return Unknown()
+        return arithmetic.binary(self, op, a, b, node)
+
+    # What watchers ask of it
+
+    def node(self, library: str, name: str) -> ast.Call:
+        """A call of a function of a library, as the verbs read its name."""
+        found = self._nodes.get((library, name))
+        if found is None:
+            func = ast.Attribute(ast.Name(library), name)
+            found = self._nodes[library, name] = ast.Call(func, [], [])
+        return found
+
+    def do(self, library: str, name: str, pos: list[Value], kw: dict[str, Value]) -> Value:
+        """What a function leaves."""
+        verb = VERBS.get(name) or MAKERS.get(name)
+        if verb is None:
+            return Unknown()
+        return verb(self, Args(pos, kw, self.node(library, name)))
+
+    def operate(self, name: str, a: Value, b: Value) -> Value:
+        """What an operator between two leaves."""
+        return self.binary(_OPERATORS[name], a, b, self.node("", name))
+
+    def compare(self, name: str, a: Value, b: Value) -> Value:
+        """What a comparison leaves."""
+        if not isinstance(a, Array):
+            turned = {"gt": "lt", "lt": "gt", "ge": "le", "le": "ge"}.get(name, name)
+            return self.compare(turned, b, a) if isinstance(b, Array) else Unknown()
+        return arithmetic.compared(self, _COMPARED[name], a, b, self.node("", name))
+
+    def index(self, x: Array, keys: list[Value | slice | Any | None]) -> Value:
+        """x[keys]: numbers, slices, None, ... and arrays."""
+        if x.by == "eye" and len(keys) == 1 and isinstance(keys[0], Array):
+            return indexing._rows_of_eye(self, x, keys[0], self.node("", "index"))
+        parts: list[ast.expr] = [
+            ast.Slice() if isinstance(k, slice) else ast.Constant(None) for k in keys
+        ]
+        known = [Const(k) if isinstance(k, slice) else k for k in keys]
+        place = self.where()[0]
+        lists = [k for k in known if isinstance(k, Array | List)]
+        if len(lists) >= 2:
+            return indexing._looked_up(x, lists, place)
+        return indexing._by_parts(x, parts, known, place)
+
+
+def trimmed(x: Array, depth: int = _DEPTH) -> Array:
+    """The same with its makers kept some steps back."""
+    of, steps = x.source, 0
+    while of is not None:
+        steps += 1
+        if steps > depth:
+            return x.but(source=_cut(x.source, depth - 1))
+        of = of.source
+    return x
+
+
+def _cut(x: Array | None, depth: int) -> Array | None:
+    if x is None or depth <= 0:
+        return None
+    return x.but(source=_cut(x.source, depth - 1))
+
+
+def settled(x: Array, shape: tuple[Any, ...], kind: str | None) -> Array:
+    """What a verb gave, with the shape that the array has."""
+    axis, width = x.axis, x.width
+    if axis is not None:
+        at = axis + len(shape) if axis < 0 else axis
+        if not 0 <= at < len(shape):
+            axis = width = None
+        else:
+            width = shape[at]
+    return trimmed(x.but(shape=shape, axis=axis, width=width, kind=kind or x.kind))
+
+
+__all__ = ["Args", "Bench", "Const", "Fact", "List", "Ref", "Terms", "Tuple", "Unknown", "Value",
+           "settled", "trimmed"]  # fmt: skip
