@@ -175,3 +175,13 @@ def test_spawned_processes_are_watched() -> None:
     )
     (one,) = said("train.py", code=1)["findings"]
     assert (one["rule"], one["line"]) == ("PQ001", 11)
+
+
+@torch_alone
+@pytest.mark.parametrize("format", ["json", "sarif"])
+def test_a_document_on_standard_output_has_nothing_of_the_program_in_it(format: str) -> None:
+    put("wrong.py", WRONG + "import os\nos.system('echo from a child')\n")
+    run = doctor("--format", format, "wrong.py", code=1)
+    assert "PQ001" in json.dumps(json.loads(run.stdout))
+    assert "one line\n" in run.stderr
+    assert "from a child\n" in run.stderr

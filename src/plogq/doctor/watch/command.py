@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -41,7 +44,8 @@ def doctor(
 
     Each call of a loss of PyTorch, Keras, TensorFlow, optax or scikit-learn is looked at a few
     times: what made the prediction, over which axis, and what the labels are. No number of the run
-    changes. The report comes at the end, on standard error; in another format on standard output.
+    changes. The report comes at the end, on standard error; in another format on standard output,
+    and as JSON or SARIF what the program itself prints goes to standard error.
 
     Exit code: the program's own; else 1 where an error was found, 0 under torchrun; 2 for bad
     input.
@@ -57,7 +61,8 @@ def doctor(
       torchrun --nproc-per-node 2 -m plogq doctor train.py
     """
     try:
-        ended = run(program, context.args, module)
+        with _apart() if output is None and format in _WHOLE else nullcontext():
+            ended = run(program, context.args, module)
     except Missing as missing:
         _stop(str(missing))
     under = rank()
@@ -65,6 +70,28 @@ def doctor(
         _print(ended.seen, format, output)
     code = ended.code or (1 if ended.seen.bad and under is None else 0)
     raise typer.Exit(code)
+
+
+# Formats that are one document: nothing of the program's own may stand in it.
+_WHOLE = (Output.json, Output.sarif)
+
+
+@contextmanager
+def _apart() -> Generator[None]:
+    """Inside, what is written to standard output goes to standard error, by programs called too."""
+    try:
+        kept = os.dup(1)
+    except OSError:
+        yield  # there is no standard output
+        return
+    sys.stdout.flush()
+    os.dup2(2, 1)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def _print(seen: Seen, format: Output, output: Path | None) -> None:
