@@ -209,7 +209,7 @@ def test_what_is_nearly_a_command_is_guessed() -> None:
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_no_name_of_a_kernel_is_broken(width: int) -> None:
     found = runner.invoke(app, ["explain"], env={"COLUMNS": str(width)}).stdout
-    for name in ("SmoothedBinary", "WeightedBinary", "BinaryLogits", "SparseProbs", "tensorflow"):
+    for name in ("Smoothed(BinaryProbs)", "BinaryLogits", "SparseProbs", "tensorflow"):
         assert name in found
     assert all(len(line) <= width for line in found.splitlines())
 

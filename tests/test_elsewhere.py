@@ -10,7 +10,19 @@ import numpy as np
 import pytest
 
 import plogq
-from plogq import BinaryLogits, BinaryProbs, Labels, Logits, LogProbs, Probs, Weighted
+from plogq import (
+    BinaryLogits,
+    BinaryProbs,
+    Labels,
+    LinearLogits,
+    Logits,
+    LogProbs,
+    Probs,
+    ShardedLogits,
+    Smoothed,
+    SparseProbs,
+    Weighted,
+)
 
 RNG = np.random.default_rng(7)
 Z = RNG.normal(size=(5, 3))
@@ -111,6 +123,23 @@ def test_the_functions_of_p_and_q_say_it_too(option: str) -> None:
         (lambda **o: BinaryProbs(YES, **o), "pos_weight", "class_weight=(1.0, 3.0)"),
         (lambda **o: BinaryLogits(Z, **o), "pos_weight", "Weighted(BinaryProbs(y), class_weight"),
         (lambda **o: BinaryProbs(YES, **o), "from_logits", "BinaryLogits(z)"),
+        (
+            lambda **o: SparseProbs(Y[:, None], np.ones((5, 1)), **o),
+            "label_smoothing",
+            "write Smoothed(SparseProbs(index, p), 0.1)",
+        ),
+        (lambda **o: Smoothed(Labels(Y), **o), "label_smoothing", "write Smoothed(P, 0.1)"),
+        (lambda **o: Smoothed(Labels(Y), 0.1, **o), "weight", "write Weighted(P, class_weight=w)"),
+        (
+            lambda **o: LinearLogits(Z, np.eye(3), **o),
+            "ignore_index",
+            "write Labels(y, ignore=-100)",
+        ),
+        (
+            lambda **o: ShardedLogits(Z, **o),
+            "weight",
+            "write Weighted(Labels(y), class_weight=w)",
+        ),
         (lambda **o: Weighted(Labels(Y), **o), "weight", "write Weighted(P, class_weight=w)"),
         (
             lambda **o: Weighted(BinaryProbs(YES), **o),

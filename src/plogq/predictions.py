@@ -136,7 +136,11 @@ class LinearLogits(Prediction):
         softcap: float | None = None,
         gradient_filter: float | None = None,
         group: Any = None,
+        **others: Never,
     ) -> None:
+        if others:
+            known = ("bias", "softcap", "gradient_filter", "group")
+            elsewhere.refuse_of("LinearLogits", others, "LinearLogits(h, W, b)", *known)
         hidden = as_array(hidden, "LinearLogits hidden")
         weight = as_array(weight, "LinearLogits weight")
         bias = None if bias is None else as_array(bias, "LinearLogits bias")
@@ -235,8 +239,17 @@ class ShardedLogits(Prediction):
     __slots__ = ("axis", "group", "local", "softcap")
 
     def __init__(
-        self, local: Any, group: Any = None, *, axis: int = -1, softcap: float | None = None
+        self,
+        local: Any,
+        group: Any = None,
+        *,
+        axis: int = -1,
+        softcap: float | None = None,
+        **others: Never,
     ) -> None:
+        if others:
+            known = ("group", "axis", "softcap")
+            elsewhere.refuse_of("ShardedLogits", others, "ShardedLogits(z)", *known)
         self.local = as_array(local, "ShardedLogits")
         if verbs(self.local).name != "torch":
             raise checks.DtypeError(

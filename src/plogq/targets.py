@@ -298,7 +298,9 @@ class SparseProbs(Target):
 
     __slots__ = ("index", "probs")
 
-    def __init__(self, index: Any, probs: Any) -> None:
+    def __init__(self, index: Any, probs: Any, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("SparseProbs", others, "SparseProbs(index, p)")
         self.index = as_array(index, "SparseProbs index")
         self.probs = as_array(probs, "SparseProbs probs")
         xp = verbs(self.index)

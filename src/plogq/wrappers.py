@@ -40,12 +40,15 @@ class Smoothed(Target):
     __slots__ = ("epsilon", "target")
 
     # Copying and pickling call __new__ without arguments.
-    def __new__(cls, target: Any = None, epsilon: float = 0.0) -> Any:
+    def __new__(cls, target: Any = None, epsilon: float = 0.0, **others: Never) -> Any:
+        if others:
+            own = "BinaryProbs(y)" if isinstance(target, BinaryTarget) else "P"
+            elsewhere.refuse_of("Smoothed", others, own, "epsilon")
         if isinstance(target, BinaryTarget):
             return SmoothedBinary(target, check_epsilon(epsilon))
         return super().__new__(cls)
 
-    def __init__(self, target: Target, epsilon: float) -> None:
+    def __init__(self, target: Target, epsilon: float, **others: Never) -> None:
         self.target = require_target(target, "Smoothed")
         self.epsilon = check_epsilon(epsilon)
 

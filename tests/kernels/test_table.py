@@ -11,6 +11,7 @@ import pytest
 import plogq
 from plogq.kernels import describe, table
 from plogq.kernels.cpu import processor as cpu
+from plogq.kernels.table import using
 
 Y, Z = plogq.Labels([1, 0]), plogq.Logits(np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]]))
 
@@ -83,3 +84,11 @@ def test_an_instruction_set_that_does_not_exist_is_refused() -> None:
     wrong = pytest.raises(ValueError, match=r"this processor runs .*, not 'abacus'")
     with wrong, cpu.instruction_set("abacus"):
         pass
+
+
+def test_an_explanation_calls_types_what_one_writes() -> None:
+    p = plogq.Smoothed(plogq.BinaryProbs([0.0, 1.0]), 0.1)
+    said = str(plogq.explain(p, plogq.BinaryLogits([0.0, 1.0])))
+    assert said.startswith("Smoothed(BinaryProbs) × BinaryLogits on numpy, cpu: cpu")
+    with using("triton"), pytest.raises(plogq.KernelRefused, match=r"Smoothed\(BinaryProbs\) ×"):
+        plogq.cross_entropy(p, plogq.BinaryLogits([0.0, 1.0]))

@@ -18,6 +18,8 @@ from .contract import Kernel
 
 CATEGORICAL = ("Labels", "Probs", "SparseProbs", "Smoothed", "Weighted")
 BINARY = ("BinaryProbs", "SmoothedBinary", "WeightedBinary")
+# Types that others make, as they are written.
+_WRITTEN = {"SmoothedBinary": "Smoothed(BinaryProbs)", "WeightedBinary": "Weighted(BinaryProbs)"}
 
 
 class Key(NamedTuple):
@@ -202,6 +204,10 @@ def build(rows: tuple[Row, ...]) -> dict[Key, tuple[Row, ...]]:
     return {key: tuple(places[i] for i in sorted(places)) for key, places in table.items()}
 
 
+def _written(target: str) -> str:
+    return _WRITTEN.get(target, target)
+
+
 Refusal = tuple[str, str]
 _TABLE = build(ROWS)
 _LOADED: dict[Key, list[Kernel]] = {}
@@ -233,7 +239,9 @@ class Explanation:
 
     def __str__(self) -> str:
         k = self.key
-        lines = [f"{k.target} × {k.prediction} on {k.framework}, {k.device}: {self.chosen}"]
+        lines = [
+            f"{_written(k.target)} × {k.prediction} on {k.framework}, {k.device}: {self.chosen}"
+        ]
         lines += [f"  {name} refused: {why}" for name, why in self.refusals]
         return "\n".join(lines)
 
@@ -259,7 +267,7 @@ def choose(key: Key, measure: Any, scores: Any, formula: Any) -> tuple[Kernel, l
         raise KernelRefused("; ".join(f"kernel {name!r} refused: {why}" for name, why in refusals))
     names = sorted({kernel.name for kernel in candidates(key, formula)})
     raise KernelRefused(
-        f"there is no kernel {name!r} for {key.target} × {key.prediction} on {key.framework}; "
+        f"there is no kernel {name!r} for {_written(key.target)} × {key.prediction} on {key.framework}; "
         f"there are {', '.join(names)}"
     )
 
@@ -279,7 +287,7 @@ def describe() -> dict[str, Any]:
     table = [
         {
             "kernel": row.name,
-            "targets": ", ".join(row.targets),
+            "targets": ", ".join(map(_written, row.targets)),
             "predictions": ", ".join(row.predictions),
             "framework": row.framework,
             "device": row.device,
