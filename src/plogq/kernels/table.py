@@ -266,9 +266,9 @@ def choose(key: Key, measure: Any, scores: Any, formula: Any) -> tuple[Kernel, l
     if refusals:
         raise KernelRefused("; ".join(f"kernel {name!r} refused: {why}" for name, why in refusals))
     names = sorted({kernel.name for kernel in candidates(key, formula)})
+    pair = f"{_written(key.target)} × {key.prediction}"
     raise KernelRefused(
-        f"there is no kernel {name!r} for {_written(key.target)} × {key.prediction} on {key.framework}; "
-        f"there are {', '.join(names)}"
+        f"there is no kernel {name!r} for {pair} on {key.framework}; there are {', '.join(names)}"
     )
 
 
