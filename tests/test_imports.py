@@ -101,7 +101,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "choose": PUBLIC,
     "console": ("score", *PUBLIC),
     "choose_command": ("choose", "console", "score", *PUBLIC),
-    "commands": ("choose_command", "console", "doctor.command", "score", *PUBLIC),
+    "score_options": ("console", "score", *PUBLIC),
+    "compare_command": ("console", "score", "score_options", *PUBLIC),
+    "commands": (
+        *("choose_command", "compare_command", "console", "doctor.command"),
+        *("score", "score_options", *PUBLIC),
+    ),
     "cli": ("commands", "choose", "score", *PUBLIC),
 }
 # What may be imported besides ourselves and the standard library, and by whom.
@@ -116,6 +121,8 @@ OUTSIDE = {
     "doctor": {"rich", "typer"},
     "console": {"typer", "rich"},
     "choose_command": {"typer"},
+    "compare_command": {"typer"},
+    "score_options": {"typer", "rich"},
     "commands": {"typer", "click", "rich"},
 }
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from . import __version__
 
 _EXTRA = ("typer", "rich", "pyarrow")
+_COMMANDS = ("score", "compare", "choose", "explain")
 # As a shell counts: 128 and the number of the signal, SIGINT or SIGPIPE.
 _INTERRUPTED, _LEFT_ALONE = 130, 141
 
@@ -108,7 +109,7 @@ def _bug(error: Exception) -> str:
 
 
 def _command() -> str:
-    return " ".join(["plogq", *(a for a in sys.argv[1:2] if a in ("score", "choose", "explain"))])
+    return " ".join(["plogq", *(a for a in sys.argv[1:2] if a in _COMMANDS)])
 
 
 def _say(sentence: str) -> None:

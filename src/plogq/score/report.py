@@ -12,14 +12,12 @@ import numpy as np
 from .. import BinaryProbs, Probs, entropy, validation
 from .calibration import Bin, Calibrated
 from .find import Roles
+from .interval import uncertain
 from .slices import Slice
-from .tally import FEW, Tally
+from .tally import Tally
 
 _NAN = float("nan")
 _NO_CALIBRATION = Calibrated(_NAN, _NAN, (), _NAN, _NAN, _NAN, _NAN, _NAN, 0)
-# Of a normal distribution, what lies further away on either side in 5% of all cases.
-_NORMAL = 1.959963984540054
-_DRAWS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ class Report:
         plain = asdict(self)
         plain["bits"] = self.bits
         plain["bits_standard_error"] = self.bits_standard_error
-        return _without_infinities(plain)
+        return without_infinities(plain)
 
 
 def make_report(
@@ -140,7 +138,7 @@ def make_report(
     """The totals as a report; there is at least one event."""
     loss = float("inf") if tally.infinite else tally.loss.mean
     tokens = roles.form == "tokens"
-    error, interval, method = _uncertain(tally)
+    error, interval, method = uncertain(tally.loss, tally.clusters, tally.first, tally.infinite)
     classes = _classes(tally, roles)
     there = [line.cross_entropy for line in classes if line.count]
     baselines = [] if tokens else _baselines(tally, roles, loss)
@@ -183,23 +181,6 @@ def make_report(
         classes=tuple(classes),
         worst=tuple(_worst(tally, roles)),
     )
-
-
-def _uncertain(tally: Tally) -> tuple[float, tuple[float, float], str]:
-    """The standard error of the mean, its interval at 95%, and how they were found."""
-    mean, error = tally.loss.mean, tally.loss.standard_error
-    method = "central limit theorem"
-    if tally.clusters is not None:
-        error = tally.clusters.standard_error()
-        method = f"{len(tally.clusters):,} clusters"
-    elif 1 < tally.events <= FEW and not tally.infinite:
-        # Few losses, and skew ones: their mean is drawn again from themselves.
-        losses, weights = tally.first
-        drawn = np.random.default_rng(0).integers(0, len(losses), (_DRAWS, len(losses)))
-        means = (losses * weights)[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
-        low, high = np.quantile(means[np.isfinite(means)], (0.025, 0.975)).tolist()
-        return error, (low, high), "bootstrap"
-    return error, (mean - _NORMAL * error, mean + _NORMAL * error), method
 
 
 def _baselines(tally: Tally, roles: Roles, loss: float) -> list[Baseline]:
@@ -281,12 +262,13 @@ def _exp(loss: float) -> float:
     return exp(loss) if loss < 709 else float("inf")
 
 
-def _without_infinities(value: Any) -> Any:
+def without_infinities(value: Any) -> Any:
+    """Plain values for JSON, with None for what is no finite number."""
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value)
-        return {key: _without_infinities(item) for key, item in items.items()}
+        return {key: without_infinities(item) for key, item in items.items()}
     if isinstance(value, list | tuple):
-        return [_without_infinities(item) for item in cast("Sequence[Any]", value)]
+        return [without_infinities(item) for item in cast("Sequence[Any]", value)]
     if isinstance(value, float) and not isfinite(value):
         return None
     return value
