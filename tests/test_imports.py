@@ -88,7 +88,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "helpers": ("definition", "pairing", *CORE, *BASE),
     "pytrees": ("fields", *BASE),
     "saved": BASE,
-    "": ("definition", "helpers", "pytrees", "saved", *CORE, *BASE),
+    # `evaluate` is named there, and loaded when it is used.
+    "": ("definition", "helpers", "pytrees", "saved", "score", *CORE, *BASE),
     "compat": ("compat", "compat.declared", "options", *PUBLIC),
     "nn": ("class_weights", "options", *PUBLIC),
     "score": ("score", *PUBLIC),
@@ -117,7 +118,7 @@ OUTSIDE = {
     "pytrees": {"jax"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
-    "score": {"numpy", "pyarrow", "rich"},
+    "score": {"matplotlib", "narwhals", "numpy", "pyarrow", "rich"},
     "doctor": {"rich", "typer"},
     "console": {"typer", "rich"},
     "choose_command": {"typer"},

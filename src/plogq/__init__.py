@@ -80,16 +80,21 @@ __all__ = [
     "value_and_grad",
 ]
 
-# Subpackages that are loaded when they are first named.
+# Subpackages that are loaded when they are first named, and a function of one of them.
 _LAZY = ("compat", "nn", "score")
+_LAZY_FUNCTIONS = {"evaluate": "score"}
 
-if not _typing.TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
+    from .score import evaluate as evaluate
+else:
 
     def __getattr__(name: str) -> object:
         if name in _LAZY:
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
+        if name in _LAZY_FUNCTIONS:
+            return getattr(__getattr__(_LAZY_FUNCTIONS[name]), name)
         import sys
 
         obj = sys.modules[__name__]
@@ -97,4 +102,4 @@ if not _typing.TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, *_LAZY, "__version__"])
+    return sorted([*__all__, *_LAZY, *_LAZY_FUNCTIONS, "__version__"])

@@ -161,7 +161,7 @@ def score(
         trace(error)
         stop("score", str(error))
     if format is Format.json:
-        print_json(report.as_dict())
+        print_json(report.to_dict())
     else:
         with printed() as console:
             show(report, console, classes)

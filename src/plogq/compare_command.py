@@ -93,7 +93,7 @@ def compare(
         trace(error)
         stop("compare", str(error))
     if format is Format.json:
-        print_json(found.as_dict())
+        print_json(found.to_dict())
     else:
         with printed() as console:
             show_comparison(found, console, slices)

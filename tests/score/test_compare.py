@@ -258,7 +258,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Wish, str]] = {
     ),
     "twice": (changed(id=["x1", *NUMBERED[:-1]]), Wish(on="id"), "b.parquet has ids more than onc"),
     "no id": (changed(id=[None, *NUMBERED[1:]]), Wish(on="id"), "b.parquet, row 0: id is missing"),
-    "on": (table(Q), Wish(on="key"), "--on: a.parquet has no column 'key'; it has"),
+    "on": (table(Q), Wish(on="key"), "a.parquet: --on: there is no column 'key' of text or nu"),
     "by": (table(Q), Wish(by="town"), "a.parquet: --by: there is no column 'town'"),
     "weights": (
         changed(w=HEAVY.tolist()), Wish(weight="w"),

@@ -5,6 +5,7 @@ try:
     from .compare import compare_files
     from .comparison import Comparison, Difference
     from .evaluate import score_file
+    from .python import evaluate
     from .report import Report
     from .seen import Wish
 except ModuleNotFoundError as missing:
@@ -22,5 +23,6 @@ __all__ = [
     "Report",
     "Wish",
     "compare_files",
+    "evaluate",
     "score_file",
 ]

@@ -12,7 +12,6 @@ from .column import Field, InputError
 from .comparison import Comparison, compared
 from .evaluate import opened_file, score_source
 from .kept import Keeper, Losses
-from .naming import listed
 from .report import Report
 from .seen import Wish
 
@@ -52,7 +51,6 @@ def compare_files(
             try:
                 with opened_file(place, wish) as source:
                     own = wish if not found else _for_others(wish, source.fields)
-                    _check_on(source.fields, wish.on, name)
                     report = score_source(
                         source, place.name, own, strict=strict, worst=worst,
                         batch_rows=batch_rows, takers=(keeper,), progress=bar,
@@ -70,12 +68,6 @@ def _for_others(wish: Wish, fields: Sequence[Field]) -> Wish:
     where it has clusters too its own standard error knows them."""
     clustered = any(f.name == wish.cluster for f in fields)
     return replace(wish, by=(), cluster=wish.cluster if clustered else None)
-
-
-def _check_on(fields: Sequence[Field], on: str | None, name: str) -> None:
-    have = [f.name for f in fields if f.kind not in ("list", "other")]
-    if on is not None and on not in set(have):
-        raise InputError(f"--on: {name} has no column {on!r}; it has {listed(have)}")
 
 
 def _names(places: Sequence[Path]) -> list[str]:

@@ -14,6 +14,7 @@ from .column import Array, InputError
 from .interval import NORMAL, Interval, around, uncertain
 from .kept import Losses
 from .matched import matched
+from .notebook import html
 from .report import Report, without_infinities
 from .slices import Groups
 from .tally import FEW, Moments
@@ -97,12 +98,17 @@ class Comparison:
     files: tuple[Report, ...]
     pairs: tuple[Difference, ...]
 
-    def as_dict(self) -> dict[str, Any]:
+    def _repr_html_(self) -> str:
+        from .show_comparison import show_comparison
+
+        return html(lambda console: show_comparison(self, console, 20))
+
+    def to_dict(self) -> dict[str, Any]:
         """The comparison for JSON, which knows no ∞ and no NaN: they become None."""
         plain: dict[str, Any] = {
             "on": self.on,
             "files": [
-                {**report.as_dict(), "file": name}
+                {**report.to_dict(), "file": name}
                 for name, report in zip(self.names, self.files, strict=True)
             ],
             "pairs": [{**asdict(pair), "settled": pair.settled} for pair in self.pairs],
@@ -117,7 +123,7 @@ def compared(files: Sequence[tuple[Report, Losses]], worst: int) -> Comparison:
         InputError: they are not of the same rows, or no row is scored in two of them.
     """
     reports = [report for report, _ in files]
-    aligned = matched([losses for _, losses in files], [report.rows for report in reports])
+    aligned = matched([losses for _, losses in files], [report.row_count for report in reports])
     return Comparison(
         names=tuple(each.name for each in aligned),
         on=aligned[0].roles.on,

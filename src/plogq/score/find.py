@@ -80,7 +80,11 @@ def find(
     if wish.on is not None:
         seen.taken.add(wish.on)
     weight = _weight(seen)
-    for option, name in (*(("--by", n) for n in wish.slices), ("--cluster", wish.cluster)):
+    for option, name in (
+        *(("--by", n) for n in wish.slices),
+        ("--cluster", wish.cluster),
+        ("--on", wish.on),
+    ):
         _grouping(seen, option, name)
     if wish.log_likelihood is not None:
         return _tokens(seen, weight)

@@ -1,4 +1,4 @@
-"""What comparing needs of every row: its loss, weight and truth, and where else it belongs."""
+"""What is kept of every row for comparing: its loss, weight, truth, and where else it belongs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .column import Array, Column
 from .events import Events
 from .find import Roles
 from .ids import Ids
+from .rows import columns_of
 from .slices import Groups
 from .truth import joined
 
@@ -56,6 +57,30 @@ class Losses:
         if self.roles.form == "tokens":
             return ""
         return "(" + ", ".join(f"{v:.4g}" for v in truth[:8]) + ", …" * (len(truth) > 8) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All that a report holds of its rows: what comparing needs, and the columns of `--rows`."""
+
+    losses: Losses
+    columns: dict[str, Array]
+
+
+class Teller:
+    """Takes in events and keeps the columns that `--rows` writes of them."""
+
+    def __init__(self) -> None:
+        self._parts: list[dict[str, Array]] = []
+
+    def add(self, events: Events) -> None:
+        """Keep what is told of a batch."""
+        self._parts.append(columns_of(events))
+
+    def columns(self) -> dict[str, Array]:
+        """All of them as one."""
+        names = self._parts[0]
+        return {n: np.concatenate([part[n] for part in self._parts]) for n in names}
 
 
 class Keeper:

@@ -28,7 +28,7 @@ class _Page(Page):
     def parts(self, classes: int) -> Iterator[RenderableType]:
         """From the file's name to the worst events."""
         report = self._report
-        yield self.text(f"{report.file}: {report.rows:,} rows", "bold")
+        yield self.text(f"{report.file}: {report.row_count:,} rows", "bold")
         for reason in report.reasons:
             yield self.indented(reason)
         yield from self._bad()
