@@ -186,6 +186,8 @@ def test_two_reports_are_compared() -> None:
     frame = pl.DataFrame(COLUMNS | {"id": np.arange(ROWS)})
     one, two = plogq.evaluate(frame, on="id"), plogq.evaluate(frame[shuffled], on="id")
     assert one.compare(two).pairs[0].ties == ROWS
+    with pytest.raises(InputError, match="has ids and the other has none: give both on=, or neit"):
+        one.compare(plogq.evaluate(Y, Z))
     with pytest.raises(InputError, match=r"has 500 rows and .* 9: add on= with the column of ids"):
         plogq.evaluate(Y, Z).compare(plogq.evaluate(Y[:9], Z[:9]))
 

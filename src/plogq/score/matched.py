@@ -74,6 +74,11 @@ def _without(places: Array, count: int) -> Array:
 
 def _check_task(first: Losses, other: Losses) -> None:
     ours, theirs = first.roles, other.roles
+    if (ours.on is None) != (theirs.on is None):
+        raise InputError(
+            f"one of {first.name} and {other.name} has ids and the other has none: give both --on, "
+            "or neither"
+        )
     if ours.form != theirs.form:
         raise InputError(
             f"{first.name} holds {_task(ours)} and {other.name} {_task(theirs)}: what is compared "

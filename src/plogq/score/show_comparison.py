@@ -150,9 +150,14 @@ def _sentences(pair: Difference) -> Iterator[str]:
         yield "One event tells nothing of how far off the difference may be."
     else:
         yield (
-            f"The interval holds 0: about {pair.more_events:,.0f} more events would settle it, if "
-            "the difference stays what it is."
+            f"The interval holds 0: about {_about(pair.more_events)} more events would settle it, "
+            "if the difference stays what it is."
         )
+
+
+def _about(count: float) -> str:
+    """A number of which no more than two digits can be meant."""
+    return f"{float(f'{count:.2g}'):,.0f}"
 
 
 def _rows(count: int) -> str:
