@@ -261,6 +261,10 @@ REFUSED: dict[str, tuple[dict[str, Any], Wish, str]] = {
     "no id": (changed(id=[None, *NUMBERED[1:]]), Wish(on="id"), "b.parquet, row 0: id is missing"),
     "on": (table(Q), Wish(on="key"), "a.parquet: --on: there is no column 'key' of text or nu"),
     "by": (table(Q), Wish(by="town"), "a.parquet: --by: there is no column 'town'"),
+    "names": (
+        changed(label=Y.tolist()), Wish(target="label"),
+        "the classes are 'cat' and 'dog' in a.parquet and '0' and '1' in b.parquet: name them alik",
+    ),
     "weights": (
         changed(w=HEAVY.tolist()), Wish(weight="w"),
         "the weights are not the same in 1 row, such as row 7: ",

@@ -244,6 +244,15 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "by": (lambda: plogq.evaluate(Y, Z, by=CITY), "by= is a dictionary"),
     "by twice": (lambda: plogq.evaluate(Y, Z, by={"target": Y}), "the name of another column"),
     "column": (lambda: plogq.evaluate(FRAME, target="nothing"), "target=: there is no column 'not"),
+    "number": (lambda: plogq.evaluate(Y, Z, clip="x"), "clip= is a number, not str"),
+    "classes": (lambda: plogq.evaluate(Y, Z, classes=3), "classes= names every class"),
+    "columns twice": (
+        lambda: plogq.evaluate(pd.DataFrame(Z, columns=["a", "a", "b"])), "the table cannot be read"
+    ),
+    "objects": (
+        lambda: plogq.evaluate(pd.DataFrame({"label": Y, "p": [object()] * ROWS})),
+        "the table cannot be read",
+    ),
     "on": (lambda: plogq.evaluate(FRAME, on="id"), "on=: there is no column 'id' of text or"),
     "two": (lambda: plogq.evaluate(FRAME, probs="a", logits="b"), "they are one prediction"),
     "array in a table": (lambda: plogq.evaluate(FRAME, weight=W), "weight= names a column"),

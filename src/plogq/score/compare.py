@@ -52,11 +52,11 @@ def compare_files(
                 with opened_file(place, wish) as source:
                     own = wish if not found else _for_others(wish, source.fields)
                     report = score_source(
-                        source, place.name, own, strict=strict, worst=worst,
+                        source, name, own, strict=strict, worst=worst,
                         batch_rows=batch_rows, takers=(keeper,), progress=bar,
                     )  # fmt: skip
             except InputError as error:
-                if name in str(error) or place.name in str(error):
+                if (place.name or name) in str(error):
                     raise
                 raise InputError(f"{name}: {error}") from error
         found.append((report, keeper.losses(name)))
@@ -72,7 +72,7 @@ def _for_others(wish: Wish, fields: Sequence[Field]) -> Wish:
 
 def _names(places: Sequence[Path]) -> list[str]:
     """What the files are called: by their own names, unless two of them have the same."""
-    short = [place.name for place in places]
+    short = [place.name or str(place) for place in places]
     if len(set(short)) == len(short):
         return short
     whole = [str(place) for place in places]

@@ -146,7 +146,7 @@ def _find(source: Source, wish: Wish) -> Roles:
     """The roles of the columns, from the first rows."""
     readable = [f for f in source.fields if f.kind != "other"]
     if not readable:
-        raise InputError("the file has no column of numbers or text")
+        raise InputError("there is no column of numbers or text")
     # A row of a list column may be a hundred thousand numbers long, and so may one of columns.
     lists = any(f.kind == "list" for f in readable)
     rows = max(1, min(_SAMPLE_LISTS if lists else _SAMPLE_ROWS, _NUMBERS // len(readable)))

@@ -102,6 +102,11 @@ def _task(roles: Roles) -> str:
 
 def _check_truth(first: Losses, other: Losses) -> None:
     both = first.scored & other.scored
+    if first.roles.form == "hard" and set(first.roles.classes).isdisjoint(other.roles.classes):
+        raise InputError(
+            f"the classes are {_some(first.roles)} in {first.name} and {_some(other.roles)} in "
+            f"{other.name}: name them alike, so that the truth can be seen to be the same"
+        )
     ours, theirs = first.truth, labels_of(other, first)
     wrong = _differ(ours, theirs) if ours.dtype.kind == "f" else ours != theirs
     wrong &= both
@@ -133,6 +138,10 @@ def _advice(first: Losses, wrong: Array, both: Array) -> str:
     if first.ids is None and wrong.sum() * 5 > both.sum():
         return "; if their rows are in another order, add --on with the column of ids"
     return ""
+
+
+def _some(roles: Roles) -> str:
+    return " and ".join(repr(excerpt(name, 40)) for name in roles.classes[:2])
 
 
 def _said(losses: Losses, row: int) -> str:

@@ -59,20 +59,21 @@ def as_table(data: Any) -> Any:
             name=missing.name,
         ) from None
     narrow: Any = narwhals
-    frame = narrow.from_native(data, pass_through=True)
-    if isinstance(frame, narrow.LazyFrame):
-        frame = frame.collect()
-    if not isinstance(frame, narrow.DataFrame):
-        raise InputError(
-            f"plogq.evaluate takes a target and a prediction, or one table, and {_kind(data)} is "
-            "no table: write plogq.evaluate(target, prediction)"
-        )
     try:
-        # pandas hands over its index as one more column.
-        return frame.to_arrow().select(list(map(str, frame.columns)))
-    except (_arrow.ArrowException, TypeError, ValueError, KeyError) as error:
+        frame = narrow.from_native(data, pass_through=True)
+        if isinstance(frame, narrow.LazyFrame):
+            frame = frame.collect()
+        if isinstance(frame, narrow.DataFrame):
+            # pandas hands over its index as one more column.
+            return frame.to_arrow().select(list(map(str, frame.columns)))
+    except Exception as error:
+        # What a table's own library raises is as it pleases.
         why = str(error).strip().split("\n")[0]
         raise InputError(f"the table cannot be read: {why}") from error
+    raise InputError(
+        f"plogq.evaluate takes a target and a prediction, or one table, and {_kind(data)} is "
+        "no table: write plogq.evaluate(target, prediction)"
+    )
 
 
 def as_numpy(value: Any, role: str) -> Array:

@@ -71,7 +71,7 @@ def evaluate(
         if isinstance(data, str | PathLike):
             path = Path(cast("str", data))
             with opened_file(path, wish) as source:
-                return _report(source, name or path.name, wish, strict, worst)
+                return _report(source, name or path.name or str(path), wish, strict, worst)
         return _report(Table(as_table(data), classes), name or "table", wish, strict, worst)
 
 
@@ -86,7 +86,7 @@ def _arrays(
         )
     if by is not None and not isinstance(by, Mapping):
         raise InputError('beside arrays by= is a dictionary, such as by={"city": cities}')
-    slices = dict(cast("Mapping[str, Any]", {} if by is None else by))
+    slices = {str(key): x for key, x in cast("Mapping[Any, Any]", by or {}).items()}
     given = {key: x for key, x in ((_WEIGHT, weight), (_CLUSTER, cluster)) if x is not None}
     found, wish = inputs.columns(target, prediction, slices, given, wish)
     wish = replace(
@@ -95,6 +95,8 @@ def _arrays(
         cluster=None if cluster is None else _CLUSTER,
         by=tuple(slices),
     )
+    if classes is not None and (isinstance(classes, str) or not hasattr(classes, "__len__")):
+        raise InputError("classes= names every class, such as classes=['cat', 'dog']")
     return wish, Table(table_of(found), classes)
 
 
@@ -135,6 +137,9 @@ def _wish(options: Mapping[str, Any], **predictions: str | None) -> Wish:
                 f"plogq.evaluate has no option {key!r}; besides its own it has "
                 f"{', '.join(sorted(_OPTIONS))}"
             )
+    for key in ("clip", "tolerance"):
+        if not isinstance(options.get(key), int | float | None):
+            raise InputError(f"{key}= is a number, not {type(options[key]).__name__}")
     given = [
         (content, text)
         for content, text in zip(_CONTENTS, predictions.values(), strict=True)
