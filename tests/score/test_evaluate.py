@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 import subprocess
 import sys
@@ -21,11 +22,14 @@ import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
 import torch
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.svm import LinearSVC
 from typer.testing import CliRunner
 
 import plogq
 from plogq.commands import app
-from plogq.score import InputError, Report, score_file
+from plogq.score import InputError, ReliabilityDisplay, Report, score_file
 
 mpl.use("Agg")
 ROWS = 500
@@ -214,6 +218,25 @@ def test_the_plot_is_the_reliability_curve() -> None:
         plogq.evaluate(Y, Z).plot()
 
 
+@pytest.mark.parametrize("labels", [np.array([1, 3, 4]), np.array(["cat", "dog", "bird"])])
+def test_displays_are_made_as_scikit_learns_are(labels: Any) -> None:
+    """Classes are matched by their names, in the estimator's order."""
+    truth = labels[Y]
+    model = LogisticRegression().fit(Z, truth)
+    display = ReliabilityDisplay.from_estimator(model, Z, truth)
+    expected = log_loss(truth, model.predict_proba(Z))
+    assert display.report.cross_entropy == pytest.approx(expected, rel=1e-9)
+    assert display.report.file == "LogisticRegression"
+    assert display.figure_ is display.ax_.figure
+    drawn = len(display.ax_.containers)
+    again = ReliabilityDisplay.from_predictions(Y, Z, ax=display.ax_, name="scores")
+    assert again.ax_ is display.ax_
+    assert len(display.ax_.containers) == drawn + 1
+    assert again.report.cross_entropy == pytest.approx(LOSS.mean(), rel=1e-12)
+    with pytest.raises(InputError, match="LinearSVC has no predict_proba"):
+        ReliabilityDisplay.from_estimator(LinearSVC(), Z, truth)
+
+
 def test_inputs_are_left_as_they_are() -> None:
     z, y = Z.copy(), Y.copy()
     z.flags.writeable = y.flags.writeable = False
@@ -305,3 +328,9 @@ def test_it_is_loaded_when_it_is_named() -> None:
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout == "3\n"
+
+
+@pytest.mark.parametrize("public", [plogq.evaluate, ReliabilityDisplay])
+def test_the_examples_in_docstrings_run(public: Any) -> None:
+    (test, *_) = doctest.DocTestFinder(recurse=False).find(public, globs={})
+    assert doctest.DocTestRunner().run(test) == (0, 3)

@@ -4,6 +4,7 @@ try:
     from .column import InputError
     from .compare import compare_files
     from .comparison import Comparison, Difference
+    from .display import ReliabilityDisplay
     from .evaluate import score_file
     from .python import evaluate
     from .report import Report
@@ -20,6 +21,7 @@ __all__ = [
     "Comparison",
     "Difference",
     "InputError",
+    "ReliabilityDisplay",
     "Report",
     "Wish",
     "compare_files",
