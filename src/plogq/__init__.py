@@ -82,10 +82,10 @@ __all__ = [
 
 # Subpackages that are loaded when they are first named, and a function of one of them.
 _LAZY = ("compat", "nn", "score")
-_LAZY_FUNCTIONS = {"evaluate": "score"}
+_LAZY_FUNCTIONS = {"evaluate": "score.python"}
 
 if _typing.TYPE_CHECKING:
-    from .score import evaluate as evaluate
+    from .score.python import evaluate as evaluate
 else:
 
     def __getattr__(name: str) -> object:
@@ -94,7 +94,9 @@ else:
 
             return import_module(f"{__name__}.{name}")
         if name in _LAZY_FUNCTIONS:
-            return getattr(__getattr__(_LAZY_FUNCTIONS[name]), name)
+            from importlib import import_module
+
+            return getattr(import_module(f"{__name__}.{_LAZY_FUNCTIONS[name]}"), name)
         import sys
 
         obj = sys.modules[__name__]

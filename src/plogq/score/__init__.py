@@ -6,7 +6,6 @@ try:
     from .comparison import Comparison, Difference
     from .display import ReliabilityDisplay
     from .evaluate import score_file
-    from .python import evaluate
     from .report import Report
     from .seen import Wish
 except ModuleNotFoundError as missing:
@@ -25,6 +24,5 @@ __all__ = [
     "Report",
     "Wish",
     "compare_files",
-    "evaluate",
     "score_file",
 ]
