@@ -192,7 +192,7 @@ def test_the_bar_is_for_terminals_only(file: Path) -> None:
 
 
 def test_help_is_short_to_ask_for_and_flags_show_no_type() -> None:
-    for command in ((), ("score",), ("choose",), ("explain",)):
+    for command in ((), ("score",), ("compare",), ("choose",), ("explain",)):
         assert run(*command, "-h").stdout == run(*command, "--help").stdout
     assert "<bool>" not in run("score", "-h").stdout
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from mpmath import mp, mpf
 
-from plogq.score import score_file
+from plogq.score import compare_files, score_file
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DIGITS = EXAMPLES / "digits.parquet"
@@ -56,6 +56,18 @@ def test_the_digits_can_be_written_anew(tmp_path: Path) -> None:
     assert fresh.events == committed.events == 899
     assert fresh.cross_entropy == pytest.approx(committed.cross_entropy, abs=2e-3)
     assert DIGITS.stat().st_size < 100_000
+
+
+def test_the_committed_files_differ_as_the_page_says() -> None:
+    """Paired, a difference is settled that would not be if the rows were others."""
+    page = (EXAMPLES.parent / "docs" / "command-line.md").read_text(encoding="utf-8")
+    (pair,) = compare_files([DIGITS.with_name("digits-penalty.parquet"), DIGITS]).pairs
+    assert pair.settled
+    low, high = pair.unpaired_interval
+    assert low < 0 < high
+    assert f"{pair.difference:.4f} ± {pair.standard_error:.4f}" in page
+    assert f"± {pair.unpaired_standard_error:.4f}   {low:+.4f} to {high:+.4f}" in page
+    assert f"lower loss in {pair.wins} of {pair.events} events" in page
 
 
 def test_a_vocabulary_is_scored_out_of_core(tmp_path: Path) -> None:

@@ -90,7 +90,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "helpers": ("definition", "pairing", *CORE, *BASE),
     "pytrees": ("fields", *BASE),
     "saved": BASE,
-    "": ("definition", "helpers", "pytrees", "saved", "doctor", "doctor.diagnosis", *CORE, *BASE),
+    # `evaluate` and `diagnose` are named there, and loaded when they are used.
+    "": (
+        *("definition", "helpers", "pytrees", "saved", "doctor", "doctor.diagnosis", "score"),
+        *(*CORE, *BASE),
+    ),
     "compat": ("compat", "compat.declared", "options", *PUBLIC),
     "nn": ("class_weights", "options", *PUBLIC),
     "score": ("score", *PUBLIC),
@@ -108,7 +112,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "choose": PUBLIC,
     "console": ("score", *PUBLIC),
     "choose_command": ("choose", "console", "score", *PUBLIC),
-    "commands": ("choose_command", "console", "doctor.command", "doctor.watch", "score", *PUBLIC),
+    "score_options": ("console", "score", *PUBLIC),
+    "compare_command": ("console", "score", "score_options", *PUBLIC),
+    "commands": (
+        *("choose_command", "compare_command", "console", "doctor.command", "doctor.watch"),
+        *("score", "score_options", *PUBLIC),
+    ),
     "cli": ("commands", "choose", "doctor.watch", "score", *PUBLIC),
     "__main__": ("cli",),
 }
@@ -120,9 +129,11 @@ OUTSIDE = {
     "pytrees": {"jax"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
-    "score": {"numpy", "pyarrow", "rich"},
+    "score": {"matplotlib", "narwhals", "numpy", "pyarrow", "rich"},
     "console": {"typer", "rich"},
     "choose_command": {"typer"},
+    "compare_command": {"typer"},
+    "score_options": {"typer", "rich"},
     "doctor": {
         *("rich", "typer", "numpy", "pytest", "torch", "jax", "optax", "tensorflow", "keras"),
         *("sklearn", "lightning", "pytorch_lightning", "transformers"),

@@ -99,7 +99,8 @@ def test_pictures_are_drawn_by_a_command(tmp_path: Path) -> None:
     script = ROOT / "docs" / "plots" / "terminal.py"
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, cwd=ROOT)
     drawn = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.svg")}
-    assert {"score.svg", "choose.svg", "lint.svg"} <= set(drawn)
+    assert {"score.svg", "compare.svg", "choose.svg", "lint.svg"} <= set(drawn)
     assert "perplexity" in drawn["score.svg"]
     assert "PQ001" in drawn["lint.svg"]
+    assert "unpaired" in drawn["compare.svg"]
     assert set(drawn) <= {path.name for path in IMAGES.glob("*.svg")}

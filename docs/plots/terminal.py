@@ -20,6 +20,13 @@ WIDTH = 88
 # The picture's name, the command, and what is typed at its questions.
 COMMANDS = {
     "score": ["score", "examples/digits.parquet"],
+    "compare": [
+        "compare",
+        "examples/digits-penalty.parquet",
+        "examples/digits.parquet",
+        "--worst",
+        "5",
+    ],
     "choose": ["choose", "--outputs", "one", "--last-layer", "sigmoid", "--labels", "0/1"],
     "lint": ["lint", "docs/plots/twice.py"],
 }

@@ -86,20 +86,23 @@ __all__ = [
     "value_and_grad",
 ]
 
-# Subpackages that are loaded when they are first named.
+# Subpackages that are loaded when they are first named, and functions of them.
 _LAZY = ("compat", "doctor", "nn", "score")
+_LAZY_FUNCTIONS = {"diagnose": "doctor.diagnosis", "evaluate": "score.python"}
 
-if not _typing.TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
+    from .score.python import evaluate as evaluate
+else:
 
     def __getattr__(name: str) -> object:
         if name in _LAZY:
             from importlib import import_module
 
             return import_module(f"{__name__}.{name}")
-        if name == "diagnose":
-            from .doctor.diagnosis import diagnose
+        if name in _LAZY_FUNCTIONS:
+            from importlib import import_module
 
-            return diagnose
+            return getattr(import_module(f"{__name__}.{_LAZY_FUNCTIONS[name]}"), name)
         import sys
 
         obj = sys.modules[__name__]
@@ -107,4 +110,4 @@ if not _typing.TYPE_CHECKING:
 
 
 def __dir__() -> list[str]:
-    return sorted({*__all__, *_LAZY, "__version__"})
+    return sorted({*__all__, *_LAZY, *_LAZY_FUNCTIONS, "__version__"})

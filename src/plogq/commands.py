@@ -1,29 +1,25 @@
-"""The commands `score`, `choose` and `explain`."""
+"""The commands `score` and `explain`, and where the others come together."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from . import __version__
+from . import score_options as options
 from .choose_command import choose
+from .compare_command import compare
 from .console import Command, Format, FormatOption, Group, print_json, printed, stop
 from .doctor.command import lint
 from .doctor.watch.command import SETTINGS, doctor
 from .score import InputError, Wish, score_file
-from .score.read import open_source
-from .score.scale import Content
 from .score.show import show
-from .score.shown import shown
 from .score.terminal import cell, trace
 
 app = typer.Typer(
@@ -43,6 +39,7 @@ def _version(value: bool) -> None:
         raise typer.Exit
 
 
+app.command(cls=Command, no_args_is_help=True)(compare)
 app.command(cls=Command)(lint)
 app.command(cls=Command)(choose)
 app.command(cls=Command, context_settings=SETTINGS)(doctor)
@@ -59,26 +56,6 @@ def plogq(
     del version
 
 
-def _columns(context: typer.Context, incomplete: str) -> list[str]:
-    """Tab completion: the columns of the file that stands on the line already."""
-    # An option that still waits for its value leaves the file among the unread arguments.
-    path = context.params.get("file") or next(iter(context.args), None)
-    if path is None:
-        return []
-    try:
-        fields = open_source(Path(path)).fields
-    except Exception:
-        # Between two keystrokes there is nothing to say.
-        return []
-    return [f.name for f in fields if f.name.startswith(incomplete) and shown(f.name) == f.name]
-
-
-def _column_option(name: str, what: str) -> Any:
-    return typer.Option(
-        name, metavar="COLUMN", help=what, autocompletion=_columns, show_default=False
-    )
-
-
 @app.command(cls=Command, no_args_is_help=True)
 def score(
     file: Annotated[
@@ -88,74 +65,19 @@ def score(
             "a folder or a pattern of such files; or - for standard input."
         ),
     ],
-    target: Annotated[
-        str | None,
-        _column_option(
-            "--target",
-            "What is true: class indices from 0, names of classes, or for soft targets a list "
-            "column or a pattern such as 't*'.",
-        ),
-    ] = None,
-    probs: Annotated[
-        str | None,
-        _column_option(
-            "--probs",
-            "The prediction, as probabilities: a list column, a pattern such as 'p*', names with "
-            "commas, or with yes/no outcomes one column.",
-        ),
-    ] = None,
-    logits: Annotated[
-        str | None, _column_option("--logits", "The prediction, as scores before the softmax.")
-    ] = None,
-    log_probs: Annotated[
-        str | None, _column_option("--log-probs", "The prediction, as log-probabilities.")
-    ] = None,
-    binary: Annotated[
-        bool,
-        typer.Option("--binary", help="Yes/no outcomes: one column with the prediction of yes."),
-    ] = False,
-    multilabel: Annotated[
-        bool,
-        typer.Option(
-            "--multilabel", help="Yes/no outcomes beside each other: every column is one of them."
-        ),
-    ] = False,
-    weight: Annotated[
-        str | None, _column_option("--weight", "Weights of the rows: every mean is Σ w x / Σ w.")
-    ] = None,
-    positive: Annotated[
-        str | None,
-        typer.Option(metavar="LABEL", help="The label that means yes, in a column of two labels."),
-    ] = None,
-    ignore: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="LABEL",
-            help="Leave out rows with this label, for example -100; may be given several times.",
-        ),
-    ] = None,
-    first_label: Annotated[
-        int | None, typer.Option(help="The label of the first class, where it is not 0.")
-    ] = None,
-    tolerance: Annotated[
-        float | None,
-        typer.Option(
-            min=0.0,
-            help="How far from 1 the probabilities of a row may sum. [default: 0.001, or what "
-            "rounding to the decimals that they have comes to]",
-            show_default=False,
-        ),
-    ] = None,
-    renormalize: Annotated[
-        bool,
-        typer.Option("--renormalize", help="Divide every row of probabilities by its sum."),
-    ] = False,
-    clip: Annotated[
-        float | None,
-        typer.Option(
-            metavar="EPS", help="Keep probabilities from EPS to 1 - EPS, after --renormalize."
-        ),
-    ] = None,
+    target: options.Target = None,
+    probs: options.Probs = None,
+    logits: options.Logits = None,
+    log_probs: options.LogProbs = None,
+    binary: options.Binary = False,
+    multilabel: options.Multilabel = False,
+    weight: options.Weight = None,
+    positive: options.Positive = None,
+    ignore: options.Ignore = None,
+    first_label: options.FirstLabel = None,
+    tolerance: options.Tolerance = None,
+    renormalize: options.Renormalize = False,
+    clip: options.Clip = None,
     calibration: Annotated[
         bool,
         typer.Option(
@@ -164,54 +86,29 @@ def score(
             "labels that are likely wrong (needs SciPy).",
         ),
     ] = False,
-    log_likelihood: Annotated[
-        str | None,
-        _column_option(
-            "--log-likelihood", "log q of what happened: a token a row, or a list of tokens."
-        ),
-    ] = None,
+    log_likelihood: options.LogLikelihood = None,
     bytes: Annotated[
-        str | None, _column_option("--bytes", "With --log-likelihood: how many bytes each row has.")
+        str | None,
+        options.column_option("--bytes", "With --log-likelihood: how many bytes each row has."),
     ] = None,
     text: Annotated[
-        str | None, _column_option("--text", "With --log-likelihood: the text of each row.")
+        str | None, options.column_option("--text", "With --log-likelihood: the text of each row.")
     ] = None,
-    by: Annotated[
-        list[str] | None,
-        _column_option(
-            "--by", "Slices: H for each value of this column; may be given several times."
-        ),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        _column_option(
-            "--cluster", "Rows of one value belong together, and the standard error knows it."
-        ),
-    ] = None,
+    by: options.By = None,
+    cluster: options.Cluster = None,
     rows: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write every row's loss to this Parquet or CSV file."),
     ] = None,
-    truth: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="The file that holds the target, where it is another."),
-    ] = None,
+    truth: options.Truth = None,
     on: Annotated[
         str | None,
-        _column_option("--on", "The column of ids in both files; without, they go by order."),
-    ] = None,
-    header: Annotated[
-        bool,
-        typer.Option(
-            "--header/--no-header",
-            help="Whether the first line of a text file names the columns; without, they are "
-            "column0, column1, ….",
+        options.column_option(
+            "--on", "The column of ids in both files; without, they go by order."
         ),
-    ] = True,
-    strict: Annotated[
-        bool,
-        typer.Option("--strict", help="Stop at the first bad row instead of counting it."),
-    ] = False,
+    ] = None,
+    header: options.Header = True,
+    strict: options.Strict = False,
     classes: Annotated[int, typer.Option(min=0, help="Rows of classes in the table.")] = 20,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst events to name.")] = 10,
     format: FormatOption = Format.table,
@@ -233,16 +130,10 @@ def score(
 
       plogq score digits.parquet --format json | jq .cross_entropy
     """
-    pairs: tuple[tuple[Content, str | None], ...] = (
-        ("probs", probs), ("logits", logits), ("log-probs", log_probs)
-    )  # fmt: skip
-    given: dict[Content, str] = {content: text for content, text in pairs if text is not None}
-    if len(given) > 1:
-        stop("score", "give one of --probs, --logits and --log-probs: they are one prediction")
-    content = next(iter(given), None)
+    content, prediction = options.prediction("score", probs, logits, log_probs)
     wish = Wish(
         target=target,
-        prediction=given[content] if content else None,
+        prediction=prediction,
         content=content,
         binary=binary,
         multilabel=multilabel,
@@ -264,7 +155,7 @@ def score(
         on=on,
     )
     try:
-        with _progress(file.name) as progress:
+        with options.progress(file.name) as progress:
             report = score_file(
                 file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress
             )
@@ -272,7 +163,7 @@ def score(
         trace(error)
         stop("score", str(error))
     if format is Format.json:
-        print_json(report.as_dict())
+        print_json(report.to_dict())
     else:
         with printed() as console:
             show(report, console, classes)
@@ -334,18 +225,3 @@ def _print_table(
     for row in rows:
         table.add_row(*(cell(text, console.encoding) for text in row))
     console.print(table)
-
-
-@contextmanager
-def _progress(name: str) -> Generator[Callable[[float], None] | None, None, None]:
-    """A bar on stderr where that is a terminal; nothing otherwise."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    description = TextColumn("{task.description}", markup=False)
-    columns = (description, BarColumn(), TaskProgressColumn())
-    with Progress(
-        *columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True
-    ) as bar:
-        task = bar.add_task(shown(name), total=1.0)
-        yield lambda done: bar.update(task, completed=done)

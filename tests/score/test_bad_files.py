@@ -428,7 +428,7 @@ def test_a_line_ends_with_any_mark(tmp_path: Path) -> None:
         text = end.join(["p0,p1,label", *["0.5,0.5,1", "0.25,0.75,0"] * 20])
         for last in ("", end):
             report = score_file(csv(text + last)(tmp_path))
-            assert (report.rows, report.events) == (40, 40)
+            assert (report.row_count, report.events) == (40, 40)
 
 
 def test_long_fields(tmp_path: Path) -> None:
@@ -452,12 +452,12 @@ def test_quotes_are_read_as_csv_has_them(tmp_path: Path, monkeypatch: pytest.Mon
                 field = fields[(i + shift) % len(fields)] if i >= shift else "plain"
                 lines.append(f"0.5,0.5,{i if i % 7 == 6 else i % 2},{field}")
             report = score_file(csv("\n".join(lines))(tmp_path), worst=0)
-            assert report.rows == 60
+            assert report.row_count == 60
             assert [bad.row for bad in report.first_bad] == list(range(6, 60, 7))
 
 
 def test_many_bad_lines_are_counted(tmp_path: Path) -> None:
     lines = ["p0,p1,label", *["0.5,0.5,1", "0.5,0.5"] * 60_000]
     report = score_file(csv("\n".join(lines))(tmp_path))
-    assert (report.rows, report.bad_rows) == (120_000, 60_000)
+    assert (report.row_count, report.bad_rows) == (120_000, 60_000)
     assert [bad.row for bad in report.first_bad] == list(range(1, 20, 2))

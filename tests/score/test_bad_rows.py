@@ -37,7 +37,7 @@ def check(path: Path, row: int, reason: str, wish: Wish | None = None, **options
     report = score_file(path, wish, **options)
     assert bad_rows(report) == [(row, reason)]
     assert report.bad_rows == 1
-    assert report.events == report.rows - 1
+    assert report.events == report.row_count - 1
     with pytest.raises(InputError) as caught:
         score_file(path, wish, strict=True, **options)
     assert str(caught.value) == f"row {row}: {reason}"
@@ -101,7 +101,7 @@ def test_csv_rows_of_another_length_keep_the_row_numbers(
         (71, "label is 9, outside 0 to 1"),
         (199, "has 1 fields instead of 3"),
     ]
-    assert (report.rows, report.events, report.bad_rows) == (200, 196, 4)
+    assert (report.row_count, report.events, report.bad_rows) == (200, 196, 4)
     lines[0] = "0.5,0.5,1"
     lines[66] = "0.5,0.75,1"
     (tmp_path / "x.csv").write_text("p0,p1,label\n" + "\n".join(lines) + "\n")

@@ -189,7 +189,7 @@ def test_what_no_file_can_bring_about_is_ours_in_readers_too(
         def wrong(*_: object, error: type[Exception] = error) -> None:
             raise error("x")
 
-        monkeypatch.setattr("plogq.score.tables._batch", wrong)
+        monkeypatch.setattr("plogq.score.tables.batch_of", wrong)
         with pytest.raises(expected):
             score_file(path)
 

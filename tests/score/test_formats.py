@@ -45,7 +45,7 @@ def check(report: Report) -> None:
     mean, error = expected()
     assert report.cross_entropy == pytest.approx(mean, rel=1e-14)
     assert report.standard_error == pytest.approx(error, rel=1e-13)
-    assert report.rows == report.events == 13
+    assert report.row_count == report.events == 13
     # Row 11 is a tie of classes 0 and 1: the first counts, as in argmax.
     assert report.accuracy == pytest.approx(8 / 13, rel=1e-15)
     assert [c.count for c in report.classes] == [4, 5, 4]

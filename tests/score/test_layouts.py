@@ -206,7 +206,7 @@ def test_json_lines(tmp_path: Path) -> None:
     lines = [json.dumps(row) for row in (*whole, {"z0": 0.5, "z1": -2.5, "label": 1})]
     path.write_text("\n".join([*lines, '{"z0": 1', '{"z0": "a", "z1": 2, "label": 1}']))
     report = score_file(path)
-    assert (report.rows, report.events) == (6, 4)
+    assert (report.row_count, report.events) == (6, 4)
     assert [(bad.row, bad.reason) for bad in report.first_bad] == [
         (4, "is no JSON object: '{\"z0\": 1'"), (5, 'z0 is "a", not a number')
     ]  # fmt: skip

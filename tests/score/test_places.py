@@ -67,7 +67,7 @@ def test_text_however_it_is_written(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.csv").write_bytes(data)
     report = score_file(tmp_path / "x.csv")
     assert report.cross_entropy == pytest.approx(H, rel=1e-12)
-    assert (report.rows, report.bad_rows) == (8, 0)
+    assert (report.row_count, report.bad_rows) == (8, 0)
 
 
 def test_latin_1_is_read_as_such_and_said(tmp_path: Path) -> None:

@@ -2,6 +2,9 @@
 
 try:
     from .column import InputError
+    from .compare import compare_files
+    from .comparison import Comparison, Difference
+    from .display import ReliabilityDisplay
     from .evaluate import score_file
     from .report import Report
     from .seen import Wish
@@ -13,4 +16,13 @@ except ModuleNotFoundError as missing:
         name=missing.name,
     ) from None
 
-__all__ = ["InputError", "Report", "Wish", "score_file"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "InputError",
+    "ReliabilityDisplay",
+    "Report",
+    "Wish",
+    "compare_files",
+    "score_file",
+]

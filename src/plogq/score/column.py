@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -23,8 +25,26 @@ MOST_CLASSES = 1 << 20
 RAGGED = -1
 
 
+# An option of the command, and what is given to it.
+_OPTION = re.compile(r"(?<![\w-])--([a-z]+(?:-[a-z]+)*)(?: ('[^']*'|-?\d+\b|[A-Z]+\b))?")
+
+
 class InputError(PlogqError, ValueError):
     """The file, or what was said of it, cannot be scored; the message is one sentence."""
+
+
+@contextmanager
+def in_python() -> Generator[None, None, None]:
+    """Sentences that name options of the command, such as --on, name them as arguments instead."""
+    try:
+        yield
+    except InputError as error:
+        said = _OPTION.sub(_as_argument, str(error))
+        raise InputError(said) from error.__cause__
+
+
+def _as_argument(found: re.Match[str]) -> str:
+    return f"{found[1].replace('-', '_')}={found[2] or ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from os import PathLike
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from .calibration import Calibration
 from .column import Array, Batch, Fault, InputError, Source
-from .events import read_events
+from .events import Events, read_events
 from .find import Roles, find
 from .fragments import opened_source
 from .report import BadRow, Report, make_report
@@ -56,17 +57,44 @@ def score_file(
         InputError: no such file, a file that is none of these, columns that allow more than one
             reading, no row that can be scored, or with `strict` a bad row.
     """
-    path = Path(path)
+    path, wish = Path(path), wish or Wish()
+    if wish.truth is None and wish.on is not None:
+        raise InputError("--on is the column of ids that two files have: add --truth FILE")
+    with written(_place(rows_to, (path, wish.truth))) as writer, opened_file(path, wish) as source:
+        return score_source(
+            source, path.name, wish, strict=strict, worst=worst, named_bad_rows=named_bad_rows,
+            batch_rows=batch_rows, takers=() if writer is None else (writer,), progress=progress,
+        )  # fmt: skip
+
+
+class Taker(Protocol):
+    """What events are handed to, a batch after the other, as they are scored."""
+
+    def add(self, events: Events) -> None:
+        """Take in the events of a batch."""
+        ...
+
+
+def score_source(
+    source: Source,
+    name: str,
+    wish: Wish,
+    *,
+    strict: bool = False,
+    worst: int = 10,
+    named_bad_rows: int = 10,
+    batch_rows: int | None = None,
+    takers: Sequence[Taker] = (),
+    progress: Callable[[float], None] | None = None,
+) -> Report:
+    """The same of columns that are read a batch at a time; `takers` are handed all events."""
     # NaN and ∞ in a file are bad rows, to be named; a warning would name no row.
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"), ExitStack() as opened:
-        wish = wish or Wish()
-        source = opened.enter_context(_opened(path, wish))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         roles = _find(source, wish)
         rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // max(1, len(roles.classes))))
         tally = Tally(len(roles.classes), worst, roles.by, roles.cluster)
         if wish.calibration:
             tally.calibration = Calibration(roles)
-        writer = opened.enter_context(written(_place(rows_to, (path, wish.truth))))
         bad = _BadRows(strict, named_bad_rows)
         seen = left_out = 0
         with closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches:
@@ -77,16 +105,16 @@ def score_file(
                     events, faults, omitted = read_events(batch, roles)
                     left_out += omitted
                     tally.add(events)
-                    if writer is not None:
-                        writer.add(events)
+                    for taker in takers:
+                        taker.add(events)
                 bad.add(batch, faults)
                 if progress is not None:
                     progress(batch.done)
         if wish.first_label is None:
             _check_misreading(roles, tally, bad, seen)
         if not tally.events:
-            raise InputError(_nothing(path, seen, left_out, bad))
-        return make_report(path.name, roles, tally, seen, left_out, bad.count, bad.first)
+            raise InputError(_nothing(seen, left_out, bad))
+        return make_report(name, roles, tally, seen, left_out, bad.count, bad.first)
 
 
 def _place(
@@ -102,13 +130,11 @@ def _place(
 
 
 @contextmanager
-def _opened(path: Path, wish: Wish) -> Generator[Source, None, None]:
+def opened_file(path: Path, wish: Wish) -> Generator[Source, None, None]:
     """The predictions, with the truth beside them where it is in another file."""
     with ExitStack() as opened:
         source = opened.enter_context(opened_source(path, header=wish.header))
         if wish.truth is None:
-            if wish.on is not None:
-                raise InputError("--on is the column of ids that two files have: add --truth FILE")
             yield source
             return
         beside = Path(wish.truth)
@@ -120,7 +146,7 @@ def _find(source: Source, wish: Wish) -> Roles:
     """The roles of the columns, from the first rows."""
     readable = [f for f in source.fields if f.kind != "other"]
     if not readable:
-        raise InputError("the file has no column of numbers or text")
+        raise InputError("there is no column of numbers or text")
     # A row of a list column may be a hundred thousand numbers long, and so may one of columns.
     lists = any(f.kind == "list" for f in readable)
     rows = max(1, min(_SAMPLE_LISTS if lists else _SAMPLE_ROWS, _NUMBERS // len(readable)))
@@ -240,7 +266,7 @@ class _BadRows:
             self.strange.update(map(str, fault.strange[:_NAMED].tolist()))
 
 
-def _nothing(path: Path, rows: int, left_out: int, bad: _BadRows) -> str:
+def _nothing(rows: int, left_out: int, bad: _BadRows) -> str:
     if bad.first:
         first = bad.first[0]
         return f"none of the {rows:,} rows can be scored; row {first.row:,}: {first.reason}"

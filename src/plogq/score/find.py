@@ -36,6 +36,7 @@ class Roles:
     reasons: tuple[str, ...]
     bytes: str | None = None
     text: str | None = None
+    on: str | None = None
 
     @property
     def content(self) -> Content:
@@ -45,7 +46,7 @@ class Roles:
     @property
     def names(self) -> list[str]:
         """The columns to read, each once."""
-        also = [name for name in (self.cluster, self.text) if name is not None]
+        also = [name for name in (self.cluster, self.text, self.on) if name is not None]
         return list(dict.fromkeys((*self.scored, *self.by, *also)))
 
     @property
@@ -76,8 +77,14 @@ def find(
         text = "text" if wish.bytes is None else None
         wish = replace(wish, log_likelihood="log_likelihood", text=wish.text or text)
     seen = Seen(fields, sample, whole_file, wish, about)
+    if wish.on is not None:
+        seen.taken.add(wish.on)
     weight = _weight(seen)
-    for option, name in (*(("--by", n) for n in wish.slices), ("--cluster", wish.cluster)):
+    for option, name in (
+        *(("--by", n) for n in wish.slices),
+        ("--cluster", wish.cluster),
+        ("--on", wish.on),
+    ):
         _grouping(seen, option, name)
     if wish.log_likelihood is not None:
         return _tokens(seen, weight)
@@ -120,6 +127,7 @@ def find(
         by=wish.slices,
         cluster=wish.cluster,
         reasons=tuple(reasons),
+        on=wish.on,
     )
 
 
@@ -166,6 +174,7 @@ def _tokens(seen: Seen, weight: str | None) -> Roles:
         reasons=tuple(reasons),
         bytes=wish.bytes,
         text=wish.text,
+        on=wish.on,
     )
 
 

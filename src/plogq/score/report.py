@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from math import exp, isfinite, log
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from .. import BinaryProbs, Probs, entropy, validation
 from .calibration import Bin, Calibrated
+from .column import Array, InputError, in_python
 from .find import Roles
+from .interval import uncertain
+from .kept import Kept
+from .notebook import html
 from .slices import Slice
-from .tally import FEW, Tally
+from .tally import Tally
+
+if TYPE_CHECKING:
+    from .comparison import Comparison
 
 _NAN = float("nan")
 _NO_CALIBRATION = Calibrated(_NAN, _NAN, (), _NAN, _NAN, _NAN, _NAN, _NAN, 0)
-# Of a normal distribution, what lies further away on either side in 5% of all cases.
-_NORMAL = 1.959963984540054
-_DRAWS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,7 @@ class BadRow:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A file's cross-entropy and what surrounds it. Losses are in nats, rows count from 0.
+    """A prediction's cross-entropy and what surrounds it. Losses are in nats, rows count from 0.
 
     `cross_entropy` is Σ w H / Σ w; it is ∞ as soon as one event's is, and then
     `finite_cross_entropy` and `standard_error` are those of the other events. `target_entropy` is
@@ -80,7 +84,7 @@ class Report:
 
     file: str
     reasons: tuple[str, ...]
-    rows: int
+    row_count: int
     events: int
     left_out: int
     bad_rows: int
@@ -114,6 +118,7 @@ class Report:
     baselines: tuple[Baseline, ...]
     classes: tuple[ClassRow, ...]
     worst: tuple[WorstRow, ...]
+    kept: Kept | None = field(default=None, repr=False, compare=False)
 
     @property
     def bits(self) -> float:
@@ -125,12 +130,64 @@ class Report:
         """The standard error in bits."""
         return self.standard_error / log(2)
 
-    def as_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """The report for JSON, which knows no ∞ and no NaN: they become None."""
-        plain = asdict(self)
+        plain = asdict(replace(self, kept=None))
+        del plain["kept"]
+        plain = {"rows" if key == "row_count" else key: v for key, v in plain.items()}
         plain["bits"] = self.bits
         plain["bits_standard_error"] = self.bits_standard_error
-        return _without_infinities(plain)
+        return without_infinities(plain)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as `to_dict`."""
+        return self.to_dict()
+
+    def rows(self) -> dict[str, Array]:
+        """Of every scored row `row`, `cross_entropy`, and `probability` and `rank` of the truth.
+
+        Raises:
+            InputError: the rows were not kept, as `plogq score` keeps none.
+        """
+        return dict(self._kept("rows").columns)
+
+    def compare(self, other: Report, *, worst: int = 10) -> Comparison:
+        """How far `other` is from this prediction of the same rows; see `plogq.score.Difference`.
+
+        Raises:
+            InputError: the rows, truths, weights or tasks are not the same, or were not kept.
+        """
+        from .comparison import compared
+
+        one, two = self._kept("compare").losses, other._kept("compare").losses
+        if one.name == two.name:
+            one, two = (replace(x, name=f"{x.name} ({i})") for i, x in ((1, one), (2, two)))
+        with in_python():
+            return compared([(self, one), (other, two)], worst)
+
+    def plot(self, ax: Any = None) -> Any:
+        """The reliability curve, drawn by matplotlib on `ax` or on a new figure; the axes.
+
+        Raises:
+            ModuleNotFoundError: matplotlib is not installed.
+            InputError: the report has no calibration.
+        """
+        from .plots import reliability
+
+        return reliability(self, ax)
+
+    def _repr_html_(self) -> str:
+        from .show import show
+
+        return html(lambda console: show(self, console, 20))
+
+    def _kept(self, what: str) -> Kept:
+        if self.kept is None:
+            raise InputError(
+                f"{what}() needs the loss of every row, which this report does not hold: make it "
+                "with plogq.evaluate"
+            )
+        return self.kept
 
 
 def make_report(
@@ -140,7 +197,7 @@ def make_report(
     """The totals as a report; there is at least one event."""
     loss = float("inf") if tally.infinite else tally.loss.mean
     tokens = roles.form == "tokens"
-    error, interval, method = _uncertain(tally)
+    error, interval, method = uncertain(tally.loss, tally.clusters, tally.first, tally.infinite)
     classes = _classes(tally, roles)
     there = [line.cross_entropy for line in classes if line.count]
     baselines = [] if tokens else _baselines(tally, roles, loss)
@@ -148,7 +205,7 @@ def make_report(
     return Report(
         file=file,
         reasons=roles.reasons,
-        rows=rows,
+        row_count=rows,
         events=tally.events,
         left_out=left_out,
         bad_rows=bad,
@@ -183,23 +240,6 @@ def make_report(
         classes=tuple(classes),
         worst=tuple(_worst(tally, roles)),
     )
-
-
-def _uncertain(tally: Tally) -> tuple[float, tuple[float, float], str]:
-    """The standard error of the mean, its interval at 95%, and how they were found."""
-    mean, error = tally.loss.mean, tally.loss.standard_error
-    method = "central limit theorem"
-    if tally.clusters is not None:
-        error = tally.clusters.standard_error()
-        method = f"{len(tally.clusters):,} clusters"
-    elif 1 < tally.events <= FEW and not tally.infinite:
-        # Few losses, and skew ones: their mean is drawn again from themselves.
-        losses, weights = tally.first
-        drawn = np.random.default_rng(0).integers(0, len(losses), (_DRAWS, len(losses)))
-        means = (losses * weights)[drawn].sum(axis=1) / weights[drawn].sum(axis=1)
-        low, high = np.quantile(means[np.isfinite(means)], (0.025, 0.975)).tolist()
-        return error, (low, high), "bootstrap"
-    return error, (mean - _NORMAL * error, mean + _NORMAL * error), method
 
 
 def _baselines(tally: Tally, roles: Roles, loss: float) -> list[Baseline]:
@@ -281,12 +321,13 @@ def _exp(loss: float) -> float:
     return exp(loss) if loss < 709 else float("inf")
 
 
-def _without_infinities(value: Any) -> Any:
+def without_infinities(value: Any) -> Any:
+    """Plain values for JSON, with None for what is no finite number."""
     if isinstance(value, dict):
         items = cast("dict[str, Any]", value)
-        return {key: _without_infinities(item) for key, item in items.items()}
+        return {key: without_infinities(item) for key, item in items.items()}
     if isinstance(value, list | tuple):
-        return [_without_infinities(item) for item in cast("Sequence[Any]", value)]
+        return [without_infinities(item) for item in cast("Sequence[Any]", value)]
     if isinstance(value, float) and not isfinite(value):
         return None
     return value

@@ -13,12 +13,23 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from .column import InputError
+from .column import Array, InputError
 from .events import Events
 
 _arrow: Any = pa
 _csv: Any = pacsv
 _parquet: Any = pq
+
+
+def columns_of(events: Events) -> dict[str, Array]:
+    """What is told of every event."""
+    every = np.arange(len(events.loss))
+    return {
+        "row": events.numbers(every).astype(np.int64),
+        "cross_entropy": events.loss,
+        "probability": events.given_to_truth(every),
+        "rank": events.rank(),
+    }
 
 
 class Rows:
@@ -30,13 +41,7 @@ class Rows:
 
     def add(self, events: Events) -> None:
         """Write the events of a batch."""
-        every = np.arange(len(events.loss))
-        columns = {
-            "row": events.numbers(every).astype(np.int64),
-            "cross_entropy": events.loss,
-            "probability": events.given_to_truth(every),
-            "rank": events.rank(),
-        }
+        columns = columns_of(events)
         arrays = [_arrow.array(columns[f.name], f.type) for f in self._schema]
         self._writer.write_batch(_arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
 

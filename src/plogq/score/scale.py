@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from .. import Logits, log_normalizer
+from .. import Logits, log_normalizer, validation
 from . import sums
 from .column import Array, InputError
 from .naming import Group, folded, quoted
@@ -131,7 +131,8 @@ def _logarithms(values: Array, tolerance: float | None) -> list[Fit]:
             continue
         for log_base, base in _BASES:
             factor = sign * log_base
-            with np.errstate(invalid="ignore"):
+            # What they are is only asked here, so nobody takes a softmax twice.
+            with np.errstate(invalid="ignore"), validation("off"):
                 log_sums = np.asarray(log_normalizer(Logits(values * factor)))
             even = ~sums.uneven_logs(values * factor, 1, log_sums, factor, tolerance)
             power = "exponentials" if base == "e" else f"powers of {base}"

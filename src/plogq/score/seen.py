@@ -25,7 +25,8 @@ class Wish:
     then keeps every probability that far away from 0 and 1. Without a `header` the first line of
     a text file is a row. `by` are columns whose values cut the events into slices, and events of
     one value of `cluster` belong together. `truth` is another file that holds the target, with the
-    same ids in the column `on`, or without one in the same order. `log_likelihood` is a column of
+    same ids in the column `on`, or without one in the same order;
+    files that are compared are matched by it too. `log_likelihood` is a column of
     log q of what happened, one token a row or a list of them; `bytes` and `text` are then columns
     of how long the tokens are, and of what they say. `calibration` asks for what SciPy is needed
     for.

@@ -40,14 +40,18 @@ class Groups:
         self._sums = np.zeros((7, 0))
 
     def __len__(self) -> int:
-        return len(self._places)
+        """How many values have events."""
+        return int(np.count_nonzero(self._sums[0]))
 
     def add(self, batch: Batch, index: Array | None, loss: Array, weight: Array | None) -> None:
         """Take in the events of a batch, which are the rows of `index` (None: all)."""
         if not len(loss):
             return
-        place = self._index(batch)
-        place = place if index is None else place[index]
+        place = self.places(batch)
+        self.take(place if index is None else place[index], loss, weight)
+
+    def take(self, place: Array, loss: Array, weight: Array | None) -> None:
+        """Take in events whose values are known by their places."""
         finite = np.isfinite(loss)
         if self._shift is None:
             self._shift = float(loss[finite].mean()) if finite.any() else 0.0
@@ -68,8 +72,14 @@ class Groups:
         grown[:, : self._sums.shape[1]] = self._sums
         self._sums = grown + np.stack(found)
 
-    def _index(self, batch: Batch) -> Array:
-        """Which value each row of the batch has."""
+    def again(self) -> Groups:
+        """The same values, of which no event is taken in yet."""
+        other = Groups(self.name)
+        other._places = dict(self._places)
+        return other
+
+    def places(self, batch: Batch) -> Array:
+        """Which value each row of the batch has, by its place among all of them."""
         column = batch.columns[self.name]
         values = column.values
         if values.dtype.kind in "OUT":
@@ -119,7 +129,7 @@ class Groups:
     def standard_error(self) -> float:
         """Of the mean of all events where those of one value belong together."""
         weight, first = self._sums[2], self._sums[3]
-        groups, total = len(self._places), float(weight.sum())
+        groups, total = len(self), float(weight.sum())
         if groups < 2 or not total:
             return float("nan")
         rest = first - weight * (float(first.sum()) / total)

@@ -70,7 +70,7 @@ class Parquet:
             for record in batches:
                 record.validate(full=True)
                 end = start + record.num_rows
-                yield _batch(record, start, names, widths, end / max(end, self._rows))
+                yield batch_of(record, start, names, widths, end / max(end, self._rows))
                 start = end
 
 
@@ -132,11 +132,12 @@ class ArrowIPC:
                 record.validate(full=True)
                 for offset in range(0, record.num_rows, rows):
                     part = record.slice(offset, rows)
-                    yield _batch(part, start, names, widths, done)
+                    yield batch_of(part, start, names, widths, done)
                     start += part.num_rows
 
 
-def _batch(record: Any, start: int, names: Sequence[str], widths: Widths, done: float) -> Batch:
+def batch_of(record: Any, start: int, names: Sequence[str], widths: Widths, done: float) -> Batch:
+    """A batch of Arrow as ours."""
     places = {name: i for i, name in enumerate(record.schema.names)}
     columns = {
         name: arrow.column(record.column(places[name]), name, widths.get(name)) for name in names

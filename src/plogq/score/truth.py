@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from .column import Array, Batch, Column, Fault, Field, InputError, Source, Widths
+from .ids import Ids, written
 from .naming import is_identifier, listed, quoted
 
 _ROWS = 1 << 16
@@ -91,10 +91,10 @@ class Joined:
         sound = np.ones(batch.rows, bool)
         for fault in column.faults:
             sound &= ~fault.rows
-        places = self._truth.find(column.values)
+        places = self._truth.ids.find(column.values)
         unknown = (places < 0) & sound
         if unknown.any():
-            ids = [_plain(v) for v in column.values[unknown][:3].tolist()]
+            ids = written(column.values[unknown][:3])
             raise InputError(
                 f"{self._names[0]} has ids that {self._names[1]} has not, such as {', '.join(ids)} "
                 f"({int(unknown.sum()):,} in the rows from {batch.start:,} on)"
@@ -103,7 +103,7 @@ class Joined:
         seen, counts = np.unique(places[sound], return_counts=True)
         twice = seen[(counts > 1) | used[seen]]
         if len(twice):
-            ids = [_plain(v) for v in self._truth.keys(twice[:3])]
+            ids = self._truth.ids.named(twice[:3])
             raise InputError(f"{self._names[0]} has ids more than once, such as {', '.join(ids)}")
         used[seen] = True
         return places, list(column.faults)
@@ -118,7 +118,7 @@ class Joined:
             return
         rest = np.flatnonzero(~used)
         if len(rest):
-            ids = [_plain(v) for v in self._truth.keys(rest[:3])]
+            ids = self._truth.ids.named(rest[:3])
             raise InputError(
                 f"{len(rest):,} ids of {self._names[1]} are missing in {self._names[0]}, such as "
                 f"{', '.join(ids)}"
@@ -142,34 +142,9 @@ class _Truth:
                     parts[n].append(batch.columns[n])
         if not self.rows:
             raise InputError(f"{name} has no rows")
-        self._columns = {n: _joined(parts[n], n, name) for n in read}
-        if on is None:
-            return
-        ids, faults = self._columns[on].values, self._columns[on].faults
-        if faults:
-            raise InputError(f"{name}, row {int(np.argmax(faults[0].rows)):,}: {on} is missing")
-        self._keys = ids.astype(str) if ids.dtype.kind in "OUT" else ids
-        self._order = np.argsort(self._keys, kind="stable")
-        self._sorted = self._keys[self._order]
-        twice = self._sorted[1:][self._sorted[1:] == self._sorted[:-1]]
-        if len(twice):
-            some = ", ".join(_plain(v) for v in np.unique(twice)[:3].tolist())
-            raise InputError(f"{name} has ids more than once, such as {some}")
-
-    def keys(self, places: Array) -> list[Any]:
-        """The ids of some rows."""
-        return self._keys[places].tolist()
-
-    def find(self, ids: Array) -> Array:
-        """The row of each id, -1 where there is none."""
-        text = self._keys.dtype.kind == "U"
-        if text != (ids.dtype.kind in "OUT"):
-            # Numbers on one side and text on the other.
-            ids = ids.astype(str) if text and ids.dtype.kind in "OUT" else _as(ids, text)
-        elif text:
-            ids = np.array(["" if v is None else v for v in ids.tolist()], str)
-        at = np.minimum(np.searchsorted(self._sorted, ids), len(self._sorted) - 1)
-        return np.where(self._sorted[at] == ids, self._order[at], -1)
+        self._columns = {n: joined(parts[n], n, name) for n in read}
+        if on is not None:
+            self.ids = Ids(self._columns[on], on, name)
 
     def column(self, name: str, places: Array, width: int | None) -> Column:
         """Some rows of a column."""
@@ -184,24 +159,7 @@ def _taken(fault: Fault, places: Array) -> Fault:
     return Fault(fault.rows[places], lambda i: fault.why(int(places[i])), fault.cause)
 
 
-def _as(ids: Array, text: bool) -> Array:
-    if text:
-        return np.array([_plain(v) for v in ids.tolist()], str)
-    numbers: list[float] = []
-    for value in ids.tolist():
-        try:
-            numbers.append(float(value))
-        except (TypeError, ValueError):
-            numbers.append(np.nan)
-    return np.array(numbers)
-
-
-def _plain(value: Any) -> str:
-    """An id as it would be written."""
-    return f"{value:.0f}" if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _joined(parts: Sequence[Column], column: str, name: str) -> Column:
+def joined(parts: Sequence[Column], column: str, name: str) -> Column:
     """The batches of a column as one."""
     if len({part.values.shape[1:] for part in parts}) > 1:
         raise InputError(f"{name}: the lists of {column!r} are not of one length")

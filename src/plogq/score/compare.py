@@ -1,0 +1,81 @@
+"""Comparing files: each is scored, its losses are kept, and every two are set beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+
+from .column import Field, InputError
+from .comparison import Comparison, compared
+from .evaluate import opened_file, score_source
+from .kept import Keeper, Losses
+from .report import Report
+from .seen import Wish
+
+Progress = Callable[[str], AbstractContextManager[Callable[[float], None] | None]]
+
+
+def compare_files(
+    paths: Sequence[str | PathLike[str]],
+    wish: Wish | None = None,
+    *,
+    strict: bool = False,
+    worst: int = 10,
+    batch_rows: int | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """How far the cross-entropies of two or more files of predictions are apart, event by event.
+
+    `wish` says which column is what, in every file; `on` is the column of ids by which their rows
+    are matched, and without it they go by their order. The columns of `by` and `cluster` are those
+    of the first file. `worst` is how many of the rows that differ most are named. Of every row a
+    few numbers are held in memory, and soft targets.
+
+    Raises:
+        InputError: fewer than two files, one that cannot be scored, or files whose rows, truths,
+            weights or tasks are not the same.
+    """
+    wish = wish or Wish()
+    places = [Path(path) for path in paths]
+    if len(places) < 2:
+        raise InputError("comparing takes two files or more: plogq compare a.csv b.csv")
+    if sum(str(place) == "-" for place in places) > 1:
+        raise InputError("standard input, -, holds one file alone: name the other files")
+    found: list[tuple[Report, Losses]] = []
+    for place, name in zip(places, _names(places), strict=True):
+        keeper = Keeper()
+        with nullcontext(None) if progress is None else progress(name) as bar:
+            try:
+                with opened_file(place, wish) as source:
+                    own = wish if not found else _for_others(wish, source.fields)
+                    report = score_source(
+                        source, name, own, strict=strict, worst=worst,
+                        batch_rows=batch_rows, takers=(keeper,), progress=bar,
+                    )  # fmt: skip
+            except InputError as error:
+                if (place.name or name) in str(error):
+                    raise
+                raise InputError(f"{name}: {error}") from error
+        found.append((report, keeper.losses(name)))
+    return compared(found, worst)
+
+
+def _for_others(wish: Wish, fields: Sequence[Field]) -> Wish:
+    """What is asked of a file that is not the first: slices and clusters are the first one's, but
+    where it has clusters too its own standard error knows them."""
+    clustered = any(f.name == wish.cluster for f in fields)
+    return replace(wish, by=(), cluster=wish.cluster if clustered else None)
+
+
+def _names(places: Sequence[Path]) -> list[str]:
+    """What the files are called: by their own names, unless two of them have the same."""
+    short = [place.name or str(place) for place in places]
+    if len(set(short)) == len(short):
+        return short
+    whole = [str(place) for place in places]
+    if len(set(whole)) == len(whole):
+        return whole
+    return [f"{name} ({i})" if whole.count(name) > 1 else name for i, name in enumerate(whole, 1)]

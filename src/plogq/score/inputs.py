@@ -1,0 +1,139 @@
+"""A target and a prediction as columns: representations and arrays of any framework."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+
+from .. import BinaryLogits, BinaryProbs, Labels, Logits, LogProbs, Probs
+from .column import Array, InputError
+from .memory import as_numpy
+from .scale import Content
+from .seen import Wish
+
+TARGET, PREDICTION = "target", "prediction"
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """An array with the classes on its last axis, if it has them, and what is known of it."""
+
+    values: Array
+    content: Content | None = None
+    binary: bool = False
+    said: bool = False
+
+
+def columns(
+    target: Any, prediction: Any, slices: Mapping[str, Any], more: Mapping[str, Any], wish: Wish
+) -> tuple[dict[str, Array], Wish]:
+    """The columns `target`, `prediction`, and those of `slices` and `more`, an entry for each
+    event; and what the representations say of them.
+
+    Raises:
+        InputError: shapes that do not go together, or what is neither an array nor a
+            representation of scores or probabilities.
+    """
+    p, q = _target(target), _prediction(prediction)
+    p_values, q_values = _as_events(p, q)
+    found = {TARGET: p_values, PREDICTION: q_values}
+    for name, values in (*more.items(), *slices.items()):
+        if name in found:
+            raise InputError(f"{name!r} is the name of another column: choose another one")
+        array = as_numpy(values, name).reshape(-1)
+        if len(array) != len(q_values):
+            raise InputError(
+                f"{name} has {len(array):,} values, and there are {len(q_values):,} events"
+            )
+        found[name] = array
+    wish = replace(wish, target=TARGET, prediction=PREDICTION, content=q.content)
+    if q.binary:
+        wish = replace(wish, binary=q_values.ndim == 1, multilabel=q_values.ndim == 2)
+    if isinstance(target, Labels):
+        ignored = wish.ignored if target.ignore is None else (*wish.ignored, target.ignore)
+        wish = replace(wish, first_label=0, ignore=ignored)
+    tolerances = [x.tolerance for x in (target, prediction) if isinstance(x, Probs)]
+    known = [t for t in tolerances if t is not None]
+    if known and wish.tolerance is None:
+        wish = replace(wish, tolerance=max(known))
+    return found, wish
+
+
+def _target(value: Any) -> _Side:
+    if isinstance(value, Labels):
+        return _Side(as_numpy(value.index, TARGET), said=True)
+    if isinstance(value, Probs):
+        return _Side(_last(value.probs, value.axis, TARGET), said=True)
+    if isinstance(value, BinaryProbs):
+        return _Side(as_numpy(value.probs, TARGET), binary=True, said=True)
+    _refuse_others(value, "a target: Labels, Probs or BinaryProbs")
+    return _Side(as_numpy(value, TARGET))
+
+
+def _prediction(value: Any) -> _Side:
+    if isinstance(value, Logits):
+        if value.softcap is not None:
+            raise InputError("Logits with a softcap are not scored: cap them before")
+        return _Side(_last(value.scores, value.axis, PREDICTION), "logits", said=True)
+    if isinstance(value, LogProbs):
+        return _Side(_last(value.log_probs, value.axis, PREDICTION), "log-probs", said=True)
+    if isinstance(value, Probs):
+        return _Side(_last(value.probs, value.axis, PREDICTION), "probs", said=True)
+    if isinstance(value, BinaryProbs):
+        return _Side(as_numpy(value.probs, PREDICTION), "probs", binary=True, said=True)
+    if isinstance(value, BinaryLogits):
+        return _Side(as_numpy(value.scores, PREDICTION), "logits", binary=True, said=True)
+    _refuse_others(value, "a prediction: Logits, LogProbs, Probs, BinaryProbs or BinaryLogits")
+    return _Side(as_numpy(value, PREDICTION))
+
+
+def _refuse_others(value: Any, what: str) -> None:
+    kind = type(cast("object", value))
+    if kind.__module__.startswith("plogq."):
+        raise InputError(
+            f"{kind.__name__} is not scored; give an array, or as {what} (weights go into weight=)"
+        )
+
+
+def _last(array: Any, axis: int, role: str) -> Array:
+    values = as_numpy(array, role)
+    return values if values.ndim < 2 else np.moveaxis(values, axis, -1)
+
+
+def _as_events(p: _Side, q: _Side) -> tuple[Array, Array]:
+    """The target, (rows,) or (rows, K), and the prediction alike."""
+    truth, values = p.values, q.values
+    if not values.ndim or not truth.ndim:
+        raise InputError(
+            "a single number is no array of events: give one entry for each, such as [0.3]"
+        )
+    if not values.size:
+        raise InputError("the prediction is empty: there is nothing to score")
+    if values.ndim > 1 and values.shape[-1] == 1:
+        # A column of one, as models of yes/no outcomes put out.
+        values = values[..., 0]
+        truth = truth[..., 0] if truth.ndim > 1 and truth.shape[-1] == 1 else truth
+    if truth.shape == values.shape:
+        if values.ndim == 1:
+            return truth, values
+        return _rows(truth), _rows(values)
+    if truth.ndim > 1 and truth.shape[-1] == 1 and truth.shape[:-1] == values.shape[:-1]:
+        truth = truth[..., 0]
+    if truth.shape != values.shape[:-1]:
+        raise InputError(
+            f"the target has the shape {_shape(p.values)} and the prediction {_shape(q.values)}: "
+            "the target has one label for each event, or as many values as the prediction, whose "
+            "classes are on the last axis"
+        )
+    return truth.reshape(-1), _rows(values)
+
+
+def _rows(values: Array) -> Array:
+    return values.reshape(-1, values.shape[-1])
+
+
+def _shape(values: Array) -> str:
+    return str(tuple(map(int, values.shape)))

@@ -1,0 +1,18 @@
+"""What the commands print, as HTML for a notebook."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+from rich.console import Console
+
+_WIDTH = 100
+_PRE = '<pre style="line-height: 1.2; overflow-x: auto">{code}</pre>'
+
+
+def html(show: Callable[[Console], None]) -> str:
+    """The page that `show` prints; its text is escaped, and takes the colours around it."""
+    console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_jupyter=False)
+    show(console)
+    return console.export_html(code_format=_PRE, inline_styles=True)

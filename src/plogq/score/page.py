@@ -1,0 +1,66 @@
+"""The parts of what is printed: lines, tables and numbers, in the letters of an encoding."""
+
+from __future__ import annotations
+
+from math import isfinite, isnan
+
+from rich import box
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from .terminal import cell
+
+
+class Page:
+    """Lines and tables in the letters of an encoding."""
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+
+    def text(self, text: str, style: str = "") -> Text:
+        """Text from a file, as text."""
+        return cell(text, self._encoding, style)
+
+    def indented(self, text: str) -> Padding:
+        """A line that belongs to the one above."""
+        return Padding(self.text(text), (0, 0, 0, 2))
+
+    def table(self, *columns: str, title: str | None = None) -> Table:
+        """A table with these columns, of which the first holds words."""
+        table = Table(
+            title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
+            pad_edge=False,
+        )  # fmt: skip
+        for i, name in enumerate(columns):
+            table.add_column(name, justify="left" if i == 0 else "right", no_wrap=i > 0)
+        return table
+
+    def row(self, table: Table, *cells: str) -> None:
+        """Add a row of texts."""
+        table.add_row(*map(self.text, cells))
+
+
+def with_error(value: float, error: float) -> str:
+    """A mean and its standard error."""
+    if not isfinite(value) or isnan(error):
+        return nats(value)
+    return f"{nats(value)} ± {nats(error)}"
+
+
+def nats(value: float) -> str:
+    """A number to four places."""
+    if isnan(value):
+        return "–"
+    if not isfinite(value):
+        return "∞" if value > 0 else "-∞"
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        return f"{value:,.4f}"
+    return f"{value:.3g}"
+
+
+def percent(value: float) -> str:
+    """A share."""
+    if isnan(value):
+        return "–"
+    return f"{value:.2%}" if isfinite(value) else nats(value)
