@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
@@ -21,6 +22,10 @@ os.environ.setdefault("TRITON_INTERPRET", "0" if _GPU else "1")
 # Triton and TensorFlow each bring an LLVM, and only Triton's may be loaded before the other.
 with suppress(ImportError):
     import triton as triton
+
+# What a shell starts in the background ignores Ctrl-C, and so would the programs that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "fixed",

@@ -13,9 +13,8 @@ from contextlib import suppress
 
 from . import __version__
 
-_COMMANDS = ("score", "choose", "explain", "lint", "doctor")
 _EXTRA = ("typer", "rich", "pyarrow")
-_COMMANDS = ("score", "compare", "choose", "explain")
+_COMMANDS = ("score", "compare", "choose", "explain", "lint", "doctor")
 # As a shell counts: 128 and the number of the signal, SIGINT or SIGPIPE.
 _INTERRUPTED, _LEFT_ALONE = 130, 141
 

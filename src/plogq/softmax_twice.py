@@ -70,7 +70,8 @@ def _normalised(xp: Any, scores: Any, axis: int) -> bool:
 def _sums_to_one(rows: Any, axis: int, least: int, tolerance: float) -> bool:
     if rows.size < least * rows.shape[axis] or not rows.size:
         return False
-    if not (rows.min() >= 0 and rows.max() <= 1):
+    # As Python's numbers, whose comparisons warn of no NaN.
+    if not (float(rows.min()) >= 0.0 and float(rows.max()) <= 1.0):
         return False
     sums = rows.sum(axis=axis, dtype="float64")
     return bool((abs(sums - 1.0) <= tolerance).all())
