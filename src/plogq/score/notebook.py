@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from rich.console import Console
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _WIDTH = 100
 _PRE = '<pre style="line-height: 1.2; overflow-x: auto">{code}</pre>'
@@ -13,6 +15,8 @@ _PRE = '<pre style="line-height: 1.2; overflow-x: auto">{code}</pre>'
 
 def html(show: Callable[[Console], None]) -> str:
     """The page that `show` prints; its text is escaped, and takes the colours around it."""
+    from rich.console import Console
+
     console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_jupyter=False)
     show(console)
     return console.export_html(code_format=_PRE, inline_styles=True)
