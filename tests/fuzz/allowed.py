@@ -49,7 +49,8 @@ def unit(dtype: Any) -> float:
 def least(dtype: Any, precision: Precision) -> float:
     info = ml_dtypes.finfo(dtype)
     flushed = precision.flushed and np.dtype(dtype).itemsize > 2
-    return float(info.smallest_normal if flushed else info.smallest_subnormal)
+    # Rounded once as a loss, and once more times a weight.
+    return float(info.smallest_normal if flushed else 2 * info.smallest_subnormal)
 
 
 def _logarithm(x: Wide) -> Wide:

@@ -24,18 +24,13 @@ struct BinaryBlocks {
     if (sizeof(T) == sizeof(double)) return true;
     const double sides[] = {p.yes_1, p.yes_0, p.no_1, p.no_0, p.z_loss};
     bool all = p.z_loss < 128;
-    for (double side : sides) all &= usual(side);
+    for (double side : sides) all &= fits(side);
     for (int i = 0; i < n; ++i) {
       const double w = p.weight ? p.weight[e + i] : 1;
       const double d = p.gradient ? (p.d_loss ? p.d_loss[e + i] : p.d_loss_all) : 1;
-      all &= usual(w) & usual(d);
+      all &= fits(w) & fits(d);
     }
     return all;
-  }
-  // A number of which three may be multiplied with one another in float32.
-  static bool usual(double x) {
-    const double size = std::fabs(x);
-    return (size >= 0x1p-40 && size <= 0x1p40) || size == 0;
   }
 
   // w · x and w / x, and 0 where w is 0, whatever x is.

@@ -147,10 +147,11 @@ static Coefficients coefficients(const Stored& p, int64_t e, double log_z) {
   return c;
 }
 
-// Whether float32 carries numbers of this size, and their products with probabilities; NaN is one.
+// Whether float32 carries numbers of this size, and three of them multiplied with one another and
+// with probabilities; NaN is one.
 PLOGQ_INLINE bool fits(double x) {
   const double size = std::fabs(x);
-  return !(size > 0x1p60) && !(size < 0x1p-60 && size > 0);
+  return !(size > 0x1p40) && !(size < 0x1p-40 && size > 0);
 }
 PLOGQ_INLINE bool fits(const Coefficients& c) {
   return fits(c.alpha) && fits(c.dense) && fits(c.spread) && fits(c.d_loss);
