@@ -90,13 +90,14 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "helpers": ("definition", "pairing", *CORE, *BASE),
     "pytrees": ("fields", *BASE),
     "saved": BASE,
+    "lazy": (),
     # `evaluate` and `diagnose` are named there, and loaded when they are used.
     "": (
         *("definition", "helpers", "pytrees", "saved", "doctor", "doctor.diagnosis", "score"),
-        *(*CORE, *BASE),
+        *("lazy", *CORE, *BASE),
     ),
-    "compat": ("compat", "compat.declared", "options", *PUBLIC),
-    "nn": ("class_weights", "options", *PUBLIC),
+    "compat": ("compat", "compat.declared", "lazy", "options", *PUBLIC),
+    "nn": ("class_weights", "lazy", "options", *PUBLIC),
     "score": ("score", *PUBLIC),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
     "compat.declared": (),

@@ -2,7 +2,7 @@
 
 import typing as _typing
 
-from . import pytrees, saved
+from . import lazy, pytrees, saved
 from .binary import BinaryLogits, BinaryProbs
 from .checks import validation
 from .definition import (
@@ -93,20 +93,7 @@ _LAZY_FUNCTIONS = {"diagnose": "doctor.diagnosis", "evaluate": "score.python"}
 if _typing.TYPE_CHECKING:
     from .score.python import evaluate as evaluate
 else:
-
-    def __getattr__(name: str) -> object:
-        if name in _LAZY:
-            from importlib import import_module
-
-            return import_module(f"{__name__}.{name}")
-        if name in _LAZY_FUNCTIONS:
-            from importlib import import_module
-
-            return getattr(import_module(f"{__name__}.{_LAZY_FUNCTIONS[name]}"), name)
-        import sys
-
-        obj = sys.modules[__name__]
-        raise AttributeError(f"plogq has no attribute {name!r}", name=name, obj=obj)
+    __getattr__ = lazy.names(__name__, _LAZY, _LAZY_FUNCTIONS)
 
 
 def __dir__() -> list[str]:
