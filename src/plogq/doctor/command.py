@@ -6,7 +6,7 @@ import sys
 from collections import defaultdict
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -18,6 +18,7 @@ from .lint.edits import Edit, diff, fixed
 from .lint.run import Report, shown
 from .lint.run import lint as lint_paths
 from .lint.settings import BadSettings, read_settings, with_options
+from .output.delivery import deliver, stop, unwritable
 from .output.machine import as_github, as_json, as_sarif
 from .output.names import Output
 from .output.text import show, visible
@@ -84,12 +85,12 @@ def lint(
     given = paths or [Path()]
     for path in given:
         if not path.exists():
-            _stop(f"there is no file or folder {visible(str(path))}")
+            stop("lint", f"there is no file or folder {visible(str(path))}")
     try:
         settings = read_settings(Path() if len(given) != 1 else given[0])
         settings = with_options(settings, select, ignore, exclude or ())
     except BadSettings as error:
-        _stop(str(error))
+        stop("lint", str(error))
     report = lint_paths(given, settings)
     for refused in report.refused:
         typer.echo(f"plogq lint: {visible(refused.file)}: {visible(refused.reason)}", err=True)
@@ -128,14 +129,7 @@ def _print(report: Report, format: Output, output: Path | None) -> None:
         text = as_github(report)
     else:
         text = as_sarif(report, __version__)
-    if output is None:
-        if text:
-            typer.echo(text)
-        return
-    try:
-        output.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        _stop(f"{visible(str(output))} cannot be written: {error.strerror or error}")
+    deliver("lint", text, output)
 
 
 def _mend(report: Report, write: bool) -> None:
@@ -151,7 +145,7 @@ def _mend(report: Report, write: bool) -> None:
         try:
             path.write_bytes(data)
         except OSError as error:
-            _stop(f"{visible(str(path))} cannot be written: {error.strerror or error}")
+            unwritable("lint", path, error)
     if write and by_file:
         done = set(report.edits)
         report.findings = [f for f in report.findings if f not in done]
@@ -168,15 +162,9 @@ def visible_lines(text: str) -> str:
 def _explain(code: str) -> None:
     rules = RULES.get(code.strip().upper())
     if rules is None:
-        _stop(f"there is no rule {visible(code)}; there are {', '.join(RULES)}")
+        stop("lint", f"there is no rule {visible(code)}; there are {', '.join(RULES)}")
     text = page(rules[0].code)
     if sys.stdout.isatty():
         Console().print(Markdown(text))
     else:
         typer.echo(text)
-
-
-def _stop(sentence: str) -> NoReturn:
-    """End with exit code 2 and one sentence on stderr."""
-    typer.echo(f"plogq lint: {sentence}", err=True)
-    raise typer.Exit(2)

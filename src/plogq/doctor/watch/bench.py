@@ -16,6 +16,7 @@ from ..lint import arithmetic, indexing
 from ..lint.data import MAKERS
 from ..lint.values import Args, Const, List, Ref, Terms, Tuple, Unknown, Value
 from ..lint.verbs import VERBS
+from .sightings import Sightings
 
 Fact = Array | Terms
 _OPERATORS: dict[str, ast.operator] = {
@@ -25,6 +26,7 @@ _OPERATORS: dict[str, ast.operator] = {
 _COMPARED: dict[str, ast.cmpop] = {
     "gt": ast.Gt(), "ge": ast.GtE(), "lt": ast.Lt(), "le": ast.LtE(), "eq": ast.Eq(),
 }  # fmt: skip
+_MOST = 500  # sightings of one kind that are kept
 _DEPTH = 6  # how far back the makers of makers are kept
 
 
@@ -59,6 +61,18 @@ class Bench:
         return arithmetic.binary(self, op, a, b, node)
 
     # What watchers ask of it
+
+    def hand_on(self, seen: Sightings, placed: Callable[[HandWritten], Place | None]) -> None:
+        """What the verbs noted becomes sightings; a sum that has no place is somebody else's."""
+        for cut in self.cuts:
+            if len(seen.cuts) < _MOST:
+                seen.cuts[cut] = None
+        self.cuts.clear()
+        for by_hand in self.sums:
+            place = placed(by_hand)
+            if place is not None and len(seen.sums) < _MOST:
+                seen.sums.setdefault((place, by_hand.broadcast), by_hand)
+        self.sums.clear()
 
     def node(self, library: str, name: str) -> ast.Call:
         """A call of a function of a library, as the verbs read its name."""

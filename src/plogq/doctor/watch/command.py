@@ -8,15 +8,15 @@ import sys
 from collections.abc import Generator
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from ... import __version__
+from ..output.delivery import deliver, stop
 from ..output.machine import as_github, as_sarif
 from ..output.names import Output
-from ..output.text import visible
 from .processes import rank
 from .report import Seen, printed, report_of, show
 from .run import Missing, run
@@ -64,7 +64,7 @@ def doctor(
         with _apart() if output is None and format in _WHOLE else nullcontext():
             ended = run(program, context.args, module)
     except Missing as missing:
-        _stop(str(missing))
+        stop("doctor", str(missing))
     under = rank()
     if not under:
         _print(ended.seen, format, output)
@@ -107,20 +107,7 @@ def _print(seen: Seen, format: Output, output: Path | None) -> None:
         text = as_github(report_of(seen))
     else:
         text = as_sarif(report_of(seen), __version__)
-    if output is None:
-        if text:
-            typer.echo(text)
-        return
-    try:
-        output.write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        _stop(f"{visible(str(output))} cannot be written: {error.strerror or error}")
-
-
-def _stop(sentence: str) -> NoReturn:
-    """End with exit code 2 and one sentence on stderr."""
-    typer.echo(f"plogq doctor: {sentence}", err=True)
-    raise typer.Exit(2)
+    deliver("doctor", text, output)
 
 
 SETTINGS = {"allow_interspersed_args": False, "allow_extra_args": True}

@@ -194,15 +194,8 @@ class Jax:
 
     def notes(self) -> None:
         """Hand on what the verbs noted."""
-        seen = self.watch.sightings
-        for cut in self.bench.cuts:
-            if len(seen.cuts) < 500:
-                seen.cuts[cut] = None
-        self.bench.cuts.clear()
-        for by_hand in self.bench.sums:
-            if _own(sys._getframe(2)) and len(seen.sums) < 500:
-                seen.sums.setdefault((by_hand.place, by_hand.broadcast), by_hand)
-        self.bench.sums.clear()
+        caller = sys._getframe(2)
+        self.bench.hand_on(self.watch.sightings, lambda s: s.place if _own(caller) else None)
 
 
 def _own(frame: Any) -> bool:

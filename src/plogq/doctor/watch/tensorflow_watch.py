@@ -92,7 +92,7 @@ class TensorFlow:
             with self.watch.within():
                 value = verb(self, list(inputs), Attributes(attrs), outputs[0])
                 self._keep(outputs[0], value)
-                self._notes()
+                self.bench.hand_on(self.watch.sightings, lambda by_hand: by_hand.place)
         except Exception as error:
             self.watch.fault("TensorFlow", error)
             if not self.watch.trusts("TensorFlow"):
@@ -180,17 +180,6 @@ class TensorFlow:
                     self.store.set(out, settled(value, shape, kind_of(out)))
         elif isinstance(value, Terms):
             self.store.set(out, value)
-
-    def _notes(self) -> None:
-        seen = self.watch.sightings
-        for cut in self.bench.cuts:
-            if len(seen.cuts) < 500:
-                seen.cuts[cut] = None
-        self.bench.cuts.clear()
-        for by_hand in self.bench.sums:
-            if len(seen.sums) < 500:
-                seen.sums.setdefault((by_hand.place, by_hand.broadcast), by_hand)
-        self.bench.sums.clear()
 
     # Losses
 

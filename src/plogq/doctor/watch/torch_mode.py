@@ -18,7 +18,7 @@ import torch.nn.functional as functional
 from torch.overrides import TorchFunctionMode
 
 from ..contracts import CONTRACTS
-from ..facts import Array, Made, Place
+from ..facts import Array, HandWritten, Made, Place
 from ..facts import place_of as place_at
 from ..lint.moves import stepped
 from .bench import Bench, Const, List, Ref, Terms, Tuple, Unknown, Value, settled
@@ -302,19 +302,12 @@ class Hands:
 
     def _notes(self) -> None:
         """Hand on what the verbs noted."""
-        seen = self.mode.watch.sightings
-        if self.bench.cuts:
-            for cut in self.bench.cuts:
-                if len(seen.cuts) < 500:
-                    seen.cuts[cut] = None
-            self.bench.cuts.clear()
-        if self.bench.sums:
-            outer = user_frame(self.frame)
-            place = place_of(outer)[0]
-            for by_hand in self.bench.sums:
-                if outer is self.frame and len(seen.sums) < 500:
-                    seen.sums.setdefault((place, by_hand.broadcast), by_hand)
-            self.bench.sums.clear()
+        self.bench.hand_on(self.mode.watch.sightings, self._written_at)
+
+    def _written_at(self, _: HandWritten) -> Place | None:
+        """The user's line that is at work, if no library stands between."""
+        outer = user_frame(self.frame)
+        return place_of(outer)[0] if outer is self.frame else None
 
     # Losses
 
