@@ -155,7 +155,12 @@ def one_hot(xp: Any, x: Any, axis: int) -> bool:
     if not known(xp, x):
         return True
     y = xp.host(x)
-    return bool(((y == 0) | (y == 1)).all() and (y.sum(axis=axis) == 1).all())
+    return marks(y) and bool((y.sum(axis=axis) == 1).all())
+
+
+def marks(y: Any) -> bool:
+    """Whether everything in an array of NumPy is 0 or 1."""
+    return bool(((y == 0) | (y == 1)).all())
 
 
 def _weighing(xp: Any, bad: Any, weight: Callable[[], Any]) -> Any:
@@ -231,7 +236,7 @@ def _several(xp: Any, x: Any, sums: Any) -> bool:
     y = xp.host(x)
     # Over ranks the sums are of all classes, and x is some of them.
     whole = y.size > 0 and float(y.sum()) == float(sums.sum())
-    return whole and bool(((y == 0) | (y == 1)).all() and (sums >= 1.5).any())
+    return whole and marks(y) and bool((sums >= 1.5).any())
 
 
 def unit_interval(

@@ -143,5 +143,4 @@ def _hard_prediction(loss: Any, p: Any, q: Any) -> bool:
         return False
     if isinstance(p, Labels) or not (checks.known(xp, q.probs) and checks.known(xp, p.probs)):
         return False
-    of_q, of_p = xp.host(q.probs), xp.host(p.probs)
-    return bool(((of_q == 0) | (of_q == 1)).all() and not ((of_p == 0) | (of_p == 1)).all())
+    return checks.marks(xp.host(q.probs)) and not checks.marks(xp.host(p.probs))

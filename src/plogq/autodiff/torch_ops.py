@@ -46,12 +46,12 @@ class Layout(NamedTuple):
     log_z: bool  # whether log Z is asked for
 
     @property
-    def counts(self) -> int:
-        """How many numbers there are besides, all in one tensor, which is the last array.
+    def numbered(self) -> bool:
+        """Whether there are numbers besides, all in one tensor, which is the last array.
 
         Of a number in the layout that is still open the compiler might keep the first it saw.
         """
-        return 4 * self.yes_no + self.capped + self.filtered
+        return self.yes_no or self.capped or self.filtered
 
 
 def recorded(
@@ -101,7 +101,7 @@ def _rebuilt(
     `known` says that values can be looked at, as they cannot while a program is recorded.
     """
     numbers: list[Any] = []
-    if layout.counts:
+    if layout.numbered:
         *arrays, held = arrays
         numbers = held.tolist() if known else list(held.unbind())
     count = layout.parts + (3 if layout.kind == "linear" else 1)
@@ -256,7 +256,7 @@ def _backward(ctx: Any, d_loss: Tensor, d_log_z: Tensor, *_: Any) -> Any:
         for i, g in zip(there, made, strict=True):
             grads[i] = g
     of_arrays = [grads[i] if needs[i] else None for i in places]
-    return ([*of_arrays, None] if layout.counts else of_arrays, *_NONE)
+    return ([*of_arrays, None] if layout.numbered else of_arrays, *_NONE)
 
 
 register_autograd("plogq::losses", _backward, setup_context=_keep)

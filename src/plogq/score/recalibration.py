@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from importlib import import_module
 from math import exp, isfinite
 from typing import Any
@@ -34,16 +35,16 @@ def _optimize() -> Any:
     return import_module("scipy.optimize")
 
 
-class Fit:
+class Fit(ABC):
     """A sample, its H, and the temperature that would be best."""
 
     def __init__(self, scores: Array, target: Array, weight: Array) -> None:
         self.scores, self.target, self.weight = scores, target, weight
         self.loss = self.at(1.0)
 
+    @abstractmethod
     def at(self, sharpness: float) -> float:
         """H where scores are multiplied by this."""
-        raise NotImplementedError
 
     def _sharpened(self, logarithm: float) -> float:
         return self.at(exp(logarithm))
