@@ -23,7 +23,7 @@ from .kernels.contract import (
     Scores,
     in_steps,
 )
-from .kernels.limits import finite, without_junk
+from .kernels.limits import finite, least_normal, without_junk
 
 Array = Any
 
@@ -204,11 +204,11 @@ class Formula:
         d_log_z = xp.expand(xp.weights(d_log_z) + xp.full(measure.events, 0.0, scores.array))
         sparse, outside = measure.spread(xp)
         if scores.kind != "logits":
-            gradient = -d_loss * (sparse + outside)
             if scores.kind == "probs":
-                gradient = self._over(
-                    gradient, xp.statistics(xp.to_last(scores.array, scores.axis))
-                )
+                q = xp.statistics(xp.to_last(scores.array, scores.axis))
+                gradient = -self._over(d_loss, sparse + outside, q)
+            else:
+                gradient = -d_loss * (sparse + outside)
             return xp.from_last(gradient, scores.axis)
         mass = measure.mass(xp)
         nothing = self._without(measure, mass) if residual is None else None
@@ -251,12 +251,20 @@ class Formula:
             gradient = xp.times(gradient, 4.0 * e / (1.0 + e) ** 2)
         return xp.from_last(gradient, scores.axis)
 
-    def _over(self, weight: Array, x: Array) -> Array:
-        """weight / x, and 0 where the weight is 0, with derivatives that are numbers there too."""
+    def _over(self, weight: Array, mass: Array, x: Array) -> Array:
+        """weight · mass / x, and 0 where the mass is 0 or nothing is asked, with derivatives that
+        are numbers there too. A product that is no normal number is no measure of the quotient."""
         xp = self.xp
-        weight, x = xp.weights(weight), xp.weights(x)
-        no_number = xp.equal(x, 0.0) | ~finite(x)
-        return weight / xp.where(xp.equal(weight, 0.0) & no_number, 1.0, x)
+        weight, mass, x = (xp.weights(a) for a in (weight, mass, x))
+        product = weight * mass
+        nothing = xp.equal(weight, 0.0) | xp.equal(mass, 0.0)
+        x = xp.where(nothing & (xp.equal(x, 0.0) | ~finite(x)), 1.0, x)
+        lost = ~nothing & (self._size(product) < least_normal(xp.dtype_name(product)))
+        return xp.where(
+            lost,
+            weight * (xp.where(lost, mass, 0.0) / xp.where(lost, x, 1.0)),
+            product / xp.where(lost, 1.0, x),
+        )
 
     def _size(self, x: Array) -> Array:
         """|x|, with a derivative of 1 at 0: what is even in x has one of 0 by itself."""
@@ -303,7 +311,7 @@ class Formula:
         yes, no = measure.masses(xp)
         x = self._outcomes((yes, no), scores)
         if scores.kind == "probs":
-            return self._over(d_loss * no, 1.0 - x) - self._over(d_loss * yes, x)
+            return self._over(d_loss, no, 1.0 - x) - self._over(d_loss, yes, x)
         e = xp.exp(-self._size(x))
         q = xp.where(x >= 0, 1.0, e) / (1.0 + e)
         not_q = xp.where(x >= 0, e, 1.0) / (1.0 + e)

@@ -44,6 +44,11 @@ def finite(x: Array) -> Array:
     return (x > -inf) & (x < inf)
 
 
+def least_normal(dtype: str) -> float:
+    """The least number of full precision."""
+    return 2.0**-1022 if dtype == "float64" else 2.0**-126
+
+
 def without_junk(xp: Any, nothing: Array, x: Array) -> Array:
     """x, and 0 for what is no number where nothing depends on it: no slope meets it there."""
     return xp.where(nothing & ~finite(x), 0.0, x)

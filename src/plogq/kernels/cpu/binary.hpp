@@ -43,11 +43,13 @@ struct BinaryBlocks {
     return w == Vec<T>{} ? Vec<T>{} : quotient;
   }
 
-  void compute(int n, Block& x) const {
+  // False where some p · weight is no normal number, and so no measure of p · weight / q.
+  bool compute(int n, Block& x) const {
     const Vec<T> zero = {}, one = all<T>(1);
     const T y1 = T(p.yes_1), y0 = T(p.yes_0), n1 = T(p.no_1), n0 = T(p.no_0);
     const T z2 = T(2 * p.z_loss);
     const bool costs = p.loss || p.log_z || p.z_loss != 0;
+    Vec<T> vanished = {};
     for (int i = 0; i < n; i += LANES<T>) {
       Vec<T> z = load(x.z + i), y = load(x.y + i), not_y = one - y, w = load(x.w + i);
       Vec<T> yes = times(w, y1 * y + y0 * not_y), no = times(w, n1 * y + n0 * not_y);
@@ -76,10 +78,14 @@ struct BinaryBlocks {
           store<T>(x.loss + i, times(yes, cost_yes) + times(no, cost_no));
           store<T>(x.log_z + i, zero);
         }
+        // No more than two weights come before beta, so that only such a y is lost in them.
+        vanished += vanishing<T>(yes, beta) + vanishing<T>(no, beta) +
+                    vanishing<T>(y, all<T>(Simd<T>::smallest_normal * T(0x1p46)));
         g = over(beta * no, one - z) - over(beta * yes, z);
       }
       store<T>(x.g + i, g);
     }
+    return !any<T>(vanished);
   }
 
   static void write_block(void* array, bool wide, bool streams, int64_t e, int n, const T* from) {
@@ -97,7 +103,7 @@ struct BinaryBlocks {
     fill(p.d_loss, p.d_loss_all, e, n, x.d_loss);
     fill(p.d_log_z, 0, e, n, x.d_log_z);
     for (int i = n; i < lanes; ++i) x.z[i] = x.y[i] = x.w[i] = x.d_loss[i] = x.d_log_z[i] = 0;
-    compute(lanes, x);
+    if (!compute(lanes, x) && sizeof(T) == sizeof(float)) return widely(p, e, n);
     write_block(p.loss, wide, p.streams, e, n, x.loss);
     write_block(p.log_z, wide, p.streams, e, n, x.log_z);
     if (p.gradient) scatter_events<T>(p.gradient, e, n, x.g, p.streams);

@@ -264,6 +264,14 @@ struct Columns {
     delete x;
   }
 
+  // Whether some p · weight of the tile is no normal number, and so no measure of p · weight / q.
+  static bool vanishes(int n, const Tile<T>& x) {
+    Vec<T> found = {};
+    for (int i = 0; i < n * GROUP; i += LANES<T>)
+      found += vanishing<T>(load(x.dense + i), load(x.dense_weight + i % GROUP));
+    return any<T>(found);
+  }
+
   // The weight of q in two factors, so that neither leaves the normal numbers.
   static void scale_lane(int l, double q_weight, Tile<T>& x) {
     const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
@@ -311,6 +319,8 @@ struct Columns {
     if (sizeof(T) == sizeof(float))
       for (int l = 0; l < events; ++l)
         if (!fits(c[l])) return widely(e0, events);
+    if (sizeof(T) == sizeof(float) && p.kind == PROBS && p.dense)
+      if (!loaded || vanishes(int(classes), x)) return widely(e0, events);
     constexpr int few = GROUP * 4;
     double few_at[few];
     int64_t few_label[few];

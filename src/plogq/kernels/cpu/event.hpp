@@ -157,6 +157,22 @@ PLOGQ_INLINE bool fits(const Coefficients& c) {
   return fits(c.alpha) && fits(c.dense) && fits(c.spread) && fits(c.d_loss);
 }
 
+// 1 where v · w is no normal number though neither is 0, else 0.
+template <class T>
+PLOGQ_INLINE Vec<T> vanishing(Vec<T> v, Vec<T> w) {
+  const Vec<T> zero = {}, one = all<T>(1);
+  Vec<T> gone = absolute<T>(v * w) < all<T>(Simd<T>::smallest_normal) ? one : zero;
+  gone = v == zero ? zero : gone;
+  return w == zero ? zero : gone;
+}
+
+template <class T>
+PLOGQ_INLINE bool any(Vec<T> marks) {
+  bool found = false;
+  for (int i = 0; i < LANES<T>; ++i) found |= marks[i] > 0;
+  return found;
+}
+
 // The sparse part of one event: the class k of every entry (-1 for none), and the mass v of all
 // entries that name it.
 class Entries {

@@ -18,7 +18,8 @@ static bool fits(const double* x, int64_t n) {
 // The arithmetic is that of the widest array: what is float64 is never rounded to float32 first.
 static void stored(const Stored& p, int threads) {
   const int64_t classes = p.scores.classes;
-  const bool weights = fits(p.class_weight, classes) && fits(p.spread, classes);
+  const bool weights = fits(p.class_weight, classes) && fits(p.spread, classes) &&
+                       !(p.kind == PROBS && p.dense && p.class_weight);
   // tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact.
   if (p.scores.dtype == F64 || p.softcap != 0 || (p.dense && p.dense.dtype == F64) || !weights)
     run_stored<double>(p, threads);

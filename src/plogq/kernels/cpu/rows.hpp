@@ -358,13 +358,26 @@ struct Rows {
       const double s = score_at(p, event, sparse.k[t]);
       sparse.v[t] = sparse_gradient(p, e, event, c, sparse.k[t], sparse.v[t], s, std::exp(s - c.m));
     }
-    if (sizeof(T) == sizeof(double) || fits(c)) {
+    if (sizeof(T) == sizeof(double) || (fits(c) && !vanishes(e, k0, k1, c, x))) {
       chunk_gradient<T>(p, e, k0, k1, c, sparse, x);
     } else {
       Scratch<double>* const wide = new Scratch<double>;
       chunk_gradient<double>(p, e, k0, k1, c, sparse, *wide);
       delete wide;
     }
+  }
+
+  // Whether some p · weight is no normal number, and so no measure of p · weight / q.
+  bool vanishes(int64_t e, int64_t k0, int64_t k1, const Coefficients& c, Scratch<T>& x) const {
+    if (p.kind != PROBS || c.dense == 0) return false;
+    Vec<T> found = {};
+    for (int64_t k = k0, n; k < k1; k += n) {
+      n = block_length(k1 - k);
+      const T* mass = dense_block<T>(p, p.dense.event(e), k, int(n), x);
+      for (int i = 0; i < n; i += LANES<T>)
+        found += vanishing<T>(load(mass + i), all<T>(T(c.dense)));
+    }
+    return any<T>(found);
   }
 
   // Whole events, forward and gradient while the row is still in cache.
