@@ -311,6 +311,7 @@ class Formula:
         yes, no = measure.masses(xp)
         x = self._outcomes((yes, no), scores)
         if scores.kind == "probs":
+            d_loss = xp.weights(d_loss) + xp.weights(xp.full(xp.shape(x), 0.0, x))
             return self._over(d_loss, no, 1.0 - x) - self._over(d_loss, yes, x)
         e = xp.exp(-self._size(x))
         q = xp.where(x >= 0, 1.0, e) / (1.0 + e)
