@@ -153,6 +153,33 @@ def test_the_exit_code_is_0_under_torchrun_and_ranks_are_merged() -> None:
     assert seen["calls"] == 2
 
 
+RANKS = """import torch
+from torch import distributed, nn
+
+distributed.init_process_group("gloo")
+net = nn.parallel.DistributedDataParallel(nn.Sequential(nn.Linear(20, 10), nn.Softmax(dim=1)))
+for _ in range(3):
+    loss = nn.functional.cross_entropy(net(torch.randn(8, 20)), torch.randint(0, 10, (8,)))
+    loss.backward()
+distributed.destroy_process_group()
+"""
+
+
+@torch_alone
+@pytest.mark.slow
+def test_torchrun_starts_two_ranks_and_one_report_comes() -> None:
+    put("train.py", RANKS)
+    launch = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    plogq = ["-m", "plogq", "doctor", "--format", "json", "--output", "out.json", "train.py"]
+    run = subprocess.run(
+        [sys.executable, "-m", *launch, *plogq], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    seen = json.loads(Path("out.json").read_text(encoding="utf-8"))
+    assert [(f["rule"], f["line"]) for f in seen["findings"]] == [("PQ001", 7)]
+    assert seen["calls"] == 6
+
+
 @torch_alone
 def test_a_crash_in_a_loss_is_explained() -> None:
     put("train.py", WRONG.replace("(0, 10, (8,))", "(1, 11, (8,)).clamp(min=10)"))

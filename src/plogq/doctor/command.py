@@ -57,6 +57,10 @@ def lint(
         bool, typer.Option("--diff", help="Show what --fix would change, and change nothing.")
     ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for warnings too.")] = False,
+    server: Annotated[
+        bool,
+        typer.Option("--server", help="Serve an editor as a language server (needs pygls)."),
+    ] = False,
 ) -> None:
     """Is this the loss you think it is? Find misused losses in programs, without running them.
 
@@ -82,6 +86,9 @@ def lint(
     if explain is not None:
         _explain(explain)
         return
+    if server:
+        _serve()
+        return
     given = paths or [Path()]
     for path in given:
         if not path.exists():
@@ -105,6 +112,16 @@ def lint(
     if not show_diff:
         _print(report, format, output)
     raise typer.Exit(_code(report, strict))
+
+
+def _serve() -> None:
+    try:
+        from .server import serve
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] not in ("pygls", "lsprotocol"):
+            raise
+        stop("lint", "--server needs pygls, which is not installed: pip install 'plogq[server]'")
+    serve()
 
 
 def _code(report: Report, strict: bool) -> int:

@@ -130,6 +130,22 @@ def lint(paths: Sequence[Path], settings: Settings | None = None) -> Report:
     return report
 
 
+def lint_unsaved(data: bytes, path: Path, settings: Settings | None = None) -> Report:
+    """Lint what an editor holds of a file, which may not be written yet.
+
+    Raises:
+        Unreadable: a syntax error, which the next key may mend.
+    """
+    report = Report(files=1)
+    if speaks_of_losses(data) or may_import_losses(data):
+        module = read_module(path, shown(path), data=data)
+        if module is not None:
+            module.path = path
+            _judged(module, settings or Settings(), Project(shown), report)
+    report.findings = _sorted(report.findings)
+    return report
+
+
 def lint_text(text: str, name: str = "<text>", settings: Settings | None = None) -> list[Finding]:
     """Lint a program that stands in no file.
 

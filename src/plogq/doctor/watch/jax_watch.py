@@ -16,18 +16,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax._src import core
+from jax._src.array import ArrayImpl
 
 from ..facts import Array, Made, Place
 from .bench import Bench, Const, List, Tuple, Unknown, Value, settled
 from .evidence import Numbers
+from .jax_inputs import Inputs, numbers_of
 from .jax_programs import jaxpr_of, outputs
 from .jax_verbs import VERBS_OF
 from .layers import current
 from .places import is_library, place_of, user_frame
 from .store import Store
+from .unreduced import Unreduced
 from .watch import Watch
 
 _CALLS = 12  # of losses before eager operations are no longer looked at
+_IDLE = 20_000  # operations since the last loss: the program trains in compiled code by now
 _SHORTCUTS = (
     (jax.nn, "softmax log_softmax sigmoid one_hot relu log_sigmoid"),
     (jnp, "argmax squeeze round"),
@@ -41,8 +45,9 @@ class Jax:
         self.watch = watch
         self.store = Store()
         self.bench = Bench(self.where)
-        self.calls = 0
-        self.back: Any = None
+        self.inputs = Inputs()
+        self.unreduced = Unreduced()
+        self.calls = self.idle = 0
         watch.watched["JAX"] = jax.__version__
         watch.readers.append(self.describe)
         watch.ticks.append(self.noted)
@@ -66,10 +71,27 @@ class Jax:
 
         self.before, self.bind = before, bind
         watch.renewals.append(self.renew)
+        self.inputs.begin(watch)
         watch.replace(core.Primitive, "bind", bind)
         for module, names in _SHORTCUTS:
             for name in names.split():
                 self._shortcut(module, name)
+        for holder in (jnp, ArrayImpl):
+            for name in ("mean", "sum"):
+                self._reduction(holder, name)
+
+    def _reduction(self, holder: Any, name: str) -> None:
+        """A mean of arrays that are not traced, which JAX compiled already too."""
+        before = getattr(holder, name)
+
+        @functools.wraps(before)
+        def reduced(x: Any, *args: Any, **kwargs: Any) -> Any:
+            out = before(x, *args, **kwargs)
+            if kwargs.get("where") is None:
+                self.unreduced.follow(name, [x], out)
+            return out
+
+        self.watch.replace(holder, name, reduced)
 
     def _shortcut(self, module: Any, name: str) -> None:
         """A function that JAX compiled already is not bound again: its result is noted here.
@@ -107,12 +129,12 @@ class Jax:
 
     def renew(self) -> None:
         """Begin to look anew."""
-        self.calls = 0
+        self.calls = self.idle = 0
         core.Primitive.bind = self.bind
 
     def noted(self) -> None:
         """A loss was noted; after enough of them eager code is left alone."""
-        self.calls += 1
+        self.calls, self.idle = self.calls + 1, 0
         if self.calls >= _CALLS and self.watch.sightings.looked_enough:
             self.leave()
 
@@ -157,14 +179,7 @@ class Jax:
 
     def read(self, x: Any) -> Numbers | None:
         """The numbers of an array that has some by now."""
-        if isinstance(x, core.Tracer):
-            return None
-        if isinstance(x, jax.Array) and (x.is_deleted() or not x.is_fully_addressable):
-            return None
-        try:
-            return np.asarray(x)
-        except (TypeError, ValueError, RuntimeError):
-            return None
+        return self.inputs.read(x) if isinstance(x, core.Tracer) else numbers_of(x)
 
     def describe(self, x: Any) -> Any:
         """For Keras: facts and numbers of one of these arrays."""
@@ -174,6 +189,11 @@ class Jax:
 
     def follow(self, name: str, args: Any, params: dict[str, Any], out: Any) -> None:
         """Keep what is known of the results of a primitive."""
+        self.idle += 1
+        if self.calls and self.idle > _IDLE:
+            self.leave()
+        called = str(params.get("name", "")) if name in ("jit", "pjit") else name
+        self.unreduced.follow(called, args, out[0] if isinstance(out, list) and out else out)
         if name not in VERBS_OF and jaxpr_of(name, params) is None:
             return
         values = [self.value(x) for x in args]

@@ -90,7 +90,7 @@ class Keras:
         site = self._site(name, frame)
         if site is None:
             return None
-        contract, place, model, aside = site
+        contract, place, model, aside, counted = site
         if bool(given.get("from_logits")):
             contract = with_logits(contract)
         with self.watch.within():
@@ -99,6 +99,8 @@ class Keras:
                 return None
             (q, read_q), (p, read_p) = seen_q, seen_p
             options: dict[str, object] = {} if aside is None else {"ignore_class": aside}
+            if not counted:
+                options["reduction"] = "none"
             axis = given.get("axis", -1)
             if isinstance(axis, int) and axis not in (-1, (q.rank or 0) - 1):
                 options["axis"] = axis
@@ -116,9 +118,12 @@ class Keras:
         """What fit was given, where it is one array."""
         return self.fitted.get(model) if model is not None else None
 
-    def _site(self, name: str, frame: FrameType | None) -> tuple[Contract, Place, Any, Any] | None:
-        """The loss as the user wrote it, and where; its model, and the class that it ignores."""
-        written, cls, model, aside = name, "", None, None
+    def _site(
+        self, name: str, frame: FrameType | None
+    ) -> tuple[Contract, Place, Any, Any, bool] | None:
+        """The loss as the user wrote it, and where; its model, the class that it ignores, and
+        whether it takes the mean over all events itself."""
+        written, cls, model, aside, counted = name, "", None, None, None
         while frame is not None and is_library(frame.f_code):
             code = frame.f_code
             if "compile_utils" in code.co_filename and "Metrics" in str(
@@ -132,6 +137,12 @@ class Keras:
                 elif f"keras.losses.{code.co_name}" in CONTRACTS:
                     written = code.co_name
                     aside = frame.f_locals.get("ignore_class", aside)
+            if (
+                counted is None
+                and code.co_name == "__call__"
+                and "reduction" in vars(frame.f_locals.get("self"))
+            ):
+                counted = _counts(frame.f_locals)
             if code.co_name == "compute_loss":
                 model = frame.f_locals.get("self")
                 break
@@ -140,13 +151,13 @@ class Keras:
             f"keras.losses.{cls or written}" in CONTRACTS
         ) else CONTRACTS[f"keras.losses.{written}"]  # fmt: skip
         if model is None:
-            return contract, place_of(frame)[0], None, aside
+            return contract, place_of(frame)[0], None, aside, bool(counted)
         known = self.compiled.get(model)
         if known is None:
-            return contract, place_of(user_frame(frame))[0], model, aside
+            return contract, place_of(user_frame(frame))[0], model, aside, bool(counted)
         place, _, _, string = known
         named = replace(contract, name=f"'{string}'") if string else contract
-        return named, place, model, aside
+        return named, place, model, aside, bool(counted)
 
     def _metrics(self, model: Any, contract: Contract, q: Array) -> None:
         """Metrics that say yes from 0.5 on, beside a loss on scores."""
@@ -272,6 +283,12 @@ class Keras:
         shown = Array(shape=None)
         self.watch.sightings.note(contract, place, q, shown, {}, lambda: None, lambda: None)
         self._metrics(model, contract, q)
+
+
+def _counts(call: dict[str, Any]) -> bool:
+    """Whether a call of a loss of Keras takes every event into a mean."""
+    reduces = getattr(call.get("self"), "reduction", None) not in (None, "none")
+    return reduces and call.get("sample_weight") is None and call.get("in_mask") is None
 
 
 def _numbers(y: Any, watch: Watch) -> Numbers | None:

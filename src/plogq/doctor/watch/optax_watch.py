@@ -57,11 +57,14 @@ def _watched(watch: Watch, jax: Jax, contract: Contract, before: Any) -> Any:
                 watch.fault("optax", error)
         try:
             with watch.within():
-                return before(*args, **kwargs)
+                out = before(*args, **kwargs)
         except Exception as error:
             if noted is not None:
                 watch.sightings.failed(noted, f"{type(error).__name__}: {error}")
             raise
+        if noted is not None:
+            jax.unreduced.gave(out, noted[2])
+        return out
 
     return loss
 
@@ -71,7 +74,7 @@ def _note(watch: Watch, jax: Jax, contract: Contract, given: dict[str, Any]) -> 
     if x is None or y is None:
         return None
     place, _ = place_of(user_frame(sys._getframe(2)))
-    options: dict[str, object] = {}
+    options: dict[str, object] = {"reduction": "none"}
     axis = given.get("axis")
     if isinstance(axis, int):
         options["axis"] = axis

@@ -150,7 +150,8 @@ def _ranged(
     if pad is not None and given is None and k is not None and k > 2 and 0 <= pad < k:
         return p.but(made=Made.PADDED, low=float(pad), by="padded rows")
     if p.low == 1 and k is not None:
-        all_others = 2 < k <= 200 and len(seen.counts) == k and bool((seen.counts[1:] > 0).all())
+        all_others = 2 < k <= 200 and bool((seen.counts[1:] > 0).all())
+        all_others = all_others and len(seen.counts) in (k, k + 1)
         if not (flat and seen.n >= 8 * k and all_others):
             p = p.but(low=0.0)  # that the first class is missing may be chance
     if contract.holds is Holds.DISTRIBUTION and p.kind == "float":

@@ -24,9 +24,11 @@ from .layers import current
 from .places import is_library_file, place_of, shown, user_frame
 from .store import Store
 from .tensorflow_verbs import VERBS_OF
+from .unreduced import Unreduced
 from .watch import Watch
 
 _CALLS = 24  # of losses before eager operations are no longer looked at
+_IDLE = 20_000  # operations since the last loss: the program trains in a graph by now
 
 
 class TensorFlow:
@@ -36,7 +38,8 @@ class TensorFlow:
         self.watch = watch
         self.store = Store()
         self.bench = Bench(self.where)
-        self.calls = 0
+        self.unreduced = Unreduced()
+        self.calls = self.idle = 0
         self.place: tuple[Place, str] | None = None
         watch.watched["TensorFlow"] = tf.__version__
         watch.readers.append(self.describe)
@@ -61,7 +64,7 @@ class TensorFlow:
 
     def renew(self) -> None:
         """Begin to look anew."""
-        self.calls = 0
+        self.calls = self.idle = 0
         self.leave()
         self._enter()
 
@@ -84,9 +87,15 @@ class TensorFlow:
         """One operation was run or made."""
         if not self.watch.active or self.watch.inside:
             return
+        self.idle += 1
+        if self.calls and self.idle > _IDLE:
+            self.leave()
         name = kind.decode() if isinstance(kind, bytes) else kind
         verb = VERBS_OF.get(name)
-        if verb is None or not outputs:
+        if not outputs:
+            return
+        self.unreduced.follow(name, inputs, outputs[0], with_axes=True)
+        if verb is None:
             return
         try:
             with self.watch.within():
@@ -223,11 +232,14 @@ class TensorFlow:
                     self.watch.fault("TensorFlow", error)
             try:
                 with self.watch.within():
-                    return before(*args, **kwargs)
+                    out = before(*args, **kwargs)
             except Exception as error:
                 if noted is not None:
                     self.watch.sightings.failed(noted, f"{type(error).__name__}: {error}")
                 raise
+            if noted is not None:
+                self.unreduced.gave(out, noted[2])
+            return out
 
         return loss
 
@@ -241,6 +253,8 @@ class TensorFlow:
         if library.startswith(("keras", "tensorflow.python.keras")):
             return None  # Keras' own watcher notes it
         options: dict[str, object] = {}
+        if "weights" in given or contract.name.startswith("tf.nn."):
+            options["reduction"] = "none"
         if isinstance(given.get("axis"), int):
             options["axis"] = given["axis"]
         kind = self.watch.sightings.note(
@@ -252,8 +266,8 @@ class TensorFlow:
 
     def noted(self) -> None:
         """A loss was noted; after enough of them eager code is left alone."""
-        self.calls += 1
-        if self.calls == _CALLS and self.watch.sightings.looked_enough:
+        self.calls, self.idle = self.calls + 1, 0
+        if self.calls >= _CALLS and self.watch.sightings.looked_enough:
             self.leave()
 
 
