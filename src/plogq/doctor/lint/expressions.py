@@ -237,8 +237,15 @@ class Expressions:
                     self.write(of, "items", tuple(items))
             else:
                 self.write(of, "items", None)
-        elif isinstance(of, Model) and "output" in of.slots:
-            pass
+        elif isinstance(of, Array) and of.low is not None:
+            self._overwritten(of)
+
+    def _overwritten(self, of: Array) -> None:
+        """A part of an array has other numbers now, and so has whatever is a view of it."""
+        for scope in (self.scope, self.module.scope):
+            for name, known in list(scope.slots.items()):
+                if isinstance(known, Array) and (known.made, known.place) == (of.made, of.place):
+                    self.write(scope, name, known.but(low=None, high=None))
 
     def slice(self, node: ast.Slice) -> Value:
         parts = [None if p is None else self.eval(p) for p in (node.lower, node.upper, node.step)]
