@@ -13,6 +13,7 @@ import inspect
 import sys
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import op_callbacks, tensor_util
 
@@ -161,6 +162,8 @@ class TensorFlow:
 
     def read(self, x: Any) -> Numbers | None:
         """The numbers of a tensor that has some by now."""
+        if isinstance(x, np.ndarray | list | tuple):
+            return np.asarray(x)
         if not hasattr(x, "numpy") or not isinstance(x, tf.Tensor):
             return None
         try:
