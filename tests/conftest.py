@@ -23,6 +23,16 @@ os.environ.setdefault("TRITON_INTERPRET", "0" if _GPU else "1")
 with suppress(ImportError):
     import triton as triton
 
+# Programs that JAX compiles are kept, for every process of the tests and for the next time: half of
+# them are compiled more than once.
+for _name, _value in (
+    ("DIR", str(Path(__file__).parents[1] / ".cache" / "jax")),
+    ("MAX_SIZE", "-1"),
+):
+    os.environ.setdefault(f"JAX_COMPILATION_CACHE_{_name}", _value)
+for _name in ("MIN_COMPILE_TIME_SECS", "MIN_ENTRY_SIZE_BYTES"):
+    os.environ.setdefault(f"JAX_PERSISTENT_CACHE_{_name}", "0")
+
 # What a shell starts in the background ignores Ctrl-C, and so would the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
