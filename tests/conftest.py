@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -23,13 +24,9 @@ os.environ.setdefault("TRITON_INTERPRET", "0" if _GPU else "1")
 with suppress(ImportError):
     import triton as triton
 
-# Programs that JAX compiles are kept, for every process of the tests and for the next time: half of
-# them are compiled more than once.
-for _name, _value in (
-    ("DIR", str(Path(__file__).parents[1] / ".cache" / "jax")),
-    ("MAX_SIZE", "-1"),
-):
-    os.environ.setdefault(f"JAX_COMPILATION_CACHE_{_name}", _value)
+# Programs that JAX compiles are kept, for every process of the tests and for the next time.
+_PROGRAMS = Path(__file__).parents[1] / ".cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_PROGRAMS))
 for _name in ("MIN_COMPILE_TIME_SECS", "MIN_ENTRY_SIZE_BYTES"):
     os.environ.setdefault(f"JAX_PERSISTENT_CACHE_{_name}", "0")
 
@@ -67,6 +64,10 @@ def pytest_report_header() -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Programs of JAX that nothing asks for any more would stay for ever.
+    kept = () if hasattr(config, "workerinput") else _PROGRAMS.glob("*")
+    if sum(x.stat().st_size for x in kept) > 1 << 29:
+        rmtree(_PROGRAMS)
     config.addinivalue_line(
         "markers", "slow: compiles many programs or starts processes; -m 'not slow' leaves it out"
     )

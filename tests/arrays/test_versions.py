@@ -40,6 +40,13 @@ def test_the_extras_say_the_same() -> None:
         assert found == oldest
 
 
+def test_the_oldest_are_tested_in_ci() -> None:
+    text = (ROOT / "constraints-oldest.txt").read_text(encoding="utf-8")
+    pinned = dict(line.split("==") for line in text.splitlines() if "==" in line)
+    pinned["tensorflow"] = pinned["tensorflow-cpu"]
+    assert {name: pinned[name].removesuffix(".0") for name in OLDEST} == OLDEST
+
+
 def test_the_newest_are_those_that_the_tests_run_on() -> None:
     text = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     pinned = dict(line.split("==") for line in text.splitlines() if "==" in line)

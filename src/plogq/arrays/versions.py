@@ -13,7 +13,7 @@ from typing import TypeVar
 
 Found = TypeVar("Found")
 
-OLDEST = {"torch": "2.5", "jax": "0.4.35", "tensorflow": "2.16", "keras": "3.5"}
+OLDEST = {"torch": "2.5", "jax": "0.8", "tensorflow": "2.17", "keras": "3.5"}
 NEWEST = {"torch": "2.13.0", "jax": "0.10.2", "tensorflow": "2.21.0", "keras": "3.15.1"}
 
 
