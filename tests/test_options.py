@@ -296,6 +296,7 @@ def test_options_of_a_module_are_refused_where_it_is_made() -> None:
         assert f"{option} must be " in sentence(lambda o=option, v=value: CrossEntropy(**{o: v}))
 
 
+@pytest.mark.slow
 def test_numbers_that_a_program_leaves_open_are_numbers() -> None:
     """torch.compile has one program for all values of a number that has changed."""
     z, y = torch.randn(4, 3, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 1, 2, 0])
