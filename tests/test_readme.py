@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import optax
+import pytest
 import sklearn.metrics
 import torch
 import torch.nn.functional as F
