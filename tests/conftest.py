@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import rmtree
 
 import numpy as np
 import pytest
@@ -22,6 +23,12 @@ os.environ.setdefault("TRITON_INTERPRET", "0" if _GPU else "1")
 # Triton and TensorFlow each bring an LLVM, and only Triton's may be loaded before the other.
 with suppress(ImportError):
     import triton as triton
+
+# Programs that JAX compiles are kept, for every process of the tests and for the next time.
+_PROGRAMS = Path(__file__).parents[1] / ".cache" / "jax"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_PROGRAMS))
+for _name in ("MIN_COMPILE_TIME_SECS", "MIN_ENTRY_SIZE_BYTES"):
+    os.environ.setdefault(f"JAX_PERSISTENT_CACHE_{_name}", "0")
 
 # What a shell starts in the background ignores Ctrl-C, and so would the programs that tests start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -57,6 +64,10 @@ def pytest_report_header() -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Programs of JAX that nothing asks for any more would stay for ever.
+    kept = () if hasattr(config, "workerinput") else _PROGRAMS.glob("*")
+    if sum(x.stat().st_size for x in kept) > 1 << 29:
+        rmtree(_PROGRAMS)
     config.addinivalue_line(
         "markers", "slow: compiles many programs or starts processes; -m 'not slow' leaves it out"
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import optax
+import pytest
 import sklearn.metrics
 import torch
 import torch.nn.functional as F
@@ -95,6 +96,7 @@ def test_pictures_ask_for_nothing_elsewhere() -> None:
         assert "<image" not in text
 
 
+@pytest.mark.slow
 def test_pictures_are_drawn_by_a_command(tmp_path: Path) -> None:
     script = ROOT / "docs" / "plots" / "terminal.py"
     subprocess.run([sys.executable, str(script), str(tmp_path)], check=True, cwd=ROOT)

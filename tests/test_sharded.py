@@ -256,6 +256,7 @@ def test_what_one_process_can_tell_is_refused_there(refusal: Refusal) -> None:
     check(refusal)
 
 
+@pytest.mark.slow
 def test_the_example_learns_the_same_as_one_process() -> None:
     example = Path(__file__).parents[1] / "examples" / "vocabulary_parallel.py"
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")

@@ -169,6 +169,7 @@ def weighted(f: Callable[..., Any]) -> Callable[..., Any]:
     return total
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", compat.__all__)
 def test_gradients_of_gradients(name: str) -> None:
     first, second = next((a[0], a[1]) for n, a, o in CASES if n == name and not o)
@@ -181,6 +182,7 @@ def test_gradients_of_gradients(name: str) -> None:
     near(ours, theirs, 128)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", compat.__all__)
 def test_vmap(name: str) -> None:
     first, second = next((a[0], a[1]) for n, a, o in CASES if n == name and not o)

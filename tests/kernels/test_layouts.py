@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -249,22 +250,29 @@ def _relaid_binary(p: Any, layout: Callable[[Array], Array]) -> Any:
     return plogq.Weighted(inner, sample_weight=sample, class_weight=p.class_weight)
 
 
+@cache
+def block(rows: int, classes: int, dtype: Any) -> tuple[Array, Array, list[Any], list[Any]]:
+    """Scores, labels, and the true losses and slopes, once for all layouts."""
+    rng = np.random.default_rng(20231)
+    z = makers.dyadic(rng, (rows, classes), dtype, most=96)
+    y = rng.integers(0, classes, rows)
+    truth = [oracle.Tally(row).cost(int(j)) for row, j in zip(z, y, strict=True)]
+    return z, y, truth, [oracle.mp.expm1(-t) for t in truth]
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
 @pytest.mark.parametrize(("rows", "classes"), [(3, 700), (70, 67), (700, 3)])
 def test_blocks_are_copied_right_from_any_layout(
-    rows: int, classes: int, dtype: Any, layout: str, rng: np.random.Generator
+    rows: int, classes: int, dtype: Any, layout: str
 ) -> None:
     """Wide rows, tall columns and both, past the size of one block."""
-    z = makers.dyadic(rng, (rows, classes), dtype, most=96)
-    y = rng.integers(0, classes, rows)
-    truth = [oracle.Tally(row).cost(int(j)) for row, j in zip(z, y, strict=True)]
+    z, y, truth, slope = block(rows, classes, dtype)
     for axis, stored in ((1, z), (0, np.ascontiguousarray(z.T))):
         q = plogq.Logits(LAYOUTS[layout](stored), axis=axis)
         losses, grad = run(plogq.Labels(y), q)
         bounds.check_losses(losses, truth, dtype)
         picked = np.moveaxis(grad.scores, axis, -1)[np.arange(rows), y].astype(dtype)
-        slope = [oracle.mp.expm1(-t) for t in truth]
         bounds.check_hard_gradient(picked, slope, dtype)
 
 

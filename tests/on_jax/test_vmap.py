@@ -74,6 +74,7 @@ MAPPED: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPPED)
 def test_vmap_over_every_argument_together_and_alone(name: str) -> None:
     """Those that are not mapped are the same for the whole batch."""
@@ -88,6 +89,7 @@ def test_vmap_over_every_argument_together_and_alone(name: str) -> None:
             close(got[b], function(*one))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAPPED)
 def test_vmap_of_grad_and_grad_of_vmap(name: str) -> None:
     """Each of a batch has its own gradient; what is shared has the sum of them."""
@@ -155,6 +157,7 @@ def test_vmap_of_vmap() -> None:
     assert got[0].shape == (B, B)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "q"), [FEW[2], FEW[4]])
 def test_vmap_of_forward_mode_and_of_hessians(p: str, q: str) -> None:
     pair = Pair(p, q, events=(2,))
@@ -170,6 +173,7 @@ def test_vmap_of_forward_mode_and_of_hessians(p: str, q: str) -> None:
     close(both(pair.moving()), both(pair.plainly()), 1e-9)
 
 
+@pytest.mark.slow
 def test_many_class_weights_for_the_same_batch() -> None:
     y, z, c = jnp.asarray(Y[0]), jnp.asarray(Z[0]), jnp.asarray(C)
 

@@ -128,6 +128,7 @@ def test_operators_keep_what_they_promise(
     check_operators(prepare(*call.pair(*call.leaves())), log_z, monkeypatch)
 
 
+@pytest.mark.slow
 def test_operators_are_checked_through_aot_once() -> None:
     y, z = torch.tensor([0, 1, 2]), torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
     w = torch.rand(3, dtype=torch.float64)

@@ -118,6 +118,7 @@ def truth(case: Case) -> tuple[float, list[Any]]:
     return loss.item(), [x.grad for x in leaves]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ON_CPU)
 @pytest.mark.usefixtures("stand_ins", "once")
 def test_every_contender_does_the_work_of_its_case(name: str) -> None:

@@ -45,6 +45,7 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 def test_a_compiled_program_calls_the_kernels(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pair with log Z and without, in one graph, and the gradient of all."""
     names = called(monkeypatch)

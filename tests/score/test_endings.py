@@ -22,22 +22,26 @@ import plogq
 from plogq.score import InputError, Wish, score_file
 from plogq.score.read import open_source
 
+from ..forked import commands
+
 Write = Callable[..., Path]
 ROWS = 3000
 GOOD: dict[str, Any] = {
     "p_a": [0.25] * ROWS, "p_b": [0.75] * ROWS, "label": ["a", "b"] * (ROWS // 2)
 }  # fmt: skip
-COMMAND = [sys.executable, "-m", "plogq.cli"]
 
 
 def run(*arguments: object, code: str | None = None, **options: Any) -> Any:
     """The command, or it after some code, as a process of its own."""
-    command = COMMAND if code is None else [sys.executable, "-c", f"{code}\nmain()"]
-    given = {"capture_output": True, "text": True, "check": False, "timeout": 120} | options
-    env = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_", "LANG"))}
-    keep = {k: v for k, v in os.environ.items() if k in ("PYTHONPATH", "PYTHONDEVMODE")}
-    given["env"] = env | keep | given.pop("env", {})
-    return subprocess.run([*command, *map(str, arguments)], **given)
+    return commands().run(*arguments, code=code, **options)
+
+
+def started(*arguments: object, **env: str) -> Any:
+    """The command with all that Python itself does before it."""
+    return subprocess.run(
+        [sys.executable, "-m", "plogq.cli", *map(str, arguments)],
+        env=commands().env | env, capture_output=True, check=False, timeout=120,
+    )  # fmt: skip
 
 
 @pytest.fixture
@@ -54,13 +58,12 @@ def many(tmp_path: Path) -> Path:
 )
 def test_nobody_reads_on(many: Path, arguments: list[str]) -> None:
     """As `| head -1`: quiet, and the exit code that a shell gives to a broken pipe."""
-    reading, writing = os.pipe()
-    command = [*COMMAND, *(str(many) if a == "FILE" else a for a in arguments)]
-    child = subprocess.Popen(command, stdout=writing, stderr=subprocess.PIPE, text=True)
-    os.close(writing)
-    os.close(reading)
-    assert child.communicate(timeout=120)[1] == ""
-    assert child.returncode == 141
+    code = (
+        "import os\nfrom plogq.cli import main\nreading, writing = os.pipe()\n"
+        "os.dup2(writing, 1); os.close(writing); os.close(reading)"
+    )
+    ended = run(*(many if a == "FILE" else a for a in arguments), code=code)
+    assert (ended.returncode, ended.stderr) == (141, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux' /dev/full")
@@ -71,22 +74,18 @@ def test_nobody_reads_on(many: Path, arguments: list[str]) -> None:
      ["choose", "--outputs", "one", "--last-layer", "sigmoid", "--labels", "0/1"]],
 )  # fmt: skip
 def test_a_full_disk(many: Path, arguments: list[str]) -> None:
-    with open("/dev/full", "wb") as full:
-        ended = run(*(str(many) if a == "FILE" else a for a in arguments), stdout=full,
-                    stderr=subprocess.PIPE, capture_output=False)  # fmt: skip
+    ended = run(*(many if a == "FILE" else a for a in arguments), stdout="/dev/full")
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
     assert ended.stderr.endswith("the output cannot be written: No space left on device\n")
-    with open("/dev/full", "wb") as full:
-        ended = run("score", "nothing.csv", stderr=full, stdout=subprocess.PIPE,
-                    capture_output=False)  # fmt: skip
+    ended = run("score", "nothing.csv", stderr="/dev/full")
     assert (ended.returncode, ended.stdout) == (2, "")
 
 
 def test_closed_streams(many: Path) -> None:
     for closed in (">&-", "2>&-", "<&-", ">&- 2>&-"):
-        ended = run(
-            shell_of(many, closed), code="import sys, os; main = lambda: os.system(sys.argv[1])"
+        ended = subprocess.run(
+            ["sh", "-c", shell_of(many, closed)], capture_output=True, text=True, check=False
         )
         assert "Traceback" not in ended.stderr + ended.stdout
         assert "Exception" not in ended.stderr + ended.stdout
@@ -97,30 +96,30 @@ def shell_of(path: Path, redirection: str) -> str:
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8", "utf-16", "cp437"])
-@pytest.mark.parametrize("form", ["table", "json"])
-def test_output_in_other_encodings(tmp_path: Path, encoding: str, form: str) -> None:
+def test_output_in_other_encodings(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "x.csv"
     path.write_text("p_é猫,p_∞,label\n1.0,0.0,∞\n0.5,0.5,é猫\n", "utf-8")
-    options = ["--format", form]
-    ended = run("score", path, *options, env={"PYTHONIOENCODING": encoding}, text=False)
-    assert (ended.returncode, ended.stderr) == (0, b"")
-    out = ended.stdout.decode(encoding)
-    if form == "json":
-        assert [c["label"] for c in json.loads(out)["classes"]] == ["é猫", "∞"]
-    else:
-        assert "cross-entropy H" in out
-        assert ("∞ nats" in out) or ("inf nats" in out)
+    encoded = commands(PYTHONIOENCODING=encoding)
+    for form in ("table", "json"):
+        ended = encoded.run("score", path, "--format", form)
+        assert (ended.returncode, ended.stderr) == (0, "")
+        if form == "json":
+            assert [c["label"] for c in json.loads(ended.stdout)["classes"]] == ["é猫", "∞"]
+        else:
+            assert "cross-entropy H" in ended.stdout
+            assert ("∞ nats" in ended.stdout) or ("inf nats" in ended.stdout)
     for arguments in (["--help"], ["score", "--help"], ["explain"], ["score", tmp_path / "∞"]):
-        ended = run(*arguments, env={"PYTHONIOENCODING": encoding}, text=False)
+        ended = encoded.run(*arguments)
         assert ended.returncode == (2 if len(arguments) == 2 and arguments[1] != "--help" else 0)
-        assert b"Traceback" not in ended.stderr + ended.stdout
+        assert "Traceback" not in ended.stderr + ended.stdout
+    encoded.end()
 
 
 def test_the_c_locale(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("p0,p1,label\n1.0,0.0,1\n0.5,0.5,0\n")
     for more in ({}, {"PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}):
-        ended = run("score", path, env={"LC_ALL": "C", **more}, text=False)
+        ended = started("score", path, LC_ALL="C", **more)
         assert (ended.returncode, ended.stderr) == (0, b"")
         assert b"1 event has H = " in ended.stdout
 
@@ -287,9 +286,10 @@ def test_a_process_that_ends_after_a_refusal_ends_well(tmp_path: Path) -> None:
     """pyarrow's threads, left running, abort it now and then (apache/arrow#34314): once in 20 to
     300 times on one processor that others want too. Here there are none to be left."""
     path = tmp_path / "x.csv"
-    path.write_text("p_a,p_b,label\n" + "0.25,0.75,maybe\n0.5,0.5,sure\n" * 400_000)
+    path.write_text("p_a,p_b,label\n" + "0.25,0.75,maybe\n0.5,0.5,sure\n" * 100_000)
     code = (
-        "import os, sys\nfrom plogq.score import InputError, score_file\n"
+        "import os, pandas, plogq.score.evaluate, plogq.score.tables, plogq.kernels.cpu.binding\n"
+        "from plogq.score import InputError, score_file\n"
         "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
         "for _ in range(60):\n"
         "    child = os.fork()\n"

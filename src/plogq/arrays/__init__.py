@@ -18,6 +18,7 @@ import numpy as np
 
 from ..errors import DtypeError
 from . import numpy as numpy_verbs
+from .versions import fitting
 
 Verbs = ModuleType
 
@@ -111,7 +112,7 @@ def _find(kind: type) -> Verbs | None:
     for module, array, load in FRAMEWORKS:
         its = getattr(loaded(module), array, None)
         if isinstance(its, type) and issubclass(kind, its):
-            _VERBS[kind] = load()
+            _VERBS[kind] = fitting(load, module.partition(".")[0])
             return _VERBS[kind]
     return None
 

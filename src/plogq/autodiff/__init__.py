@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..arrays.versions import fitting
+
 
 def _torch() -> Any:
     from . import torch
@@ -33,6 +35,15 @@ _LOADERS: dict[str, Callable[[], Any]] = {
     "jax": _jax,
     "tensorflow": _tensorflow,
 }
+_LOADED: dict[str, Any] = {}
+
+
+def _of(framework: str) -> Any | None:
+    """What a framework has of automatic differentiation, loaded once."""
+    found = _LOADED.get(framework)
+    if found is None and framework in _LOADERS:
+        found = _LOADED[framework] = fitting(_LOADERS[framework], framework)
+    return found
 
 
 def _torch_short() -> Any:
@@ -66,9 +77,9 @@ _MESHES: dict[str, Callable[[], Any]] = {"jax": _jax_mesh}
 
 def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False) -> tuple[Any, Any]:
     """The loss per event, and log Z per event (None where it is not asked for)."""
-    load = _LOADERS.get(xp.name)
-    if load is not None:
-        return load().losses(kernel, measure, scores, log_z)
+    of = _of(xp.name)
+    if of is not None:
+        return of.losses(kernel, measure, scores, log_z)
     forward = kernel.forward(measure, scores, log_z)
     return forward.loss, forward.log_z
 
@@ -81,7 +92,7 @@ def short(xp: Any, y: Any, x: Any, ignore: int | None, mean: bool) -> Any | None
         load = _SHORT_LOADERS.get(place)
         if load is None:
             return None
-        way = _SHORT[place] = load().short
+        way = _SHORT[place] = fitting(load, xp.name).short
     return way(y, x, ignore, mean)
 
 
@@ -96,10 +107,12 @@ def over_mesh(
 ) -> Any | None:
     """`function` of P and Q where their types say how they lie over devices; None for others."""
     load = _MESHES.get(xp.name)
-    return None if load is None else load().over_mesh(function, check, p, q, class_axis, options)
+    if load is None:
+        return None
+    return fitting(load, xp.name).over_mesh(function, check, p, q, class_axis, options)
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:
     """Σ loss / divisor as one step, or None where that is no quicker than step by step."""
-    load = _LOADERS.get(xp.name)
-    return None if load is None else load().summed(kernel, measure, scores, divisor)
+    of = _of(xp.name)
+    return None if of is None else of.summed(kernel, measure, scores, divisor)

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..arrays.versions import fitting
 from ..errors import KernelRefused
 from .contract import Kernel
 
@@ -276,7 +277,7 @@ def candidates(key: Key, formula: Kernel) -> list[Kernel]:
     """The kernels of a key in order, the formula last; each is loaded once."""
     loaded = _LOADED.get(key)
     if loaded is None:
-        loaded = _LOADED[key] = [row.load() for row in _TABLE.get(key, ())]
+        loaded = _LOADED[key] = [fitting(row.load, row.framework) for row in _TABLE.get(key, ())]
     return [*loaded, formula]
 
 
