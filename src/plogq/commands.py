@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -15,12 +16,12 @@ from . import __version__
 from . import score_options as options
 from .choose_command import choose
 from .compare_command import compare
-from .console import Command, Format, FormatOption, Group, print_json, printed, stop
+from .console import Command, Format, FormatOption, Group, print_json, printed
 from .doctor.command import lint
 from .doctor.watch.command import SETTINGS, doctor
-from .score import InputError, Wish, score_file
+from .score import Wish, score_file
 from .score.show import show
-from .score.terminal import cell, trace
+from .score.terminal import cell
 
 app = typer.Typer(
     name="plogq",
@@ -57,6 +58,7 @@ def plogq(
 
 
 @app.command(cls=Command, no_args_is_help=True)
+@options.with_wish
 def score(
     file: Annotated[
         Path,
@@ -65,19 +67,7 @@ def score(
             "a folder or a pattern of such files; or - for standard input."
         ),
     ],
-    target: options.Target = None,
-    probs: options.Probs = None,
-    logits: options.Logits = None,
-    log_probs: options.LogProbs = None,
-    binary: options.Binary = False,
-    multilabel: options.Multilabel = False,
-    weight: options.Weight = None,
-    positive: options.Positive = None,
-    ignore: options.Ignore = None,
-    first_label: options.FirstLabel = None,
-    tolerance: options.Tolerance = None,
-    renormalize: options.Renormalize = False,
-    clip: options.Clip = None,
+    wish: Wish,
     calibration: Annotated[
         bool,
         typer.Option(
@@ -86,28 +76,13 @@ def score(
             "labels that are likely wrong (needs SciPy).",
         ),
     ] = False,
-    log_likelihood: options.LogLikelihood = None,
-    bytes: Annotated[
-        str | None,
-        options.column_option("--bytes", "With --log-likelihood: how many bytes each row has."),
-    ] = None,
-    text: Annotated[
-        str | None, options.column_option("--text", "With --log-likelihood: the text of each row.")
-    ] = None,
-    by: options.By = None,
-    cluster: options.Cluster = None,
+    bytes: options.Bytes = None,
+    text: options.Text = None,
     rows: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write every row's loss to this Parquet or CSV file."),
     ] = None,
-    truth: options.Truth = None,
-    on: Annotated[
-        str | None,
-        options.column_option(
-            "--on", "The column of ids in both files; without, they go by order."
-        ),
-    ] = None,
-    header: options.Header = True,
+    on: options.On = None,
     strict: options.Strict = False,
     classes: Annotated[int, typer.Option(min=0, help="Rows of classes in the table.")] = 20,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst events to name.")] = 10,
@@ -130,38 +105,9 @@ def score(
 
       plogq score digits.parquet --format json | jq .cross_entropy
     """
-    content, prediction = options.prediction("score", probs, logits, log_probs)
-    wish = Wish(
-        target=target,
-        prediction=prediction,
-        content=content,
-        binary=binary,
-        multilabel=multilabel,
-        weight=weight,
-        positive=positive,
-        ignore=ignore,
-        first_label=first_label,
-        tolerance=tolerance,
-        renormalize=renormalize,
-        clip=clip,
-        header=header,
-        calibration=calibration,
-        log_likelihood=log_likelihood,
-        bytes=bytes,
-        text=text,
-        by=tuple(by or ()),
-        cluster=cluster,
-        truth=truth,
-        on=on,
-    )
-    try:
-        with options.progress(file.name) as progress:
-            report = score_file(
-                file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress
-            )
-    except InputError as error:
-        trace(error)
-        stop("score", str(error))
+    wish = replace(wish, calibration=calibration, bytes=bytes, text=text, on=on)
+    with options.progress(file.name) as progress:
+        report = score_file(file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress)
     if format is Format.json:
         print_json(report.to_dict())
     else:
