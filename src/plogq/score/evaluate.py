@@ -17,6 +17,7 @@ from .column import Array, Batch, Fault, InputError, Source
 from .events import Events, read_events
 from .find import Roles, find
 from .fragments import opened_source
+from .pictures import Pictures
 from .report import BadRow, Report, make_report
 from .rows import written
 from .seen import Wish
@@ -93,8 +94,10 @@ def score_source(
         roles = _find(source, wish)
         rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // max(1, len(roles.classes))))
         tally = Tally(len(roles.classes), worst, roles.by, roles.cluster)
-        if wish.calibration:
+        if wish.calibration or (wish.pictures and roles.form != "tokens"):
             tally.calibration = Calibration(roles)
+        if wish.pictures:
+            tally.pictures = Pictures(roles)
         bad = _BadRows(strict, named_bad_rows)
         seen = left_out = 0
         with closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches:

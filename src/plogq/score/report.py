@@ -12,7 +12,9 @@ import numpy as np
 from .. import BinaryProbs, Probs, entropy, validation
 from .calibration import Bin, Calibrated
 from .column import Array, InputError, in_python
+from .confusion import Confusion
 from .find import Roles
+from .histogram import LossBin
 from .interval import uncertain
 from .kept import Kept
 from .notebook import html
@@ -79,7 +81,8 @@ class Report:
     are NaN unless their lengths are known. With calibration, H of the `calibration_events` that
     were drawn is `uncertainty` - `discrimination` + `miscalibration`, scores would best be divided
     by `temperature`, which takes `temperature_gain` off H, and the labels of `suspicious` rows are
-    likely wrong; without it these are NaN and empty.
+    likely wrong; without it these are NaN and empty. `histogram` and `confusion` are there where
+    `pictures` were asked for.
     """
 
     file: str
@@ -118,6 +121,8 @@ class Report:
     baselines: tuple[Baseline, ...]
     classes: tuple[ClassRow, ...]
     worst: tuple[WorstRow, ...]
+    histogram: tuple[LossBin, ...] = ()
+    confusion: Confusion | None = None
     kept: Kept | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -239,6 +244,8 @@ def make_report(
         baselines=tuple(baselines),
         classes=tuple(classes),
         worst=tuple(_worst(tally, roles)),
+        histogram=() if tally.pictures is None else tally.pictures.histogram.result(),
+        confusion=None if tally.pictures is None else tally.pictures.mass.result(),
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from .calibration import Calibration
 from .column import Array
 from .events import Events
+from .pictures import Pictures
 from .slices import Groups
 from .totals import Lengths, Outcomes
 
@@ -116,6 +117,7 @@ class Tally:
         self.clusters = None if cluster is None else Groups(cluster)
         self.first = np.empty((2, 0))
         self.calibration: Calibration | None = None
+        self.pictures: Pictures | None = None
         self.tokens = self.nats = self.bytes = self.characters = 0.0
         self.uncertainty = Moments()
         self.infinite = 0
@@ -149,6 +151,8 @@ class Tally:
             self.first = np.concatenate([self.first, more], axis=1)
         if self.calibration is not None:
             self.calibration.add(events)
+        if self.pictures is not None:
+            self.pictures.add(events)
         if events.lengths is not None:
             self._lengths(events, events.lengths)
         else:

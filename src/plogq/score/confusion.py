@@ -1,0 +1,117 @@
+"""Where the probability goes: what each class is given on average where another one is true."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import Logits, log_normalizer
+from .column import Array
+from .events import Events
+from .find import Roles
+
+# More classes are no table to read, and many more no matrix to hold.
+_TABLE, _MATRIX = 30, 2048
+_PAIRS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ConfusedPair:
+    """The mean probability that events of one class give to another, and the share of all
+    probability that goes astray so."""
+
+    label: str
+    given_to: str
+    probability: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """Of every class in `labels`, the mean probability that its events give to each of them, which
+    sums to 1 (NaN where a class has no events; empty for more than 30 classes), and the pairs of
+    classes between which the most goes astray."""
+
+    labels: tuple[str, ...]
+    probability: tuple[tuple[float, ...], ...]
+    pairs: tuple[ConfusedPair, ...]
+
+
+class Mass:
+    """Running totals: Σ w q of every class by the true class."""
+
+    def __init__(self, roles: Roles) -> None:
+        self._labels = roles.classes
+        count = len(roles.classes)
+        self._kept = roles.form not in ("tokens", "multi") and count <= _MATRIX
+        self.totals = np.zeros((count, count) if self._kept else (0, 0))
+
+    def add(self, events: Events) -> None:
+        """Take in the events of one batch."""
+        if not self._kept or not len(events.loss):
+            return
+        q, axis = _probabilities(events), events.prediction.axis
+        weight = events.weight
+        if axis is None:
+            q, axis = np.stack([1 - q, q]), 0
+        if events.soft is not None:
+            p = events.soft.values
+            p = np.stack([1 - p, p]) if events.soft.axis is None else p
+            p = p.T if events.soft.axis == 1 else p
+            p = p if weight is None else p * weight
+            self.totals += p @ (q if axis == 1 else q.T)
+            return
+        # Rows of one class beside each other, so that their sum is one run through them. Integers
+        # of 16 bits are sorted by counting them.
+        order = np.argsort(events.truth.astype(np.uint16), kind="stable")
+        truth = events.truth[order]
+        starts = np.flatnonzero(np.diff(truth, prepend=-1))
+        q = q[:, order] if axis == 0 else q[order]
+        if weight is not None:
+            q = q * (weight[order] if axis == 0 else weight[order][:, None])
+        sums = np.add.reduceat(q, starts, axis=1 - axis, dtype=np.float64)
+        self.totals[truth[starts]] += sums.T if axis == 0 else sums
+
+    def merge(self, other: Mass) -> None:
+        """Take in what another one of the same classes has taken in."""
+        self.totals += other.totals
+
+    def result(self) -> Confusion | None:
+        """What it comes to; None where there are too many classes, or none."""
+        if not self._kept:
+            return None
+        weight = self.totals.sum(axis=1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = self.totals / weight
+        table = mean.tolist() if len(self._labels) <= _TABLE else []
+        return Confusion(self._labels, tuple(map(tuple, table)), _pairs(self.totals, self._labels))
+
+
+def _probabilities(events: Events) -> Array:
+    q, content = events.prediction, events.roles.content
+    if content == "probs":
+        return q.values
+    scores = q.values
+    if q.axis is None:
+        return np.exp(-np.logaddexp(0.0, -scores))
+    log_z = np.asarray(log_normalizer(Logits(scores, axis=q.axis)))
+    return np.exp(scores - np.expand_dims(log_z, q.axis))
+
+
+def _pairs(totals: Array, labels: Sequence[str]) -> tuple[ConfusedPair, ...]:
+    astray = totals.copy()
+    np.fill_diagonal(astray, 0.0)
+    total, weight = float(astray.sum()), totals.sum(axis=1)
+    flat = astray.ravel()
+    most = min(_PAIRS, len(flat))
+    largest = np.argpartition(-flat, most - 1)[:most]
+    largest = largest[np.lexsort((largest, -flat[largest]))]
+    found: list[ConfusedPair] = []
+    for place in largest.tolist():
+        i, j = divmod(place, len(labels))
+        if flat[place] > 0:
+            mean, share = float(flat[place] / weight[i]), float(flat[place]) / total
+            found.append(ConfusedPair(labels[i], labels[j], mean, share))
+    return tuple(found)
