@@ -114,10 +114,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "console": ("score", *PUBLIC),
     "choose_command": ("choose", "console", "score", *PUBLIC),
     "score_options": ("console", "score", *PUBLIC),
-    "compare_command": ("console", "score", "score_options", *PUBLIC),
+    **dict.fromkeys(
+        ("compare_command", "report_command"), ("console", "score", "score_options", *PUBLIC)
+    ),
     "commands": (
         *("choose_command", "compare_command", "console", "doctor.command", "doctor.watch"),
-        *("score", "score_options", *PUBLIC),
+        *("report_command", "score", "score_options", *PUBLIC),
     ),
     "cli": ("commands", "choose", "doctor.watch", "score", *PUBLIC),
     "__main__": ("cli",),
@@ -130,10 +132,11 @@ OUTSIDE = {
     "pytrees": {"jax"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
-    "score": {"matplotlib", "narwhals", "numpy", "pyarrow", "rich"},
+    "score": {"jinja2", "markupsafe", "matplotlib", "narwhals", "numpy", "pyarrow", "rich"},
     "console": {"typer", "rich"},
     "choose_command": {"typer"},
     "compare_command": {"typer"},
+    "report_command": {"typer"},
     "score_options": {"typer", "rich"},
     "doctor": {
         *("rich", "typer", "numpy", "pytest", "torch", "jax", "optax", "tensorflow", "keras"),

@@ -14,7 +14,7 @@ from contextlib import suppress
 from . import __version__
 
 _EXTRA = ("typer", "rich", "pyarrow")
-_COMMANDS = ("score", "compare", "choose", "explain", "lint", "doctor")
+_COMMANDS = ("score", "compare", "report", "choose", "explain", "lint", "doctor")
 # As a shell counts: 128 and the number of the signal, SIGINT or SIGPIPE.
 _INTERRUPTED, _LEFT_ALONE = 130, 141
 

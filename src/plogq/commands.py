@@ -19,6 +19,7 @@ from .compare_command import compare
 from .console import Command, Format, FormatOption, Group, print_json, printed
 from .doctor.command import lint
 from .doctor.watch.command import SETTINGS, doctor
+from .report_command import report
 from .score import Wish, score_file
 from .score.show import show
 from .score.terminal import cell
@@ -41,6 +42,7 @@ def _version(value: bool) -> None:
 
 
 app.command(cls=Command, no_args_is_help=True)(compare)
+app.command(cls=Command, no_args_is_help=True)(report)
 app.command(cls=Command)(lint)
 app.command(cls=Command)(choose)
 app.command(cls=Command, context_settings=SETTINGS)(doctor)
@@ -107,12 +109,12 @@ def score(
     """
     wish = replace(wish, calibration=calibration, bytes=bytes, text=text, on=on)
     with options.progress(file.name) as progress:
-        report = score_file(file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress)
+        found = score_file(file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress)
     if format is Format.json:
-        print_json(report.to_dict())
+        print_json(found.to_dict())
     else:
         with printed() as console:
-            show(report, console, classes)
+            show(found, console, classes)
 
 
 @app.command(cls=Command)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,7 +67,7 @@ class Mass:
         order = np.argsort(events.truth.astype(np.uint16), kind="stable")
         truth = events.truth[order]
         starts = np.flatnonzero(np.diff(truth, prepend=-1))
-        q = q[:, order] if axis == 0 else q[order]
+        q = q.take(order, axis=1 - axis)
         if weight is not None:
             q = q * (weight[order] if axis == 0 else weight[order][:, None])
         sums = np.add.reduceat(q, starts, axis=1 - axis, dtype=np.float64)
@@ -85,8 +84,9 @@ class Mass:
         weight = self.totals.sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = self.totals / weight
-        table = mean.tolist() if len(self._labels) <= _TABLE else []
-        return Confusion(self._labels, tuple(map(tuple, table)), _pairs(self.totals, self._labels))
+        table: list[list[float]] = mean.tolist() if len(self._labels) <= _TABLE else []
+        rows = tuple(tuple(row) for row in table)
+        return Confusion(self._labels, rows, _pairs(self.totals, self._labels))
 
 
 def _probabilities(events: Events) -> Array:
@@ -100,16 +100,16 @@ def _probabilities(events: Events) -> Array:
     return np.exp(scores - np.expand_dims(log_z, q.axis))
 
 
-def _pairs(totals: Array, labels: Sequence[str]) -> tuple[ConfusedPair, ...]:
+def _pairs(totals: Array, labels: tuple[str, ...]) -> tuple[ConfusedPair, ...]:
     astray = totals.copy()
     np.fill_diagonal(astray, 0.0)
     total, weight = float(astray.sum()), totals.sum(axis=1)
     flat = astray.ravel()
     most = min(_PAIRS, len(flat))
-    largest = np.argpartition(-flat, most - 1)[:most]
-    largest = largest[np.lexsort((largest, -flat[largest]))]
+    found_at = np.argpartition(-flat, most - 1)[:most]
+    largest: list[int] = found_at[np.lexsort((found_at, -flat[found_at]))].tolist()
     found: list[ConfusedPair] = []
-    for place in largest.tolist():
+    for place in largest:
         i, j = divmod(place, len(labels))
         if flat[place] > 0:
             mean, share = float(flat[place] / weight[i]), float(flat[place]) / total

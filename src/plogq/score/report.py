@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import exp, isfinite, log
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -180,6 +182,28 @@ class Report:
         from .plots import reliability
 
         return reliability(self, ax)
+
+    def to_html(self) -> str:
+        """The report as one page of HTML, as `plogq report` writes it; the distribution of losses,
+        the confusion and the calibration are there where `pictures=True` asked for them.
+
+        Raises:
+            ModuleNotFoundError: Jinja2 or matplotlib is not installed.
+        """
+        from .web import page
+
+        return page([(self.file, self)])
+
+    def save_html(self, path: str | PathLike[str]) -> None:
+        """Write the same to a file.
+
+        Raises:
+            ModuleNotFoundError: Jinja2 or matplotlib is not installed.
+            InputError: it cannot be written.
+        """
+        from .web import write_page
+
+        write_page(self.to_html(), Path(path))
 
     def _repr_html_(self) -> str:
         from .show import show

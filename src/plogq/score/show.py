@@ -8,6 +8,7 @@ from math import isfinite, isnan
 from rich.console import Console, RenderableType
 from rich.table import Table
 
+from . import sentences
 from .page import Page, nats, percent, with_error
 from .report import ClassRow, Report, WorstRow
 
@@ -47,18 +48,10 @@ class _Page(Page):
     def _bad(self) -> Iterator[RenderableType]:
         report = self._report
         if report.left_out:
-            yield self.text(
-                f"{report.left_out:,} rows are left out: "
-                + (
-                    "they have length 0."
-                    if report.tokens
-                    else "their label is ignored or they weigh 0."
-                )
-            )
+            yield self.text(sentences.left_out(report))
         if not report.bad_rows:
             return
-        have = "row is" if report.bad_rows == 1 else "rows are"
-        yield self.text(f"{report.bad_rows:,} bad {have} left out (rows count from 0):", "yellow")
+        yield self.text(sentences.bad_rows(report), "yellow")
         for bad in report.first_bad:
             yield self.indented(f"row {bad.row:,}: {bad.reason}")
         if report.bad_rows > len(report.first_bad):
@@ -116,7 +109,7 @@ class _Page(Page):
 
     def _classes(self, most: int) -> Iterator[RenderableType]:
         every = self._report.classes
-        shown = _shown(every, most)
+        shown = most_frequent(every, most)
         table = self.table("class", "count", "H, nats", "recall")
         for line in shown:
             self.row(
@@ -194,7 +187,7 @@ class _Page(Page):
         return table
 
 
-def _shown(classes: tuple[ClassRow, ...], most: int) -> list[ClassRow]:
+def most_frequent(classes: tuple[ClassRow, ...], most: int) -> list[ClassRow]:
     """All classes in their order, or the most frequent ones where there are too many."""
     if len(classes) <= most:
         return list(classes)
