@@ -20,7 +20,7 @@ from .layout import (
     number,
     share,
 )  # fmt: skip
-from .page import nats, percent, with_error
+from .page import many, nats, percent, with_error
 from .report import Report, WorstRow
 from .show import most_frequent
 from .svg import drawn
@@ -52,9 +52,9 @@ def _tiles(report: Report) -> Iterator[Tile]:
         if not isnan(bits):
             yield Tile(f"bits per {unit}", nats(bits))
     if r.tokens:
-        yield Tile("tokens", f"{r.tokens:,.0f}", f"in {r.events:,} rows")
+        yield Tile("tokens", f"{r.tokens:,.0f}", f"in {many(r.events, 'row')}")
         return
-    yield Tile("accuracy", percent(r.accuracy), f"of {r.events:,} events")
+    yield Tile("accuracy", percent(r.accuracy), f"of {many(r.events, 'event')}")
     yield Tile("gain on the class frequencies", percent(r.d2), "of their H")
     if r.reliability:
         yield Tile("miscalibration", nats(r.miscalibration), "nats")
@@ -83,7 +83,7 @@ def _sections(report: Report, id: str) -> Iterator[Section | None]:
 
 def _reading(report: Report, id: str) -> Section:
     """What was read, and what was not."""
-    said: list[str] = [f"{report.row_count:,} rows were read. What their columns were taken for:"]
+    said = [f"{many(report.row_count, 'row')} read. What the columns were taken for:"]
     listed = list(report.reasons)
     sheets: list[Sheet] = []
     if report.left_out:
@@ -134,7 +134,7 @@ def _calibration(report: Report, id: str) -> Section | None:
     description = (
         "How often the model is right by what it says, a band of 95% around it, and below how many "
         f"events there are. It is furthest off where it says {nats(off.predicted)} and is right in "
-        f"{nats(off.observed)} of {off.count:,} events. The table has all numbers."
+        f"{nats(off.observed)} of {many(off.count, 'event')}. The table has all numbers."
     )
     figure = drawn(draw, id, "Reliability: what the model says, and how often it is right",
                    description, _SQUARE)  # fmt: skip

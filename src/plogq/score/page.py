@@ -41,6 +41,11 @@ class Page:
         table.add_row(*map(self.text, cells))
 
 
+def many(count: float, noun: str) -> str:
+    """So many of something, which takes an s."""
+    return f"{count:,.0f} {noun}" if count == 1 else f"{count:,.0f} {noun}s"
+
+
 def with_error(value: float, error: float) -> str:
     """A mean and its standard error."""
     if not isfinite(value) or isnan(error):

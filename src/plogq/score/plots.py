@@ -23,7 +23,8 @@ def band(line: Bin) -> tuple[float, float]:
     count = p * (1 - p) / line.error**2 if line.error > 0 else line.count
     middle, half = p + z * z / (2 * count), z * sqrt(p * (1 - p) / count + (z / (2 * count)) ** 2)
     scale = 1 + z * z / count
-    return max(0.0, (middle - half) / scale), min(1.0, (middle + half) / scale)
+    low, high = (middle - half) / scale, (middle + half) / scale
+    return 0.0 if p == 0 else max(0.0, low), 1.0 if p == 1 else min(1.0, high)
 
 
 def reliability(report: Report, ax: Any = None) -> Any:

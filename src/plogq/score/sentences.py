@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import exp, isfinite, isnan
 
-from .page import nats, percent
+from .page import many, nats, percent
 from .report import Report
 from .shown import excerpt
 
 # Below this a temperature changes no probability that is written with two decimals.
 _WARM = 0.02
+# What rounds to no nats at all.
+_NOTHING = 5e-5
+# From more of the events than this it is no surprise that they make half of the loss.
+_FEW = 0.3
 
 
 def left_out(report: Report) -> str:
@@ -28,13 +32,17 @@ def bad_rows(report: Report) -> str:
 def headline(report: Report) -> Iterator[str]:
     """How good the prediction is, and beside what."""
     r, unit = report, "token" if report.tokens else "event"
-    of = f"{r.tokens:,.0f} tokens in {r.events:,} rows" if r.tokens else f"{r.events:,} events"
+    of = many(r.events, "event")
+    if r.tokens:
+        of = f"{many(r.tokens, 'token')} in {many(r.events, 'row')}"
     if r.infinite:
         every = "event has" if r.infinite == 1 else "events have"
         yield (
             f"The cross-entropy of {of} is ∞: {r.infinite:,} {every} probability 0 for what "
-            f"happened. That of the others is {nats(r.finite_cross_entropy)} nats per {unit}."
+            "happened."
         )
+        if not isnan(r.finite_cross_entropy):
+            yield f"That of the others is {nats(r.finite_cross_entropy)} nats per {unit}."
     else:
         low, high = r.interval
         sure = ""
@@ -65,7 +73,7 @@ def headline(report: Report) -> Iterator[str]:
         elif base.gain > 0:
             yield f"{says}nats: the model takes away {percent(base.share)} of that."
         else:
-            yield f"{says}nats, which is no worse than the model."
+            yield f"{says}nats, and so is better than the model."
 
 
 def _units(report: Report) -> Iterator[str]:
@@ -88,7 +96,9 @@ def calibration(report: Report) -> Iterator[str]:
             "(miscalibration): the first, less the second, plus the third is H."
         )
     t, gain = r.temperature, r.temperature_gain
-    if not isnan(t):
+    if gain < _NOTHING:
+        yield "No temperature would take anything off H that is worth it."
+    elif not isnan(t):
         if abs(t - 1) < _WARM:
             how = "it is about as sure as it should be"
         else:
@@ -107,17 +117,25 @@ def calibration(report: Report) -> Iterator[str]:
 def losses(report: Report) -> Iterator[str]:
     """Whether few events make most of the loss."""
     weight = cost = 0.0
+    for line in report.histogram:
+        weight += line.weight_share
+        if weight >= 0.5:
+            if isfinite(line.high):
+                below = f"have a loss below {nats(line.high)} nats"
+                yield f"{percent(weight)} of the events {below}."
+            break
+    weight = 0.0
     for line in reversed(report.histogram):
         weight, cost = weight + line.weight_share, cost + line.loss_share
         if cost >= 0.5:
-            if line.low > 0:
+            if weight <= _FEW:
                 yield (
                     f"The {percent(weight)} of the events with a loss above {nats(line.low)} nats "
                     f"make {percent(cost)} of all loss."
                 )
             break
     if report.infinite:
-        yield f"{report.infinite:,} events of infinite loss are not drawn."
+        yield f"{many(report.infinite, 'event')} of infinite loss not drawn."
 
 
 def confusion(report: Report) -> Iterator[str]:
