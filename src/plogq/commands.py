@@ -78,6 +78,10 @@ def score(
             "labels that are likely wrong (needs SciPy).",
         ),
     ] = False,
+    plot: Annotated[
+        bool,
+        typer.Option("--plot", help="Draw the reliability curve too; brings --calibration."),
+    ] = False,
     bytes: options.Bytes = None,
     text: options.Text = None,
     rows: Annotated[
@@ -107,14 +111,14 @@ def score(
 
       plogq score digits.parquet --format json | jq .cross_entropy
     """
-    wish = replace(wish, calibration=calibration, bytes=bytes, text=text, on=on)
+    wish = replace(wish, calibration=calibration or plot, bytes=bytes, text=text, on=on)
     with options.progress(file.name) as progress:
         found = score_file(file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress)
     if format is Format.json:
         print_json(found.to_dict())
     else:
         with printed() as console:
-            show(found, console, classes)
+            show(found, console, classes, plot=plot)
 
 
 @app.command(cls=Command)

@@ -11,20 +11,23 @@ from rich.table import Table
 from . import sentences
 from .page import Page, nats, percent, with_error
 from .report import ClassRow, Report, WorstRow
+from .terminal_plot import curve, legend
 
 
-def show(report: Report, console: Console, classes: int) -> None:
-    """Print the report, with at most `classes` rows of classes."""
-    for part in _Page(report, console.encoding).parts(classes):
+def show(report: Report, console: Console, classes: int, *, plot: bool = False) -> None:
+    """Print the report, with at most `classes` rows of classes, and with the reliability curve if
+    it is to be drawn."""
+    width = console.width if plot else None
+    for part in _Page(report, console.encoding, width).parts(classes):
         console.print(part)
 
 
 class _Page(Page):
     """A report in the letters of an encoding."""
 
-    def __init__(self, report: Report, encoding: str) -> None:
+    def __init__(self, report: Report, encoding: str, plot: int | None) -> None:
         super().__init__(encoding)
-        self._report = report
+        self._report, self._plot = report, plot
 
     def parts(self, classes: int) -> Iterator[RenderableType]:
         """From the file's name to the worst events."""
@@ -142,6 +145,9 @@ class _Page(Page):
         ):
             self.row(table, name, value, more)
         yield table
+        if self._plot is not None:
+            yield self.text(legend(self._encoding))
+            yield curve(r.reliability, self._plot, self._encoding)
         table = self.table("probability", "count", "says", "is right")
         for line in r.reliability:
             observed = with_error(line.observed, line.error)

@@ -34,7 +34,7 @@ function filter(table, text, output) {
   const rows = [...table.tBodies[0].rows];
   let shown = 0;
   for (const row of rows) {
-    const own = row.textContent.toLowerCase();
+    const own = [...row.cells].map((cell) => cell.textContent).join("\n").toLowerCase();
     row.hidden = !words.every((word) => own.includes(word));
     shown += !row.hidden;
   }
@@ -55,6 +55,7 @@ for (const table of document.querySelectorAll("table.sorts")) {
   box.className = "filter";
   input.type = "search";
   input.id = `${table.id}-filter`;
+  input.setAttribute("aria-describedby", `${table.id}-caption`);
   label.htmlFor = input.id;
   label.textContent = "Show rows with";
   output.setAttribute("role", "status");
