@@ -21,6 +21,7 @@ from .doctor.command import lint
 from .doctor.watch.command import SETTINGS, doctor
 from .report_command import report
 from .score import Wish, score_file
+from .score.page import fitting
 from .score.show import show
 from .score.terminal import cell
 
@@ -159,21 +160,11 @@ def _print_table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
 ) -> None:
-    words = [
-        max(len(word) for text in column for word in text.split())
-        for column in zip(header, *rows, strict=True)
-    ]
-    if sum(words) + 2 * len(words) > console.width:
-        # Too narrow for a table of whole words: each row is a paragraph.
-        for row in rows:
-            console.print(cell(row[0], console.encoding, "bold"))
-            for name, text in zip(header[1:], row[1:], strict=True):
-                console.print(cell(f"  {name}: {text}", console.encoding))
-        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, longest in zip(header, words, strict=True):
+    for name, column in zip(header, zip(*rows, strict=True), strict=True):
         # A name that is cut short by an ellipsis is of no use to whoever wants to copy it.
+        longest = max(len(word) for text in (name, *column) for word in text.split())
         table.add_column(name, overflow="fold", min_width=longest)
     for row in rows:
         table.add_row(*(cell(text, console.encoding) for text in row))
-    console.print(table)
+    console.print(fitting(table, console))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,10 @@ def test_the_command_draws_it(columns: str, locale: str) -> None:
     axis = "└" if "UTF" in locale else "+"
     (bottom,) = (line for line in out.splitlines() if line.startswith(f"     {axis}"))
     assert len(bottom) == min(int(columns), 67)
-    assert "calibration" in out
+    assert "calibration error (15 bins" in " ".join(out.split())
+    assert max(map(len, out.splitlines())) <= int(columns)
+    # No number is cut short.
+    assert not re.search(r"\d\.\d*(…|\.\.\.)", out)
+    assert "0.1268 ± 0.0149" in out or "0.1268 +- 0.0149" in out
     assert "\x1b" not in out
     assert ended.stderr == b""

@@ -9,7 +9,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from . import sentences
-from .page import Page, nats, percent, with_error
+from .page import Page, fitting, nats, percent, with_error
 from .report import ClassRow, Report, WorstRow
 from .terminal_plot import curve, legend
 
@@ -19,7 +19,7 @@ def show(report: Report, console: Console, classes: int, *, plot: bool = False) 
     it is to be drawn."""
     width = console.width if plot else None
     for part in _Page(report, console.encoding, width).parts(classes):
-        console.print(part)
+        console.print(fitting(part, console))
 
 
 class _Page(Page):
@@ -126,7 +126,7 @@ class _Page(Page):
         hidden = len(every) - len(shown)
         if hidden:
             yield self.text(
-                f"the {len(shown):,} most frequent classes; {hidden:,} more with --classes\n"
+                f"the {len(shown):,} most frequent classes; {hidden:,} more with --classes"
             )
 
     def _calibration(self) -> Iterator[RenderableType]:

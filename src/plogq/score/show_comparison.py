@@ -8,14 +8,14 @@ from math import isfinite, isnan
 from rich.console import Console, RenderableType
 
 from .comparison import Comparison, Difference
-from .page import Page, nats, with_error
+from .page import Page, fitting, nats, with_error
 from .report import Report
 
 
 def show_comparison(found: Comparison, console: Console, slices: int) -> None:
     """Print the comparison, with at most `slices` values of a column."""
     for part in _Page(found, console.encoding).parts(slices):
-        console.print(part)
+        console.print(fitting(part, console))
 
 
 class _Page(Page):
