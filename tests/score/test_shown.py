@@ -146,7 +146,7 @@ def test_no_number_is_cut_short_where_the_terminal_is_narrow(tmp_path: Path, wid
     out = file.getvalue()
     assert max(map(len, out.splitlines())) <= width
     assert not re.search(r"\d\.\d*…", out)
-    for number in ("1.3924", "2.0919", "0.1235"):
+    for number in ("1.3925", "2.0919", "0.1235"):
         assert number in out
 
 
