@@ -91,6 +91,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "pytrees": ("fields", *BASE),
     "saved": BASE,
     "lazy": (),
+    "interrupted": (),
     # `evaluate` and `diagnose` are named there, and loaded when they are used.
     "": (
         *("definition", "helpers", "pytrees", "saved", "doctor", "doctor.diagnosis", "score"),
@@ -111,7 +112,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "doctor.diagnosis": (*FACTS, "doctor.watch", "definition", *REPRESENTATIONS, *BASE),
     "doctor": (*FACTS, "doctor.watch"),
     "choose": PUBLIC,
-    "console": ("score", *PUBLIC),
+    "console": ("interrupted", "score", *PUBLIC),
     "choose_command": ("choose", "console", "score", *PUBLIC),
     "score_options": ("console", "score", *PUBLIC),
     **dict.fromkeys(
@@ -121,7 +122,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
         *("choose_command", "compare_command", "console", "doctor.command", "doctor.watch"),
         *("report_command", "score", "score_options", *PUBLIC),
     ),
-    "cli": ("commands", "choose", "doctor.watch", "score", *PUBLIC),
+    "cli": ("commands", "interrupted", "choose", "doctor.watch", "score", *PUBLIC),
     "__main__": ("cli",),
 }
 # What may be imported besides ourselves and the standard library, and by whom.

@@ -114,12 +114,14 @@ def score(
     """
     wish = replace(wish, calibration=calibration or plot, bytes=bytes, text=text, on=on)
     with options.progress(file.name) as progress:
-        found = score_file(file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress)
+        found = score_file(file, wish, worst=worst, rows_to=rows, progress=progress)
     if format is Format.json:
         print_json(found.to_dict())
     else:
         with printed() as console:
             show(found, console, classes, plot=plot)
+    if strict:
+        options.found_wanting("score", [found])
 
 
 @app.command(cls=Command)

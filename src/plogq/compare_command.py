@@ -46,9 +46,11 @@ def compare(
       plogq compare old.csv new.csv --format json | jq '.pairs[0].difference'
     """
     wish = replace(wish, on=on)
-    found = compare_files(files, wish, strict=strict, worst=worst, progress=options.progress)
+    found = compare_files(files, wish, worst=worst, progress=options.progress)
     if format is Format.json:
         print_json(found.to_dict())
     else:
         with printed() as console:
             show_comparison(found, console, slices)
+    if strict:
+        options.found_wanting("compare", found.files)

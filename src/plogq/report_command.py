@@ -69,25 +69,25 @@ def report(
     comparison, alone = None, ""
     if len(files) == 1:
         with options.progress(files[0].name) as progress:
-            found = score_file(files[0], wish, strict=strict, worst=worst, progress=progress)
+            found = score_file(files[0], wish, worst=worst, progress=progress)
         named = [(found.file, found)]
     else:
-        named, comparison, alone = _several(files, wish, strict, worst)
+        named, comparison, alone = _several(files, wish, worst)
     made = page(named, comparison, alone)
     if str(output) == "-":
         emit(made)
     else:
         write_page(made, output)
         emit(f"wrote {shown(str(output))}\n")
+    if strict:
+        options.found_wanting("report", [found for _, found in named])
 
 
 def _several(
-    files: list[Path], wish: Wish, strict: bool, worst: int
+    files: list[Path], wish: Wish, worst: int
 ) -> tuple[list[tuple[str, Report]], Comparison | None, str]:
     """The reports, and their comparison or the reason why there is none."""
-    scored = scored_files(
-        files, wish, strict=strict, worst=worst, progress=options.progress, sliced=True
-    )
+    scored = scored_files(files, wish, worst=worst, progress=options.progress, sliced=True)
     named = [(losses.name, found) for found, losses in scored]
     try:
         return named, compared(scored, worst), ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from inspect import signature
@@ -14,12 +14,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from .console import stop
-from .score import InputError, Wish
+from .console import FOUND_WANTING, stop
+from .score import InputError, Report, Wish
 from .score.read import open_source
 from .score.scale import Content
 from .score.shown import shown
-from .score.terminal import trace
+from .score.terminal import say, trace
 
 
 def _columns(context: typer.Context, incomplete: str) -> list[str]:
@@ -152,7 +152,7 @@ Header = Annotated[
 ]
 Strict = Annotated[
     bool,
-    typer.Option("--strict", help="Stop at the first bad row instead of counting it."),
+    typer.Option("--strict", help="End with exit code 1 if any row is bad."),
 ]
 
 
@@ -229,11 +229,41 @@ def with_wish(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def found_wanting(command: str, reports: Sequence[Report]) -> None:
+    """Under --strict: end with exit code 1 if rows of these files are bad."""
+    bad, rows = sum(each.bad_rows for each in reports), sum(each.row_count for each in reports)
+    if bad:
+        have = "row is" if bad == 1 else "rows are"
+        say(
+            f"plogq {command}",
+            f"{bad:,} of {rows:,} {have} bad, which --strict is not content with",
+        )
+        raise typer.Exit(FOUND_WANTING)
+
+
 @contextmanager
-def progress(name: str) -> Generator[Callable[[float], None] | None, None, None]:
-    """A bar on stderr where that is a terminal; nothing otherwise."""
+def progress(name: str) -> Generator[Callable[[float], None], None, None]:
+    """A bar on stderr where that is a terminal; after Ctrl-C the interrupt says how far it came."""
+    at = 0.0
+    with _bar(name) as move:
+
+        def moved(done: float) -> None:
+            nonlocal at
+            at = done
+            move(done)
+
+        try:
+            yield moved
+        except KeyboardInterrupt as stopped:
+            if 0 < at < 1:
+                stopped.add_note(f"{at:.0%} of {name} was read")
+            raise
+
+
+@contextmanager
+def _bar(name: str) -> Generator[Callable[[float], None], None, None]:
     if not sys.stderr.isatty():
-        yield None
+        yield lambda done: None
         return
     description = TextColumn("{task.description}", markup=False)
     columns = (description, BarColumn(), TaskProgressColumn())

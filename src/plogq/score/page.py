@@ -13,7 +13,6 @@ from rich.text import Text
 
 from .terminal import cell
 
-
 # A longer word than this is folded before a table is given up for it.
 _LONGEST_WORD = 20
 
