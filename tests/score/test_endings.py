@@ -56,8 +56,10 @@ def many(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["score", "FILE"], ["score", "FILE", "--format", "json"], ["explain"], ["score", "--help"]],
-)
+    [["score", "FILE"], ["score", "FILE", "--format", "json"], ["explain"], ["score", "--help"],
+     ["score", "FILE", "--plot"], ["compare", "FILE", "FILE", "--format", "json"],
+     ["report", "FILE", "-o", "-"]],
+)  # fmt: skip
 def test_nobody_reads_on(many: Path, arguments: list[str]) -> None:
     """As `| head -1`: quiet, and the exit code that a shell gives to a broken pipe."""
     code = (
@@ -72,14 +74,16 @@ def test_nobody_reads_on(many: Path, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["score", "FILE"], ["score", "FILE", "--format", "json"], ["explain"], ["--help"],
-     ["--version"], ["score", "--help"],
+     ["compare", "FILE", "FILE"], ["report", "FILE", "-o", "-"],
+     ["report", "FILE", "-o", "/dev/full"], ["--version"], ["score", "--help"],
      ["choose", "--outputs", "one", "--last-layer", "sigmoid", "--labels", "0/1"]],
 )  # fmt: skip
 def test_a_full_disk(many: Path, arguments: list[str]) -> None:
     ended = run(*(many if a == "FILE" else a for a in arguments), stdout="/dev/full")
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
-    assert ended.stderr.endswith("the output cannot be written: No space left on device\n")
+    assert ended.stderr.endswith("cannot be written: No space left on device
+")
     ended = run("score", "nothing.csv", stderr="/dev/full")
     assert (ended.returncode, ended.stdout) == (2, "")
 
@@ -115,6 +119,33 @@ def test_output_in_other_encodings(tmp_path: Path, encoding: str) -> None:
         assert ended.returncode == (2 if len(arguments) == 2 and arguments[1] != "--help" else 0)
         assert "Traceback" not in ended.stderr + ended.stdout
     encoded.end()
+
+
+def test_a_page_in_a_locale_without_its_letters(tmp_path: Path) -> None:
+    """A file is in UTF-8 whatever the locale; what is printed is in letters that it has."""
+    path = tmp_path / "x.csv"
+    path.write_text("p_é猫,p_∞,label\n1.0,0.0,∞\n0.5,0.5,é猫\n", "utf-8")
+    env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "NO_COLOR": "1",
+           "COLUMNS": "20"}  # fmt: skip
+    ended = started("report", path, "-o", tmp_path / "x.html", **env)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    page = (tmp_path / "x.html").read_text("utf-8")
+    assert ">é猫</th>" in page
+    ended = started("report", path, "-o", "-", **env)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert rb"\u732b" in ended.stdout
+    ended.stdout.decode("ascii")
+
+
+def test_a_folder_that_nothing_can_be_written_to(tmp_path: Path) -> None:
+    for arguments in (["report", "FILE", "-o", "/proc/x.html"],
+                      ["score", "FILE", "--rows", "/proc/x.csv"]):  # fmt: skip
+        path = tmp_path / "x.csv"
+        path.write_text("p_a,p_b,label\n1.0,0.0,a\n0.5,0.5,b\n")
+        ended = run(*(str(path) if a == "FILE" else a for a in arguments))
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert len(ended.stderr.splitlines()) == 1
+        assert "cannot be written" in ended.stderr
 
 
 def test_the_c_locale(tmp_path: Path) -> None:
