@@ -31,7 +31,7 @@ def test_it_fits_and_says_what_it_shows(width: int, encoding: str) -> None:
     text.encode(encoding)
     legend(encoding).encode(encoding)
     point = "●" if encoding == "utf-8" else "o"
-    assert legend(encoding).startswith(f"{point} how often the model is right")
+    assert legend(encoding).startswith(f"{point} how often it is right")
     body = [line[6:] for line in lines[:-2]]
     across, up = len(lines[-2]) - 6, len(body)
     found = {(x, y) for y, line in enumerate(body) for x, c in enumerate(line) if c == point}

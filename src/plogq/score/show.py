@@ -112,6 +112,8 @@ class _Page(Page):
 
     def _classes(self, most: int) -> Iterator[RenderableType]:
         every = self._report.classes
+        if not most:
+            return
         shown = most_frequent(every, most)
         table = self.table("class", "count", "H, nats", "recall")
         for line in shown:

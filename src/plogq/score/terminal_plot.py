@@ -71,7 +71,7 @@ def legend(encoding: str) -> str:
     """What the letters mean."""
     letters = _letters(encoding)
     return (
-        f"{letters.point} how often the model is right (up) by what it says (across), "
+        f"{letters.point} how often it is right (up) by what it says (across), "
         f"{letters.band} 95% interval, {letters.line} calibrated"
     )
 
