@@ -73,7 +73,8 @@ def report(
         named = [(found.file, found)]
     else:
         named, comparison, alone = _several(files, wish, worst)
-    made = page(named, comparison, alone)
+    with options.progress("the page", "was drawn") as progress:
+        made = page(named, comparison, alone, progress)
     if str(output) == "-":
         emit(made)
     else:

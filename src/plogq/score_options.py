@@ -242,21 +242,21 @@ def found_wanting(command: str, reports: Sequence[Report]) -> None:
 
 
 @contextmanager
-def progress(name: str) -> Generator[Callable[[float], None], None, None]:
+def progress(name: str, done: str = "was read") -> Generator[Callable[[float], None], None, None]:
     """A bar on stderr where that is a terminal; after Ctrl-C the interrupt says how far it came."""
     at = 0.0
     with _bar(name) as move:
 
-        def moved(done: float) -> None:
+        def moved(part: float) -> None:
             nonlocal at
-            at = done
-            move(done)
+            at = part
+            move(part)
 
         try:
             yield moved
         except KeyboardInterrupt as stopped:
             if 0 < at < 1:
-                stopped.add_note(f"{at:.0%} of {name} was read")
+                stopped.add_note(f"{at:.0%} of {name} {done}")
             raise
 
 

@@ -310,6 +310,11 @@ def test_from_python(tmp_path: Path) -> None:
     page = Page((tmp_path / "x.html").read_text("utf-8"))
     assert page.all("h1") == ["mine"]
     assert "Where probability goes" in page.all("h3")
+    both = report.compare(plogq.evaluate([0, 1] * 20, [[0.5, 0.5]] * 40, name="other"))
+    both.save_html(tmp_path / "y.html")
+    assert Page((tmp_path / "y.html").read_text("utf-8")).all("h2") == [
+        "Comparison", "mine", "other"
+    ]  # fmt: skip
     plain = Page(plogq.evaluate([0, 1] * 20, [[0.9, 0.1], [0.4, 0.6]] * 20).to_html())
     assert "Losses" not in plain.all("h3")
     with pytest.raises(InputError, match="cannot be written"):

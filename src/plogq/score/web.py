@@ -6,7 +6,7 @@ import base64
 import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -37,10 +37,13 @@ def missing(*needed: str) -> str | None:
 
 
 def page(
-    reports: Sequence[tuple[str, Report]], comparison: Comparison | None = None, alone: str = ""
+    reports: Sequence[tuple[str, Report]],
+    comparison: Comparison | None = None,
+    alone: str = "",
+    progress: Callable[[float], None] | None = None,
 ) -> str:
     """The page of these reports, each with the name of its file, and of their comparison; `alone`
-    says why there is none.
+    says why there is none, and `progress` is called with the part that is drawn, from 0 to 1.
 
     Raises:
         ModuleNotFoundError: Jinja2 or matplotlib is not installed.
@@ -51,10 +54,11 @@ def page(
             f"a page of HTML needs {lost}, which is not installed: pip install 'plogq[report]'",
             name=lost,
         )
-    chapters = [
-        chapter(report, name if len(reports) > 1 else "In short", f"file{i}")
-        for i, (name, report) in enumerate(reports)
-    ]
+    chapters: list[Chapter] = []
+    for i, (name, report) in enumerate(reports):
+        chapters.append(chapter(report, name if len(reports) > 1 else "In short", f"file{i}"))
+        if progress is not None:
+            progress((i + 1) / (len(reports) + 1))
     if comparison is not None:
         chapters.insert(0, comparison_chapter(comparison, "comparison"))
     elif alone:
