@@ -82,8 +82,7 @@ def test_a_full_disk(many: Path, arguments: list[str]) -> None:
     ended = run(*(many if a == "FILE" else a for a in arguments), stdout="/dev/full")
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
-    assert ended.stderr.endswith("cannot be written: No space left on device
-")
+    assert ended.stderr.endswith("cannot be written: No space left on device\n")
     ended = run("score", "nothing.csv", stderr="/dev/full")
     assert (ended.returncode, ended.stdout) == (2, "")
 
@@ -438,7 +437,7 @@ def test_progress_is_shown_on_a_terminal_and_goes_away(tmp_path: Path, command: 
     out = ["-o", str(tmp_path / "x.html")] if command == "report" else []
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
-        [*COMMAND, command, *(str(tmp_path / f) for f in files), *out],
+        [sys.executable, "-m", "plogq.cli", command, *(str(tmp_path / f) for f in files), *out],
         stdout=subprocess.PIPE, stderr=theirs, env=os.environ | {"TERM": "xterm", "COLUMNS": "80"},
     )  # fmt: skip
     os.close(theirs)
