@@ -133,7 +133,9 @@ OUTSIDE = {
     "pytrees": {"jax"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
-    "score": {"jinja2", "markupsafe", "matplotlib", "narwhals", "numpy", "pyarrow", "rich"},
+    "score": {
+        *("jinja2", "markupsafe", "matplotlib", "fsspec", "narwhals", "numpy", "pyarrow", "rich"),
+    },
     "console": {"typer", "rich"},
     "choose_command": {"typer"},
     "compare_command": {"typer"},

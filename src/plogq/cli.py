@@ -30,7 +30,7 @@ def main() -> None:
             or output that cannot be written; 70 for a fault of plogq's own; 130 after Ctrl-C; 141
             where nobody reads what it prints.
     """
-    far: list[str] = []
+    how_far = ""
     try:
         code = _run()
         if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
@@ -41,11 +41,12 @@ def main() -> None:
             raise
         code = _unwritten(ended.__context__)
     except (KeyboardInterrupt, Interrupted) as stopped:
-        code, far = _INTERRUPTED, [str(part) for part in stopped.args]
+        code, how_far = _INTERRUPTED, str(stopped)
     except Exception as error:
         code = _end(error)
+        how_far = str(error.__cause__ or "")
     if code == _INTERRUPTED:
-        _say(": ".join(["stopped", *far[:1]]))
+        _say(how_far or "stopped")
     raise SystemExit(code)
 
 

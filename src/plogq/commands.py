@@ -93,6 +93,9 @@ def score(
     strict: options.Strict = False,
     classes: Annotated[int, typer.Option(min=0, help="Rows of classes in the table.")] = 20,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst events to name.")] = 10,
+    workers: options.Workers = None,
+    engine: options.EngineOption = None,
+    address: options.Address = None,
     format: FormatOption = Format.table,
 ) -> None:
     """Score a file of predictions: cross-entropy, baselines, classes, worst events.
@@ -111,10 +114,15 @@ def score(
       plogq score clicks.npz --binary --probs clicked --target label --weight w
 
       plogq score digits.parquet --format json | jq .cross_entropy
+
+      plogq score predictions/ --workers 8
     """
     wish = replace(wish, calibration=calibration or plot, bytes=bytes, text=text, on=on)
     with options.progress(file.name) as progress:
-        found = score_file(file, wish, worst=worst, rows_to=rows, progress=progress)
+        spread = options.spread(workers, engine, address)
+        found = (score_file if spread is None else spread)(
+            file, wish, worst=worst, rows_to=rows, progress=progress
+        )
     if format is Format.json:
         print_json(found.to_dict())
     else:

@@ -35,7 +35,8 @@ class Group(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as stopped:
             # typer would turn it into an exit code, and nobody could say how far it came.
-            raise Interrupted(*getattr(stopped, "__notes__", ())) from stopped
+            notes = getattr(stopped, "__notes__", [])
+            raise Interrupted(str(stopped) or ": ".join(["stopped", *notes[:1]])) from stopped
 
     def get_params(self, ctx: Any) -> Any:
         return _without_types(super().get_params(ctx))

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class Interrupted(BaseException):
-    """A command was stopped; its arguments say how far it came, where that is known."""
+    """A command was stopped; its message says how far it came, where that is known."""

@@ -42,6 +42,9 @@ def report(
     text: options.Text = None,
     on: options.On = None,
     strict: options.Strict = False,
+    workers: options.Workers = None,
+    engine: options.EngineOption = None,
+    address: options.Address = None,
     worst: Annotated[
         int, typer.Option(min=0, help="How many of the worst and of the suspicious rows to name.")
     ] = 100,
@@ -69,8 +72,14 @@ def report(
     comparison, alone = None, ""
     if len(files) == 1:
         with options.progress(files[0].name) as progress:
-            found = score_file(files[0], wish, worst=worst, progress=progress)
+            score = options.spread(workers, engine, address) or score_file
+            found = score(files[0], wish, worst=worst, progress=progress)
         named = [(found.file, found)]
+    elif (workers, engine, address) != (None, None, None):
+        raise InputError(
+            "--workers and --engine score one file, folder or pattern: give one, as rows that are "
+            "compared are matched by one worker"
+        )
     else:
         named, comparison, alone = _several(files, wish, worst)
     with options.progress("the page", "was drawn") as progress:

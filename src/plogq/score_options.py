@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from functools import wraps
+from enum import StrEnum
+from functools import partial, wraps
 from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
@@ -154,6 +155,52 @@ Strict = Annotated[
     bool,
     typer.Option("--strict", help="End with exit code 1 if any row is bad."),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Score files, and parts of large ones, in N processes.",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
+class EngineName(StrEnum):
+    """What rows are scored by."""
+
+    processes = "processes"
+    ray = "ray"
+    dask = "dask"
+
+
+EngineOption = Annotated[
+    EngineName | None,
+    typer.Option(
+        "--engine",
+        help="What the workers are: processes of this machine, or those of a Ray or Dask cluster.",
+        show_default=False,
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Where the cluster is, such as ray://head:10001 or tcp://scheduler:8786; without, one "
+        "is started here.",
+        show_default=False,
+    ),
+]
+
+
+def spread(
+    workers: int | None, engine: EngineName | None, address: str | None
+) -> Callable[..., Report] | None:
+    """What scores with several workers; None where one is to do it all."""
+    if workers is None and engine is None and address is None:
+        return None
+    from .score.engines import score_spread
+
+    name = EngineName.processes if engine is None else engine
+    return partial(score_spread, engine=name.value, workers=workers, address=address)
 
 
 def _wish(

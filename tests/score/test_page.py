@@ -134,7 +134,7 @@ def test_rows_and_classes_are_those_of_the_report(report: Report, page: Page) ->
         ]
     for line in report.classes:
         want = f"{line.label}{line.count}{line.cross_entropy:.4f}{line.recall:.2%}"
-        assert want in [r.replace(" ", "") for r in rows]
+        assert any(r.replace(" ", "").startswith(want) for r in rows)
 
 
 HOSTILE = [

@@ -180,12 +180,18 @@ def _classes(report: Report, id: str) -> Section | None:
     every = report.classes
     if report.tokens or not every:
         return None
+    # Whether it is this class, as isotonic regression would say it.
+    fitted = any(not isnan(line.miscalibration) for line in every)
     rows = tuple(
-        (Cell(line.label), count(line.count), number(line.cross_entropy), share(line.recall))
+        (
+            Cell(line.label), count(line.count), number(line.cross_entropy), share(line.recall),
+            *((number(line.discrimination), number(line.miscalibration)) if fitted else ()),
+        )
         for line in most_frequent(every, MOST_ROWS)
-    )
+    )  # fmt: skip
     columns = (
         Column("class", number=False), Column("events"), Column("H, nats"), Column("recall"),
+        *((Column("discrimination"), Column("miscalibration")) if fitted else ()),
     )  # fmt: skip
     few = len(every) > MOST_ROWS
     caption = "The most frequent classes" if few else "Classes"

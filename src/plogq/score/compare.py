@@ -12,6 +12,7 @@ from .column import Field, InputError
 from .comparison import Comparison, compared
 from .evaluate import opened_file, score_source
 from .kept import Keeper, Losses
+from .places import located
 from .report import Report
 from .seen import Wish
 
@@ -63,7 +64,7 @@ def scored_files(
         InputError: one cannot be scored.
     """
     wish = wish or Wish()
-    places = [Path(path) for path in paths]
+    places = [located(path) for path in paths]
     if sum(str(place) == "-" for place in places) > 1:
         raise InputError("standard input, -, holds one file alone: name the other files")
     found: list[tuple[Report, Losses]] = []

@@ -14,6 +14,7 @@ from .find import Roles
 # More classes are no table to read, and many more no matrix to hold.
 _TABLE, _MATRIX = 30, 2048
 _PAIRS = 30
+_UNITS = 2.0**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +40,16 @@ class Confusion:
 
 
 class Mass:
-    """Running totals: Σ w q of every class by the true class."""
+    """Running totals: Σ w q of every class by the true class. Probabilities of labels without
+    weights are whole multiples of 2⁻³², far below what is shown, so that their sums are integers
+    and the same in whatever order they are added; others are summed as float64."""
 
     def __init__(self, roles: Roles) -> None:
         self._labels = roles.classes
         count = len(roles.classes)
         self._kept = roles.form not in ("tokens", "multi") and count <= _MATRIX
-        self.totals = np.zeros((count, count) if self._kept else (0, 0))
+        shape = (count, count) if self._kept else (0, 0)
+        self._units, self._sums = np.zeros(shape, np.int64), np.zeros(shape)
 
     def add(self, events: Events) -> None:
         """Take in the events of one batch."""
@@ -60,7 +64,7 @@ class Mass:
             p = np.stack([1 - p, p]) if events.soft.axis is None else p
             p = p.T if events.soft.axis == 1 else p
             p = p if weight is None else p * weight
-            self.totals += p @ (q if axis == 1 else q.T)
+            self._sums += p @ (q if axis == 1 else q.T)
             return
         # Rows of one class beside each other, so that their sum is one run through them. Integers
         # of 16 bits are sorted by counting them.
@@ -70,23 +74,28 @@ class Mass:
         q = q.take(order, axis=1 - axis)
         if weight is not None:
             q = q * (weight[order] if axis == 0 else weight[order][:, None])
-        sums = np.add.reduceat(q, starts, axis=1 - axis, dtype=np.float64)
-        self.totals[truth[starts]] += sums.T if axis == 0 else sums
+        else:
+            q = np.rint(q * _UNITS).astype(np.int64)
+        totals: Array = self._units if weight is None else self._sums
+        sums = np.add.reduceat(q, starts, axis=1 - axis, dtype=totals.dtype)
+        totals[truth[starts]] += sums.T if axis == 0 else sums
 
     def merge(self, other: Mass) -> None:
         """Take in what another one of the same classes has taken in."""
-        self.totals += other.totals
+        self._units += other._units
+        self._sums += other._sums
 
     def result(self) -> Confusion | None:
         """What it comes to; None where there are too many classes, or none."""
         if not self._kept:
             return None
-        weight = self.totals.sum(axis=1, keepdims=True)
+        totals = self._units / _UNITS + self._sums
+        weight = totals.sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = self.totals / weight
+            mean = totals / weight
         table: list[list[float]] = mean.tolist() if len(self._labels) <= _TABLE else []
         rows = tuple(tuple(row) for row in table)
-        return Confusion(self._labels, rows, _pairs(self.totals, self._labels))
+        return Confusion(self._labels, rows, _pairs(totals, self._labels))
 
 
 def _probabilities(events: Events) -> Array:

@@ -12,6 +12,7 @@ import numpy as np
 
 from .column import Array
 from .events import Events
+from .exact import Sums
 
 # Two bins for every factor of 2 from 2⁻²⁰ to 2¹⁰ nats, and one for all that is below or above.
 _LOWEST, _HIGHEST = -20, 10
@@ -36,8 +37,10 @@ class Histogram:
     """Running totals of the losses that are finite."""
 
     def __init__(self) -> None:
-        # Per bin: events, Σ w, Σ w H.
-        self.totals = np.zeros((3, _BINS))
+        # Per bin: events, Σ w where they have weights, Σ w H.
+        self._count = np.zeros(_BINS, np.int64)
+        self._weight, self._cost = Sums(_BINS), Sums(_BINS)
+        self._weighted = False
 
     def add(self, events: Events) -> None:
         """Take in the events of one batch."""
@@ -47,18 +50,23 @@ class Histogram:
             loss = loss[finite]
             weight = None if weight is None else weight[finite]
         place = _places(loss)
-        count = np.bincount(place, None, _BINS)
-        weighted = count if weight is None else np.bincount(place, weight, _BINS)
-        cost = np.bincount(place, loss if weight is None else loss * weight, _BINS)
-        self.totals += np.stack([count, weighted, cost])
+        self._count += np.bincount(place, minlength=_BINS)
+        self._cost.add(loss if weight is None else loss * weight, place)
+        if weight is not None:
+            self._weighted = True
+            self._weight.add(weight, place)
 
     def merge(self, other: Histogram) -> None:
         """Take in what another one has taken in."""
-        self.totals += other.totals
+        self._count += other._count
+        self._weight.merge(other._weight)
+        self._cost.merge(other._cost)
+        self._weighted = self._weighted or other._weighted
 
     def result(self) -> tuple[LossBin, ...]:
         """The bins from the first to the last that has events."""
-        count, weight, cost = self.totals
+        count, cost = self._count, self._cost.floats()
+        weight = self._weight.floats() if self._weighted else count
         there = np.flatnonzero(count)
         if not len(there):
             return ()
