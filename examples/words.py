@@ -1,6 +1,6 @@
-"""Train a small language model on Python's own manual, the topics of `help()`, and write what it gives
-to every word of the topics that it has not seen to words.parquet, next to this script; `plogq score`
-reads that file.
+"""Train a small language model on Python's own manual, the topics of `help()`, and write what it
+gives to every word of the topics that it has not seen to words.parquet, next to this script;
+`plogq score` reads that file.
 
 The model mixes words after their predecessor, words alone, and words spelled letter by letter, so
 that no word is impossible.
@@ -14,6 +14,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from math import log
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -42,7 +43,7 @@ class Model:
         self.letters: Counter[str] = Counter()
         for text in texts:
             self.words.update(text)
-            self.pairs.update(zip(text, text[1:], strict=False))
+            self.pairs.update(pairwise(text))
         for word in self.words:
             self.letters.update(word + END)
         self.total, self.of_letters = self.words.total(), self.letters.total() + 256
@@ -67,7 +68,7 @@ def write(path: Path) -> None:
         text = texts[name]
         if len(text) < FEWEST:
             continue
-        for before, word in zip(text, text[1:], strict=False):
+        for before, word in pairwise(text):
             rows["document"].append(name)
             rows["logprob"].append(model.log_probability(before, word))
             rows["n_bytes"].append(len(word.encode()))
