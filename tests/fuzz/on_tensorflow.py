@@ -83,7 +83,7 @@ def ways(rng: Rng, program: Program) -> Iterator[Way]:
     precision = Precision(formula=not kernel, flushed=name != "eager" or added)
     categories = {"formula": "formula", "xla": "XLA", "graph": "graph"}
     category = categories.get(name, "kernel" if kernel else "formula")
-    yield Way(name, run, precision, category=category, more=more)
+    yield Way(name, run, precision, category=category, more=more, sees=name == "eager")
 
 
 def _step(program: Program) -> Callable[[Given], Any]:
