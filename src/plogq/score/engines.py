@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from os import PathLike
+from pathlib import Path
 from typing import Any, Literal
 
 from .column import InputError
 from .fragments import Piece
-from .processes import Processes
-from .spread import Map
+from .processes import Processes, processors
+from .report import Report
+from .seen import Wish
+from .spread import Map, score_pieces
 
 Engine = Literal["processes", "ray", "dask"]
 
@@ -18,7 +22,7 @@ Engine = Literal["processes", "ray", "dask"]
 _AGAIN = 3
 
 
-def engine(name: Engine, *, workers: int | None = None, address: str | None = None) -> Map:
+def mapper(name: Engine, *, workers: int | None = None, address: str | None = None) -> Map:
     """What scores pieces: processes of this machine, or a cluster at an address (None: one that is
     started here for the time, with so many workers).
 
@@ -31,13 +35,40 @@ def engine(name: Engine, *, workers: int | None = None, address: str | None = No
     if name == "processes":
         if address is not None:
             raise InputError("--address is that of a cluster: add --engine ray or --engine dask")
-        return Processes(workers or 1)
+        return Processes(workers or processors())
     if address is not None and workers is not None:
         raise InputError(
             "--workers is how many are started here, and the cluster at --address has its own: "
             "leave out one of them"
         )
     return (Ray if name == "ray" else Dask)(address, workers)
+
+
+def score_spread(
+    place: str | PathLike[str], wish: Wish | None = None, *, engine: Engine = "processes",
+    workers: int | None = None, address: str | None = None, strict: bool = False, worst: int = 10,
+    rows_to: str | PathLike[str] | None = None, progress: Callable[[float], None] | None = None,
+) -> Report:  # fmt: skip
+    """The report of `score_file`, bit for bit, of rows that several processes or machines score.
+
+    The files of a folder or a pattern are shared out, and so are the parts of a large file that is
+    Parquet, an Arrow file, NPY, or NPZ that is not compressed. All machines must find the files
+    under the same names. `address` is that of a Ray or Dask cluster; without one it is started
+    here, with as many workers as processors or as `workers` says.
+
+    Raises:
+        InputError: as `score_file`; the message names the file that cannot be read.
+    """
+    path, wish = Path(place), wish or Wish()
+    if rows_to is not None:
+        raise InputError(
+            "--rows writes the rows in their order, as one worker scores them: leave out "
+            "--workers and --engine"
+        )
+    return score_pieces(
+        [path], wish, mapper(engine, workers=workers, address=address), name=path.name,
+        strict=strict, worst=worst, progress=progress,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
