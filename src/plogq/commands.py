@@ -20,6 +20,7 @@ from .doctor.command import lint
 from .doctor.watch.command import SETTINGS, doctor
 from .score import InputError, Wish, score_file
 from .score.show import show
+from .score.spread import Interrupted
 from .score.terminal import cell, trace
 
 app = typer.Typer(
@@ -168,6 +169,9 @@ def score(
     except InputError as error:
         trace(error)
         stop("score", str(error))
+    except Interrupted as stopped:
+        # Of a plain KeyboardInterrupt typer keeps no message.
+        raise typer.Abort from stopped
     if format is Format.json:
         print_json(report.to_dict())
     else:

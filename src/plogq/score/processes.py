@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +61,8 @@ class Processes:
         workers = min(self.workers, len(waiting))
         pool = ProcessPoolExecutor(workers, context, _remember, (job,))
         try:
-            futures = {pool.submit(_run, piece): k for k, piece in waiting.items()}
+            with _uninterrupted():
+                futures = {pool.submit(_run, piece): k for k, piece in waiting.items()}
             for future in as_completed(futures):
                 yield futures[future], future.result()
             pool.shutdown()
@@ -78,10 +80,24 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
+@contextmanager
+def _uninterrupted() -> Generator[None, None, None]:
+    """Processes that are started here know no Ctrl-C: it goes to all of a terminal, and the first
+    one ends the others."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _remember(job: Callable[[Piece], Any]) -> None:
     global _job
     _job = job
-    # Ctrl-C goes to all processes of a terminal, and the first one ends the others.
+    # Where signals cannot be blocked, at least from here on.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
