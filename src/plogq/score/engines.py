@@ -6,11 +6,11 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from os import PathLike
-from pathlib import Path
 from typing import Any, Literal
 
 from .column import InputError
 from .fragments import Piece
+from .places import located
 from .processes import Processes, processors
 from .report import Report
 from .seen import Wish
@@ -45,7 +45,7 @@ def mapper(name: Engine, *, workers: int | None = None, address: str | None = No
 
 
 def score_spread(
-    place: str | PathLike[str], wish: Wish | None = None, *, engine: Engine = "processes",
+    where: str | PathLike[str], wish: Wish | None = None, *, engine: Engine = "processes",
     workers: int | None = None, address: str | None = None, strict: bool = False, worst: int = 10,
     rows_to: str | PathLike[str] | None = None, progress: Callable[[float], None] | None = None,
 ) -> Report:  # fmt: skip
@@ -59,7 +59,7 @@ def score_spread(
     Raises:
         InputError: as `score_file`; the message names the file that cannot be read.
     """
-    path, wish = Path(place), wish or Wish()
+    path, wish = located(where), wish or Wish()
     if rows_to is not None:
         raise InputError(
             "--rows writes the rows in their order, as one worker scores them: leave out "

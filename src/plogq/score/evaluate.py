@@ -15,6 +15,7 @@ from .column import Batch, InputError, Source
 from .events import Events
 from .find import Roles, find
 from .fragments import opened_source
+from .places import located
 from .report import Report
 from .rows import written
 from .running import Totals
@@ -48,7 +49,7 @@ def score_file(
         InputError: no such file, a file that is none of these, columns that allow more than one
             reading, no row that can be scored, or with `strict` a bad row.
     """
-    path, wish = Path(path), wish or Wish()
+    path, wish = located(path), wish or Wish()
     if wish.truth is None and wish.on is not None:
         raise InputError("--on is the column of ids that two files have: add --truth FILE")
     with written(_place(rows_to, (path, wish.truth))) as writer, opened_file(path, wish) as source:
@@ -125,10 +126,10 @@ def _place(
     """Where rows are written: never over what is read."""
     if rows_to is None:
         return None
-    place = Path(rows_to)
-    if any(each is not None and place.resolve() == Path(each).resolve() for each in read):
-        raise InputError(f"--rows would overwrite {place}, which is read: name another file")
-    return place
+    written_to = Path(rows_to)
+    if any(each is not None and written_to.resolve() == located(each).resolve() for each in read):
+        raise InputError(f"--rows would overwrite {written_to}, which is read: name another file")
+    return written_to
 
 
 @contextmanager
@@ -139,7 +140,7 @@ def opened_file(path: Path, wish: Wish) -> Generator[Source, None, None]:
         if wish.truth is None:
             yield source
             return
-        beside = Path(wish.truth)
+        beside = located(wish.truth)
         truth = opened.enter_context(opened_source(beside, header=wish.header))
         yield Joined(source, truth, wish.on, (path.name, beside.name))
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from .column import Array, Batch, Column, Field, InputError, Source, Widths
 from .naming import listed
+from .places import Remote, missing, size_of
 from .read import Guarded, open_source
 
 _PARTITION = re.compile(r"([^=/]+)=([^=/]*)")
@@ -71,6 +72,11 @@ def _several(place: Path) -> tuple[Path, list[Path]] | None:
     """The files of a folder or a pattern; None for a place that is one file."""
     if _is_folder(place):
         return place, _files(place)
+    if isinstance(place, Remote) and has_magic(place.url):
+        files: list[Path] = [*place.matching()]
+        if not files:
+            raise InputError(f"{missing(place)}, and none that matches it")
+        return place.parent, files
     if _exists(place) or not has_magic(str(place)):
         return None
     paths = [Path(found) for found in sorted(glob(str(place), recursive=True))]
@@ -96,7 +102,7 @@ def _is_folder(place: Path) -> bool:
 
 def _is_pipe(place: Path) -> bool:
     try:
-        return stat.S_ISFIFO(place.stat().st_mode)
+        return not isinstance(place, Remote) and stat.S_ISFIFO(place.stat().st_mode)
     except (OSError, ValueError):
         return False
 
@@ -117,10 +123,11 @@ def _kept(place: Path) -> Generator[Path, None, None]:
 
 def _files(folder: Path) -> list[Path]:
     """The files of a folder and of those within, but what a writer hides: _SUCCESS, .crc."""
+    inside = folder.files() if isinstance(folder, Remote) else folder.rglob("*")
     found = sorted(
         path
-        for path in folder.rglob("*")
-        if path.is_file()
+        for path in inside
+        if (isinstance(path, Remote) or path.is_file())
         and not any(p.startswith(("_", ".")) for p in path.relative_to(folder).parts)
     )
     if not found:
@@ -257,7 +264,7 @@ class One:
 
 
 def _is_large(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > _LARGE
+    return size_of(path) > _LARGE
 
 
 def _partitions(path: Path, folder: Path) -> dict[str, str]:

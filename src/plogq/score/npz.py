@@ -29,6 +29,7 @@ from .column import (
 )
 from .naming import folded
 from .npy import Layout, read_layout, skip_to_data
+from .places import zip_file
 
 # What the rows of a batch may take, so that wide ones come a few at a time.
 _BATCH_BYTES = 32 << 20
@@ -55,7 +56,7 @@ class NPZ:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._members: dict[str, tuple[zipfile.ZipInfo, Layout]] = {}
-        with zipfile.ZipFile(path) as archive:
+        with zip_file(path) as archive:
             for info in archive.infolist():
                 if not info.is_dir():
                     name = info.filename.removesuffix(".npy")
@@ -126,7 +127,7 @@ class NPZ:
         first, last = span or (0, total)
         rows = rows_at_once(rows, [self._members[n][1] for n in names])
         with ExitStack() as open_files:
-            archive = open_files.enter_context(zipfile.ZipFile(self._path))
+            archive = open_files.enter_context(zip_file(self._path))
             members = {n: self._open(archive, open_files, n, first) for n in names}
             for start in range(first, last, rows):
                 count = min(rows, last - start)

@@ -14,6 +14,7 @@ from .column import InputError, Source, in_python
 from .evaluate import opened_file, score_source
 from .kept import Keeper, Kept, Teller
 from .memory import Table, as_table, table_of
+from .places import located
 from .report import Report
 from .scale import Content
 from .seen import Wish
@@ -90,7 +91,7 @@ def evaluate(
                 worst=worst,
             )  # fmt: skip
         if isinstance(data, str | PathLike):
-            path = Path(cast("str", data))
+            path = located(cast("str", data))
             with opened_file(path, wish) as source:
                 return _report(source, name or path.name or str(path), wish, strict, worst)
         return _report(Table(as_table(data), classes), name or "table", wish, strict, worst)
@@ -101,7 +102,7 @@ def _places(data: Any) -> list[Path] | None:
     every: list[Any] = cast("Any", data) if isinstance(data, list | tuple) else [data]
     if not every or not all(isinstance(each, str | PathLike) for each in every):
         return None
-    return [Path(each) for each in every]
+    return [located(each) for each in every]
 
 
 def _arrays(

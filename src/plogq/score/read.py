@@ -11,6 +11,7 @@ from .column import About, Batch, Field, InputError, Source, Spans, Widths
 from .completions import Completions, first_object, tokens_of
 from .jsonl import JSONLines
 from .npz import NPZ
+from .places import missing
 from .refused import why_refused
 from .single import NPY
 from .streams import UTF_16, first_bytes
@@ -123,7 +124,7 @@ def _why(error: Exception) -> str:
 
 def _reader(path: Path) -> Callable[[Path], Source]:
     if not path.exists():
-        raise InputError(f"there is no file {path}")
+        raise InputError(missing(path))
     if not path.is_file():
         raise InputError(f"{path} is not a file")
     first, compressed = first_bytes(path, _LOOKED_AT)
