@@ -83,8 +83,9 @@ def score_source(
     totals = empty_totals(source, wish, name=name, worst=worst, named_bad_rows=named_bad_rows)
     with np.errstate(all="ignore"):
         for events, done in scored(source, totals, batch_rows=batch_rows, strict=strict):
-            for taker in takers if events is not None else ():
-                taker.add(events)
+            if events is not None:
+                for taker in takers:
+                    taker.add(events)
             if progress is not None:
                 progress(done)
     return totals.report()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import sqrt
 
 import numpy as np
@@ -115,7 +116,9 @@ class Moments:
         """Of the mean of all groups together; NaN for fewer than two values."""
         if self._overflown.any():
             return _INFINITE
-        return _error(self.count, *map(sum, self._parts()), self._unit)
+        first, weight, square, cross, squared = map(sum, self._parts())
+        whole = _Group(self.count, first, weight, square, cross, squared, self._unit)
+        return whole.error()
 
     def weights(self) -> Array:
         """Σ w of every group, without infinite values."""
@@ -147,8 +150,9 @@ class Moments:
     def errors(self) -> Array:
         """The standard error of every group's mean."""
         unit, counts = self._unit, self.counts.tolist()
-        parts = zip(counts, *self._parts(), strict=True)
-        found = np.array([_error(*part, unit) for part in parts])
+        first, weight, square, cross, squared = self._parts()
+        parts = zip(counts, first, weight, square, cross, squared, strict=True)
+        found = np.array([_Group(*part, unit).error() for part in parts])
         found[self._overflown] = _INFINITE
         return found
 
@@ -211,10 +215,23 @@ def _added(a: list[int], b: list[int]) -> list[int]:
     return [x + y for x, y in zip(a, b, strict=True)]
 
 
-def _error(count: int, y: int, w: int, square: int, cross: int, squared: int, unit: int) -> float:
-    """√(n / (n - 1) · Σ (w x - mean w)²) / Σ w, of sums that are multiples of 2^unit."""
-    if count < 2 or not w:
-        return _NAN
-    # With mean = y / w, and times w².
-    spread = square * w * w - 2 * y * cross * w + y * y * squared
-    return sqrt(scaled(count * spread, (count - 1) * w**4, -unit))
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """How many events, and Σ w x, Σ w, Σ (w x)², Σ w x w and Σ w² as multiples of 2^unit."""
+
+    count: int
+    first: int
+    weight: int
+    square: int
+    cross: int
+    squared: int
+    unit: int
+
+    def error(self) -> float:
+        """√(n / (n - 1) · Σ (w x - mean w)²) / Σ w; NaN for fewer than two events."""
+        n, y, w = self.count, self.first, self.weight
+        if n < 2 or not w:
+            return _NAN
+        # With mean = y / w, and times w².
+        spread = self.square * w * w - 2 * y * self.cross * w + y * y * self.squared
+        return sqrt(scaled(n * spread, (n - 1) * w**4, -self.unit))

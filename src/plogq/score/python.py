@@ -11,11 +11,12 @@ from typing import Any, cast
 
 from . import inputs
 from .column import InputError, Source, in_python
-from .evaluate import opened_file, score_source
+from .evaluate import empty_totals, opened_file, score_source
 from .kept import Keeper, Kept, Teller
 from .memory import Table, as_table, table_of
 from .places import located
 from .report import Report
+from .running import Totals, frame_of
 from .scale import Content
 from .seen import Wish
 from .spread import Map, score_pieces
@@ -95,6 +96,29 @@ def evaluate(
             with opened_file(path, wish) as source:
                 return _report(source, name or path.name or str(path), wish, strict, worst)
         return _report(Table(as_table(data), classes), name or "table", wish, strict, worst)
+
+
+def totals(data: Any, wish: Wish | None = None, *, name: str = "", worst: int = 10) -> Totals:
+    """Totals without rows, for data like these: a file, a folder, a pattern, or a table.
+
+    What each column is is found from the first rows, as `wish` says; the rows are then added
+    wherever they are, to copies of these totals, and merged.
+
+    Raises:
+        InputError: columns allow more than one reading.
+
+    >>> import plogq.score
+    >>> empty = plogq.score.totals({"p0": [0.5, 0.2], "p1": [0.5, 0.8], "label": [0, 1]})
+    >>> empty.rows, empty.roles.classes
+    (0, ('0', '1'))
+    """
+    wish = wish or Wish()
+    with in_python():
+        if isinstance(data, str | PathLike):
+            path = located(cast("str", data))
+            with opened_file(path, wish) as source:
+                return empty_totals(source, wish, name=name or path.name, worst=worst)
+        return empty_totals(Table(frame_of(data)), wish, name=name or "table", worst=worst)
 
 
 def _places(data: Any) -> list[Path] | None:

@@ -275,13 +275,13 @@ def _worst(tally: Tally, roles: Roles, number: Callable[[Array], Array]) -> list
     if not len(tally.worst):
         return []
     key, places, *others = tally.worst.columns
-    parts = [x.tolist() for x in (number(places), *others, -key)]
+    parts: list[list[Any]] = [x.tolist() for x in (number(places), *others, -key)]
     if roles.form == "tokens":
         return [WorstRow(row, "", q, "", h) for row, _, q, _, h in zip(*parts, strict=True)]
     labels = roles.classes
     answers = ("no", "yes") if roles.form == "multi" else labels
     lines = zip(*parts, strict=True)
-    return [WorstRow(row, labels[y], q, answers[k], h) for row, y, q, k, h in lines]
+    return [WorstRow(row, labels[int(y)], q, answers[int(k)], h) for row, y, q, k, h in lines]
 
 
 def _suspicious(tally: Tally, roles: Roles, number: Callable[[Array], Array]) -> list[WorstRow]:
@@ -289,8 +289,9 @@ def _suspicious(tally: Tally, roles: Roles, number: Callable[[Array], Array]) ->
         return []
     places, *others = tally.calibration.suspicious(max(tally.worst.most, 1))
     names = roles.classes
-    lines = zip(*(x.tolist() for x in (number(places), *others)), strict=True)
-    return [WorstRow(row, names[y], q, names[k], _minus_log(q)) for row, y, q, k in lines]
+    parts: list[list[Any]] = [x.tolist() for x in (number(places), *others)]
+    lines = zip(*parts, strict=True)
+    return [WorstRow(row, names[int(y)], q, names[int(k)], _minus_log(q)) for row, y, q, k in lines]
 
 
 def _minus_log(q: float) -> float:

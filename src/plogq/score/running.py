@@ -95,7 +95,7 @@ class Totals:
             raise InputError(f"fragment={fragment} is no number from 0 to {MOST_FRAGMENTS - 1:,}")
         first = self._rows[fragment] if start is None else start
         with in_python():
-            source = Table(_as_table(table))
+            source = Table(frame_of(table))
             there = {f.name for f in source.fields}
             for name in self.roles.names:
                 if name not in there:
@@ -193,7 +193,8 @@ class Totals:
         self.__dict__.update(kept)
 
 
-def _as_table(data: Any) -> Any:
+def frame_of(data: Any) -> Any:
+    """A table of pandas, polars or pyarrow, or a dictionary of arrays, as Arrow's."""
     if isinstance(data, Mapping):
         columns = cast("Mapping[str, Any]", data)
         return table_of({str(name): np.asarray(x) for name, x in columns.items()})

@@ -198,8 +198,8 @@ def _weighted(values: Array, weight: Array | None) -> Array:
 def _by_class(values: Array, weight: Array | None, axis: int) -> tuple[Array, Array]:
     """Values of every class, which is on `axis`, times the weights of their rows; and the class of
     each."""
-    count = values.shape[axis]
-    classes = np.arange(count).reshape((count, 1) if axis == 0 else (1, count))
+    count = int(values.shape[axis])
+    classes: Array = np.arange(count).reshape((count, 1) if axis == 0 else (1, count))
     found = values.astype(np.float64)
     if weight is not None:
         found *= weight if axis == 0 else weight[:, None]
