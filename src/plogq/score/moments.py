@@ -117,8 +117,7 @@ class Moments:
         if self._overflown.any():
             return _INFINITE
         first, weight, square, cross, squared = map(sum, self._parts())
-        whole = _Group(self.count, first, weight, square, cross, squared, self._unit)
-        return whole.error()
+        return _Group(self.count, first, weight, square, cross, squared, self._unit).error()
 
     def weights(self) -> Array:
         """Σ w of every group, without infinite values."""
@@ -150,9 +149,8 @@ class Moments:
     def errors(self) -> Array:
         """The standard error of every group's mean."""
         unit, counts = self._unit, self.counts.tolist()
-        first, weight, square, cross, squared = self._parts()
-        parts = zip(counts, first, weight, square, cross, squared, strict=True)
-        found = np.array([_Group(*part, unit).error() for part in parts])
+        parts = zip(*self._parts(), strict=True)
+        found = np.array([_Group(n, *p, unit).error() for n, p in zip(counts, parts, strict=True)])
         found[self._overflown] = _INFINITE
         return found
 
@@ -189,7 +187,7 @@ class Moments:
         ones = [n << -self._unit for n in self._ones.tolist()]
         return _added(ones, self._integers(name))
 
-    def _parts(self) -> tuple[list[int], ...]:
+    def _parts(self) -> tuple[list[int], list[int], list[int], list[int], list[int]]:
         """Σ w x, Σ w, Σ (w x)², Σ w x w and Σ w²."""
         cross = _added(self._integers("plain"), self._integers("cross"))
         square = self._integers("square")
