@@ -44,7 +44,8 @@ class Bin:
 @dataclass(frozen=True, slots=True)
 class Calibrated:
     """What there is to say of calibration; `events` is how many those parts were fitted to that
-    have to be fitted. Of several classes the probability is that of the class predicted."""
+    have to be fitted. Of several classes the probability is that of the class predicted, and
+    `classes` holds discrimination and miscalibration of each against all others."""
 
     brier: float
     calibration_error: float
@@ -55,6 +56,7 @@ class Calibrated:
     discrimination: float
     miscalibration: float
     events: int
+    classes: tuple[tuple[float, float], ...] = ()
 
 
 class Calibration:
@@ -230,6 +232,7 @@ class Calibration:
         with validation("off"), np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             temperature, gain = fit.temperature()
             uncertainty, least = fit.uncertainty(), fit.recalibrated()
+            classes = tuple(fit.each()) if isinstance(fit, Classes) else ()
         weight = self._weight.total()
         return Calibrated(
             brier=self._squares.total() / weight,
@@ -241,6 +244,7 @@ class Calibration:
             discrimination=uncertainty - least,
             miscalibration=fit.loss - least,
             events=len(scores),
+            classes=classes,
         )
 
     def _error(self) -> float:

@@ -26,6 +26,8 @@ from .find import Roles
 from .outcomes import Lengths, Outcomes
 from .tokens import read_tokens
 
+_TWICE = np.zeros(2, np.int64)
+
 
 @dataclass(frozen=True, slots=True)
 class Events:
@@ -70,9 +72,8 @@ class Events:
             return np.exp(-self.worst[index])
         if self.lengths is not None:
             return np.exp(-self.loss[index])
-        chosen, truth = self.prediction.rows(index), self.truth[index]
-        loss = _hard_loss(chosen, truth, chosen.of_class(truth), self.roles)
-        return np.exp(-np.asarray(loss, np.float64))
+        q, truth = self.prediction.rows(index), self.truth[index]
+        return np.exp(-np.asarray(_hard_loss(q, truth, q.of_class(truth), self.roles), np.float64))
 
     def rank(self) -> Array:
         """The place of the true class among all, from 1; for yes/no outcomes 1 or 2."""
@@ -293,8 +294,7 @@ def _hard_loss(q: Block, truth: Array, given: Array, roles: Roles) -> Any:
     checks are off. A single row is scored as two: kernels add up its classes in another order than
     those of several, and a loss must not depend on what else is in its batch."""
     if len(q) == 1:
-        two = np.zeros(2, np.int64)
-        return _hard_loss(q.rows(two), truth[two], given[two], roles)[:1]
+        return _hard_loss(q.rows(_TWICE), truth[_TWICE], given[_TWICE], roles)[:1]
     with validation("off"):
         if q.axis is not None and roles.content == "probs":
             # H of a label depends on q of its class alone: it is that of the yes/no question
@@ -309,8 +309,7 @@ def _hard_loss(q: Block, truth: Array, given: Array, roles: Roles) -> Any:
 def _soft_loss(q: Block, p: Block, roles: Roles) -> tuple[Any, Array]:
     """H of soft targets, and their own entropy."""
     if len(q) == 1:
-        two = np.zeros(2, np.int64)
-        loss, uncertainty = _soft_loss(q.rows(two), p.rows(two), roles)
+        loss, uncertainty = _soft_loss(q.rows(_TWICE), p.rows(_TWICE), roles)
         return loss[:1], uncertainty[:1]
     target: Any = _as_probs(p)
     with validation("off"):

@@ -157,15 +157,25 @@ class Moments:
     def error_between(self) -> float:
         """The standard error of the mean of all where the events of a group belong together: it is
         found from what the groups come to; NaN for fewer than two of them."""
-        groups = int(np.count_nonzero(self.counts + self.infinite))
-        first, weight = self._first(), self._weight()
-        y, w = sum(first), sum(weight)
-        if groups < 2 or not w:
-            return _NAN
-        if self._overflown.any():
-            return _INFINITE
-        rest = sum((a * w - y * b) ** 2 for a, b in zip(first, weight, strict=True))
-        return sqrt(scaled(rest * groups, (groups - 1) * w**4, 0))
+        return float(self.errors_between(np.zeros(len(self), np.int64), 1)[0])
+
+    def errors_between(self, owners: Array, count: int) -> Array:
+        """The same for each of `count` parts of the groups; `owners` says of which part each is."""
+        there = self.counts + self.infinite > 0
+        groups = np.bincount(owners[there], minlength=count).tolist()
+        first, weight, owner = self._first(), self._weight(), owners.tolist()
+        y, w, rest = [0] * count, [0] * count, [0] * count
+        for k, a, b in zip(owner, first, weight, strict=True):
+            y[k] += a
+            w[k] += b
+        for k, a, b in zip(owner, first, weight, strict=True):
+            rest[k] += (a * w[k] - y[k] * b) ** 2
+        found = np.full(count, _NAN)
+        for k, n in enumerate(groups):
+            if n > 1 and w[k]:
+                found[k] = sqrt(scaled(rest[k] * n, (n - 1) * w[k] ** 4, 0))
+        found[owners[self._overflown]] = _INFINITE
+        return found
 
     @property
     def _unit(self) -> int:

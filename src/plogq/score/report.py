@@ -38,12 +38,17 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """One class: its events, their mean H in nats, and the share of them predicted right."""
+    """One class: its events, their mean H in nats, and the share of them predicted right. With
+    calibration, what the model tells of whether it is this class beyond how often it comes, and
+    what isotonic regression would gain on that, in nats; NaN without, and for more than 50
+    classes."""
 
     label: str
     count: int
     cross_entropy: float
     recall: float
+    discrimination: float = _NAN
+    miscalibration: float = _NAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,10 +204,10 @@ def make_report(
     loss = float("inf") if tally.infinite else tally.loss.mean
     tokens = roles.form == "tokens"
     error, interval, method = uncertain(tally.loss, tally.clusters, tally.first, tally.infinite)
-    classes = [] if tokens else _classes(tally, roles)
+    c = _NO_CALIBRATION if tally.calibration is None else tally.calibration.result(number)
+    classes = [] if tokens else _classes(tally, roles, c)
     there = [line.cross_entropy for line in classes if line.count]
     baselines = [] if tokens else _baselines(tally, roles, loss)
-    c = _NO_CALIBRATION if tally.calibration is None else tally.calibration.result(number)
     return Report(
         file=file,
         reasons=roles.reasons,
@@ -226,7 +231,7 @@ def make_report(
         tokens=tally.tokens.total(),
         bits_per_byte=_ratio(tally.loss.total / log(2), tally.bytes.total()),
         bits_per_character=_ratio(tally.loss.total / log(2), tally.characters.total()),
-        slices=tuple(line for groups in tally.slices for line in groups.slices()),
+        slices=tuple(tally.slice_lines()),
         brier=c.brier,
         calibration_error=c.calibration_error,
         reliability=c.reliability,
@@ -265,10 +270,11 @@ def _baseline(name: str, h: float, loss: float) -> Baseline:
     return Baseline(name, h, h - loss, (h - loss) / h if h > 0 else float("nan"))
 
 
-def _classes(tally: Tally, roles: Roles) -> list[ClassRow]:
+def _classes(tally: Tally, roles: Roles, calibrated: Calibrated) -> list[ClassRow]:
+    fitted = calibrated.classes or [(_NAN, _NAN)] * len(roles.classes)
     means, recalls = tally.class_means().tolist(), tally.class_recalls().tolist()
-    parts = zip(roles.classes, tally.class_count.tolist(), means, recalls, strict=True)
-    return [ClassRow(*part) for part in parts]
+    parts = zip(roles.classes, tally.class_count.tolist(), means, recalls, fitted, strict=True)
+    return [ClassRow(name, n, h, right, *both) for name, n, h, right, both in parts]
 
 
 def _worst(tally: Tally, roles: Roles, number: Callable[[Array], Array]) -> list[WorstRow]:

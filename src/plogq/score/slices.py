@@ -40,24 +40,26 @@ class Groups:
         """How many values have events."""
         return int(np.count_nonzero(self._moments.counts + self._moments.infinite))
 
-    def add(self, batch: Batch, index: Array | None, loss: Array, weight: Array | None) -> None:
-        """Take in the events of a batch, which are the rows of `index` (None: all)."""
-        if not len(loss):
-            return
+    def add(self, batch: Batch, index: Array | None, loss: Array, weight: Array | None) -> Array:
+        """Take in the events of a batch, which are the rows of `index` (None: all); their
+        places."""
         place = self.places(batch)
-        self.take(place if index is None else place[index], loss, weight)
+        place = place if index is None else place[index]
+        self.take(place, loss, weight)
+        return place
 
     def take(self, place: Array, loss: Array, weight: Array | None) -> None:
         """Take in events whose values are known by their places."""
         self._moments.grow(len(self._places))
         self._moments.add(loss, weight, place)
 
-    def merge(self, other: Groups) -> None:
-        """Take in what another has of the same column."""
-        places = [self._place(value) for value in other._places]
+    def merge(self, other: Groups) -> Array:
+        """Take in what another has of the same column; the places of its values here."""
+        places = np.array([self._place(value) for value in other._places], np.int64)
         self._check()
         self._moments.grow(len(self._places))
-        self._moments.merge(other._moments, np.array(places, np.int64)[: len(other._moments)])
+        self._moments.merge(other._moments, places[: len(other._moments)])
+        return places
 
     def again(self) -> Groups:
         """The same values, of which no event is taken in yet."""
@@ -86,14 +88,14 @@ class Groups:
         self._check()
         return places[rows]
 
-    def slices(self) -> list[Slice]:
-        """Every value, those that cost the most first."""
+    def slices(self, clusters: Crossed | None = None) -> list[Slice]:
+        """Every value, those that cost the most first; with standard errors that know of clusters
+        where those are given."""
         found = self._moments
         found.grow(len(self._places))
         counts = (found.counts + found.infinite).tolist()
-        parts = [
-            x.tolist() for x in (found.weights(), found.means(), found.errors(), found.costs())
-        ]
+        errors = found.errors() if clusters is None else clusters.errors(len(found))
+        parts = [x.tolist() for x in (found.weights(), found.means(), errors, found.costs())]
         lines = [
             Slice(self.name, value, counts[i], *(part[i] for part in parts))
             for value, i in self._places.items()
@@ -113,6 +115,43 @@ class Groups:
             raise InputError(
                 f"column {self.name!r} has more than {_MOST:,} values: too many to be told apart"
             )
+
+
+class Crossed:
+    """Events by two columns at once: slices, and the clusters within each."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        # The place of a slice times 2³², and that of a cluster.
+        self._places: dict[int, int] = {}
+        self._moments = Moments(0)
+
+    def take(self, slices: Array, clusters: Array, loss: Array, weight: Array | None) -> None:
+        """Take in events, by their places in both columns."""
+        found, index = np.unique((slices << 32) + clusters, return_inverse=True)
+        self._moments.add(loss, weight, self._grown(found)[index])
+
+    def merge(self, other: Crossed, slices: Array, clusters: Array) -> None:
+        """Take in what another has, whose slices and clusters have these places here."""
+        theirs = np.fromiter(other._places, np.int64, len(other._places))
+        here = (slices[theirs >> 32] << 32) + clusters[theirs & 0xFFFFFFFF]
+        self._moments.merge(other._moments, self._grown(here))
+
+    def errors(self, slices: int) -> Array:
+        """The standard error of the mean of each slice."""
+        owners = np.fromiter(self._places, np.int64, len(self._places)) >> 32
+        return self._moments.errors_between(owners, slices)
+
+    def _grown(self, keys: Array) -> Array:
+        """The places of pairs, new ones at the end."""
+        places = [self._places.setdefault(k, len(self._places)) for k in keys.tolist()]
+        if len(self._places) > _MOST:
+            raise InputError(
+                f"--by {self._name!r} and --cluster together tell more than {_MOST:,} groups "
+                "apart: leave one of them out"
+            )
+        self._moments.grow(len(self._places))
+        return np.array(places, np.int64)
 
 
 def _plain(value: object) -> str:

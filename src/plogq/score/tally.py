@@ -12,7 +12,7 @@ from .find import Roles
 from .least import Least
 from .moments import Moments
 from .outcomes import Lengths, Outcomes
-from .slices import Groups
+from .slices import Crossed, Groups, Slice
 
 # Below so many events a standard error says little of the interval, and these are drawn again.
 FEW = 300
@@ -29,6 +29,8 @@ class Tally:
         self.loss = Moments(count if self._by_class else 1)
         self.slices = [Groups(name) for name in roles.by]
         self.clusters = None if roles.cluster is None else Groups(roles.cluster)
+        # Of every column of slices, where there are clusters.
+        self._crossed = [Crossed(name) for name in roles.by if roles.cluster is not None]
         self.calibration = Calibration(roles) if calibration else None
         self.tokens, self.bytes, self.characters = Sums(), Sums(), Sums()
         self.uncertainty = Sums()
@@ -50,8 +52,9 @@ class Tally:
         if not len(loss):
             return
         self.loss.add(loss, weight, events.truth if self._by_class else None)
-        for groups in self._grouped:
-            groups.add(events.batch, events.index, loss, weight)
+        places = [g.add(events.batch, events.index, loss, weight) for g in self._grouped]
+        for crossed, place in zip(self._crossed, places, strict=False):
+            crossed.take(place, places[-1], loss, weight)
         self._keep(events)
         if self.calibration is not None:
             self.calibration.add(events)
@@ -67,8 +70,10 @@ class Tally:
     def merge(self, other: Tally) -> None:
         """Take in the events that another of the same roles has taken in."""
         self.loss.merge(other.loss)
-        for mine, theirs in zip(self._grouped, other._grouped, strict=True):
-            mine.merge(theirs)
+        pairs = zip(self._grouped, other._grouped, strict=True)
+        places = [mine.merge(theirs) for mine, theirs in pairs]
+        for mine, theirs, place in zip(self._crossed, other._crossed, places, strict=False):
+            mine.merge(theirs, place, places[-1])
         for mine, theirs in zip(self._kept, other._kept, strict=True):
             mine.merge(theirs)
         if self.calibration is not None and other.calibration is not None:
@@ -81,6 +86,13 @@ class Tally:
     @property
     def _grouped(self) -> list[Groups]:
         return [*self.slices, *([] if self.clusters is None else [self.clusters])]
+
+    def slice_lines(self) -> list[Slice]:
+        """The slices of every column."""
+        if not self._crossed:
+            return [line for groups in self.slices for line in groups.slices()]
+        pairs = zip(self.slices, self._crossed, strict=True)
+        return [line for groups, crossed in pairs for line in groups.slices(crossed)]
 
     @property
     def _kept(self) -> tuple[Least, ...]:
