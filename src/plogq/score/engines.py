@@ -54,7 +54,8 @@ def score_spread(
     The files of a folder or a pattern are shared out, and so are the parts of a large file that is
     Parquet, an Arrow file, NPY, or NPZ that is not compressed. All machines must find the files
     under the same names. `address` is that of a Ray or Dask cluster; without one it is started
-    here, with as many workers as processors or as `workers` says.
+    here, with as many workers as processors or as `workers` says. A script that starts processes
+    does so below `if __name__ == "__main__":`, as they load it too.
 
     Raises:
         InputError: as `score_file`; the message names the file that cannot be read.
