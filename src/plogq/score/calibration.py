@@ -73,6 +73,10 @@ class Calibration:
         self._binary = roles.binary or roles.form == "multi"
         self._weight, self._squares = Sums(), Sums()
         self._counts = np.zeros(_BINS, np.int64)
+        # Of events without weights, which are counted: per bin, those that are right, and the
+        # events of each class.
+        self._plain, self._right = np.zeros(_BINS, np.int64), np.zeros(_BINS, np.int64)
+        self._plain_of_class = np.zeros(len(roles.classes), np.int64)
         # Per bin: Σ w, Σ w q, Σ w right, Σ w².
         self._bins = tuple(Sums(_BINS) for _ in range(4))
         width = 1 if self._binary else len(roles.classes)
@@ -98,6 +102,9 @@ class Calibration:
         for mine, theirs in zip(self._sums, other._sums, strict=True):
             mine.merge(theirs)
         self._counts += other._counts
+        self._plain += other._plain
+        self._right += other._right
+        self._plain_of_class += other._plain_of_class
         self._sample.merge(other._sample)
         self._doubtful.merge(other._doubtful)
 
@@ -176,30 +183,30 @@ class Calibration:
 
     def _squared(self, squares: Array, weight: Array | None) -> None:
         self._squares.add(squares if weight is None else weight * squares)
-        self._weight.add(np.array([len(squares)]) if weight is None else weight)
+        if weight is not None:
+            self._weight.add(weight)
 
     def _count(self, q: Array, right: Array, weight: Array | None) -> None:
         bins = np.minimum((q * _BINS).astype(np.int64), _BINS - 1)
         counts = np.bincount(bins, minlength=_BINS)
         self._counts += counts
-        total, predicted, observed, squared = self._bins
-        if weight is None:
-            every = np.arange(_BINS)
-            total.add(counts, every)
-            squared.add(counts, every)
-            predicted.add(q, bins)
-            observed.add(right, bins)
-        else:
+        if weight is not None:
             for sums, values in zip(self._bins, (1.0, q, right, weight), strict=True):
                 sums.add(weight * values, bins)
+            return
+        self._plain += counts
+        self._bins[1].add(q, bins)
+        if self._roles.form == "hard":
+            self._right += np.bincount(bins[right == 1], minlength=_BINS)
+        else:
+            self._bins[2].add(right, bins)
 
     def _doubt(self, events: Events, given: Array, top: Array) -> None:
         """Keep the events that contradict their label the most."""
         truth, weight = events.truth, events.weight
         self._given.add(given if weight is None else weight * given, truth)
         if weight is None:
-            counts = np.bincount(truth, minlength=self._of_class.size)
-            self._of_class.add(counts, np.arange(len(counts)))
+            self._plain_of_class += np.bincount(truth, minlength=self._of_class.size)
         else:
             self._of_class.add(weight, truth)
         off = given - top
@@ -217,7 +224,7 @@ class Calibration:
         if not len(self._doubtful):
             return none, none, np.zeros(0), none
         with np.errstate(invalid="ignore", divide="ignore"):
-            usual = self._given.floats() / self._of_class.floats()
+            usual = self._given.floats() / (self._of_class.floats() + self._plain_of_class)
         _, places, truth, given, top, predicted = self._doubtful.columns
         sure = np.flatnonzero(top >= usual[predicted])[:most]
         return places[sure], truth[sure], given[sure], predicted[sure]
@@ -233,7 +240,7 @@ class Calibration:
             temperature, gain = fit.temperature()
             uncertainty, least = fit.uncertainty(), fit.recalibrated()
             classes = tuple(fit.each()) if isinstance(fit, Classes) else ()
-        weight = self._weight.total()
+        weight = self._weight.total() + int(self._plain.sum())
         return Calibrated(
             brier=self._squares.total() / weight,
             calibration_error=self._error() / weight,
@@ -249,12 +256,17 @@ class Calibration:
 
     def _error(self) -> float:
         """Σ |how often it was right − how often it said so|, over bins of equal width."""
-        _, predicted, right, _ = (sums.floats() for sums in self._bins)
+        _, predicted, right, _ = self._binned()
         return float(np.abs(right - predicted).sum())
+
+    def _binned(self) -> tuple[Array, Array, Array, Array]:
+        """Per bin Σ w, Σ w q, Σ w right, Σ w²."""
+        weight, predicted, right, squared = (sums.floats() for sums in self._bins)
+        return weight + self._plain, predicted, right + self._right, squared + self._plain
 
     def _reliability(self) -> list[Bin]:
         found: list[Bin] = []
-        parts = (self._counts.tolist(), *(sums.floats().tolist() for sums in self._bins))
+        parts = (self._counts.tolist(), *(part.tolist() for part in self._binned()))
         for k, (count, weight, predicted, right, squared) in enumerate(zip(*parts, strict=True)):
             if count:
                 share = right / weight

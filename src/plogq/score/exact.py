@@ -138,17 +138,26 @@ class Sums:
         for half, at in zip(halves, (power + 27, power), strict=True):
             sums = np.bincount(cell, half, shape[0] * shape[1]).reshape(shape)
             whole = np.ldexp(sums, -LEAST - at).astype(np.int64)
+            if lanes:
+                whole = whole.sum(axis=0, keepdims=True)
             digit, shift = np.divmod(at, _DIGIT)
             rest = _DIGIT - shift
-            parts = (digit, (whole & ((1 << rest) - 1)) << shift), (digit + 1, whole >> rest)
-            for digits, part in parts:
+            parts = ((whole & ((1 << rest) - 1)) << shift, whole >> rest)
+            if places is None:
+                self._add_grid(digit, parts)
+                continue
+            for digits, part in zip((digit, digit + 1), parts, strict=True):
                 for k in np.unique(digits).tolist():
                     there = digits == k
-                    if places is not None:
-                        self._add_digit(k, part[0, there], places[there])
-                    else:
-                        more = part[:, there].sum(axis=None if lanes else 1, keepdims=lanes)
-                        self._add_digit(k, more.ravel(), None)
+                    self._add_digit(k, part[0, there], places[there])
+
+    def _add_grid(self, digit: Array, parts: tuple[Array, Array]) -> None:
+        """Add columns of integers to their digits, which ascend, and to the next ones."""
+        starts = np.flatnonzero(np.diff(digit, prepend=-1))
+        lower, higher = (np.add.reduceat(part, starts, axis=1) for part in parts)
+        for i, k in enumerate(digit[starts].tolist()):
+            self._add_digit(k, lower[:, i], None)
+            self._add_digit(k + 1, higher[:, i], None)
 
     def _add_digit(self, k: int, more: Array, places: Array | None) -> None:
         if not more.any():
