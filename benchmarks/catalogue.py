@@ -12,6 +12,7 @@ from . import (
     imports,
     linear,
     ranks,
+    scoring,
     tensors,
     tensors_linear,
 )
@@ -25,7 +26,7 @@ CASES: dict[str, Case] = {
         *(module.CASES for module in (arrays, classes, linear)),
         _ON_TORCH,
         frameworks.CASES,
-        *(module.CASES for module in (files, imports, doctor, gpu)),
+        *(module.CASES for module in (files, scoring, imports, doctor, gpu)),
     )
     for case in cases
 }
@@ -36,6 +37,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         framework: tuple(c.name for c in frameworks.CASES if c.name.startswith(framework))
         for framework in ("jax", "tensorflow", "keras")
     },
+    "score": tuple(case.name for case in (*files.CASES, *scoring.CASES)),
     "doctor": tuple(case.name for case in doctor.CASES),
     "gpu": tuple(case.name for case in gpu.CASES),
 }

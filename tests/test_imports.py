@@ -133,7 +133,7 @@ OUTSIDE = {
     "pytrees": {"jax"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
-    "score": {"matplotlib", "narwhals", "numpy", "pyarrow", "rich"},
+    "score": {"matplotlib", "fsspec", "narwhals", "numpy", "pyarrow", "rich"},
     "console": {"typer", "rich"},
     "choose_command": {"typer"},
     "compare_command": {"typer"},

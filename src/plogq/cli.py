@@ -26,6 +26,7 @@ def main() -> None:
         SystemExit: always, with the exit code: 0; 1 for a fault of plogq's own; 2 for bad input or
             output that cannot be written; 130 after Ctrl-C; 141 where nobody reads what it prints.
     """
+    how_far = ""
     try:
         code = _run()
         if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]
@@ -35,12 +36,13 @@ def main() -> None:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
         code = _unwritten(ended.__context__)
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
+    except KeyboardInterrupt as stopped:
+        code, how_far = _INTERRUPTED, str(stopped)
     except Exception as error:
         code = _end(error)
+        how_far = str(error.__cause__ or "")
     if code == _INTERRUPTED:
-        _say("stopped")
+        _say(how_far or "stopped")
     raise SystemExit(code)
 
 

@@ -20,6 +20,7 @@ from .doctor.command import lint
 from .doctor.watch.command import SETTINGS, doctor
 from .score import InputError, Wish, score_file
 from .score.show import show
+from .score.spread import Interrupted
 from .score.terminal import cell, trace
 
 app = typer.Typer(
@@ -111,6 +112,9 @@ def score(
     strict: options.Strict = False,
     classes: Annotated[int, typer.Option(min=0, help="Rows of classes in the table.")] = 20,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst events to name.")] = 10,
+    workers: options.Workers = None,
+    engine: options.EngineOption = None,
+    address: options.Address = None,
     format: FormatOption = Format.table,
 ) -> None:
     """Score a file of predictions: cross-entropy, baselines, classes, worst events.
@@ -129,6 +133,8 @@ def score(
       plogq score clicks.npz --binary --probs clicked --target label --weight w
 
       plogq score digits.parquet --format json | jq .cross_entropy
+
+      plogq score predictions/ --workers 8
     """
     content, prediction = options.prediction("score", probs, logits, log_probs)
     wish = Wish(
@@ -156,12 +162,16 @@ def score(
     )
     try:
         with options.progress(file.name) as progress:
-            report = score_file(
+            spread = options.spread(workers, engine, address)
+            report = (score_file if spread is None else spread)(
                 file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress
             )
     except InputError as error:
         trace(error)
         stop("score", str(error))
+    except Interrupted as stopped:
+        # Of a plain KeyboardInterrupt typer keeps no message.
+        raise typer.Abort from stopped
     if format is Format.json:
         print_json(report.to_dict())
     else:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from .console import stop
 from .score.read import open_source
+from .score.report import Report
 from .score.scale import Content
 from .score.shown import shown
 
@@ -140,6 +143,52 @@ Strict = Annotated[
     bool,
     typer.Option("--strict", help="Stop at the first bad row instead of counting it."),
 ]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1, metavar="N", help="Score files, and parts of large ones, in N processes.",
+        show_default=False,
+    ),
+]  # fmt: skip
+
+
+class EngineName(StrEnum):
+    """What rows are scored by."""
+
+    processes = "processes"
+    ray = "ray"
+    dask = "dask"
+
+
+EngineOption = Annotated[
+    EngineName | None,
+    typer.Option(
+        "--engine",
+        help="What the workers are: processes of this machine, or those of a Ray or Dask cluster.",
+        show_default=False,
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Where the cluster is, such as ray://head:10001 or tcp://scheduler:8786; without, one "
+        "is started here.",
+        show_default=False,
+    ),
+]
+
+
+def spread(
+    workers: int | None, engine: EngineName | None, address: str | None
+) -> Callable[..., Report] | None:
+    """What scores with several workers; None where one is to do it all."""
+    if workers is None and engine is None and address is None:
+        return None
+    from .score.engines import score_spread
+
+    name = EngineName.processes if engine is None else engine
+    return partial(score_spread, engine=name.value, workers=workers, address=address)
 
 
 def prediction(

@@ -54,6 +54,20 @@ def test_yes_and_no_beside_scikit_learn(write: Write) -> None:
     assert sum(line.count for line in report.reliability) == ROWS
 
 
+def test_every_class_beside_scikit_learn(write: Write) -> None:
+    q = TRUE * [1.0, 2.0, 1.0, 0.5]
+    q /= q.sum(axis=1, keepdims=True)
+    report = score_file(write(several(q, name="p")), CALIBRATED)
+    for k, line in enumerate(report.classes):
+        here = k == Y
+        best = IsotonicRegression(out_of_bounds="clip").fit_transform(q[:, k], here)
+        least, base = log_loss(here, best.clip(1e-300, 1)), here.mean()
+        assert line.miscalibration == pytest.approx(log_loss(here, q[:, k]) - least, rel=1e-6)
+        uncertainty = -base * log(base) - (1 - base) * log(1 - base)
+        assert line.discrimination == pytest.approx(uncertainty - least, rel=1e-6)
+    assert np.isnan(score_file(write(several(q, name="p"))).classes[0].miscalibration)
+
+
 def test_scores_that_are_too_sharp_are_cooled(write: Write) -> None:
     """Three times too sharp: the best temperature is 3, and brings H back to what it was."""
     sharp = score_file(write(several(3 * Z)), CALIBRATED)

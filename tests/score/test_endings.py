@@ -126,8 +126,8 @@ def test_the_c_locale(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("where", "place"),
-    [("plogq.score.evaluate.read_events", ""), ("plogq.score.evaluate.find", ""),
-     ("plogq.commands.show", ""), ("plogq.score.evaluate.make_report", "")],
+    [("plogq.score.running.read_events", ""), ("plogq.score.evaluate.find", ""),
+     ("plogq.commands.show", ""), ("plogq.score.running.make_report", "")],
 )  # fmt: skip
 def test_ctrl_c(write: Write, where: str, place: str) -> None:
     """In the middle of reading, of scoring and of printing: a word, and exit code 130."""
@@ -160,7 +160,7 @@ def test_ctrl_c_at_a_question() -> None:
 def test_a_fault_of_ours(write: Write, error: str) -> None:
     """Says so, where it is, and how to report it: exit code 1."""
     code = (
-        "import plogq.score.evaluate as m\nfrom plogq.cli import main\n"
+        "import plogq.score.running as m\nfrom plogq.cli import main\n"
         f"def wrong(*_, **__): raise {error}\nm.read_events = wrong"
     )
     path = write(GOOD)
@@ -169,7 +169,7 @@ def test_a_fault_of_ours(write: Write, error: str) -> None:
     assert len(ended.stderr.splitlines()) == 1
     assert f"plogq score: this is a bug in plogq {plogq.__version__} (" in ended.stderr
     assert error.split("(")[0] in ended.stderr
-    assert "in evaluate.py, line " in ended.stderr
+    assert "in running.py, line " in ended.stderr
     assert "please report it" in ended.stderr
     ended = run("score", path, code=code, env={"PLOGQ_TRACEBACK": "1"})
     assert ended.returncode == 1
@@ -331,7 +331,7 @@ def busy() -> int:
 def test_ctrl_c_twice(write: Write) -> None:
     """While the first is still waiting for what the other thread reads."""
     code = (
-        "import os, signal, threading, time, plogq.score.tables as t, plogq.score.evaluate as m\n"
+        "import os, signal, threading, time, plogq.score.tables as t, plogq.score.running as m\n"
         "from plogq.cli import main\n"
         "slow = t.ArrowIPC.batches\n"
         "def batches(self, names, rows, widths):\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import log, sqrt
+from math import isnan, log, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +76,18 @@ def test_rows_of_one_cluster_belong_together(write: Write) -> None:
     error = sqrt(np.square(means - sizes * LOSS.mean()).sum() * 40 / 39) / ROWS
     report = score_file(write(DATA), Wish(cluster="patient"))
     assert report.standard_error == pytest.approx(error, rel=1e-9)
+
+
+def test_slices_know_of_clusters(write: Write) -> None:
+    report = score_file(write(DATA), Wish(by=("city", "patient"), cluster="patient"), batch_rows=37)
+    found = {s.value: s for s in report.slices if s.column == "city"}
+    for city in set(CITY.tolist()):
+        rows = {name: values[city == CITY].tolist() for name, values in ARRAYS.items()}
+        alone = score_file(write(rows), Wish(cluster="patient"))
+        assert found[city].standard_error == alone.standard_error
+        assert alone.interval_method.endswith("clusters")
+    # A patient is one cluster, which says nothing of how patients differ.
+    assert all(isnan(s.standard_error) for s in report.slices if s.column == "patient")
 
 
 def test_the_interval_says_how_it_was_found(write: Write) -> None:

@@ -5,8 +5,11 @@ try:
     from .compare import compare_files
     from .comparison import Comparison, Difference
     from .display import ReliabilityDisplay
+    from .engines import score_spread
     from .evaluate import score_file
+    from .python import totals
     from .report import Report
+    from .running import Totals
     from .seen import Wish
 except ModuleNotFoundError as missing:
     if missing.name not in ("pyarrow", "rich"):
@@ -22,7 +25,10 @@ __all__ = [
     "InputError",
     "ReliabilityDisplay",
     "Report",
+    "Totals",
     "Wish",
     "compare_files",
     "score_file",
+    "score_spread",
+    "totals",
 ]

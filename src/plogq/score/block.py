@@ -39,7 +39,9 @@ class Block:
 
     def totals(self) -> Array:
         """The sum of every row."""
-        return self.values.sum(axis=self.axis) if self.sums is None else self.sums
+        if self.sums is not None or self.axis is None:
+            return self.values if self.sums is None else self.sums
+        return across(self.values, self.axis)
 
     def maxima(self) -> Array:
         """The maximum of every row."""
@@ -72,17 +74,13 @@ class Block:
         """The values at least this far away from 0 and 1."""
         return Block(np.clip(self.values, by, 1 - by), self.axis)
 
-    def mass(self, weight: Array | None) -> Array:
-        """The (weighted) sum of the rows; for yes/no outcomes of no and of yes."""
-        values = self.values if weight is None else self.values * self._spread(weight)
-        if self.axis is None:
-            total = len(self) if weight is None else weight.sum()
-            yes = values.sum(dtype=np.float64)
-            return np.array([total - yes, yes])
-        return values.sum(axis=1 - self.axis, dtype=np.float64)
 
-    def _spread(self, weight: Array) -> Array:
-        return weight[:, None] if self.axis == 1 else weight
+def across(values: Array, axis: int) -> Array:
+    """The sum of every row over its classes, which are on `axis`; in one order, however many rows
+    there are: NumPy itself adds those of a single row in another one."""
+    if axis == 0 and values.shape[1] == 1:
+        return np.cumsum(values, axis=0)[-1]
+    return values.sum(axis=axis)
 
 
 def read_block(group: Group, batch: Batch, binary: bool, factor: float = 1.0) -> Block:
@@ -97,7 +95,7 @@ def read_block(group: Group, batch: Batch, binary: bool, factor: float = 1.0) ->
     if batch.rows <= _FEW_ROWS:
         values = np.concatenate(parts, dtype=dtype).reshape(len(parts), -1)
         values = values if factor == 1 else values * dtype(factor)
-        return Block(values, 0, values.sum(axis=0), values.max(axis=0))
+        return Block(values, 0, across(values, 0), values.max(axis=0))
     values = np.empty((len(parts), batch.rows), dtype)
     sums, tops = np.zeros(batch.rows, dtype), np.full(batch.rows, -np.inf, dtype)
     for row, part in zip(values, parts, strict=True):

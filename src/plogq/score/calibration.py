@@ -8,15 +8,19 @@ that is drawn by row numbers, and so is the same however the rows are cut.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
 
 from .. import Logits, log_normalizer, validation
+from .block import Block
 from .column import Array, InputError
 from .events import Events
+from .exact import Sums
 from .find import Roles
+from .least import Least
 from .recalibration import Answers, Classes
 
 _BINS = 15
@@ -40,7 +44,8 @@ class Bin:
 @dataclass(frozen=True, slots=True)
 class Calibrated:
     """What there is to say of calibration; `events` is how many those parts were fitted to that
-    have to be fitted. Of several classes the probability is that of the class predicted."""
+    have to be fitted. Of several classes the probability is that of the class predicted, and
+    `classes` holds discrimination and miscalibration of each against all others."""
 
     brier: float
     calibration_error: float
@@ -51,6 +56,7 @@ class Calibrated:
     discrimination: float
     miscalibration: float
     events: int
+    classes: tuple[tuple[float, float], ...] = ()
 
 
 class Calibration:
@@ -65,178 +71,219 @@ class Calibration:
             raise InputError("--calibration needs the whole prediction, not log q of what happened")
         self._roles = roles
         self._binary = roles.binary or roles.form == "multi"
-        self._weight = self._squares = 0.0
-        # Per bin: events, Σ w, Σ w q, Σ w right, Σ w².
-        self._bins = np.zeros((5, _BINS))
+        self._weight, self._squares = Sums(), Sums()
+        self._counts = np.zeros(_BINS, np.int64)
+        # Of events without weights, which are counted: per bin, those that are right, and the
+        # events of each class.
+        self._plain, self._right = np.zeros(_BINS, np.int64), np.zeros(_BINS, np.int64)
+        self._plain_of_class = np.zeros(len(roles.classes), np.int64)
+        # Per bin: Σ w, Σ w q, Σ w right, Σ w².
+        self._bins = tuple(Sums(_BINS) for _ in range(4))
         width = 1 if self._binary else len(roles.classes)
-        self._size = max(1000, min(_MOST, _NUMBERS // width))
-        self._sample: tuple[Array, ...] = ()
+        # Keys, places, scores, targets, weights.
+        self._sample = Least(max(1000, min(_MOST, _NUMBERS // width)))
         count = len(roles.classes)
-        self._given, self._of_class = np.zeros(count), np.zeros(count)
-        self._doubtful: tuple[Array, ...] = ()
+        self._given, self._of_class = Sums(count), Sums(count)
+        # How far the label is contradicted, places, labels, q of it, the most that any class gets,
+        # and that class.
+        self._doubtful = Least(_KEPT)
 
     def add(self, events: Events) -> None:
         """Take in the events of one batch."""
         if not len(events.loss):
             return
-        weight = np.ones(len(events.loss)) if events.weight is None else events.weight
-        numbers = events.numbers(np.arange(len(events.loss)))
         if self._binary:
-            self._add_answers(events, weight, numbers)
+            self._add_answers(events)
         else:
-            self._add_classes(events, weight, numbers)
+            self._add_classes(events)
 
-    def _add_answers(self, events: Events, weight: Array, numbers: Array) -> None:
+    def merge(self, other: Calibration) -> None:
+        """Take in what another of the same roles has taken in."""
+        for mine, theirs in zip(self._sums, other._sums, strict=True):
+            mine.merge(theirs)
+        self._counts += other._counts
+        self._plain += other._plain
+        self._right += other._right
+        self._plain_of_class += other._plain_of_class
+        self._sample.merge(other._sample)
+        self._doubtful.merge(other._doubtful)
+
+    @property
+    def _sums(self) -> tuple[Sums, ...]:
+        return self._weight, self._squares, *self._bins, self._given, self._of_class
+
+    def _add_answers(self, events: Events) -> None:
+        weight = np.ones(len(events.loss)) if events.weight is None else events.weight
+        places = events.places(np.arange(len(events.loss)))
         z = events.prediction.values.astype(np.float64)
         y = events.target.astype(np.float64)
+        keys = _shuffled(places)
         if z.ndim == 2:
-            rows = z.shape[1] if events.prediction.axis == 0 else z.shape[0]
-            shape = (1, rows) if events.prediction.axis == 0 else (rows, 1)
-            weight = np.broadcast_to(
-                weight.reshape(shape) / z.shape[events.prediction.axis or 0], z.shape
+            # Every outcome is an event here, and those of a row are drawn together or not at all.
+            axis = events.prediction.axis or 0
+            weight = weight / z.shape[axis]
+            weight, keys, places = (
+                np.broadcast_to(x if axis == 0 else x[:, None], z.shape).reshape(-1)
+                for x in (weight, keys, places)
             )
-            numbers = np.broadcast_to(numbers.reshape(shape), z.shape)
-            z, y, weight, numbers = z.ravel(), y.ravel(), weight.ravel(), numbers.ravel()
+            z, y = z.reshape(-1), y.reshape(-1)
         if self._roles.content == "probs":
             q = z
             with np.errstate(divide="ignore"):
                 z = np.log(q) - np.log1p(-q)
         else:
             q = np.exp(-np.logaddexp(0.0, -z))
-        self._weight += float(weight.sum())
-        self._squares += float((weight * np.square(q - y)).sum())
-        self._count(q, y, weight)
-        self._draw(numbers, z, y, weight)
+        plain = events.weight is None and events.prediction.axis is None
+        self._count(q, y, None if plain else weight)
+        self._squared(np.square(q - y), None if plain else weight)
+        found = self._sample.wanted(keys)
+        self._sample.add(*(x[found] for x in (keys, places, z, y, weight)))
         if self._roles.form == "hard":
             yes = y.astype(np.int64)
-            self._doubt(
-                numbers,
-                yes,
-                np.where(yes == 1, q, 1 - q),
-                np.maximum(q, 1 - q),
-                (q > 0.5).astype(np.int64),
-                weight,
-            )
+            given = np.where(yes == 1, q, 1 - q)
+            self._doubt(events, given, np.maximum(q, 1 - q))
 
-    def _add_classes(self, events: Events, weight: Array, numbers: Array) -> None:
-        block = events.prediction
-        values = block.values if block.axis == 1 else block.values.T
-        values = values.astype(np.float64)
+    def _add_classes(self, events: Events) -> None:
+        block, soft, weight = events.prediction, events.soft, events.weight
+        axis = block.axis or 0
         if self._roles.content == "probs":
-            with np.errstate(divide="ignore"):
-                q, scores = values, np.log(values)
+            q = block.values
         else:
-            scores = values
-            q = np.exp(scores - np.asarray(log_normalizer(Logits(scores)))[:, None])
-        rows = np.arange(len(q))
-        given = q[rows, events.truth]
-        if events.soft is None:
-            target: Array = events.truth
-            squares = np.square(q).sum(axis=1) - 2 * given + 1
+            q = block.values.astype(np.float64)
+            log_z = np.asarray(log_normalizer(Logits(q, axis=axis)))
+            q = np.exp(q - (log_z if axis == 0 else log_z[:, None]))
+        shares = Block(q, axis)
+        given = shares.of_class(events.truth).astype(np.float64)
+        top = shares.maxima().astype(np.float64)
+        if soft is None:
+            squares = _squares(q, axis) - 2 * given + 1
+            right = events.correct.astype(np.float64)
         else:
-            p = events.soft
-            target = p.values if p.axis == 1 else p.values.T
-            squares = np.square(q - target).sum(axis=1)
-        self._weight += float(weight.sum())
-        self._squares += float((weight * squares).sum())
-        predicted = q.argmax(axis=1)
-        top = q[rows, predicted]
-        right = predicted == events.truth if events.soft is None else target[rows, predicted]
-        self._count(top, right.astype(np.float64), weight)
-        self._draw(numbers, scores, target, weight)
-        if events.soft is None:
-            self._doubt(numbers, events.truth, given, top, predicted, weight)
+            squares = _squares(q - soft.values.astype(np.float64), axis)
+            right = soft.of_class(q.argmax(axis=axis)).astype(np.float64)
+        self._squared(squares, weight)
+        self._count(top, right, weight)
+        places = events.places(np.arange(len(top)))
+        keys = _shuffled(places)
+        found = self._sample.wanted(keys)
+        if len(found):
+            scores = block.rows(found).values.astype(np.float64)
+            if self._roles.content == "probs":
+                with np.errstate(divide="ignore"):
+                    scores = np.log(scores)
+            target = events.truth[found]
+            if soft is not None:
+                target = soft.rows(found).values
+                target = target.T if soft.axis == 0 else target
+            drawn = np.ones(len(found)) if weight is None else weight[found]
+            scores = scores.T if axis == 0 else scores
+            self._sample.add(keys[found], places[found], scores, target, drawn)
+        if soft is None:
+            self._doubt(events, given, top)
 
-    def _count(self, q: Array, right: Array, weight: Array) -> None:
-        place = np.minimum((q * _BINS).astype(np.int64), _BINS - 1)
-        parts = (None, weight, weight * q, weight * right, weight * weight)
-        self._bins += np.stack([np.bincount(place, part, _BINS) for part in parts])
+    def _squared(self, squares: Array, weight: Array | None) -> None:
+        self._squares.add(squares if weight is None else weight * squares)
+        if weight is not None:
+            self._weight.add(weight)
 
-    def _draw(self, numbers: Array, scores: Array, target: Array, weight: Array) -> None:
-        """Keep the events whose row numbers come first when they are shuffled."""
-        key = _shuffled(numbers)
-        found = (key, scores, target, weight)
-        if self._sample:
-            if len(self._sample[0]) >= self._size:
-                keep = key < self._sample[0][-1]
-                found = tuple(part[keep] for part in found)
-            found = tuple(map(np.concatenate, zip(self._sample, found, strict=True)))
-        order = np.argsort(found[0], kind="stable")[: self._size]
-        self._sample = tuple(part[order] for part in found)
+    def _count(self, q: Array, right: Array, weight: Array | None) -> None:
+        bins = np.minimum((q * _BINS).astype(np.int64), _BINS - 1)
+        counts = np.bincount(bins, minlength=_BINS)
+        self._counts += counts
+        if weight is not None:
+            for sums, values in zip(self._bins, (1.0, q, right, weight), strict=True):
+                sums.add(weight * values, bins)
+            return
+        self._plain += counts
+        self._bins[1].add(q, bins)
+        if self._roles.form == "hard":
+            self._right += np.bincount(bins[right == 1], minlength=_BINS)
+        else:
+            self._bins[2].add(right, bins)
 
-    def _doubt(
-        self,
-        numbers: Array,
-        truth: Array,
-        given: Array,
-        top: Array,
-        predicted: Array,
-        weight: Array,
-    ) -> None:
+    def _doubt(self, events: Events, given: Array, top: Array) -> None:
         """Keep the events that contradict their label the most."""
-        count = len(self._given)
-        self._given += np.bincount(truth, weight * given, count)
-        self._of_class += np.bincount(truth, weight, count)
-        margin = top - given
-        index = np.flatnonzero(margin > (self._doubtful[0][-1] if self._full() else 0.0))
-        found: tuple[Array, ...] = tuple(
-            part[index] for part in (margin, numbers, truth, given, top, predicted)
-        )
-        if self._doubtful:
-            found = tuple(map(np.concatenate, zip(self._doubtful, found, strict=True)))
-        order = np.argsort(-found[0], kind="stable")[:_KEPT]
-        self._doubtful = tuple(part[order] for part in found)
+        truth, weight = events.truth, events.weight
+        self._given.add(given if weight is None else weight * given, truth)
+        if weight is None:
+            self._plain_of_class += np.bincount(truth, minlength=self._of_class.size)
+        else:
+            self._of_class.add(weight, truth)
+        off = given - top
+        found = self._doubtful.wanted(off)
+        found = found[off[found] < 0]
+        predicted = events.predicted(found)
+        places = events.places(found)
+        self._doubtful.add(off[found], places, truth[found], given[found], top[found], predicted)
 
-    def _full(self) -> bool:
-        return bool(self._doubtful) and len(self._doubtful[0]) == _KEPT
-
-    def suspicious(self, most: int) -> list[tuple[int, int, float, int]]:
+    def suspicious(self, most: int) -> tuple[Array, ...]:
         """Rows whose label is doubtful: another class gets at least what it gets on average where
-        it is the label (Northcutt, Jiang and Chuang, 2021). Row, label, its probability, class."""
-        if not self._doubtful:
-            return []
+        it is the label (Northcutt, Jiang and Chuang, 2021). Places, labels, their probabilities,
+        and the other classes."""
+        none = np.zeros(0, np.int64)
+        if not len(self._doubtful):
+            return none, none, np.zeros(0), none
         with np.errstate(invalid="ignore", divide="ignore"):
-            usual = self._given / self._of_class
-        _, numbers, truth, given, top, predicted = self._doubtful
+            usual = self._given.floats() / (self._of_class.floats() + self._plain_of_class)
+        _, places, truth, given, top, predicted = self._doubtful.columns
         sure = np.flatnonzero(top >= usual[predicted])[:most]
-        parts = (numbers[sure], truth[sure], given[sure], predicted[sure])
-        return [(int(n), int(t), float(g), int(p)) for n, t, g, p in zip(*parts, strict=True)]
+        return places[sure], truth[sure], given[sure], predicted[sure]
 
-    def result(self) -> Calibrated:
-        """What it all comes to; there is at least one event."""
-        _, scores, target, weight = self._sample
+    def result(self, number: Callable[[Array], Array]) -> Calibrated:
+        """What it all comes to; there is at least one event. `number` tells the row number of a
+        place: where all events are in the sample, their order does not depend on files then."""
+        _, places, *parts = self._sample.columns
+        order = np.argsort(_shuffled(number(places)), kind="stable")
+        scores, target, weight = (part[order] for part in parts)
         fit = Answers(scores, target, weight) if self._binary else Classes(scores, target, weight)
         with validation("off"), np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             temperature, gain = fit.temperature()
             uncertainty, least = fit.uncertainty(), fit.recalibrated()
+            classes = tuple(fit.each()) if isinstance(fit, Classes) else ()
+        weight = self._weight.total() + int(self._plain.sum())
         return Calibrated(
-            brier=self._squares / self._weight,
-            calibration_error=self._error(),
+            brier=self._squares.total() / weight,
+            calibration_error=self._error() / weight,
             reliability=tuple(self._reliability()),
             temperature=temperature,
             temperature_gain=gain,
             uncertainty=uncertainty,
             discrimination=uncertainty - least,
             miscalibration=fit.loss - least,
-            events=len(weight),
+            events=len(scores),
+            classes=classes,
         )
 
     def _error(self) -> float:
         """Σ |how often it was right − how often it said so|, over bins of equal width."""
-        _, _, predicted, right, _ = self._bins
-        return float(np.abs(right - predicted).sum()) / self._weight
+        _, predicted, right, _ = self._binned()
+        return float(np.abs(right - predicted).sum())
+
+    def _binned(self) -> tuple[Array, Array, Array, Array]:
+        """Per bin Σ w, Σ w q, Σ w right, Σ w²."""
+        weight, predicted, right, squared = (sums.floats() for sums in self._bins)
+        return weight + self._plain, predicted, right + self._right, squared + self._plain
 
     def _reliability(self) -> list[Bin]:
         found: list[Bin] = []
-        for k in range(_BINS):
-            count, weight, predicted, right, squared = self._bins[:, k].tolist()
+        parts = (self._counts.tolist(), *(part.tolist() for part in self._binned()))
+        for k, (count, weight, predicted, right, squared) in enumerate(zip(*parts, strict=True)):
             if count:
                 share = right / weight
                 error = (share * (1 - share) * squared) ** 0.5 / weight
-                found.append(
-                    Bin(k / _BINS, (k + 1) / _BINS, int(count), predicted / weight, share, error)
-                )
+                low, high = k / _BINS, (k + 1) / _BINS
+                found.append(Bin(low, high, count, predicted / weight, share, error))
         return found
+
+
+def _squares(values: Array, axis: int) -> Array:
+    """The sum of the squares of every row; a class after the other, which saves a large array."""
+    if axis == 1:
+        return np.square(values, dtype=np.float64).sum(axis=1)
+    total = np.zeros(values.shape[1])
+    for row in values:
+        total += np.square(row, dtype=np.float64)
+    return total
 
 
 def _shuffled(numbers: Array) -> Array:

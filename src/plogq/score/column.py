@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +86,21 @@ class Column:
     faults: Sequence[Fault] = ()
 
 
+# A place is the number of a file times this, and the row within it.
+_FRAGMENT = 1 << 40
+MOST_FRAGMENTS = 1 << 22
+
+
+def place_of(fragment: int, row: Array) -> Array:
+    """See `Batch.place`."""
+    return np.asarray(row + fragment * _FRAGMENT, np.int64)
+
+
+def fragment_and_row(place: Array) -> tuple[Array, Array]:
+    """What a place is made of."""
+    return np.divmod(place, _FRAGMENT)
+
+
 def summed(values: Array) -> Array:
     """Rows of numbers as the sum of each and how many there are, without those that are NaN."""
     there = ~np.isnan(values)
@@ -98,7 +113,9 @@ class Batch:
 
     `done` is how much of the file has been read with it, from 0 to 1. `numbers` are their row
     numbers where they do not simply go on from `start`; `lost` are rows that no column could take
-    in (a CSV line with too many fields), each with its number.
+    in (a CSV line with too many fields), each with its number. Where the file is one of several,
+    it is the `fragment`-th of them, and the numbers count through the `before` rows of those before
+    it too.
     """
 
     start: int
@@ -107,10 +124,17 @@ class Batch:
     done: float
     numbers: Array | None = None
     lost: Sequence[tuple[int, str]] = ()
+    fragment: int = 0
+    before: int = 0
 
     def number(self, index: Array) -> Array:
-        """The row numbers in the file of some rows of this batch."""
+        """The row numbers of some rows of this batch, through all files."""
         return index + self.start if self.numbers is None else self.numbers[index]
+
+    def place(self, index: Array) -> Array:
+        """The fragment and the row within it of some rows, in one number each that sorts like
+        them: it is known before the rows of other fragments are counted."""
+        return place_of(self.fragment, self.number(index) - self.before)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,4 +167,19 @@ class Source(Protocol):
     ) -> Generator[Batch, None, None]:
         """The file from its beginning, these columns only, at most `rows` rows at a time; the
         rows of a list column must have the width given for it."""
+        ...
+
+
+@runtime_checkable
+class Spans(Protocol):
+    """A source that can be read from several rows on as cheaply as from its first."""
+
+    def cuts(self) -> Sequence[int]:
+        """Those rows, from 0 on, and how many there are in all."""
+        ...
+
+    def between(
+        self, span: tuple[int, int], names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
+        """The rows from one of them to before another."""
         ...

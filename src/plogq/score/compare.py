@@ -12,6 +12,7 @@ from .column import Field, InputError
 from .comparison import Comparison, compared
 from .evaluate import opened_file, score_source
 from .kept import Keeper, Losses
+from .places import located
 from .report import Report
 from .seen import Wish
 
@@ -39,7 +40,7 @@ def compare_files(
             weights or tasks are not the same.
     """
     wish = wish or Wish()
-    places = [Path(path) for path in paths]
+    places = [located(path) for path in paths]
     if len(places) < 2:
         raise InputError("comparing takes two files or more: plogq compare a.csv b.csv")
     if sum(str(place) == "-" for place in places) > 1:

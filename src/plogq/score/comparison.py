@@ -14,10 +14,11 @@ from .column import Array, InputError
 from .interval import NORMAL, Interval, around, uncertain
 from .kept import Losses
 from .matched import matched
+from .moments import Moments
 from .notebook import html
 from .report import Report, without_infinities
 from .slices import Groups
-from .tally import FEW, Moments
+from .tally import FEW
 
 
 @dataclass(frozen=True, slots=True)

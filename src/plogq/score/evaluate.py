@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -12,26 +11,19 @@ from typing import Protocol
 
 import numpy as np
 
-from .calibration import Calibration
-from .column import Array, Batch, Fault, InputError, Source
-from .events import Events, read_events
+from .column import Batch, InputError, Source
+from .events import Events
 from .find import Roles, find
 from .fragments import opened_source
-from .report import BadRow, Report, make_report
+from .places import located
+from .report import Report
 from .rows import written
+from .running import Totals
 from .seen import Wish
-from .tally import Tally
 from .truth import Joined
 
-# Enough rows for vectors to pay, few enough that a batch stays in the processor's cache: the
-# passes over it then cost a fraction of reading it.
-_MOST_ROWS = 1 << 16
 _NUMBERS = 1 << 20
 _SAMPLE_ROWS = 1000
-# A label that comes a fifth as often as others, where there are five rows for each, is no accident.
-_OTHERS, _ENOUGH = 0.2, 5
-# From this share of the rows on, and this many of them, a cause is no accident.
-_SYSTEMATIC, _FEW, _NAMED = 0.25, 5, 64
 _SAMPLE_LISTS = 64
 
 
@@ -57,7 +49,7 @@ def score_file(
         InputError: no such file, a file that is none of these, columns that allow more than one
             reading, no row that can be scored, or with `strict` a bad row.
     """
-    path, wish = Path(path), wish or Wish()
+    path, wish = located(path), wish or Wish()
     if wish.truth is None and wish.on is not None:
         raise InputError("--on is the column of ids that two files have: add --truth FILE")
     with written(_place(rows_to, (path, wish.truth))) as writer, opened_file(path, wish) as source:
@@ -88,33 +80,45 @@ def score_source(
     progress: Callable[[float], None] | None = None,
 ) -> Report:
     """The same of columns that are read a batch at a time; `takers` are handed all events."""
-    # NaN and ∞ in a file are bad rows, to be named; a warning would name no row.
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+    totals = empty_totals(source, wish, name=name, worst=worst, named_bad_rows=named_bad_rows)
+    with np.errstate(all="ignore"):
+        for events, done in scored(source, totals, batch_rows=batch_rows, strict=strict):
+            if events is not None:
+                for taker in takers:
+                    taker.add(events)
+            if progress is not None:
+                progress(done)
+    return totals.report()
+
+
+def empty_totals(
+    source: Source, wish: Wish, *, name: str = "", worst: int = 10, named_bad_rows: int = 10
+) -> Totals:
+    """Totals that know what the columns are, and have no rows yet."""
+    with np.errstate(all="ignore"):
         roles = _find(source, wish)
-        rows = batch_rows or max(1, min(_MOST_ROWS, _NUMBERS // max(1, len(roles.classes))))
-        tally = Tally(len(roles.classes), worst, roles.by, roles.cluster)
-        if wish.calibration:
-            tally.calibration = Calibration(roles)
-        bad = _BadRows(strict, named_bad_rows)
-        seen = left_out = 0
-        with closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches:
-            for batch in batches:
-                seen += batch.rows + len(batch.lost)
-                faults: list[Fault] = []
-                if batch.rows:
-                    events, faults, omitted = read_events(batch, roles)
-                    left_out += omitted
-                    tally.add(events)
-                    for taker in takers:
-                        taker.add(events)
-                bad.add(batch, faults)
-                if progress is not None:
-                    progress(batch.done)
-        if wish.first_label is None:
-            _check_misreading(roles, tally, bad, seen)
-        if not tally.events:
-            raise InputError(_nothing(seen, left_out, bad))
-        return make_report(name, roles, tally, seen, left_out, bad.count, bad.first)
+    return Totals(
+        roles, name, worst=worst, named_bad_rows=named_bad_rows, calibration=wish.calibration,
+        settled=wish.first_label is not None,
+    )  # fmt: skip
+
+
+def scored(
+    source: Source, totals: Totals, *, batch_rows: int | None = None, strict: bool = False
+) -> Generator[tuple[Events | None, float], None, None]:
+    """Take in all rows; after every batch its events, and how much has been read, from 0 to 1.
+
+    Raises:
+        InputError: it cannot be read, or with `strict` a row is bad.
+    """
+    roles = totals.roles
+    rows = batch_rows or totals.batch_rows
+    with closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches:
+        for batch in batches:
+            events = totals.take(batch)
+            if strict:
+                totals.check_strictly()
+            yield events, batch.done
 
 
 def _place(
@@ -123,10 +127,10 @@ def _place(
     """Where rows are written: never over what is read."""
     if rows_to is None:
         return None
-    place = Path(rows_to)
-    if any(each is not None and place.resolve() == Path(each).resolve() for each in read):
-        raise InputError(f"--rows would overwrite {place}, which is read: name another file")
-    return place
+    written_to = Path(rows_to)
+    if any(each is not None and written_to.resolve() == located(each).resolve() for each in read):
+        raise InputError(f"--rows would overwrite {written_to}, which is read: name another file")
+    return written_to
 
 
 @contextmanager
@@ -137,7 +141,7 @@ def opened_file(path: Path, wish: Wish) -> Generator[Source, None, None]:
         if wish.truth is None:
             yield source
             return
-        beside = Path(wish.truth)
+        beside = located(wish.truth)
         truth = opened.enter_context(opened_source(beside, header=wish.header))
         yield Joined(source, truth, wish.on, (path.name, beside.name))
 
@@ -177,97 +181,3 @@ def _ahead(batches: Generator[Batch, None, None]) -> Generator[Batch, None, None
             # In the same thread and so after what it still reads, even if a second Ctrl-C ends
             # the wait for it.
             reader.submit(batches.close)
-
-
-def _check_misreading(roles: Roles, tally: Tally, bad: _BadRows, rows: int) -> None:
-    """Refuse what one wrong reading of the file would bring about: labels of which too many are
-    none, in rows that the first ones did not show.
-
-    Raises:
-        InputError: it is so; the message names the option that settles it.
-    """
-    strange, codes = bad.causes["label"], roles.codes
-    if codes is None or not tally.events:
-        return
-    if strange < _SYSTEMATIC * rows or strange < _FEW:
-        _check_last_label(roles, tally, bad, strange)
-        return
-    name, some = roles.target.names[0], ", ".join(sorted(bad.strange)[:4])
-    count = len(roles.classes)
-    share = f"{strange:,} of the {rows:,} rows have labels in {name!r} that are no class ({some})"
-    if codes.first is None or roles.binary:
-        raise InputError(
-            f"{share}: too many for bad rows: add --ignore LABEL for those that are to be left "
-            "out, or name the columns of all classes"
-        )
-    raise InputError(
-        f"{share}, where {codes.first} to {codes.first + count - 1} are: too many for bad rows: "
-        f"add --first-label {codes.first + 1} if the labels count from there, or --ignore LABEL "
-        "for those that are to be left out"
-    )
-
-
-def _check_last_label(roles: Roles, tally: Tally, bad: _BadRows, strange: int) -> None:
-    """Refuse labels of which the first class's never comes, and the one after the last class's
-    about as often as others do: they count from 1.
-
-    Raises:
-        InputError: it is so.
-    """
-    codes, count = roles.codes, len(roles.classes)
-    if codes is None or codes.first != 0 or roles.binary or tally.class_count[0]:
-        return
-    often = strange >= _OTHERS * tally.events / count and tally.events >= _ENOUGH * count
-    if often and {float(label) for label in bad.strange} == {float(count)}:
-        raise InputError(
-            f"{strange:,} rows have the label {count} in {roles.target.names[0]!r}, none has the "
-            f"label 0, and the classes count from 0 to {count - 1}: add --first-label 1 if label 1 "
-            f"means the first of them, or --ignore {count}"
-        )
-
-
-class _BadRows:
-    """How many rows could not be scored, and the first of them; for each cause that a misreading
-    can have how many, and some of the values."""
-
-    def __init__(self, strict: bool, most: int) -> None:
-        self.count = 0
-        self.causes: Counter[str] = Counter()
-        self.strange: set[str] = set()
-        self.first: list[BadRow] = []
-        self._strict = strict
-        self._most = most
-
-    def add(self, batch: Batch, faults: list[Fault]) -> None:
-        """Count the bad rows of a batch, and name some."""
-        room = self._most - len(self.first)
-        found, total = list(batch.lost), len(batch.lost)
-        if faults:
-            wrong: Array = np.logical_or.reduce([fault.rows for fault in faults])
-            total += int(wrong.sum())
-            for fault in faults:
-                if fault.cause and fault.rows.any():
-                    self._count_cause(fault)
-            for i in np.flatnonzero(wrong)[: max(1, room)].tolist():
-                fault = next(f for f in faults if f.rows[i])
-                found.append((int(batch.number(np.array([i]))[0]), fault.why(i)))
-        if not found:
-            return
-        found.sort()
-        if self._strict:
-            number, why = found[0]
-            raise InputError(f"row {number:,}: {why}")
-        self.count += total
-        self.first += [BadRow(number, why) for number, why in found[:room]]
-
-    def _count_cause(self, fault: Fault) -> None:
-        self.causes[fault.cause] += int(fault.rows.sum())
-        if fault.strange is not None and len(self.strange) < _NAMED:
-            self.strange.update(map(str, fault.strange[:_NAMED].tolist()))
-
-
-def _nothing(rows: int, left_out: int, bad: _BadRows) -> str:
-    if bad.first:
-        first = bad.first[0]
-        return f"none of the {rows:,} rows can be scored; row {first.row:,}: {first.reason}"
-    return f"none of the {rows:,} rows can be scored: {left_out:,} are left out by label or weight"

@@ -20,11 +20,13 @@ from .. import (
     validation,
 )
 from . import faults
-from .block import Block, read_block
+from .block import Block, across, read_block
 from .column import Array, Batch, Fault
 from .find import Roles
+from .outcomes import Lengths, Outcomes
 from .tokens import read_tokens
-from .totals import Lengths, Outcomes
+
+_TWICE = np.zeros(2, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Events:
     """The rows of a batch that can be scored.
 
     `index` says which rows they are (None: all), `loss` is H in nats, `truth` the index of the
-    (most probable) true class, `mass` the total probability of every class where targets are
-    soft, and `uncertainty` then the targets' own entropy. Where every row has many yes/no outcomes
+    (most probable) true class, `soft` the targets where they are distributions, and `uncertainty`
+    then their own entropy. Where every row has many yes/no outcomes
     (`outcomes`) H is their mean, `truth` the outcome of highest loss, and `correct` a share.
     """
 
@@ -43,7 +45,6 @@ class Events:
     truth: Array
     correct: Array
     weight: Array | None
-    mass: Array | None
     uncertainty: Array | None
     prediction: Block
     roles: Roles
@@ -58,8 +59,12 @@ class Events:
         return self.truth if self.soft is None else self.soft.values
 
     def numbers(self, index: Array) -> Array:
-        """The row numbers in the file of some of the events."""
+        """The row numbers of some of the events, through all files."""
         return self.batch.number(index if self.index is None else self.index[index])
+
+    def places(self, index: Array) -> Array:
+        """Where some of the events are: file and row in one number each."""
+        return self.batch.place(index if self.index is None else self.index[index])
 
     def given_to_truth(self, index: Array) -> Array:
         """The probability that Q gives to the true class of some of the events: exp(-H)."""
@@ -67,9 +72,8 @@ class Events:
             return np.exp(-self.worst[index])
         if self.lengths is not None:
             return np.exp(-self.loss[index])
-        chosen, truth = self.prediction.rows(index), self.truth[index]
-        loss = _hard_loss(chosen, truth, chosen.of_class(truth), self.roles)
-        return np.exp(-np.asarray(loss, np.float64))
+        q, truth = self.prediction.rows(index), self.truth[index]
+        return np.exp(-np.asarray(_hard_loss(q, truth, q.of_class(truth), self.roles), np.float64))
 
     def rank(self) -> Array:
         """The place of the true class among all, from 1; for yes/no outcomes 1 or 2."""
@@ -158,14 +162,13 @@ def _tokens(batch: Batch, roles: Roles) -> tuple[Events, list[Fault], int]:
         truth=np.zeros(len(loss), np.int64),
         correct=np.zeros(len(loss)),
         weight=None if weight is None else kept(weight),
-        mass=None,
         uncertainty=None,
         prediction=Block(loss, None),
         roles=roles,
         lengths=Lengths(
-            tokens=float(kept(count).sum()),
-            bytes=None if size is None else float(kept(size).sum()),
-            characters=None if letters is None else float(kept(letters).sum()),
+            tokens=kept(count),
+            bytes=None if size is None else kept(size),
+            characters=None if letters is None else kept(letters),
         ),
     )
     return events, found, int(left_out.sum())
@@ -238,16 +241,12 @@ def _score(batch: Batch, roles: Roles, read: _Read, index: Array | None) -> Even
     kept = read.rows(index)
     if roles.form == "multi":
         return _score_outcomes(batch, roles, kept, index)
-    mass = uncertainty = None
+    uncertainty = None
     given = kept.q.of_class(kept.truth)
     if kept.p is None:
         loss = _hard_loss(kept.q, kept.truth, given, roles)
     else:
-        target: Any = _as_probs(kept.p)
-        with validation("off"):
-            loss = cross_entropy(target, _prediction(kept.q, roles), reduction="none")
-            uncertainty = np.asarray(entropy(target, reduction="none"), np.float64)
-        mass = kept.p.mass(kept.weight)
+        loss, uncertainty = _soft_loss(kept.q, kept.p, roles)
     return Events(
         batch=batch,
         index=index,
@@ -255,7 +254,6 @@ def _score(batch: Batch, roles: Roles, read: _Read, index: Array | None) -> Even
         truth=kept.truth,
         correct=_correct(kept.q, kept.truth, given, roles),
         weight=kept.weight,
-        mass=mass,
         uncertainty=uncertainty,
         prediction=kept.q,
         roles=roles,
@@ -273,38 +271,30 @@ def _score_outcomes(batch: Batch, roles: Roles, kept: _Read, index: Array | None
     with validation("off"):
         losses = np.asarray(cross_entropy(target, predicted, reduction="none"), np.float64)
         uncertainty = np.asarray(entropy(target, reduction="none"), np.float64)
-    across, rows = q.axis, 1 - q.axis
-    yes, right = p.values > 0.5, _says_yes(q.values, roles) == (p.values > 0.5)
-    weight = kept.weight
-    spread: Any = 1.0 if weight is None else (weight[:, None] if across == 1 else weight)
-    total = float(len(q)) if weight is None else float(weight.sum())
-    top = losses.argmax(axis=across)
+    right = _says_yes(q.values, roles) == (p.values > 0.5)
+    top = losses.argmax(axis=q.axis)
     return Events(
         batch=batch,
         index=index,
-        loss=losses.mean(axis=across),
+        loss=across(losses, q.axis) / len(roles.classes),
         truth=top,
-        correct=right.mean(axis=across),
-        weight=weight,
-        mass=None,
-        uncertainty=uncertainty.mean(axis=across),
+        correct=right.mean(axis=q.axis),
+        weight=kept.weight,
+        uncertainty=across(uncertainty, q.axis) / len(roles.classes),
         prediction=q,
         roles=roles,
-        outcomes=Outcomes(
-            count=yes.sum(axis=rows),
-            loss=(losses * spread).sum(axis=rows),
-            yes=(p.values * spread).sum(axis=rows, dtype=np.float64),
-            weight=np.full(len(roles.classes), total),
-            correct=((yes & right) * spread).sum(axis=rows, dtype=np.float64),
-        ),
-        worst=losses.max(axis=across),
+        outcomes=Outcomes(losses, p.values, right, q.axis),
+        worst=losses.max(axis=q.axis),
         soft=p,
     )
 
 
 def _hard_loss(q: Block, truth: Array, given: Array, roles: Roles) -> Any:
     """H of labels, whose own entries in Q are `given`. The rows have been looked at, so the value
-    checks are off."""
+    checks are off. A single row is scored as two: kernels add up its classes in another order than
+    those of several, and a loss must not depend on what else is in its batch."""
+    if len(q) == 1:
+        return _hard_loss(q.rows(_TWICE), truth[_TWICE], given[_TWICE], roles)[:1]
     with validation("off"):
         if q.axis is not None and roles.content == "probs":
             # H of a label depends on q of its class alone: it is that of the yes/no question
@@ -314,6 +304,17 @@ def _hard_loss(q: Block, truth: Array, given: Array, roles: Roles) -> Any:
             )
         p = BinaryProbs(truth.astype(q.values.dtype)) if q.axis is None else Labels(truth)
         return cross_entropy(p, _prediction(q, roles), reduction="none")
+
+
+def _soft_loss(q: Block, p: Block, roles: Roles) -> tuple[Any, Array]:
+    """H of soft targets, and their own entropy."""
+    if len(q) == 1:
+        loss, uncertainty = _soft_loss(q.rows(_TWICE), p.rows(_TWICE), roles)
+        return loss[:1], uncertainty[:1]
+    target: Any = _as_probs(p)
+    with validation("off"):
+        loss = cross_entropy(target, _prediction(q, roles), reduction="none")
+        return loss, np.asarray(entropy(target, reduction="none"), np.float64)
 
 
 def _as_probs(p: Block) -> Probs | BinaryProbs:

@@ -9,18 +9,22 @@ import sys
 import tempfile
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from glob import glob, has_magic
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
 from .column import Array, Batch, Column, Field, InputError, Source, Widths
 from .naming import listed
-from .read import open_source
+from .places import Remote, missing, size_of
+from .read import Guarded, open_source
 
 _PARTITION = re.compile(r"([^=/]+)=([^=/]*)")
 _TEXTS = ("text", "list", "other")
+# Files of fewer bytes are no use to cut.
+_LARGE = 1 << 22
 
 
 @contextmanager
@@ -33,16 +37,53 @@ def opened_source(place: Path, *, header: bool = True) -> Generator[Source, None
     if str(place) == "-" or _is_pipe(place):
         with _kept(place) as path:
             yield open_source(path, header=header)
-    elif _is_folder(place):
-        yield Fragments(place, _files(place), header)
-    elif not _exists(place) and has_magic(str(place)):
-        paths = [Path(found) for found in sorted(glob(str(place), recursive=True))]
-        files = [path for path in paths if path.is_file()]
-        if not files:
-            raise InputError(f"there is no file {place}, and none that matches it")
-        yield Fragments(place.parent, files, header)
+    elif (found := _several(place)) is not None:
+        yield Fragments(*found, header)
     else:
         yield open_source(place, header=header)
+
+
+def fragments(places: Sequence[Path], *, header: bool = True) -> Fragments:
+    """The same as files that can be read one by one, in any process that finds them under the same
+    names; of several places those of the first before those of the next.
+
+    Raises:
+        InputError: there is nothing, or it is standard input.
+    """
+    for place in places:
+        if str(place) == "-" or _is_pipe(place):
+            raise InputError(f"{place} can be read once, by one process: name files instead")
+    places = [place.absolute() for place in places]
+    found = [_several(place) for place in places]
+    if len(places) == 1:
+        alone = found[0] is None
+        return Fragments(*(found[0] or (places[0].parent, places)), header, alone=alone)
+    paths = [
+        x
+        for place, several in zip(places, found, strict=True)
+        for x in (several[1] if several else [place])
+    ]
+    if not paths:
+        raise InputError("there are no files to read")
+    return Fragments(places[0].parent, paths, header)
+
+
+def _several(place: Path) -> tuple[Path, list[Path]] | None:
+    """The files of a folder or a pattern; None for a place that is one file."""
+    if _is_folder(place):
+        return place, _files(place)
+    if isinstance(place, Remote) and has_magic(place.url):
+        files: list[Path] = [*place.matching()]
+        if not files:
+            raise InputError(f"{missing(place)}, and none that matches it")
+        return place.parent, files
+    if _exists(place) or not has_magic(str(place)):
+        return None
+    paths = [Path(found) for found in sorted(glob(str(place), recursive=True))]
+    files = [path for path in paths if path.is_file()]
+    if not files:
+        raise InputError(f"there is no file {place}, and none that matches it")
+    return place.parent, files
 
 
 def _exists(place: Path) -> bool:
@@ -61,7 +102,7 @@ def _is_folder(place: Path) -> bool:
 
 def _is_pipe(place: Path) -> bool:
     try:
-        return stat.S_ISFIFO(place.stat().st_mode)
+        return not isinstance(place, Remote) and stat.S_ISFIFO(place.stat().st_mode)
     except (OSError, ValueError):
         return False
 
@@ -82,10 +123,11 @@ def _kept(place: Path) -> Generator[Path, None, None]:
 
 def _files(folder: Path) -> list[Path]:
     """The files of a folder and of those within, but what a writer hides: _SUCCESS, .crc."""
+    inside = folder.files() if isinstance(folder, Remote) else folder.rglob("*")
     found = sorted(
         path
-        for path in folder.rglob("*")
-        if path.is_file()
+        for path in inside
+        if (isinstance(path, Remote) or path.is_file())
         and not any(p.startswith(("_", ".")) for p in path.relative_to(folder).parts)
     )
     if not found:
@@ -93,17 +135,36 @@ def _files(folder: Path) -> list[Path]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What is scored in one go: a file, or its rows from `span[0]` to before `span[1]`. `fragment`
+    is which file it is of all."""
+
+    path: Path
+    fragment: int
+    span: tuple[int, int] | None = None
+
+    def __str__(self) -> str:
+        if self.span is None:
+            return str(self.path)
+        return f"{self.path}, rows {self.span[0]:,} to {self.span[1] - 1:,}"
+
+
 class Fragments:
     """Files one after the other, as one. Hive's partitions (`year=2024/`) are columns; rows count
     through all of them."""
 
-    def __init__(self, folder: Path, paths: Sequence[Path], header: bool) -> None:
+    def __init__(
+        self, folder: Path, paths: Sequence[Path], header: bool, *, alone: bool = False
+    ) -> None:
         self._paths, self._header = paths, header
-        self._keys = [_partitions(path, folder) for path in paths]
+        self._keys = [{} if alone else _partitions(path, folder) for path in paths]
         first = open_source(paths[0], header=header)
-        ends = [p.relative_to(folder) if p.is_relative_to(folder) else p for p in paths]
-        notes = (f"{len(paths):,} files, from {ends[0]} to {ends[-1]}.",)
-        self.about = replace(first.about, notes=(*notes, *first.about.notes))
+        self.about = first.about
+        if not alone:
+            ends = [p.relative_to(folder) if p.is_relative_to(folder) else p for p in paths]
+            notes = (f"{len(paths):,} files, from {ends[0]} to {ends[-1]}.",)
+            self.about = replace(first.about, notes=(*notes, *first.about.notes))
         names = {f.name for f in first.fields}
         self._partitioned = {
             key: _kind([keys.get(key, "") for keys in self._keys])
@@ -115,27 +176,51 @@ class Fragments:
             *(Field(key, "whole" if whole else "text") for key, whole in self._partitioned.items()),
         ]
 
+    def pieces(self) -> list[Piece]:
+        """The files, and large ones of a format in which rows can be found cut into pieces.
+
+        Raises:
+            InputError: a file cannot be read.
+        """
+        found: list[Piece] = []
+        for k, path in enumerate(self._paths):
+            cuts = open_source(path, header=self._header).cuts() if _is_large(path) else [0]
+            spans = pairwise(cuts)
+            found += [Piece(path, k, span) for span in spans] or [Piece(path, k)]
+        return found
+
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The files from the first one's beginning; see `Source`."""
         row, total = 0, len(self._paths)
-        stored = [name for name in names if name not in self._partitioned]
         for k, path in enumerate(self._paths):
-            source = self._fragment(path, stored)
-            after = row
-            with closing(source.batches(stored, rows, widths)) as batches:
+            count = 0
+            with closing(self.read(Piece(path, k), names, rows, widths)) as batches:
                 for batch in batches:
-                    numbers = batch.number(np.arange(batch.rows)) + row
-                    lost = [(number + row, why) for number, why in batch.lost]
-                    after = max([after, *(numbers[-1:] + 1).tolist(), *(n + 1 for n, _ in lost)])
-                    columns = dict(batch.columns) | self._added(k, names, batch.rows)
-                    done = (k + batch.done) / total
-                    first = int(numbers[0]) if len(numbers) else row
-                    yield Batch(first, batch.rows, columns, done, numbers, lost)
-            row = after
+                    count += batch.rows + len(batch.lost)
+                    yield replace(
+                        batch,
+                        start=batch.start + row,
+                        done=(k + batch.done) / total,
+                        numbers=None if batch.numbers is None else batch.numbers + row,
+                        lost=[(number + row, why) for number, why in batch.lost],
+                        before=row,
+                    )
+            row += count
 
-    def _fragment(self, path: Path, names: Sequence[str]) -> Source:
+    def read(
+        self, piece: Piece, names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
+        """One piece, whose rows count from the beginning of its file."""
+        stored = [name for name in names if name not in self._partitioned]
+        source = self._fragment(piece.path, stored)
+        with closing(source.batches(stored, rows, widths, piece.span)) as batches:
+            for batch in batches:
+                columns = dict(batch.columns) | self._added(piece.fragment, names, batch.rows)
+                yield replace(batch, columns=columns, fragment=piece.fragment)
+
+    def _fragment(self, path: Path, names: Sequence[str]) -> Guarded:
         """One of the files, which has the columns of the first."""
         source = open_source(path, header=self._header)
         kinds = {f.name: f.kind for f in source.fields}
@@ -162,6 +247,24 @@ class Fragments:
                 )
                 found[name] = Column(values)
         return found
+
+
+class One:
+    """One piece as a source."""
+
+    def __init__(self, whole: Fragments, piece: Piece) -> None:
+        self._whole, self._piece = whole, piece
+        self.about, self.fields = whole.about, whole.fields
+
+    def batches(
+        self, names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
+        """Its rows, which count from the beginning of its file; see `Source`."""
+        return self._whole.read(self._piece, names, rows, widths)
+
+
+def _is_large(path: Path) -> bool:
+    return size_of(path) > _LARGE
 
 
 def _partitions(path: Path, folder: Path) -> dict[str, str]:

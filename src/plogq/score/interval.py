@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .column import Array
+from .moments import Moments
 from .slices import Groups
-from .tally import FEW, Moments
+from .tally import FEW
 
 # Of a normal distribution, what lies further away on either side in 5% of all cases.
 NORMAL = 1.959963984540054

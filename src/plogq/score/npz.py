@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Generator, Sequence
 from contextlib import ExitStack
@@ -28,6 +29,7 @@ from .column import (
 )
 from .naming import folded
 from .npy import Layout, read_layout, skip_to_data
+from .places import zip_file
 
 # What the rows of a batch may take, so that wide ones come a few at a time.
 _BATCH_BYTES = 32 << 20
@@ -40,6 +42,7 @@ _METHODS = {
     zipfile.ZIP_LZMA: _PIECE_OF_BOMB,
 }
 _LONGEST_TEXT = 1 << 16
+_APART = 1 << 18
 _CLASSES = frozenset(("classes", "classnames", "targetnames", "labelnames", "categories"))
 
 
@@ -53,7 +56,7 @@ class NPZ:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._members: dict[str, tuple[zipfile.ZipInfo, Layout]] = {}
-        with zipfile.ZipFile(path) as archive:
+        with zip_file(path) as archive:
             for info in archive.infolist():
                 if not info.is_dir():
                     name = info.filename.removesuffix(".npy")
@@ -99,25 +102,48 @@ class NPZ:
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
+        yield from self._read(None, names, rows, widths)
+
+    def cuts(self) -> list[int]:
+        """See `Spans`: any row of arrays that are not compressed."""
+        stored = all(i.compress_type == zipfile.ZIP_STORED for i, _ in self._members.values())
+        lengths = {layout.shape[0] for _, layout in self._members.values()}
+        return even_cuts(lengths.pop()) if stored and len(lengths) == 1 else [0]
+
+    def between(
+        self, span: tuple[int, int], names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
+        """See `Spans`."""
+        yield from self._read(span, names, rows, widths)
+
+    def _read(
+        self, span: tuple[int, int] | None, names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
         lengths = {n: self._members[n][1].shape[0] for n in names}
         if len(set(lengths.values())) > 1:
             every = " and ".join(f"{n} has {r:,}" for n, r in lengths.items())
             raise InputError(f"arrays that belong together have different lengths: {every}")
         total = next(iter(lengths.values()), 0)
+        first, last = span or (0, total)
         rows = rows_at_once(rows, [self._members[n][1] for n in names])
         with ExitStack() as open_files:
-            archive = open_files.enter_context(zipfile.ZipFile(self._path))
-            members = {n: self._open(archive, open_files, n) for n in names}
-            for start in range(0, total, rows):
-                count = min(rows, total - start)
+            archive = open_files.enter_context(zip_file(self._path))
+            members = {n: self._open(archive, open_files, n, first) for n in names}
+            for start in range(first, last, rows):
+                count = min(rows, last - start)
                 columns = {n: column_of(m.take(start, count), n) for n, m in members.items()}
                 for n in columns:
                     if widths.get(n) == RAGGED and columns[n].values.ndim == 2:
                         columns[n] = Column(summed(columns[n].values))
                 yield Batch(start, count, columns, (start + count) / total)
 
-    def _open(self, archive: zipfile.ZipFile, open_files: ExitStack, name: str) -> Rows:
+    def _open(self, archive: zipfile.ZipFile, open_files: ExitStack, name: str, first: int) -> Rows:
         info, layout = self._members[name]
+        if first and not layout.fortran:
+            file = open_files.enter_context(self._path.open("rb"))
+            file.seek(skip_to_data(file, info.header_offset) + layout.offset)
+            file.seek(first * layout.row_bytes, os.SEEK_CUR)
+            return InTurn(file, layout, name, _PIECE)
         if not (layout.fortran and len(layout.shape) == 2):
             stream = open_files.enter_context(archive.open(info))
             stream.read(layout.offset)
@@ -148,6 +174,11 @@ def rows_at_once(rows: int, layouts: Sequence[Layout]) -> int:
     """How many rows of these arrays a batch has at most."""
     row_bytes = sum(layout.row_bytes for layout in layouts)
     return max(1, min(rows, _BATCH_BYTES // max(1, row_bytes)))
+
+
+def even_cuts(rows: int) -> list[int]:
+    """Rows so far apart that each part is worth being read on its own, and the end."""
+    return [*range(0, rows, _APART), rows] if rows else [0]
 
 
 class Rows(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from os import PathLike
@@ -10,12 +11,15 @@ from typing import Any, cast
 
 from . import inputs
 from .column import InputError, Source, in_python
-from .evaluate import opened_file, score_source
+from .evaluate import empty_totals, opened_file, score_source
 from .kept import Keeper, Kept, Teller
 from .memory import Table, as_table, table_of
+from .places import located
 from .report import Report
+from .running import Totals, frame_of
 from .scale import Content
 from .seen import Wish
+from .spread import Map, score_pieces
 
 _OPTIONS = frozenset(f.name for f in fields(Wish)) - {"prediction", "content"}
 _WEIGHT, _CLUSTER = "weight", "cluster"
@@ -38,6 +42,7 @@ def evaluate(
     name: str | None = None,
     strict: bool = False,
     worst: int = 10,
+    map: Map | None = None,
     **options: Any,
 ) -> Report:
     """The cross-entropy of a prediction and what surrounds it: the report of `plogq score`.
@@ -50,6 +55,11 @@ def evaluate(
     table, and `evaluate("predictions.parquet")` a file: there all of these are names of columns,
     and columns that are not named are found. `name` is what the report calls the prediction, and
     `options` are those of `Wish`, such as `calibration=True`.
+
+    With `map` the files of a folder, a pattern or a list of paths are scored by whatever `map`
+    calls: it is like the built-in one, and may be an executor's, `pool.imap_unordered`, or that of
+    any engine whose workers can unpickle a function of plogq. The report is the same, bit for bit,
+    but holds no rows.
 
     Raises:
         InputError: what is given allows more than one reading, or cannot be scored.
@@ -65,14 +75,58 @@ def evaluate(
             _wish(options, probs=probs, logits=logits, log_probs=log_probs), target=target
         )
         if prediction is not None:
+            if map is not None:
+                raise InputError("map= scores files, and these are arrays: leave it out")
             wish, source = _arrays(data, prediction, wish, weight, by, cluster, classes)
             return _report(source, name or "prediction", wish, strict, worst)
         wish = replace(wish, **_named(weight, by, cluster))
+        places = _places(data)
+        if map is not None or (places is not None and not isinstance(data, str | PathLike)):
+            if places is None:
+                raise InputError(
+                    "map= scores files: give a path, a folder, a pattern, or a list of paths"
+                )
+            name = name or (places[0].name if len(places) == 1 else f"{len(places):,} files")
+            return score_pieces(
+                places, wish, builtins.map if map is None else map, name=name, strict=strict,
+                worst=worst,
+            )  # fmt: skip
         if isinstance(data, str | PathLike):
-            path = Path(cast("str", data))
+            path = located(cast("str", data))
             with opened_file(path, wish) as source:
                 return _report(source, name or path.name or str(path), wish, strict, worst)
         return _report(Table(as_table(data), classes), name or "table", wish, strict, worst)
+
+
+def totals(data: Any, wish: Wish | None = None, *, name: str = "", worst: int = 10) -> Totals:
+    """Totals without rows, for data like these: a file, a folder, a pattern, or a table.
+
+    What each column is is found from the first rows, as `wish` says; the rows are then added
+    wherever they are, to copies of these totals, and merged.
+
+    Raises:
+        InputError: columns allow more than one reading.
+
+    >>> import plogq.score
+    >>> empty = plogq.score.totals({"p0": [0.5, 0.2], "p1": [0.5, 0.8], "label": [0, 1]})
+    >>> empty.rows, empty.roles.classes
+    (0, ('0', '1'))
+    """
+    wish = wish or Wish()
+    with in_python():
+        if isinstance(data, str | PathLike):
+            path = located(cast("str", data))
+            with opened_file(path, wish) as source:
+                return empty_totals(source, wish, name=name or path.name, worst=worst)
+        return empty_totals(Table(frame_of(data)), wish, name=name or "table", worst=worst)
+
+
+def _places(data: Any) -> list[Path] | None:
+    """The paths that were given; None where it is something else."""
+    every: list[Any] = cast("Any", data) if isinstance(data, list | tuple) else [data]
+    if not every or not all(isinstance(each, str | PathLike) for each in every):
+        return None
+    return [located(each) for each in every]
 
 
 def _arrays(

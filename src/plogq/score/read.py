@@ -7,10 +7,11 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from .column import About, Batch, Field, InputError, Source, Widths
+from .column import About, Batch, Field, InputError, Source, Spans, Widths
 from .completions import Completions, first_object, tokens_of
 from .jsonl import JSONLines
 from .npz import NPZ
+from .places import missing
 from .refused import why_refused
 from .single import NPY
 from .streams import UTF_16, first_bytes
@@ -31,7 +32,7 @@ _LOOKED_AT = 1 << 12
 _OURS = (AssertionError, AttributeError, NameError)
 
 
-def open_source(path: Path, *, header: bool = True) -> Source:
+def open_source(path: Path, *, header: bool = True) -> Guarded:
     """The file as columns, in batches; a text file without a `header` has rows from its first line.
 
     Raises:
@@ -44,10 +45,10 @@ def open_source(path: Path, *, header: bool = True) -> Source:
     for name, times in Counter(f.name for f in source.fields).most_common(1):
         if times > 1:
             raise InputError(f"{path.name} has two columns named {name!r}: rename one of them")
-    return _Guarded(path, source)
+    return Guarded(path, source)
 
 
-class _Guarded:
+class Guarded:
     """A source whose every failure is an `InputError`."""
 
     def __init__(self, path: Path, source: Source) -> None:
@@ -63,12 +64,25 @@ class _Guarded:
         """The columns, in the order of the file."""
         return self._source.fields
 
+    def cuts(self) -> list[int]:
+        """The rows at which reading can begin as cheaply as at the first one, and how many rows
+        there are; the first row alone where there is no such place."""
+        if not isinstance(self._source, Spans):
+            return [0]
+        with _reading(self._path):
+            return list(self._source.cuts())
+
     def batches(
-        self, names: Sequence[str], rows: int, widths: Widths
+        self, names: Sequence[str], rows: int, widths: Widths, span: tuple[int, int] | None = None
     ) -> Generator[Batch, None, None]:
-        """The file from its beginning; see `Source`."""
+        """The file from its beginning, or its rows from one of its cuts to another; see
+        `Source`."""
         row = 0
-        with closing(self._source.batches(names, rows, widths)) as batches:
+        if span is not None and isinstance(self._source, Spans):
+            found = self._source.between(span, names, rows, widths)
+        else:
+            found = self._source.batches(names, rows, widths)
+        with closing(found) as batches:
             while True:
                 with _reading(self._path, row):
                     batch = next(batches, None)
@@ -110,7 +124,7 @@ def _why(error: Exception) -> str:
 
 def _reader(path: Path) -> Callable[[Path], Source]:
     if not path.exists():
-        raise InputError(f"there is no file {path}")
+        raise InputError(missing(path))
     if not path.is_file():
         raise InputError(f"{path} is not a file")
     first, compressed = first_bytes(path, _LOOKED_AT)

@@ -118,6 +118,22 @@ class Classes(Fit):
             losses.append(float(np.average(parts, weights=weights)))
         return min(losses)
 
+    def each(self) -> list[tuple[float, float]]:
+        """Of every class, whether it is this one or another: what the model tells beyond how often
+        it comes, and what isotonic regression would gain. None where there are many classes."""
+        count = self.scores.shape[1]
+        if count > _MATRIX_CLASSES:
+            return []
+        log_q = self.scores - np.asarray(log_normalizer(Logits(self.scores)))[:, None]
+        found: list[tuple[float, float]] = []
+        for k in range(count):
+            scores = log_q[:, k] - np.log(-np.expm1(np.minimum(log_q[:, k], 0.0)))
+            target = self.target[:, k] if self.target.ndim == 2 else self.target == k
+            fit = Answers(scores, target.astype(np.float64), self.weight)
+            least = fit.recalibrated()
+            found.append((fit.uncertainty() - least, fit.loss - least))
+        return found
+
     def _by_temperature(self, fitted: Array, other: Array) -> float:
         temperature, _ = Classes(
             self.scores[fitted], self.target[fitted], self.weight[fitted]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
+from .places import zip_file
 from .shown import excerpt
 
 _INNER = {
@@ -84,7 +85,7 @@ def _json(name: str, stem: str, first: bytes) -> str | None:
 def _zipped(path: Path) -> str | None:
     """What a zip archive is; None where it is NumPy's."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zip_file(path) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
         return None

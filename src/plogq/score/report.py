@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import exp, isfinite, log
 from typing import TYPE_CHECKING, Any, cast
@@ -38,12 +38,17 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class ClassRow:
-    """One class: its events, their mean H in nats, and the share of them predicted right."""
+    """One class: its events, their mean H in nats, and the share of them predicted right. With
+    calibration, what the model tells of whether it is this class beyond how often it comes, and
+    what isotonic regression would gain on that, in nats; NaN without, and for more than 50
+    classes."""
 
     label: str
     count: int
     cross_entropy: float
     recall: float
+    discrimination: float = _NAN
+    miscalibration: float = _NAN
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,16 +197,17 @@ class Report:
 
 def make_report(
     file: str, roles: Roles, tally: Tally, rows: int, left_out: int, bad: int,
-    first_bad: Sequence[BadRow],
+    first_bad: Sequence[BadRow], number: Callable[[Array], Array],
 ) -> Report:  # fmt: skip
-    """The totals as a report; there is at least one event."""
+    """The totals as a report; there is at least one event. `number` tells the row number of a
+    place, see `Batch.place`."""
     loss = float("inf") if tally.infinite else tally.loss.mean
     tokens = roles.form == "tokens"
     error, interval, method = uncertain(tally.loss, tally.clusters, tally.first, tally.infinite)
-    classes = _classes(tally, roles)
+    c = _NO_CALIBRATION if tally.calibration is None else tally.calibration.result(number)
+    classes = [] if tokens else _classes(tally, roles, c)
     there = [line.cross_entropy for line in classes if line.count]
     baselines = [] if tokens else _baselines(tally, roles, loss)
-    c = _NO_CALIBRATION if tally.calibration is None else tally.calibration.result()
     return Report(
         file=file,
         reasons=roles.reasons,
@@ -217,15 +223,15 @@ def make_report(
         infinite=tally.infinite,
         interval=interval,
         interval_method=method,
-        target_entropy=tally.uncertainty.mean,
+        target_entropy=tally.target_entropy,
         perplexity=_exp(loss),
-        accuracy=float("nan") if tokens else tally.correct_weight / tally.weight,
+        accuracy=float("nan") if tokens else tally.accuracy,
         macro_cross_entropy=sum(there) / len(there) if there else float("nan"),
         d2=baselines[-1].share if baselines else float("nan"),
-        tokens=tally.tokens,
-        bits_per_byte=_ratio(tally.nats / log(2), tally.bytes),
-        bits_per_character=_ratio(tally.nats / log(2), tally.characters),
-        slices=tuple(line for groups in tally.slices for line in groups.slices()),
+        tokens=tally.tokens.total(),
+        bits_per_byte=_ratio(tally.loss.total / log(2), tally.bytes.total()),
+        bits_per_character=_ratio(tally.loss.total / log(2), tally.characters.total()),
+        slices=tuple(tally.slice_lines()),
         brier=c.brier,
         calibration_error=c.calibration_error,
         reliability=c.reliability,
@@ -235,10 +241,10 @@ def make_report(
         discrimination=c.discrimination,
         miscalibration=c.miscalibration,
         calibration_events=c.events,
-        suspicious=tuple(_suspicious(tally, roles)),
+        suspicious=tuple(_suspicious(tally, roles, number)),
         baselines=tuple(baselines),
         classes=tuple(classes),
-        worst=tuple(_worst(tally, roles)),
+        worst=tuple(_worst(tally, roles, number)),
     )
 
 
@@ -264,52 +270,38 @@ def _baseline(name: str, h: float, loss: float) -> Baseline:
     return Baseline(name, h, h - loss, (h - loss) / h if h > 0 else float("nan"))
 
 
-def _classes(tally: Tally, roles: Roles) -> list[ClassRow]:
-    labels = roles.classes
-    happened = tally.mass if roles.form == "multi" else tally.class_weight
-    return [
-        ClassRow(
-            labels[k],
-            int(tally.class_count[k]),
-            _ratio(tally.class_loss[k], tally.class_weight[k]),
-            _ratio(tally.class_correct[k], happened[k]),
-        )
-        for k in range(len(labels))
-    ]
+def _classes(tally: Tally, roles: Roles, calibrated: Calibrated) -> list[ClassRow]:
+    fitted = calibrated.classes or [(_NAN, _NAN)] * len(roles.classes)
+    means, recalls = tally.class_means().tolist(), tally.class_recalls().tolist()
+    parts = zip(roles.classes, tally.class_count.tolist(), means, recalls, fitted, strict=True)
+    return [ClassRow(name, n, h, right, *both) for name, n, h, right, both in parts]
 
 
-def _worst(tally: Tally, roles: Roles) -> list[WorstRow]:
+def _worst(tally: Tally, roles: Roles, number: Callable[[Array], Array]) -> list[WorstRow]:
+    if not len(tally.worst):
+        return []
+    key, places, *others = tally.worst.columns
+    parts: list[list[Any]] = [x.tolist() for x in (number(places), *others, -key)]
     if roles.form == "tokens":
-        return _worst_tokens(tally)
-    labels, worst = roles.classes, tally.worst
+        return [WorstRow(row, "", q, "", h) for row, _, q, _, h in zip(*parts, strict=True)]
+    labels = roles.classes
     answers = ("no", "yes") if roles.form == "multi" else labels
-    return [
-        WorstRow(
-            int(worst.rows[i]),
-            labels[int(worst.truth[i])],
-            float(worst.given[i]),
-            answers[int(worst.predicted[i])],
-            float(worst.loss[i]),
-        )
-        for i in range(len(worst.rows))
-    ]
+    lines = zip(*parts, strict=True)
+    return [WorstRow(row, labels[int(y)], q, answers[int(k)], h) for row, y, q, k, h in lines]
 
 
-def _suspicious(tally: Tally, roles: Roles) -> list[WorstRow]:
+def _suspicious(tally: Tally, roles: Roles, number: Callable[[Array], Array]) -> list[WorstRow]:
     if tally.calibration is None:
         return []
-    found = tally.calibration.suspicious(max(tally.worst.most, 1))
+    places, *others = tally.calibration.suspicious(max(tally.worst.most, 1))
     names = roles.classes
-    return [WorstRow(n, names[t], q, names[k], _minus_log(q)) for n, t, q, k in found]
+    parts: list[list[Any]] = [x.tolist() for x in (number(places), *others)]
+    lines = zip(*parts, strict=True)
+    return [WorstRow(row, names[int(y)], q, names[int(k)], _minus_log(q)) for row, y, q, k in lines]
 
 
 def _minus_log(q: float) -> float:
     return -log(q) if q > 0 else float("inf")
-
-
-def _worst_tokens(tally: Tally) -> list[WorstRow]:
-    rows = zip(tally.worst.rows, tally.worst.given, tally.worst.loss, strict=True)
-    return [WorstRow(int(i), "", float(q), "", float(h)) for i, q, h in rows]
 
 
 def _ratio(total: float, weight: float) -> float:

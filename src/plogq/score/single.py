@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .column import About, Batch, Field, Widths
 from .npy import Layout, read_layout
-from .npz import ByColumns, InTurn, column_of, kind_of, rows_at_once
+from .npz import ByColumns, InTurn, column_of, even_cuts, kind_of, rows_at_once
 
 _PIECE = 1 << 20
 
@@ -47,16 +47,26 @@ class NPY:
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
+        yield from self.between((0, self._layout.shape[0]), names, rows, widths)
+
+    def cuts(self) -> list[int]:
+        """See `Spans`: any row will do."""
+        return even_cuts(self._layout.shape[0])
+
+    def between(
+        self, span: tuple[int, int], names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
+        """See `Spans`."""
         layout, total = self._layout, self._layout.shape[0]
         rows = rows_at_once(rows, [layout])
         with self._path.open("rb") as file:
             if layout.fortran and len(layout.shape) == 2:
                 array = ByColumns(file, layout.offset, layout, self._path.name)
             else:
-                file.seek(layout.offset)
+                file.seek(layout.offset + span[0] * layout.row_bytes)
                 array = InTurn(file, layout, self._path.name, _PIECE)
-            for start in range(0, total, rows):
-                count = min(rows, total - start)
+            for start in range(*span, rows):
+                count = min(rows, span[1] - start)
                 taken = array.take(start, count)
                 columns = {
                     n: column_of(taken[n].copy() if self._structured else taken, n) for n in names

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 
 from . import arrow
 from .column import Array, Batch, InputError
+from .moments import Moments
 
 _MOST = 1 << 20
 _MISSING = "(missing)"
@@ -29,48 +29,37 @@ class Slice:
 
 
 class Groups:
-    """For every value of a column how many events there are, and their losses. The sums are those
-    of the differences to one loss, so that what they come to is no difference of large numbers."""
+    """For every value of a column how many events there are, and their losses."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self._places: dict[str, int] = {}
-        self._shift: float | None = None
-        # Per value: events, those of infinite loss, Σ w, Σ w d, Σ w² d², Σ w² d, Σ w².
-        self._sums = np.zeros((7, 0))
+        self._moments = Moments(0)
 
     def __len__(self) -> int:
         """How many values have events."""
-        return int(np.count_nonzero(self._sums[0]))
+        return int(np.count_nonzero(self._moments.counts + self._moments.infinite))
 
-    def add(self, batch: Batch, index: Array | None, loss: Array, weight: Array | None) -> None:
-        """Take in the events of a batch, which are the rows of `index` (None: all)."""
-        if not len(loss):
-            return
+    def add(self, batch: Batch, index: Array | None, loss: Array, weight: Array | None) -> Array:
+        """Take in the events of a batch, which are the rows of `index` (None: all); their
+        places."""
         place = self.places(batch)
-        self.take(place if index is None else place[index], loss, weight)
+        place = place if index is None else place[index]
+        self.take(place, loss, weight)
+        return place
 
     def take(self, place: Array, loss: Array, weight: Array | None) -> None:
         """Take in events whose values are known by their places."""
-        finite = np.isfinite(loss)
-        if self._shift is None:
-            self._shift = float(loss[finite].mean()) if finite.any() else 0.0
-        off = np.where(finite, loss - self._shift, 0.0)
-        w = np.ones(len(loss)) if weight is None else weight
-        parts = (
-            None,
-            ~finite,
-            w * finite,
-            w * off,
-            np.square(w * off),
-            w * w * off,
-            w * w * finite,
-        )
-        size = len(self._places)
-        found = [np.bincount(place, part, size) for part in parts]
-        grown = np.zeros((7, size))
-        grown[:, : self._sums.shape[1]] = self._sums
-        self._sums = grown + np.stack(found)
+        self._moments.grow(len(self._places))
+        self._moments.add(loss, weight, place)
+
+    def merge(self, other: Groups) -> Array:
+        """Take in what another has of the same column; the places of its values here."""
+        places = np.array([self._place(value) for value in other._places], np.int64)
+        self._check()
+        self._moments.grow(len(self._places))
+        self._moments.merge(other._moments, places[: len(other._moments)])
+        return places
 
     def again(self) -> Groups:
         """The same values, of which no event is taken in yet."""
@@ -95,45 +84,74 @@ class Groups:
         there = np.unique(rows)
         places = np.zeros(len(texts), np.int64)
         for i in map(int, there):
-            places[i] = self._places.setdefault(texts[i], len(self._places))
+            places[i] = self._place(texts[i])
+        self._check()
+        return places[rows]
+
+    def slices(self, clusters: Crossed | None = None) -> list[Slice]:
+        """Every value, those that cost the most first; with standard errors that know of clusters
+        where those are given."""
+        found = self._moments
+        found.grow(len(self._places))
+        counts = (found.counts + found.infinite).tolist()
+        errors = found.errors() if clusters is None else clusters.errors(len(found))
+        parts = [x.tolist() for x in (found.weights(), found.means(), errors, found.costs())]
+        lines = [
+            Slice(self.name, value, counts[i], *(part[i] for part in parts))
+            for value, i in self._places.items()
+            if counts[i]
+        ]
+        return sorted(lines, key=lambda s: (-s.cost, s.value == _MISSING, s.value))
+
+    def standard_error(self) -> float:
+        """Of the mean of all events where those of one value belong together."""
+        return self._moments.error_between()
+
+    def _place(self, value: str) -> int:
+        return self._places.setdefault(value, len(self._places))
+
+    def _check(self) -> None:
         if len(self._places) > _MOST:
             raise InputError(
                 f"column {self.name!r} has more than {_MOST:,} values: too many to be told apart"
             )
-        return places[rows]
 
-    def slices(self) -> list[Slice]:
-        """Every value, those that cost the most first."""
-        count, infinite, weight, first, square, second, squared = self._sums
-        shift = self._shift or 0.0
-        total = float(weight.sum())
-        overall = float(first.sum()) / total if total else 0.0
-        found: list[Slice] = []
-        for value, i in self._places.items():
-            events = int(count[i])
-            if not events:
-                continue
-            w = float(weight[i])
-            mean = float(first[i]) / w if w else float("nan")
-            spread = square[i] - 2 * mean * second[i] + mean * mean * squared[i]
-            finite = events - int(infinite[i])
-            error = float("nan")
-            if finite > 1 and w:
-                error = sqrt(max(float(spread), 0.0) * finite / (finite - 1)) / w
-            lost = bool(infinite[i])
-            cost = float("inf") if lost else w * (mean - overall) / total
-            h = float("inf") if lost else mean + shift
-            found.append(Slice(self.name, value, events, w, h, error, cost))
-        return sorted(found, key=lambda s: -s.cost)
 
-    def standard_error(self) -> float:
-        """Of the mean of all events where those of one value belong together."""
-        weight, first = self._sums[2], self._sums[3]
-        groups, total = len(self), float(weight.sum())
-        if groups < 2 or not total:
-            return float("nan")
-        rest = first - weight * (float(first.sum()) / total)
-        return sqrt(float(np.square(rest).sum()) * groups / (groups - 1)) / total
+class Crossed:
+    """Events by two columns at once: slices, and the clusters within each."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        # The place of a slice times 2³², and that of a cluster.
+        self._places: dict[int, int] = {}
+        self._moments = Moments(0)
+
+    def take(self, slices: Array, clusters: Array, loss: Array, weight: Array | None) -> None:
+        """Take in events, by their places in both columns."""
+        found, index = np.unique((slices << 32) + clusters, return_inverse=True)
+        self._moments.add(loss, weight, self._grown(found)[index])
+
+    def merge(self, other: Crossed, slices: Array, clusters: Array) -> None:
+        """Take in what another has, whose slices and clusters have these places here."""
+        theirs = np.fromiter(other._places, np.int64, len(other._places))
+        here = (slices[theirs >> 32] << 32) + clusters[theirs & 0xFFFFFFFF]
+        self._moments.merge(other._moments, self._grown(here))
+
+    def errors(self, slices: int) -> Array:
+        """The standard error of the mean of each slice."""
+        owners = np.fromiter(self._places, np.int64, len(self._places)) >> 32
+        return self._moments.errors_between(owners, slices)
+
+    def _grown(self, keys: Array) -> Array:
+        """The places of pairs, new ones at the end."""
+        places = [self._places.setdefault(k, len(self._places)) for k in keys.tolist()]
+        if len(self._places) > _MOST:
+            raise InputError(
+                f"--by {self._name!r} and --cluster together tell more than {_MOST:,} groups "
+                "apart: leave one of them out"
+            )
+        self._moments.grow(len(self._places))
+        return np.array(places, np.int64)
 
 
 def _plain(value: object) -> str:

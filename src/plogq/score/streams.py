@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import codecs
 import lzma
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
 import pyarrow as pa
+
+from .places import raw_file
 
 _arrow: Any = pa
 
@@ -89,8 +90,7 @@ def compression(first: bytes) -> str | None:
 def opened(path: Path, encoding: str | None = None) -> Generator[tuple[Raw, Stream], None, None]:
     """The file, and its text: decompressed where its first bytes say that it is compressed, and
     turned into UTF-8 where it is in another encoding."""
-    # As bytes, since pyarrow takes no name that is not UTF-8.
-    with _arrow.OSFile(os.fsencode(path)) as file:
+    with raw_file(path) as file:
         name = compression(bytes(file.read(8)))
         file.seek(0)
         if name is None:

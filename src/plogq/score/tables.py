@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from . import arrow
 from .column import MOST_CLASSES, About, Batch, Field, Widths
+from .places import Remote, raw_file
 
 _arrow: Any = pa
 _parquet: Any = pq
@@ -20,6 +22,11 @@ _parquet: Any = pq
 # A column's pages are read in pieces of this size. Without it pyarrow takes in a row group's whole
 # column, and with its default, pre_buffer, the whole file: 442 MB of a 462 MB file, measured.
 _BUFFER = 1 << 18
+# A store is asked for every piece, which takes longer than the piece.
+_REMOTE_BUFFER = 1 << 23
+
+# So many rows are worth being read apart from others.
+_PIECE = 1 << 18
 
 # Of lists, what a batch may hold: the rows that look at a file first may be long ones.
 _BATCH_NUMBERS = 1 << 22
@@ -49,10 +56,10 @@ class Parquet:
 
     @contextmanager
     def _opened(self) -> Generator[Any, None, None]:
-        # As bytes, since pyarrow takes no name that is not UTF-8.
+        buffer = _REMOTE_BUFFER if isinstance(self._path, Remote) else _BUFFER
         with (
-            _arrow.OSFile(os.fsencode(self._path)) as raw,
-            _parquet.ParquetFile(raw, pre_buffer=False, buffer_size=_BUFFER) as file,
+            raw_file(self._path) as raw,
+            _parquet.ParquetFile(raw, pre_buffer=False, buffer_size=buffer) as file,
         ):
             yield file
 
@@ -60,18 +67,54 @@ class Parquet:
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
-        start = 0
+        yield from self._read(None, 0, names, rows, widths)
+
+    def cuts(self) -> list[int]:
+        """See `Spans`: where enough row groups end."""
+        return _cuts(self._group_rows())
+
+    def between(
+        self, span: tuple[int, int], names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
+        """See `Spans`."""
+        ends = np.cumsum(self._group_rows())
+        groups = np.flatnonzero((ends > span[0]) & (ends <= span[1]))
+        yield from self._read(groups.tolist(), span[0], names, rows, widths)
+
+    def _group_rows(self) -> list[int]:
+        with self._opened() as file:
+            found = file.metadata
+            return [int(found.row_group(i).num_rows) for i in range(found.num_row_groups)]
+
+    def _read(
+        self, groups: list[int] | None, start: int, names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
         numbers = sum(self._lengths.get(name, 0) for name in names)
         rows = max(1, min(rows, _BATCH_NUMBERS // max(1, numbers)))
         with self._opened() as file:
             batches = file.iter_batches(
-                batch_size=rows, columns=list(names), use_threads=_DECODE_IN_THREADS
+                batch_size=rows,
+                row_groups=groups,
+                columns=list(names),
+                use_threads=_DECODE_IN_THREADS,
             )
             for record in batches:
                 record.validate(full=True)
                 end = start + record.num_rows
                 yield batch_of(record, start, names, widths, end / max(end, self._rows))
                 start = end
+
+
+def _cuts(counts: Sequence[int]) -> list[int]:
+    """Where parts of so many rows each end, of which some are taken together to be worth it."""
+    found, row = [0], 0
+    for count in counts:
+        row += count
+        if row - found[-1] >= _PIECE:
+            found.append(row)
+    if row > found[-1]:
+        found.append(row)
+    return found
 
 
 def _lengths(file: Any, names: Sequence[str]) -> dict[str, int]:
@@ -99,7 +142,7 @@ class ArrowIPC:
             self.fields = [arrow.field(f.name, f.type) for f in self._reader(raw, None).schema]
 
     def _opened(self) -> Any:
-        return _arrow.OSFile(os.fsencode(self._path))
+        return raw_file(self._path)
 
     def _reader(self, raw: Any, names: Sequence[str] | None) -> Any:
         options = _arrow.ipc.IpcReadOptions()
@@ -111,23 +154,48 @@ class ArrowIPC:
         opened = _arrow.ipc.open_stream if self._stream else _arrow.ipc.open_file
         return opened(raw, options=options)
 
-    def _records(self, raw: Any, names: Sequence[str]) -> Iterator[tuple[Any, float]]:
+    def _records(
+        self, raw: Any, names: Sequence[str] | None, which: range | None
+    ) -> Iterator[tuple[Any, float]]:
         """The batches as they were written, and how much of the file has been read with each."""
         reader = self._reader(raw, names)
         if self._stream:
             for record in reader:
                 yield record, raw.tell() / (raw.size() or raw.tell())
         else:
-            for i in range(reader.num_record_batches):
-                yield reader.get_batch(i), (i + 1) / reader.num_record_batches
+            count = reader.num_record_batches
+            for i in range(count) if which is None else which:
+                yield reader.get_batch(i), (i + 1) / count
 
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
-        start = 0
+        yield from self._read(None, 0, names, rows, widths)
+
+    def cuts(self) -> list[int]:
+        """See `Spans`: where enough batches end."""
+        return [0] if self._stream else _cuts(self._batch_rows())
+
+    def between(
+        self, span: tuple[int, int], names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
+        """See `Spans`."""
+        ends = np.cumsum(self._batch_rows())
+        first, last = np.searchsorted(ends, span, side="right").tolist()
+        yield from self._read(range(first, last), span[0], names, rows, widths)
+
+    def _batch_rows(self) -> list[int]:
+        # Only a batch says how many rows it has: of one column little is read.
+        plain = [f.name for f in self.fields if f.numeric][:1]
         with self._opened() as raw:
-            for record, done in self._records(raw, names):
+            return [int(r.num_rows) for r, _ in self._records(raw, plain or None, None)]
+
+    def _read(
+        self, which: range | None, start: int, names: Sequence[str], rows: int, widths: Widths
+    ) -> Generator[Batch, None, None]:
+        with self._opened() as raw:
+            for record, done in self._records(raw, names, which):
                 # What the file says of offsets and indices is taken at its word from here on.
                 record.validate(full=True)
                 for offset in range(0, record.num_rows, rows):

@@ -1,206 +1,218 @@
-"""Running totals over batches, in float64, that do not depend on where a batch ends."""
+"""Running totals of events, the same in whatever order and batches they are taken in."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from math import isfinite, sqrt
 
 import numpy as np
 
 from .calibration import Calibration
 from .column import Array
 from .events import Events
-from .slices import Groups
-from .totals import Lengths, Outcomes
+from .exact import Sums
+from .find import Roles
+from .least import Least
+from .moments import Moments
+from .outcomes import Lengths, Outcomes
+from .slices import Crossed, Groups, Slice
 
 # Below so many events a standard error says little of the interval, and these are drawn again.
 FEW = 300
 
 
-@dataclass(slots=True)
-class Moments:
-    """The weighted mean of a quantity and the standard error of that mean, in one pass.
+class Tally:
+    """All that a report needs of events, in memory that grows with the classes and slices and not
+    with the rows."""
 
-    mean = Σ w x / Σ w, and its variance, by linearising that ratio, is
-    n / (n - 1) · Σ w² (x - mean)² / (Σ w)², which for equal weights is s² / n. Batches are merged
-    as by Chan, Golub and LeVeque (1983): no difference of large sums. The squares of the weights
-    weigh a second mean, as the first is known at the end only, and
-    Σ w² (x - mean)² = Σ w² (x - other)² + Σ w² (other - mean)². Sums are NumPy's, which are
-    pairwise: a dot product goes to a BLAS, whose threads then fight with the reader's.
-    """
-
-    count: int = 0
-    weight: float = 0.0
-    mean: float = 0.0
-    squared_weight: float = 0.0
-    _other: float = 0.0
-    _spread: float = 0.0
-
-    def add(self, values: Array, weights: Array | None, total: float | None = None) -> None:
-        """Take in more values, with a weight each (None: all 1); `total` is their plain sum, where
-        it is known already."""
-        if not len(values):
-            return
-        if weights is None:
-            weight = squared = float(len(values))
-            mean = other = (float(values.sum()) if total is None else total) / weight
-            spread = float(np.square(values - mean).sum())
-        else:
-            squares = np.square(weights)
-            weight, squared = float(weights.sum()), float(squares.sum())
-            mean = float((weights * values).sum()) / weight
-            # The square of a tiny weight can be 0.
-            other = float((squares * values).sum()) / squared if squared else mean
-            spread = float((squares * np.square(values - other)).sum())
-        self.count += len(values)
-        step = other - self._other
-        share = squared / ((self.squared_weight + squared) or 1.0)
-        self._spread += spread + step * step * self.squared_weight * share
-        self._other += step * share
-        self.squared_weight += squared
-        self.weight += weight
-        self.mean += (mean - self.mean) * (weight / self.weight)
-
-    @property
-    def standard_error(self) -> float:
-        """Of the mean; NaN for fewer than two values."""
-        if self.count < 2:
-            return float("nan")
-        off = self._other - self.mean
-        spread = self._spread + self.squared_weight * off * off
-        return sqrt(spread * self.count / (self.count - 1)) / self.weight
-
-
-@dataclass(slots=True)
-class Worst:
-    """The events of highest loss: of equal ones the first, so that batches do not matter."""
-
-    most: int
-    loss: Array = field(default_factory=lambda: np.empty(0))
-    rows: Array = field(default_factory=lambda: np.empty(0, np.int64))
-    truth: Array = field(default_factory=lambda: np.empty(0, np.int64))
-    given: Array = field(default_factory=lambda: np.empty(0))
-    predicted: Array = field(default_factory=lambda: np.empty(0, np.int64))
+    def __init__(self, roles: Roles, worst: int, *, calibration: bool) -> None:
+        count = len(roles.classes)
+        self._form = roles.form
+        self._by_class = roles.form in ("hard", "soft")
+        self.loss = Moments(count if self._by_class else 1)
+        self.slices = [Groups(name) for name in roles.by]
+        self.clusters = None if roles.cluster is None else Groups(roles.cluster)
+        # Of every column of slices, where there are clusters.
+        self._crossed = [Crossed(name) for name in roles.by if roles.cluster is not None]
+        self.calibration = Calibration(roles) if calibration else None
+        self.tokens, self.bytes, self.characters = Sums(), Sums(), Sums()
+        self.uncertainty = Sums()
+        # Of the first events, their losses and weights.
+        self._first = Least(FEW + 1)
+        # Of the events of highest loss that, their truth, its probability, the class predicted.
+        self.worst = Least(worst)
+        self._counts = np.zeros(count, np.int64)
+        # Correct events without weights, and the weights of others; events of which a share is.
+        self._correct_counts = np.zeros(count, np.int64)
+        self._correct, self._shares = Sums(count), Sums()
+        # What P gives to every class, where that is not the weight of its events; their losses
+        # where every event has one of every class.
+        self._mass, self._class_loss = Sums(count), Sums(count)
 
     def add(self, events: Events) -> None:
-        """Keep what is worse than what is kept."""
-        if not self.most or not len(events.loss):
+        """Take in the events of one batch."""
+        loss, weight = events.loss, events.weight
+        if not len(loss):
             return
-        floor = self.loss[-1] if len(self.loss) == self.most else -np.inf
-        index = np.flatnonzero(events.loss > floor)
-        if len(index) > self.most:
-            losses = events.loss[index]
-            bar = np.partition(losses, -self.most)[-self.most]
-            index = index[losses >= bar]
-        if not len(index):
-            return
-        index = index[np.argsort(-events.loss[index], kind="stable")][: self.most]
-        loss = np.concatenate([self.loss, events.loss[index]])
-        order = np.argsort(-loss, kind="stable")[: self.most]
-        self.loss = loss[order]
-        self.rows = np.concatenate([self.rows, events.numbers(index)])[order]
-        self.truth = np.concatenate([self.truth, events.truth[index]])[order]
-        self.given = np.concatenate([self.given, events.given_to_truth(index)])[order]
-        self.predicted = np.concatenate([self.predicted, events.predicted(index)])[order]
+        self.loss.add(loss, weight, events.truth if self._by_class else None)
+        places = [g.add(events.batch, events.index, loss, weight) for g in self._grouped]
+        for crossed, place in zip(self._crossed, places, strict=False):
+            crossed.take(place, places[-1], loss, weight)
+        self._keep(events)
+        if self.calibration is not None:
+            self.calibration.add(events)
+        if events.uncertainty is not None:
+            self.uncertainty.add(_weighted(events.uncertainty, weight))
+        if events.lengths is not None:
+            self._lengths(events.lengths)
+        elif events.outcomes is not None:
+            self._outcomes(events, events.outcomes)
+        else:
+            self._classes(events)
 
-
-class Tally:
-    """All that a report needs, in memory that grows with the classes and not with the rows."""
-
-    def __init__(
-        self, classes: int, worst: int, by: Sequence[str] = (), cluster: str | None = None
-    ) -> None:
-        self.loss = Moments()
-        self.slices = [Groups(name) for name in by]
-        self.clusters = None if cluster is None else Groups(cluster)
-        self.first = np.empty((2, 0))
-        self.calibration: Calibration | None = None
-        self.tokens = self.nats = self.bytes = self.characters = 0.0
-        self.uncertainty = Moments()
-        self.infinite = 0
-        self.infinite_weight = 0.0
-        self.correct_weight = 0.0
-        self.worst = Worst(worst)
-        self.class_count = np.zeros(classes, np.int64)
-        self.class_weight = np.zeros(classes)
-        self.class_loss = np.zeros(classes)
-        self.class_correct = np.zeros(classes)
-        self.mass = np.zeros(classes)
+    def merge(self, other: Tally) -> None:
+        """Take in the events that another of the same roles has taken in."""
+        self.loss.merge(other.loss)
+        pairs = zip(self._grouped, other._grouped, strict=True)
+        places = [mine.merge(theirs) for mine, theirs in pairs]
+        for mine, theirs, place in zip(self._crossed, other._crossed, places, strict=False):
+            mine.merge(theirs, place, places[-1])
+        for mine, theirs in zip(self._kept, other._kept, strict=True):
+            mine.merge(theirs)
+        if self.calibration is not None and other.calibration is not None:
+            self.calibration.merge(other.calibration)
+        for mine, theirs in zip(self._sums, other._sums, strict=True):
+            mine.merge(theirs)
+        self._counts += other._counts
+        self._correct_counts += other._correct_counts
 
     @property
-    def weight(self) -> float:
-        """Of all events, those of infinite loss too."""
-        return self.loss.weight + self.infinite_weight
+    def _grouped(self) -> list[Groups]:
+        return [*self.slices, *([] if self.clusters is None else [self.clusters])]
+
+    def slice_lines(self) -> list[Slice]:
+        """The slices of every column."""
+        if not self._crossed:
+            return [line for groups in self.slices for line in groups.slices()]
+        pairs = zip(self.slices, self._crossed, strict=True)
+        return [line for groups, crossed in pairs for line in groups.slices(crossed)]
+
+    @property
+    def _kept(self) -> tuple[Least, ...]:
+        return self._first, self.worst
+
+    @property
+    def _sums(self) -> tuple[Sums, ...]:
+        return (
+            self.tokens, self.bytes, self.characters, self.uncertainty, self._correct,
+            self._shares, self._mass, self._class_loss,
+        )  # fmt: skip
 
     @property
     def events(self) -> int:
         """How many there were, those of infinite loss too."""
         return self.loss.count + self.infinite
 
-    def add(self, events: Events) -> None:
-        """Take in the events of one batch."""
-        self._losses(events.loss, events.weight)
-        for groups in (*self.slices, *([] if self.clusters is None else [self.clusters])):
-            groups.add(events.batch, events.index, events.loss, events.weight)
-        if self.first.shape[1] <= FEW:
-            weight = np.ones(len(events.loss)) if events.weight is None else events.weight
-            more = np.stack([events.loss, weight])[:, : FEW + 1]
-            self.first = np.concatenate([self.first, more], axis=1)
-        if self.calibration is not None:
-            self.calibration.add(events)
-        if events.lengths is not None:
-            self._lengths(events, events.lengths)
-        else:
-            self._classes(events)
-        if events.uncertainty is not None:
-            self.uncertainty.add(events.uncertainty, events.weight)
-        self.worst.add(events)
+    @property
+    def infinite(self) -> int:
+        """How many of them have infinite loss."""
+        return int(self.loss.infinite.sum())
 
-    def _losses(self, loss: Array, weight: Array | None) -> None:
-        total = float(loss.sum())
-        if isfinite(total):
-            self.loss.add(loss, weight, total)
-            return
-        finite = np.isfinite(loss)
-        lost = ~finite
-        self.infinite += int(lost.sum())
-        self.infinite_weight += float(lost.sum() if weight is None else weight[lost].sum())
-        self.loss.add(loss[finite], None if weight is None else weight[finite])
+    @property
+    def weight(self) -> float:
+        """Of all events, those of infinite loss too."""
+        return self.loss.whole_weight
 
-    def _lengths(self, events: Events, found: Lengths) -> None:
-        self.tokens += found.tokens
-        weight = events.weight
-        self.nats += float((events.loss if weight is None else events.loss * weight).sum())
-        self.bytes += found.bytes or 0.0
-        self.characters += found.characters or 0.0
+    @property
+    def first(self) -> Array:
+        """The losses and weights of the first events, shape (2, n)."""
+        return np.stack(self._first.columns[2:])
+
+    @property
+    def class_count(self) -> Array:
+        """How many events of each class there are, or how often each outcome was yes."""
+        return self.loss.counts + self.loss.infinite if self._by_class else self._counts
+
+    def class_means(self) -> Array:
+        """The mean loss of every class; NaN where it has no event."""
+        if self._form == "multi":
+            return self._class_loss.floats() / self.weight
+        return self.loss.means()
+
+    def class_recalls(self) -> Array:
+        """The share of every class that was predicted right; NaN where it has no event."""
+        there = self._mass.floats() if self._form == "multi" else self.loss.whole_weights()
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return (self._correct.floats() + self._correct_counts) / there
+
+    @property
+    def accuracy(self) -> float:
+        """The share of all events, by weight, that was predicted right."""
+        if self._form == "multi":
+            return self._shares.total() / self.weight
+        return (self._correct.total() + int(self._correct_counts.sum())) / self.weight
+
+    @property
+    def mass(self) -> Array:
+        """What P gives to every class in all, by weight."""
+        return self.loss.whole_weights() if self._form == "hard" else self._mass.floats()
+
+    @property
+    def target_entropy(self) -> float:
+        """The mean entropy of the targets."""
+        return self.uncertainty.total() / self.weight
+
+    def _keep(self, events: Events) -> None:
+        every = len(events.loss)
+        weight = np.ones(every) if events.weight is None else events.weight
+        places = events.places(np.arange(min(every, self._first.most)))
+        found = self._first.wanted(places)
+        self._first.add(places[found], places[found], events.loss[found], weight[found])
+        found = self.worst.wanted(-events.loss)
+        self.worst.add(
+            -events.loss[found],
+            events.places(found),
+            events.truth[found],
+            events.given_to_truth(found),
+            events.predicted(found),
+        )
+
+    def _lengths(self, found: Lengths) -> None:
+        self.tokens.add(found.tokens)
+        for sums, values in ((self.bytes, found.bytes), (self.characters, found.characters)):
+            if values is not None:
+                sums.add(values)
 
     def _outcomes(self, events: Events, found: Outcomes) -> None:
-        self.class_count += found.count
-        self.class_loss += found.loss
-        self.class_weight += found.weight
-        self.class_correct += found.correct
-        self.mass += found.yes
-        right = events.correct if events.weight is None else events.correct * events.weight
-        self.correct_weight += float(right.sum())
+        axis, weight = found.axis, events.weight
+        yes = found.yes > 0.5
+        self._counts += yes.sum(axis=1 - axis)
+        self._class_loss.add(*_by_class(found.loss, weight, axis))
+        self._mass.add(*_by_class(found.yes, weight, axis))
+        self._correct.add(*_by_class(yes & found.right, weight, axis))
+        self._shares.add(_weighted(events.correct, weight))
 
     def _classes(self, events: Events) -> None:
-        if events.outcomes is not None:
-            self._outcomes(events, events.outcomes)
-            return
-        truth, weight, count = events.truth, events.weight, len(self.class_count)
-        # One pass counts the events of each class and the correct ones among them.
-        pairs = np.bincount(truth * 2 + events.correct, minlength=2 * count).reshape(count, 2)
-        self.class_count += pairs.sum(axis=1)
+        truth, weight, correct = events.truth, events.weight, events.correct
         if weight is None:
-            weighted, correct = pairs.sum(axis=1), pairs[:, 1]
-            loss = events.loss
+            self._correct_counts += np.bincount(truth[correct], minlength=len(self._counts))
         else:
-            weighted = np.bincount(truth, weight, count)
-            correct = np.bincount(truth, weight * events.correct, count)
-            loss = events.loss * weight
-        self.class_weight += weighted
-        self.class_correct += correct
-        self.correct_weight += float(correct.sum())
-        self.class_loss += np.bincount(truth, loss, count)
-        self.mass += weighted if events.mass is None else events.mass
+            self._correct.add(weight[correct], truth[correct])
+        if events.soft is None:
+            return
+        axis, values = events.soft.axis, events.soft.values
+        if axis is None:
+            axis, values = 0, np.stack([1 - values.astype(np.float64), values])
+        self._mass.add(*_by_class(values, weight, axis))
+
+
+def _weighted(values: Array, weight: Array | None) -> Array:
+    return values if weight is None else values * weight
+
+
+def _by_class(values: Array, weight: Array | None, axis: int) -> tuple[Array, Array]:
+    """Values of every class, which is on `axis`, times the weights of their rows; and the class of
+    each."""
+    count = int(values.shape[axis])
+    classes: Array = np.arange(count).reshape((count, 1) if axis == 0 else (1, count))
+    found = values.astype(np.float64)
+    if weight is not None:
+        found *= weight if axis == 0 else weight[:, None]
+    return found.reshape(-1), np.broadcast_to(classes, values.shape).reshape(-1)

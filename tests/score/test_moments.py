@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plogq.score.tally import Moments
+from plogq.score.moments import Moments
 
 values = st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=40)
 

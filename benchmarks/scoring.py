@@ -1,0 +1,230 @@
+"""Scoring with all that can be asked, from other formats, and beside the peers' own functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .case import OURS, Case, Contender, Run, Work
+from .files import CLASSES, FULL, NEEDS, QUICK, clean, parquet, stream
+from .targets import Faster, Within
+
+Job = Callable[[int], Run]
+
+
+def _columns(path: Path) -> tuple[Any, Any]:
+    """Probabilities and labels, as the peers take them."""
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    q = np.stack([table[f"p{k}"].to_numpy() for k in range(CLASSES)], axis=1)
+    return q, table["label"].to_numpy()
+
+
+def _text(rows: int, ending: str) -> Path:
+    """The same rows as CSV, or as JSON lines with six digits."""
+    import pyarrow.csv as pacsv
+    import pyarrow.parquet as pq
+
+    source = parquet(rows)
+    path = source.with_suffix(ending)
+    if path.exists():
+        return path
+    with pq.ParquetFile(source) as file, path.open("wb") as out:
+        for number, batch in enumerate(file.iter_batches(batch_size=1 << 16)):
+            if ending == ".csv":
+                options = pacsv.WriteOptions(include_header=not number)
+                pacsv.write_csv(batch, out, options)
+                continue
+            names = batch.schema.names
+            line = "{" + ", ".join(f'"{name}": %.6g' for name in names) + "}\n"
+            parts = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            out.write("".join(line % row for row in parts).encode())
+    return path
+
+
+def _scored(path: Path, **wish: Any) -> Run:
+    from plogq.score import Wish, score_file
+
+    return lambda: score_file(path, Wish(**wish))
+
+
+def _spread(workers: int, rows: int) -> Run:
+    from plogq.score import Wish, score_spread
+
+    path = parquet(rows)
+    return lambda: score_spread(path, Wish(calibration=True, by="label"), workers=workers)
+
+
+def _csv_read(rows: int) -> Run:
+    import pyarrow.csv as pacsv
+
+    path = _text(rows, ".csv")
+
+    def run() -> None:
+        with pacsv.open_csv(path) as reader:
+            for _ in reader:
+                pass
+
+    return run
+
+
+def _json_read(rows: int) -> Run:
+    import pyarrow.json as pajson
+
+    path = _text(rows, ".jsonl")
+    return lambda: (pajson.read_json(path), None)[1]
+
+
+def _log_loss(rows: int) -> Run:
+    from sklearn.metrics import log_loss
+
+    path = parquet(rows)
+
+    def run() -> float:
+        q, y = _columns(path)
+        return log_loss(y, q)
+
+    return run
+
+
+def _calibration_curves(rows: int) -> Run:
+    from sklearn.calibration import calibration_curve
+
+    path = parquet(rows)
+
+    def run() -> None:
+        q, y = _columns(path)
+        for k in range(CLASSES):
+            calibration_curve(y == k, q[:, k], n_bins=15)
+
+    return run
+
+
+def _classification_report(rows: int) -> Run:
+    from sklearn.metrics import classification_report
+
+    path = parquet(rows)
+
+    def run() -> None:
+        q, y = _columns(path)
+        classification_report(y, q.argmax(axis=1), output_dict=True)
+
+    return run
+
+
+def _torchmetrics(rows: int) -> Run:
+    import torch
+    from torchmetrics.functional.classification import multiclass_calibration_error
+
+    path = parquet(rows)
+
+    def run() -> None:
+        q, y = map(torch.from_numpy, _columns(path))
+        torch.nn.functional.nll_loss(q.log(), y.long())
+        multiclass_calibration_error(q, y, CLASSES, n_bins=15)
+
+    return run
+
+
+def _cleanlab(rows: int) -> Run:
+    from cleanlab.filter import find_label_issues
+
+    path = parquet(rows)
+
+    def run() -> None:
+        q, y = _columns(path)
+        find_label_issues(y, q, n_jobs=1)
+
+    return run
+
+
+def _contender(name: str, title: str, job: Job, rows: int, *needs: str) -> Contender:
+    few = min(rows, 2_000)
+    # Readers keep buffers, so memory is that of a first call after one on a small file.
+    return Contender(
+        name, title, partial(job, rows), (*NEEDS, *needs), elements=rows * CLASSES,
+        warm=lambda: job(few)(),
+    )  # fmt: skip
+
+
+def _work(*parts: tuple[str, str, Job, int, tuple[str, ...]]) -> Callable[[bool], Work]:
+    """Contenders by name, title, job, and the part of the full rows that they are given."""
+
+    def work(quick: bool) -> Work:
+        rows = QUICK if quick else FULL
+        made = tuple(
+            _contender(n, t, job, rows // part, *needs) for n, t, job, part, needs in parts
+        )
+        return Work(made, elements=made[0].elements or rows, close=clean)
+
+    return work
+
+
+def _all(rows: int) -> Run:
+    return _scored(parquet(rows), calibration=True, by="label")
+
+
+_SKLEARN, _ALL = ("sklearn",), "plogq score with calibration and slices"
+CASES = (
+    Case(
+        "score-all",
+        f"{_ALL}, Parquet of 10 million rows × 10",
+        _work(
+            (OURS, _ALL, _all, 1, ("scipy",)),
+            ("stream", "pyarrow merely reading it, in batches", stream, 1, ()),
+        ),
+        (Within("stream", 2.0),),
+    ),
+    Case(
+        "score-csv",
+        "`plogq score`, CSV of a million rows × 10",
+        _work(
+            (OURS, "plogq score", lambda rows: _scored(_text(rows, ".csv")), 10, ()),
+            ("read", "pyarrow merely reading it, in batches", _csv_read, 10, ()),
+        ),
+        (Within("read", 1.2),),
+    ),
+    Case(
+        "score-jsonl",
+        "`plogq score`, JSON lines, a million rows × 10",
+        _work(
+            (OURS, "plogq score", lambda rows: _scored(_text(rows, ".jsonl")), 10, ()),
+            ("read", "pyarrow merely reading it, whole", _json_read, 10, ()),
+        ),
+        (Within("read", 1.3),),
+    ),
+    Case(
+        "score-workers",
+        f"{_ALL}, by several processes, Parquet of 10 million rows × 10",
+        _work(
+            (OURS, "two workers", partial(_spread, 2), 1, ("scipy",)),
+            ("one", "one worker", partial(_spread, 1), 1, ("scipy",)),
+        ),
+        (Faster("one", 1.7),),
+        memory=False,
+    ),
+    Case(
+        "score-peers",
+        "`plogq score` beside what others have for parts of it, Parquet of a million rows × 10",
+        _work(
+            (OURS, _ALL, _all, 10, ("scipy",)),
+            ("log_loss", "scikit-learn log_loss", _log_loss, 10, _SKLEARN),
+            (
+                "calibration_curve", "scikit-learn calibration_curve, a class each",
+                _calibration_curves, 10, _SKLEARN,
+            ),
+            (
+                "classification_report", "scikit-learn classification_report",
+                _classification_report, 10, _SKLEARN,
+            ),
+            ("torchmetrics", "torchmetrics calibration error", _torchmetrics, 10,
+             ("torch", "torchmetrics")),
+            ("cleanlab", "cleanlab find_label_issues", _cleanlab, 10, ("cleanlab",)),
+        ),
+    ),
+)  # fmt: skip

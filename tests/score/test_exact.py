@@ -1,0 +1,98 @@
+"""Exact sums and products, against rational arithmetic."""
+
+from __future__ import annotations
+
+import pickle
+from fractions import Fraction
+from math import inf
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plogq.score.exact import Sums, products
+
+# Beyond that a sum of forty might not be a float64.
+finite = st.floats(-1e306, 1e306)
+numbers = st.lists(finite, min_size=1, max_size=40)
+
+
+def total(values: list[float]) -> float:
+    """The sum, rounded once."""
+    return float(sum(map(Fraction, values), Fraction(0)))
+
+
+@given(numbers, st.integers(1, 5))
+def test_a_sum_is_rounded_once(values: list[float], cuts: int) -> None:
+    sums = Sums()
+    for part in np.array_split(np.array(values), cuts):
+        sums.add(part)
+    assert sums.total() == sums.floats()[0] == total(values)
+
+
+@given(numbers, st.sampled_from([3, 5000]), st.data())
+def test_sums_of_groups(values: list[float], size: int, data: st.DataObject) -> None:
+    """Few groups are a grid of sums, and of many those that are met."""
+    place = data.draw(
+        st.lists(st.integers(0, size - 1), min_size=len(values), max_size=len(values))
+    )
+    half = len(values) // 2
+    one, two = Sums(size), Sums(size)
+    one.add(np.array(values[:half]), np.array(place[:half], np.int64))
+    two.add(np.array(values[half:]), np.array(place[half:], np.int64))
+    one.merge(pickle.loads(pickle.dumps(two)))
+    found = one.floats()
+    for k in set(place):
+        assert found[k] == total([v for v, p in zip(values, place, strict=True) if p == k])
+    assert np.count_nonzero(found) <= len(set(place))
+
+
+@given(st.lists(st.floats(-1e140, 1e140), min_size=1, max_size=20), st.data())
+def test_products_are_taken_apart(values: list[float], data: st.DataObject) -> None:
+    # Below, what is lost in rounding is smaller than any float64.
+    a = np.array([v if abs(v) > 1e-140 else 0.0 for v in values])
+    b = np.array(data.draw(st.permutations(a.tolist())))
+    parts = products(a, b)
+    for i, (x, y) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
+        assert sum((Fraction(float(part[i])) for part in parts), Fraction(0)) == Fraction(
+            x
+        ) * Fraction(y)
+
+
+def test_products_of_short_numbers_are_exact_as_they_are() -> None:
+    a = np.array([1.1, 2.3], np.float32).astype(np.float64)
+    assert len(products(a, a)) == 1
+    assert len(products(np.array([1.1]), a[:1])) == 2
+
+
+def test_digits_never_overflow() -> None:
+    values = np.random.default_rng(0).standard_normal(1000) * 1e9
+    whole = sum(map(Fraction, values.tolist()), Fraction(0))
+    sums, again = Sums(), Sums(2)
+    for _ in range(600):
+        sums.add(values)
+        again.merge(sums, np.array([1]))
+    assert sums.total() == float(whole * 600)
+    assert again.floats().tolist() == [0.0, float(whole * (600 * 601 // 2))]
+
+
+def test_places_that_are_merged_into_others() -> None:
+    sums, other = Sums(3), Sums(2)
+    other.add(np.array([1.0, 2.0]), np.array([0, 1]))
+    sums.merge(other, np.array([2, 0]))
+    assert sums.floats().tolist() == [2.0, 0.0, 1.0]
+    sums.grow(5)
+    sums.add(np.array([4.0]), np.array([4]))
+    assert sums.floats().tolist() == [2.0, 0.0, 1.0, 0.0, 4.0]
+
+
+def test_what_has_no_end() -> None:
+    sums = Sums(2)
+    sums.add(np.array([1.0, inf, 2.0]), np.array([0, 1, 0]))
+    assert sums.floats().tolist() == [3.0, inf]
+    assert sums.total() == inf
+    large = Sums()
+    large.add(np.full(4, 1e308))
+    assert large.total() == inf
+    large.add(np.full(3, -1e308))
+    assert large.total() == 1e308
