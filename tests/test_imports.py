@@ -106,7 +106,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "doctor.pages": FACTS,
     "doctor.lint": (*FACTS, "doctor.lint"),
     "doctor.output": (*FACTS, "doctor.lint", "doctor.output"),
-    "doctor.command": ("", *FACTS, "doctor.pages", "doctor.lint", "doctor.output"),
+    "doctor.server": ("", *FACTS, "doctor.lint"),
+    "doctor.command": (
+        *("", *FACTS, "doctor.pages", "doctor.lint", "doctor.output", "doctor.server"),
+    ),
     # Watching shares the linter's algebra of facts, and its printers.
     "doctor.watch": ("", *FACTS, "doctor.lint", "doctor.output", "doctor.watch"),
     "doctor.diagnosis": (*FACTS, "doctor.watch", "definition", *REPRESENTATIONS, *BASE),
@@ -143,7 +146,7 @@ OUTSIDE = {
     "score_options": {"typer", "rich"},
     "doctor": {
         *("rich", "typer", "numpy", "pytest", "torch", "jax", "optax", "tensorflow", "keras"),
-        *("sklearn", "lightning", "pytorch_lightning", "transformers"),
+        *("sklearn", "lightning", "pytorch_lightning", "transformers", "lsprotocol", "pygls"),
     },
     "commands": {"typer", "click", "rich"},
 }

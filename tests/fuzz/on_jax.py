@@ -106,7 +106,7 @@ def ways(rng: Rng, program: Program) -> Iterator[Way]:
     category = {"vmap": "vmap", "jvp": "jvp", "formula": "formula"}.get(name, "")
     if not category:
         category = f"{'kernel' if kernel else 'formula'}{'' if wide else ', 32 bits'}"
-    yield Way(name, under, precision, category=category, more=more, program=program)
+    yield Way(name, under, precision, category=category, more=more, program=program, sees=False)
 
 
 def once(wrap: Callable[[Any], Any]) -> Callable[[Any], Any]:

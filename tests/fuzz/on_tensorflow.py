@@ -77,11 +77,13 @@ def ways(rng: Rng, program: Program) -> Iterator[Way]:
         if name == "eager" and twice(program):
             _second(notes, program, true, kind, seed)
 
-    # Elsewhere TensorFlow's threads take subnormal numbers for 0, as its page in docs/ says.
-    precision = Precision(formula=not kernel, flushed=name != "eager")
+    # TensorFlow takes subnormal numbers for 0, as its page in docs/ says: what its threads work on,
+    # and what it adds.
+    added = program.reduction != "none"
+    precision = Precision(formula=not kernel, flushed=name != "eager" or added)
     categories = {"formula": "formula", "xla": "XLA", "graph": "graph"}
     category = categories.get(name, "kernel" if kernel else "formula")
-    yield Way(name, run, precision, category=category, more=more)
+    yield Way(name, run, precision, category=category, more=more, sees=name == "eager")
 
 
 def _step(program: Program) -> Callable[[Given], Any]:

@@ -77,17 +77,19 @@ def ways(rng: Rng, program: Program) -> Iterator[Way]:
     q = program.q
     plain = program.function == "cross_entropy"
     if name == "vmap" and mapped(program) is not None:
-        yield Way("vmap", _vmap, Precision(formula=True), category="vmap")
+        yield Way("vmap", _vmap, Precision(formula=True), category="vmap", sees=False)
     elif name == "func" and plain:
-        yield Way("func", _func, Precision(formula=True), category="torch.func")
+        yield Way("func", _func, Precision(formula=True), category="torch.func", sees=False)
     elif name == "jvp" and plain and program.shape is None and q is not None:
         seed = int(rng.integers(1 << 30))
-        yield Way("jvp", lambda p: _jvp(p, seed), Precision(formula=True), category="jvp")
+        yield Way(
+            "jvp", lambda p: _jvp(p, seed), Precision(formula=True), category="jvp", sees=False
+        )
     elif name == "changing" and plain and isinstance(base(program.p), Labels | Sparse):  # type: ignore[arg-type]
         seed = int(rng.integers(1 << 30))
         yield Way("eager", _plain, _precision(program), more=_changing(seed))
     elif name == "compile" and plain:
-        yield Way("compile", _compiled, Precision(formula=True), category="compiled")
+        yield Way("compile", _compiled, Precision(formula=True), category="compiled", sees=False)
     else:
         yield _eager(rng, program)
 

@@ -17,6 +17,7 @@ from .column import Array
 LEAST = -1074
 _DIGIT = 32
 _HALF = 1 << (_DIGIT - 1)
+_LOWER = (1 << _DIGIT) - 1
 _UPPER = np.int64(~((1 << 27) - 1))
 _EXPONENT = np.int64(0x7FF)
 # So many halves of 27 bits leave room in 53.
@@ -78,7 +79,17 @@ class Sums:
             total = total << _DIGIT
             if k in self._digits:
                 total = total + self._digits[k].astype(object)
-        return [int(n) << (self.unit - unit) for n in total.tolist()]
+        up = self.unit - unit
+        return [int(n) << up for n in total.tolist()]
+
+    def whole(self, unit: int) -> int:
+        """All sums together, as a multiple of 2^unit."""
+        total = 0
+        for k, digits in self._digits.items():
+            # In halves, of which a million do not overflow.
+            upper, lower = int((digits >> _DIGIT).sum()), int((digits & _LOWER).sum())
+            total += ((upper << _DIGIT) + lower) << (LEAST + _DIGIT * k - unit)
+        return total
 
     @property
     def endless(self) -> Array:
@@ -96,7 +107,7 @@ class Sums:
         """All sums together, rounded once."""
         if self.endless.any():
             return float("inf")
-        return scaled(sum(self.integers(self.unit)), 1, self.unit)
+        return scaled(self.whole(self.unit), 1, self.unit)
 
     def _add(self, values: Array, place: Array | None) -> None:
         bits = values.view(np.int64)

@@ -89,35 +89,38 @@ class Moments:
     @property
     def weight(self) -> float:
         """Σ w, without infinite values."""
-        return scaled(sum(self._weight()), 1, self._unit)
+        return scaled(self._whole_weight(), 1, self._unit)
 
     @property
     def whole_weight(self) -> float:
         """Σ w, of infinite values too."""
-        return scaled(sum(self._weight()) + sum(self._integers("lost")), 1, self._unit)
+        return scaled(self._whole_weight() + self._whole("lost"), 1, self._unit)
 
     @property
     def total(self) -> float:
         """Σ w x, ∞ where one x is."""
         if self.infinite.any() or self._overflown.any():
             return _INFINITE
-        return scaled(sum(self._first()), 1, self._unit)
+        return scaled(self._whole("plain", "first"), 1, self._unit)
 
     @property
     def mean(self) -> float:
         """Of all groups together, without infinite values; 0 where there is no value."""
         if self._overflown.any():
             return _INFINITE
-        weight = sum(self._weight())
-        return scaled(sum(self._first()), weight, 0) if weight else 0.0
+        weight = self._whole_weight()
+        return scaled(self._whole("plain", "first"), weight, 0) if weight else 0.0
 
     @property
     def standard_error(self) -> float:
         """Of the mean of all groups together; NaN for fewer than two values."""
         if self._overflown.any():
             return _INFINITE
-        first, weight, square, cross, squared = map(sum, self._parts())
-        return _Group(self.count, first, weight, square, cross, squared, self._unit).error()
+        return _Group(
+            self.count, self._whole("plain", "first"), self._whole_weight(),
+            self._whole("square"), self._whole("plain", "cross"), self._whole_weight("squared"),
+            self._unit,
+        ).error()  # fmt: skip
 
     def weights(self) -> Array:
         """Σ w of every group, without infinite values."""
@@ -194,8 +197,16 @@ class Moments:
         return _added(self._integers("plain"), self._integers("first"))
 
     def _weight(self, name: str = "weight") -> list[int]:
-        ones = [n << -self._unit for n in self._ones.tolist()]
+        up = -self._unit
+        ones = [n << up for n in self._ones.tolist()]
         return _added(ones, self._integers(name))
+
+    def _whole(self, *names: str) -> int:
+        """Some sums of all groups together."""
+        return sum(self._sums[name].whole(self._unit) for name in names)
+
+    def _whole_weight(self, name: str = "weight") -> int:
+        return (int(self._ones.sum()) << -self._unit) + self._whole(name)
 
     def _parts(self) -> tuple[list[int], list[int], list[int], list[int], list[int]]:
         """Σ w x, Σ w, Σ (w x)², Σ w x w and Σ w²."""
