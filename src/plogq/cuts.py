@@ -15,6 +15,7 @@ from .arrays import Verbs
 from .errors import ShapeError
 from .kernels import shards
 from .kernels.contract import Background, Measure
+from .kernels.limits import without_junk
 from .kernels.sums import row_sums
 from .targets import Probs, Target, sample_weight
 from .wrappers import Smoothed, Weighted
@@ -98,16 +99,21 @@ class _Slice(Measure):
     rows: Any = None
     window: Any = None
     level: int = 0  # how often classes have been weighted
+    nothing: Any = None  # which events weigh nothing all in all
 
-    def class_weighted(self, xp: Any, weight: Array) -> Measure:
-        return replace(Measure.class_weighted(self, xp, weight), level=self.level + 1)
+    def class_weighted(self, xp: Any, weight: Array, nothing: Array | None = None) -> Measure:
+        weighted = Measure.class_weighted(self, xp, weight)
+        return replace(weighted, level=self.level + 1, nothing=nothing)
 
     def mass(self, xp: Any) -> Array:
         known = self.rows.own if self.rows.whole is None else self.rows.whole
         if self.level not in known:
             weight = self.window.of(self.class_weight)
             known[self.level], _ = row_sums(xp, self.dense, self.axis, weight)
-        return Measure.mass(replace(self, sums=known[self.level]), xp)
+        sums = known[self.level]
+        if self.nothing is not None:
+            sums = without_junk(xp, self.nothing, sums)
+        return Measure.mass(replace(self, sums=sums), xp)
 
 
 class _Local(Probs):

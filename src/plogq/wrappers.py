@@ -182,14 +182,15 @@ class Weighted(Target):
 
     def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         weight = both_weights(xp, self.sample_weight, weight)
-        return self._weigh(xp, self.target.measure(xp, classes, weight))
+        return self._weigh(xp, self.target.measure(xp, classes, weight), weight)
 
-    def _weigh(self, xp: Verbs, inner: Measure) -> Measure:
+    def _weigh(self, xp: Verbs, inner: Measure, weight: Any) -> Measure:
         if self.class_weight is not None:
             shape = xp.shape(self.class_weight)
             if shape != (inner.classes,):
                 raise ShapeError(f"class_weight has {shape[0]} weights for {inner.classes} classes")
-            inner = inner.class_weighted(xp, xp.weights(self.class_weight))
+            nothing = None if weight is None else xp.equal(weight, 0.0)
+            inner = inner.class_weighted(xp, xp.weights(self.class_weight), nothing)
         if self.sample_weight is not None:
             shape = xp.shape(self.sample_weight)
             if shape != inner.events:
@@ -208,4 +209,4 @@ class Weighted(Target):
             # The class weights say how many classes there are.
             classes = int(self.class_weight.shape[0])
         inner, cost = self.target.entropy_terms(xp, classes, weight)
-        return self._weigh(xp, inner), cost
+        return self._weigh(xp, inner, weight), cost

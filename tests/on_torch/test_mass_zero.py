@@ -90,3 +90,21 @@ def test_nor_in_the_gradients_of_the_target(case: Spoilt, function: Any) -> None
             g, at = g[~case.out], at[~case.out]
         # What is 0 has a slope of its own, which is not the same without those events.
         np.testing.assert_allclose(g[at != 0], expected[at != 0], rtol=1e-10, atol=1e-13)
+
+
+@every_way
+def test_the_slopes_of_weights_below_a_weight_of_0(way: str) -> None:
+    """Weights around weights: what the outer ones leave nothing of may be NaN."""
+    probs = torch.full((2, 4), 0.25, dtype=torch.float64)
+    probs[0] = torch.nan
+    inner = torch.tensor([2.0, 2.0], dtype=torch.float64, requires_grad=True)
+    classes = torch.tensor([0.0, 1.0, 2.0, 1.0], dtype=torch.float64)
+    weighted = plogq.Weighted(plogq.Probs(probs), sample_weight=inner, class_weight=classes)
+    outer = torch.tensor([0.0, 1.0], dtype=torch.float64)
+    p = plogq.Weighted(plogq.Smoothed(weighted, 0.5), sample_weight=outer)
+    with by(way):
+        loss = plogq.cross_entropy(p, plogq.Logits(torch.zeros(2, 4)), reduction="sum")
+        loss.backward()
+    assert inner.grad is not None
+    # The mass of the second event is the mean of its class weights, and every cost is ln 4.
+    np.testing.assert_allclose(array(inner.grad), [0.0, np.log(4)], rtol=1e-6)

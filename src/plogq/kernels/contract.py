@@ -228,13 +228,17 @@ class Measure:
             ),
         )
 
-    def class_weighted(self, xp: Any, weight: Array) -> Measure:
-        """Every p_j times weight_j."""
+    def class_weighted(self, xp: Any, weight: Array, nothing: Array | None = None) -> Measure:
+        """Every p_j times weight_j; of events that weigh `nothing` all in all, p may be NaN."""
+        weights = weight if self.class_weight is None else self.class_weight * weight
+        sums = None
+        if self.dense is not None and nothing is not None:
+            sums = without_junk(xp, nothing, row_sums(xp, self.dense, self.axis, weights)[0])
         return replace(
             self,
             value=None if self.index is None else self.values(xp) * xp.take(weight, self.index),
-            class_weight=weight if self.class_weight is None else self.class_weight * weight,
-            sums=None,
+            class_weight=weights,
+            sums=sums,
             background=tuple(
                 replace(b, classes=weight if b.classes is None else b.classes * weight)
                 for b in self.background
