@@ -141,14 +141,30 @@ def test_an_ambiguous_file_says_what_to_add(tmp_path: Path) -> None:
     assert run("score", tmp_path / "x.parquet", "--probs", "a*").exit_code == 0
 
 
-def test_bad_rows_are_counted_and_strict_stops(tmp_path: Path) -> None:
+def test_bad_rows_are_counted_and_strict_finds_them_wanting(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("p0,p1,label\n" + "0.5,0.5,0\n" * 30 + "0.5,,1\n0.5,0.5,5\n")
     out = run("score", path).stdout
     assert "2 bad rows are left out (rows count from 0):" in out
     assert "row 30: p1 is missing" in out
     assert "row 31: label is 5, outside 0 to 1" in out
-    assert bad(path, "--strict") == "plogq score: row 30: p1 is missing"
+    wanting = "2 of 32 rows are bad, which --strict is not content with\n"
+    strict = run("score", path, "--strict", code=1)
+    assert (strict.stdout, strict.stderr) == (out, f"plogq score: {wanting}")
+    as_json = run("score", path, "--strict", "--format", "json", code=1)
+    assert json.loads(as_json.stdout)["bad_rows"] == 2
+    page = tmp_path / "x.html"
+    assert run("report", path, "--strict", "-o", page, code=1).stderr.endswith(wanting)
+    assert page.exists()
+    good = tmp_path / "y.csv"
+    good.write_text(path.read_text().replace("0.5,,1", "0.5,0.5,1").replace(",5\n", ",0\n"))
+    assert run("score", good, "--strict").stderr == ""
+    both = run("compare", path, good, "--strict", code=1)
+    assert (
+        both.stderr == "plogq compare: 2 of 64 rows are bad, which --strict is not content with\n"
+    )
+    path.write_text("p0,p1,label\n0.5,0.5,\n" + "nan,0.5,1\n")
+    assert "none of the 2 rows can be scored" in bad(path, "--strict")
 
 
 def test_a_digit_that_is_no_answer() -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -15,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from mpmath import mp, mpf
 
-from plogq.score import compare_files, score_file
+from plogq.score import Wish, compare_files, score_file
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 DIGITS = EXAMPLES / "digits.parquet"
@@ -60,7 +61,7 @@ def test_the_digits_can_be_written_anew(tmp_path: Path) -> None:
 
 def test_the_committed_files_differ_as_the_page_says() -> None:
     """Paired, a difference is settled that would not be if the rows were others."""
-    page = (EXAMPLES.parent / "docs" / "command-line.md").read_text(encoding="utf-8")
+    page = (EXAMPLES.parent / "docs" / "compare.md").read_text(encoding="utf-8")
     (pair,) = compare_files([DIGITS.with_name("digits-penalty.parquet"), DIGITS]).pairs
     assert pair.settled
     low, high = pair.unpaired_interval
@@ -68,6 +69,47 @@ def test_the_committed_files_differ_as_the_page_says() -> None:
     assert f"{pair.difference:.4f} ± {pair.standard_error:.4f}" in page
     assert f"± {pair.unpaired_standard_error:.4f}   {low:+.4f} to {high:+.4f}" in page
     assert f"lower loss in {pair.wins} of {pair.events} events" in page
+
+
+WORDS = EXAMPLES / "words.parquet"
+
+
+def test_the_committed_words_are_scored_as_the_page_says() -> None:
+    page = (EXAMPLES.parent / "docs" / "language-models.md").read_text(encoding="utf-8")
+    wish = Wish(log_likelihood="logprob", bytes="n_bytes", by=("document",))
+    alone = score_file(WORDS, wish)
+    report = score_file(WORDS, replace(wish, cluster="document"))
+    table = pq.read_table(WORDS).to_pydict()
+    bits = -sum(table["logprob"]) / sum(table["n_bytes"]) / np.log(2)
+    assert report.bits_per_byte == pytest.approx(bits, rel=1e-6)
+    for number in (f"{report.cross_entropy:.4f} ± {report.standard_error:.4f} nats",
+                   f"bits per byte                   {report.bits_per_byte:.4f}",
+                   f"a standard error of {alone.standard_error:.2f}, and"):  # fmt: skip
+        assert number in page
+    assert 11.5 < report.standard_error / alone.standard_error < 12.9
+    assert WORDS.stat().st_size < 100_000
+
+
+def test_the_words_can_be_written_anew(tmp_path: Path) -> None:
+    """The manual is that of the Python that runs; every word's probability is one of a sum of 1."""
+    words = load("words")
+    words.write(tmp_path / "words.parquet")
+    table = pq.read_table(tmp_path / "words.parquet").to_pydict()
+    assert len(table["logprob"]) > 3000
+    assert all(-300 < q < 0 for q in table["logprob"])
+    report = score_file(tmp_path / "words.parquet", Wish(log_likelihood="logprob"))
+    assert 4 < report.cross_entropy < 7
+    model = words.Model([words.tokens("a b a c a b"), words.tokens("b a")])
+    spelled = 0.0
+    for word in model.words:
+        letters = [(model.letters[x] + 1) / model.of_letters for x in word + words.END]
+        spelled += float(np.prod(letters))
+    total = sum(np.exp(model.log_probability(" b", word)) for word in model.words)
+    assert total == pytest.approx(
+        words.PAIRS * sum(model.pairs[" b", w] for w in model.words) / model.words[" b"]
+        + words.WORDS + words.LETTERS * spelled
+    )  # fmt: skip
+    assert total < 1
 
 
 def test_a_vocabulary_is_scored_out_of_core(tmp_path: Path) -> None:

@@ -91,6 +91,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "pytrees": ("fields", *BASE),
     "saved": BASE,
     "lazy": (),
+    "interrupted": (),
     # `evaluate` and `diagnose` are named there, and loaded when they are used.
     "": (
         *("definition", "helpers", "pytrees", "saved", "doctor", "doctor.diagnosis", "score"),
@@ -114,15 +115,17 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "doctor.diagnosis": (*FACTS, "doctor.watch", "definition", *REPRESENTATIONS, *BASE),
     "doctor": (*FACTS, "doctor.watch"),
     "choose": PUBLIC,
-    "console": ("score", *PUBLIC),
+    "console": ("interrupted", "score", *PUBLIC),
     "choose_command": ("choose", "console", "score", *PUBLIC),
     "score_options": ("console", "score", *PUBLIC),
-    "compare_command": ("console", "score", "score_options", *PUBLIC),
+    **dict.fromkeys(
+        ("compare_command", "report_command"), ("console", "score", "score_options", *PUBLIC)
+    ),
     "commands": (
         *("choose_command", "compare_command", "console", "doctor.command", "doctor.watch"),
-        *("score", "score_options", *PUBLIC),
+        *("report_command", "score", "score_options", *PUBLIC),
     ),
-    "cli": ("commands", "choose", "doctor.watch", "score", *PUBLIC),
+    "cli": ("commands", "interrupted", "choose", "doctor.watch", "score", *PUBLIC),
     "__main__": ("cli",),
 }
 # What may be imported besides ourselves and the standard library, and by whom.
@@ -133,10 +136,13 @@ OUTSIDE = {
     "pytrees": {"jax"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
-    "score": {"matplotlib", "fsspec", "narwhals", "numpy", "pyarrow", "rich"},
+    "score": {
+        *("jinja2", "markupsafe", "matplotlib", "fsspec", "narwhals", "numpy", "pyarrow", "rich"),
+    },
     "console": {"typer", "rich"},
     "choose_command": {"typer"},
     "compare_command": {"typer"},
+    "report_command": {"typer"},
     "score_options": {"typer", "rich"},
     "doctor": {
         *("rich", "typer", "numpy", "pytest", "torch", "jax", "optax", "tensorflow", "keras"),

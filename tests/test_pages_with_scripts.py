@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from math import isinf, log
@@ -17,28 +16,20 @@ import plogq
 from plogq.choose import answer, every, shown_calls
 from plogq.compat import keras as as_keras
 
+from .browser import launched, needs_browser
+
 DOCS = Path(__file__).parents[1] / "docs"
 sys.path.insert(0, str(DOCS))
 import hooks  # noqa: E402
 
-BROWSER = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
-    None,
-)
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="Playwright, which drives the browser, is not installed"
-)
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason="no Chromium is here: apt install chromium, as .ci/run does"
-)
+pytestmark = needs_browser
 RNG = np.random.default_rng(17)
 
 
 @pytest.fixture(scope="module")
 def page() -> Iterator[Any]:
     """A page with the scripts and the tree of the docs, and nothing from anywhere else."""
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with launched() as browser:
         made = browser.new_page(viewport={"width": 1000, "height": 900})
         requests: list[str] = []
         errors: list[str] = []
@@ -53,7 +44,6 @@ def page() -> Iterator[Any]:
         yield made
         assert not errors
         assert all(url.startswith("data:") for url in requests)
-        browser.close()
 
 
 def in_browser(page: Any, function: str, *arguments: Any) -> Any:

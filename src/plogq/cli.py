@@ -12,9 +12,12 @@ import traceback
 from contextlib import suppress
 
 from . import __version__
+from .interrupted import Interrupted
 
 _EXTRA = ("typer", "rich", "pyarrow")
-_COMMANDS = ("score", "compare", "choose", "explain", "lint", "doctor")
+_COMMANDS = ("score", "compare", "report", "choose", "explain", "lint", "doctor")
+# What <sysexits.h> calls EX_SOFTWARE: 1 says something of the files.
+_OURS = 70
 # As a shell counts: 128 and the number of the signal, SIGINT or SIGPIPE.
 _INTERRUPTED, _LEFT_ALONE = 130, 141
 
@@ -23,8 +26,9 @@ def main() -> None:
     """Run the command line.
 
     Raises:
-        SystemExit: always, with the exit code: 0; 1 for a fault of plogq's own; 2 for bad input or
-            output that cannot be written; 130 after Ctrl-C; 141 where nobody reads what it prints.
+        SystemExit: always, with the exit code: 0; 1 where files are found wanting; 2 for bad input
+            or output that cannot be written; 70 for a fault of plogq's own; 130 after Ctrl-C; 141
+            where nobody reads what it prints.
     """
     how_far = ""
     try:
@@ -36,7 +40,7 @@ def main() -> None:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
         code = _unwritten(ended.__context__)
-    except KeyboardInterrupt as stopped:
+    except (KeyboardInterrupt, Interrupted) as stopped:
         code, how_far = _INTERRUPTED, str(stopped)
     except Exception as error:
         code = _end(error)
@@ -89,7 +93,7 @@ def _end(error: Exception) -> int:
         from .score.terminal import trace
 
         trace(error)
-    return 1
+    return _OURS
 
 
 def _unwritten(error: OSError) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -15,13 +16,14 @@ from . import __version__
 from . import score_options as options
 from .choose_command import choose
 from .compare_command import compare
-from .console import Command, Format, FormatOption, Group, print_json, printed, stop
+from .console import Command, Format, FormatOption, Group, print_json, printed
 from .doctor.command import lint
 from .doctor.watch.command import SETTINGS, doctor
-from .score import InputError, Wish, score_file
+from .report_command import report
+from .score import Wish, score_file
+from .score.page import fitting
 from .score.show import show
-from .score.spread import Interrupted
-from .score.terminal import cell, trace
+from .score.terminal import cell
 
 app = typer.Typer(
     name="plogq",
@@ -41,6 +43,7 @@ def _version(value: bool) -> None:
 
 
 app.command(cls=Command, no_args_is_help=True)(compare)
+app.command(cls=Command, no_args_is_help=True)(report)
 app.command(cls=Command)(lint)
 app.command(cls=Command)(choose)
 app.command(cls=Command, context_settings=SETTINGS)(doctor)
@@ -58,6 +61,7 @@ def plogq(
 
 
 @app.command(cls=Command, no_args_is_help=True)
+@options.with_wish
 def score(
     file: Annotated[
         Path,
@@ -66,19 +70,7 @@ def score(
             "a folder or a pattern of such files; or - for standard input."
         ),
     ],
-    target: options.Target = None,
-    probs: options.Probs = None,
-    logits: options.Logits = None,
-    log_probs: options.LogProbs = None,
-    binary: options.Binary = False,
-    multilabel: options.Multilabel = False,
-    weight: options.Weight = None,
-    positive: options.Positive = None,
-    ignore: options.Ignore = None,
-    first_label: options.FirstLabel = None,
-    tolerance: options.Tolerance = None,
-    renormalize: options.Renormalize = False,
-    clip: options.Clip = None,
+    wish: Wish,
     calibration: Annotated[
         bool,
         typer.Option(
@@ -87,28 +79,17 @@ def score(
             "labels that are likely wrong (needs SciPy).",
         ),
     ] = False,
-    log_likelihood: options.LogLikelihood = None,
-    bytes: Annotated[
-        str | None,
-        options.column_option("--bytes", "With --log-likelihood: how many bytes each row has."),
-    ] = None,
-    text: Annotated[
-        str | None, options.column_option("--text", "With --log-likelihood: the text of each row.")
-    ] = None,
-    by: options.By = None,
-    cluster: options.Cluster = None,
+    plot: Annotated[
+        bool,
+        typer.Option("--plot", help="Draw the reliability curve too; brings --calibration."),
+    ] = False,
+    bytes: options.Bytes = None,
+    text: options.Text = None,
     rows: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Write every row's loss to this Parquet or CSV file."),
     ] = None,
-    truth: options.Truth = None,
-    on: Annotated[
-        str | None,
-        options.column_option(
-            "--on", "The column of ids in both files; without, they go by order."
-        ),
-    ] = None,
-    header: options.Header = True,
+    on: options.On = None,
     strict: options.Strict = False,
     classes: Annotated[int, typer.Option(min=0, help="Rows of classes in the table.")] = 20,
     worst: Annotated[int, typer.Option(min=0, help="How many of the worst events to name.")] = 10,
@@ -136,47 +117,19 @@ def score(
 
       plogq score predictions/ --workers 8
     """
-    content, prediction = options.prediction("score", probs, logits, log_probs)
-    wish = Wish(
-        target=target,
-        prediction=prediction,
-        content=content,
-        binary=binary,
-        multilabel=multilabel,
-        weight=weight,
-        positive=positive,
-        ignore=ignore,
-        first_label=first_label,
-        tolerance=tolerance,
-        renormalize=renormalize,
-        clip=clip,
-        header=header,
-        calibration=calibration,
-        log_likelihood=log_likelihood,
-        bytes=bytes,
-        text=text,
-        by=tuple(by or ()),
-        cluster=cluster,
-        truth=truth,
-        on=on,
-    )
-    try:
-        with options.progress(file.name) as progress:
-            spread = options.spread(workers, engine, address)
-            report = (score_file if spread is None else spread)(
-                file, wish, strict=strict, worst=worst, rows_to=rows, progress=progress
-            )
-    except InputError as error:
-        trace(error)
-        stop("score", str(error))
-    except Interrupted as stopped:
-        # Of a plain KeyboardInterrupt typer keeps no message.
-        raise typer.Abort from stopped
+    wish = replace(wish, calibration=calibration or plot, bytes=bytes, text=text, on=on)
+    with options.progress(file.name) as progress:
+        spread = options.spread(workers, engine, address)
+        found = (score_file if spread is None else spread)(
+            file, wish, worst=worst, rows_to=rows, progress=progress
+        )
     if format is Format.json:
-        print_json(report.to_dict())
+        print_json(found.to_dict())
     else:
         with printed() as console:
-            show(report, console, classes)
+            show(found, console, classes, plot=plot)
+    if strict:
+        options.found_wanting("score", [found])
 
 
 @app.command(cls=Command)
@@ -217,21 +170,11 @@ def _print_table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
 ) -> None:
-    words = [
-        max(len(word) for text in column for word in text.split())
-        for column in zip(header, *rows, strict=True)
-    ]
-    if sum(words) + 2 * len(words) > console.width:
-        # Too narrow for a table of whole words: each row is a paragraph.
-        for row in rows:
-            console.print(cell(row[0], console.encoding, "bold"))
-            for name, text in zip(header[1:], row[1:], strict=True):
-                console.print(cell(f"  {name}: {text}", console.encoding))
-        return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, longest in zip(header, words, strict=True):
+    for name, column in zip(header, zip(*rows, strict=True), strict=True):
         # A name that is cut short by an ellipsis is of no use to whoever wants to copy it.
+        longest = max(len(word) for text in (name, *column) for word in text.split())
         table.add_column(name, overflow="fold", min_width=longest)
     for row in rows:
         table.add_row(*(cell(text, console.encoding) for text in row))
-    console.print(table)
+    console.print(fitting(table, console))

@@ -12,8 +12,12 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
+from .interrupted import Interrupted
 from .score.shown import as_json
 from .score.terminal import emit, say
+
+# Exit codes; others are named in cli.py.
+FOUND_WANTING, BAD_INPUT = 1, 2
 
 
 class Command(TyperCommand):
@@ -24,7 +28,15 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """The same for the options before a command."""
+    """The same for the options before a command, and Ctrl-C as it came."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            # typer would turn it into an exit code, and nobody could say how far it came.
+            notes = getattr(stopped, "__notes__", [])
+            raise Interrupted(str(stopped) or ": ".join(["stopped", *notes[:1]])) from stopped
 
     def get_params(self, ctx: Any) -> Any:
         return _without_types(super().get_params(ctx))
@@ -66,4 +78,4 @@ def printed() -> Generator[Console, None, None]:
 def stop(command: str, sentence: str) -> NoReturn:
     """End with exit code 2 and one sentence on stderr."""
     say(f"plogq {command}", sentence)
-    raise typer.Exit(2)
+    raise typer.Exit(BAD_INPUT)

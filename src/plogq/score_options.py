@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
-from functools import partial
+from functools import partial, wraps
+from inspect import signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +15,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from .console import stop
+from .console import FOUND_WANTING, stop
+from .score import InputError, Report, Wish
 from .score.read import open_source
-from .score.report import Report
 from .score.scale import Content
 from .score.shown import shown
+from .score.terminal import say, trace
 
 
 def _columns(context: typer.Context, incomplete: str) -> list[str]:
@@ -131,6 +133,16 @@ Truth = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="The file that holds the target, where it is another."),
 ]
+Bytes = Annotated[
+    str | None, column_option("--bytes", "With --log-likelihood: how many bytes each row has.")
+]
+Text = Annotated[
+    str | None, column_option("--text", "With --log-likelihood: the text of each row.")
+]
+On = Annotated[
+    str | None,
+    column_option("--on", "The column of ids by which rows are matched; without, by order."),
+]
 Header = Annotated[
     bool,
     typer.Option(
@@ -141,7 +153,7 @@ Header = Annotated[
 ]
 Strict = Annotated[
     bool,
-    typer.Option("--strict", help="Stop at the first bad row instead of counting it."),
+    typer.Option("--strict", help="End with exit code 1 if any row is bad."),
 ]
 Workers = Annotated[
     int | None,
@@ -191,25 +203,114 @@ def spread(
     return partial(score_spread, engine=name.value, workers=workers, address=address)
 
 
-def prediction(
-    command: str, probs: str | None, logits: str | None, log_probs: str | None
-) -> tuple[Content | None, str | None]:
-    """What the prediction holds and where it is, by the one option of three that names it."""
+def _wish(
+    target: Target = None,
+    probs: Probs = None,
+    logits: Logits = None,
+    log_probs: LogProbs = None,
+    binary: Binary = False,
+    multilabel: Multilabel = False,
+    weight: Weight = None,
+    positive: Positive = None,
+    ignore: Ignore = None,
+    first_label: FirstLabel = None,
+    tolerance: Tolerance = None,
+    renormalize: Renormalize = False,
+    clip: Clip = None,
+    log_likelihood: LogLikelihood = None,
+    by: By = None,
+    cluster: Cluster = None,
+    truth: Truth = None,
+    header: Header = True,
+) -> Wish:
     pairs: tuple[tuple[Content, str | None], ...] = (
         ("probs", probs), ("logits", logits), ("log-probs", log_probs)
     )  # fmt: skip
     given: dict[Content, str] = {content: text for content, text in pairs if text is not None}
     if len(given) > 1:
-        stop(command, "give one of --probs, --logits and --log-probs: they are one prediction")
+        raise InputError("give one of --probs, --logits and --log-probs: they are one prediction")
     content = next(iter(given), None)
-    return content, given[content] if content else None
+    return Wish(
+        target=target,
+        prediction=given[content] if content else None,
+        content=content,
+        binary=binary,
+        multilabel=multilabel,
+        weight=weight,
+        positive=positive,
+        ignore=ignore,
+        first_label=first_label,
+        tolerance=tolerance,
+        renormalize=renormalize,
+        clip=clip,
+        log_likelihood=log_likelihood,
+        by=tuple(by or ()),
+        cluster=cluster,
+        truth=truth,
+        header=header,
+    )
+
+
+def with_wish(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose parameter `wish` is made of the options that say what a file holds; what is
+    wrong with files and options ends it with a sentence and exit code 2."""
+    own, shared = signature(command, eval_str=True), signature(_wish, eval_str=True)
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        said = {name: given.pop(name) for name in shared.parameters}
+        try:
+            command(wish=_wish(**said), **given)
+        except InputError as error:
+            trace(error)
+            stop(command.__name__, str(error))
+
+    every = [
+        parameter
+        for each in own.parameters.values()
+        for parameter in (shared.parameters.values() if each.name == "wish" else [each])
+    ]
+    ordered: Any = run
+    ordered.__signature__ = own.replace(parameters=every)
+    ordered.__annotations__ = {each.name: each.annotation for each in every}
+    return run
+
+
+def found_wanting(command: str, reports: Sequence[Report]) -> None:
+    """Under --strict: end with exit code 1 if rows of these files are bad."""
+    bad, rows = sum(each.bad_rows for each in reports), sum(each.row_count for each in reports)
+    if bad:
+        have = "row is" if bad == 1 else "rows are"
+        say(
+            f"plogq {command}",
+            f"{bad:,} of {rows:,} {have} bad, which --strict is not content with",
+        )
+        raise typer.Exit(FOUND_WANTING)
 
 
 @contextmanager
-def progress(name: str) -> Generator[Callable[[float], None] | None, None, None]:
-    """A bar on stderr where that is a terminal; nothing otherwise."""
+def progress(name: str, done: str = "was read") -> Generator[Callable[[float], None], None, None]:
+    """A bar on stderr where that is a terminal; after Ctrl-C the interrupt says how far it came."""
+    at = 0.0
+    with _bar(name) as move:
+
+        def moved(part: float) -> None:
+            nonlocal at
+            at = part
+            move(part)
+
+        try:
+            yield moved
+        except KeyboardInterrupt as stopped:
+            if 0 < at < 1:
+                stopped.add_note(f"{at:.0%} of {name} {done}")
+            raise
+
+
+@contextmanager
+def _bar(name: str) -> Generator[Callable[[float], None], None, None]:
     if not sys.stderr.isatty():
-        yield None
+        yield lambda done: None
         return
     description = TextColumn("{task.description}", markup=False)
     columns = (description, BarColumn(), TaskProgressColumn())

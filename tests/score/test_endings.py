@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import json
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
@@ -54,8 +56,10 @@ def many(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["score", "FILE"], ["score", "FILE", "--format", "json"], ["explain"], ["score", "--help"]],
-)
+    [["score", "FILE"], ["score", "FILE", "--format", "json"], ["explain"], ["score", "--help"],
+     ["score", "FILE", "--plot"], ["compare", "FILE", "FILE", "--format", "json"],
+     ["report", "FILE", "-o", "-"]],
+)  # fmt: skip
 def test_nobody_reads_on(many: Path, arguments: list[str]) -> None:
     """As `| head -1`: quiet, and the exit code that a shell gives to a broken pipe."""
     code = (
@@ -70,14 +74,15 @@ def test_nobody_reads_on(many: Path, arguments: list[str]) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [["score", "FILE"], ["score", "FILE", "--format", "json"], ["explain"], ["--help"],
-     ["--version"], ["score", "--help"],
+     ["compare", "FILE", "FILE"], ["report", "FILE", "-o", "-"],
+     ["report", "FILE", "-o", "/dev/full"], ["--version"], ["score", "--help"],
      ["choose", "--outputs", "one", "--last-layer", "sigmoid", "--labels", "0/1"]],
 )  # fmt: skip
 def test_a_full_disk(many: Path, arguments: list[str]) -> None:
     ended = run(*(many if a == "FILE" else a for a in arguments), stdout="/dev/full")
     assert ended.returncode == 2
     assert len(ended.stderr.splitlines()) == 1
-    assert ended.stderr.endswith("the output cannot be written: No space left on device\n")
+    assert ended.stderr.endswith("cannot be written: No space left on device\n")
     ended = run("score", "nothing.csv", stderr="/dev/full")
     assert (ended.returncode, ended.stdout) == (2, "")
 
@@ -113,6 +118,33 @@ def test_output_in_other_encodings(tmp_path: Path, encoding: str) -> None:
         assert ended.returncode == (2 if len(arguments) == 2 and arguments[1] != "--help" else 0)
         assert "Traceback" not in ended.stderr + ended.stdout
     encoded.end()
+
+
+def test_a_page_in_a_locale_without_its_letters(tmp_path: Path) -> None:
+    """A file is in UTF-8 whatever the locale; what is printed is in letters that it has."""
+    path = tmp_path / "x.csv"
+    path.write_text("p_é猫,p_∞,label\n1.0,0.0,∞\n0.5,0.5,é猫\n", "utf-8")
+    env = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "NO_COLOR": "1",
+           "COLUMNS": "20"}  # fmt: skip
+    ended = started("report", path, "-o", tmp_path / "x.html", **env)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    page = (tmp_path / "x.html").read_text("utf-8")
+    assert ">é猫</th>" in page
+    ended = started("report", path, "-o", "-", **env)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert rb"\u732b" in ended.stdout
+    ended.stdout.decode("ascii")
+
+
+def test_a_folder_that_nothing_can_be_written_to(tmp_path: Path) -> None:
+    for arguments in (["report", "FILE", "-o", "/proc/x.html"],
+                      ["score", "FILE", "--rows", "/proc/x.csv"]):  # fmt: skip
+        path = tmp_path / "x.csv"
+        path.write_text("p_a,p_b,label\n1.0,0.0,a\n0.5,0.5,b\n")
+        ended = run(*(str(path) if a == "FILE" else a for a in arguments))
+        assert (ended.returncode, ended.stdout) == (2, "")
+        assert len(ended.stderr.splitlines()) == 1
+        assert "cannot be written" in ended.stderr
 
 
 def test_the_c_locale(tmp_path: Path) -> None:
@@ -158,21 +190,21 @@ def test_ctrl_c_at_a_question() -> None:
 
 @pytest.mark.parametrize("error", ["ZeroDivisionError('of\\nours')", "KeyError('\\x1b[2J')"])
 def test_a_fault_of_ours(write: Write, error: str) -> None:
-    """Says so, where it is, and how to report it: exit code 1."""
+    """Says so, where it is, and how to report it: exit code 70."""
     code = (
         "import plogq.score.running as m\nfrom plogq.cli import main\n"
         f"def wrong(*_, **__): raise {error}\nm.read_events = wrong"
     )
     path = write(GOOD)
     ended = run("score", path, code=code)
-    assert (ended.returncode, ended.stdout) == (1, "")
+    assert (ended.returncode, ended.stdout) == (70, "")
     assert len(ended.stderr.splitlines()) == 1
     assert f"plogq score: this is a bug in plogq {plogq.__version__} (" in ended.stderr
     assert error.split("(")[0] in ended.stderr
     assert "in running.py, line " in ended.stderr
     assert "please report it" in ended.stderr
     ended = run("score", path, code=code, env={"PLOGQ_TRACEBACK": "1"})
-    assert ended.returncode == 1
+    assert ended.returncode == 70
     assert "Traceback (most recent call last)" in ended.stderr
     assert "\x1b" not in ended.stderr
 
@@ -348,3 +380,83 @@ def test_ctrl_c_twice(write: Write) -> None:
     ended = run("score", write(GOOD, "arrow file"), code=code)
     assert ended.returncode in (130, -signal.SIGINT)
     assert "bug" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["score", "compare", "report"])
+def test_ctrl_c_says_how_far_it_came(tmp_path: Path, command: str) -> None:
+    """In the second batch of the last file: how much of it was read."""
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("p_a,p_b,label\n" + "0.25,0.75,a\n0.5,0.5,b\n" * 100_000)
+    files = [tmp_path / name for name in ("a.csv", "b.csv")][: 1 if command == "score" else 2]
+    code = (
+        "import os, signal, time, plogq.score.running as m\nfrom plogq.cli import main\n"
+        "real, seen = m.read_events, []\n"
+        "def read(batch, roles):\n"
+        "    seen.append(batch.rows)\n"
+        f"    if sum(seen) > {200_000 * len(files) - 100_000}:\n"
+        "        os.kill(os.getpid(), signal.SIGINT); time.sleep(60)\n"
+        "    return real(batch, roles)\n"
+        "m.read_events = read"
+    )
+    out = ["-o", tmp_path / "x.html"] if command == "report" else []
+    ended = run(command, *files, *out, code=code)
+    assert (ended.returncode, ended.stdout) == (130, "")
+    said = re.fullmatch(rf"plogq {command}: stopped: (\d+)% of {files[-1].name} was read\n",
+                        ended.stderr)  # fmt: skip
+    assert said is not None, ended.stderr
+    assert 10 < int(said[1]) < 90
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.csv", "b.csv"]
+
+
+def test_ctrl_c_of_the_linter_says_how_many_files_were_read(tmp_path: Path) -> None:
+    for i in range(5):
+        (tmp_path / f"x{i}.py").write_text(
+            "import torch.nn.functional as F\nF.cross_entropy(a, b)\n"
+        )
+    code = (
+        "import os, signal, time, plogq.doctor.lint.run as m\nfrom plogq.cli import main\n"
+        "real, seen = m._one, []\n"
+        "def one(path, *rest):\n"
+        "    seen.append(path)\n"
+        "    if len(seen) == 4: os.kill(os.getpid(), signal.SIGINT); time.sleep(60)\n"
+        "    return real(path, *rest)\n"
+        "m._one = one"
+    )
+    ended = run("lint", tmp_path, code=code)
+    assert (ended.returncode, ended.stdout) == (130, "")
+    assert ended.stderr == "plogq lint: stopped: 3 files were linted\n"
+
+
+@pytest.mark.parametrize("command", ["score", "compare", "report", "lint"])
+def test_progress_is_shown_on_a_terminal_and_goes_away(tmp_path: Path, command: str) -> None:
+    """On stderr alone, and at the end it is taken back."""
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("p_a,p_b,label\n" + "0.25,0.75,a\n0.5,0.5,b\n" * 30)
+    (tmp_path / "x.py").write_text("import torch\n")
+    files = {"score": ["a.csv"], "lint": ["x.py"]}.get(command, ["a.csv", "b.csv"])
+    out = ["-o", str(tmp_path / "x.html")] if command == "report" else []
+    ours, theirs = pty.openpty()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "plogq.cli", command, *(str(tmp_path / f) for f in files), *out],
+        stdout=subprocess.PIPE, stderr=theirs, env=os.environ | {"TERM": "xterm", "COLUMNS": "80"},
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            piece = os.read(ours, 1 << 16)
+        except OSError:
+            # So ends a terminal that nobody writes to any more.
+            break
+        if not piece:
+            break
+        said += piece
+    printed = child.communicate(timeout=120)[0]
+    os.close(ours)
+    assert child.returncode == 0
+    for file in files:
+        assert (b"files" if command == "lint" else file.encode()) in said
+    # The line is cleared, and the cursor shown again.
+    assert said.endswith((b"\x1b[2K", b"\x1b[?25h", b"\x1b[1A\x1b[2K"))
+    assert b"\x1b[2K" in said
+    assert b"\x1b" not in printed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -133,3 +134,25 @@ def test_a_sentence_is_one_line_of_bounded_length(capsys: pytest.CaptureFixture[
 def test_letters_that_an_encoding_lacks() -> None:
     assert plain("1 ± 2, ∞ – 猫…", "ascii") == r"1 +- 2, inf - \u732b..."
     assert plain("1 ± 2", "latin-1") == "1 ± 2"
+
+
+@pytest.mark.parametrize("width", [10, 20, 36, 79])
+def test_no_number_is_cut_short_where_the_terminal_is_narrow(tmp_path: Path, width: int) -> None:
+    """A table that does not fit is written row by row."""
+    (tmp_path / "x.csv").write_text("p_a,p_b,label\n0.123456,0.876544,a\n0.5,0.5,b\n")
+    console = Console(file=io.StringIO(), width=width)
+    show(score_file(tmp_path / "x.csv"), console, 20)
+    file: Any = console.file
+    out = file.getvalue()
+    assert max(map(len, out.splitlines())) <= width
+    assert not re.search(r"\d\.\d*…", out)
+    for number in ("1.3925", "2.0919", "0.1235"):
+        assert number in out
+
+
+def test_long_labels_leave_a_table_a_table(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(f"p_{'a' * 300},p_b,label\n0.25,0.75,{'a' * 300}\n0.5,0.5,b\n")
+    console = Console(file=io.StringIO(), width=80)
+    show(score_file(tmp_path / "x.csv"), console, 20)
+    file: Any = console.file
+    assert re.search(r"^ class +count +H, nats +recall $", file.getvalue(), re.M)

@@ -21,6 +21,7 @@ from .lint.settings import BadSettings, read_settings, with_options
 from .output.delivery import deliver, stop, unwritable
 from .output.machine import as_github, as_json, as_sarif
 from .output.names import Output
+from .output.progress import progress
 from .output.text import show, visible
 from .pages import page
 from .rules import RULES
@@ -98,7 +99,8 @@ def lint(
         settings = with_options(settings, select, ignore, exclude or ())
     except BadSettings as error:
         stop("lint", str(error))
-    report = lint_paths(given, settings)
+    with progress() as moved:
+        report = lint_paths(given, settings, moved)
     for refused in report.refused:
         typer.echo(f"plogq lint: {visible(refused.file)}: {visible(refused.reason)}", err=True)
     for file, fault in dict(report.faults).items():

@@ -39,10 +39,32 @@ def compare_files(
         InputError: fewer than two files, one that cannot be scored, or files whose rows, truths,
             weights or tasks are not the same.
     """
+    if len(paths) < 2:
+        raise InputError("comparing takes two files or more: plogq compare a.csv b.csv")
+    found = scored_files(
+        paths, wish, strict=strict, worst=worst, batch_rows=batch_rows, progress=progress
+    )
+    return compared(found, worst)
+
+
+def scored_files(
+    paths: Sequence[str | PathLike[str]],
+    wish: Wish | None = None,
+    *,
+    strict: bool = False,
+    worst: int = 10,
+    batch_rows: int | None = None,
+    progress: Progress | None = None,
+    sliced: bool = False,
+) -> list[tuple[Report, Losses]]:
+    """The report of each of some files, and the losses of its rows; with `sliced` all of them have
+    slices, and not the first alone, by those of the columns that they have.
+
+    Raises:
+        InputError: one cannot be scored.
+    """
     wish = wish or Wish()
     places = [located(path) for path in paths]
-    if len(places) < 2:
-        raise InputError("comparing takes two files or more: plogq compare a.csv b.csv")
     if sum(str(place) == "-" for place in places) > 1:
         raise InputError("standard input, -, holds one file alone: name the other files")
     found: list[tuple[Report, Losses]] = []
@@ -51,7 +73,7 @@ def compare_files(
         with nullcontext(None) if progress is None else progress(name) as bar:
             try:
                 with opened_file(place, wish) as source:
-                    own = wish if not found else _for_others(wish, source.fields)
+                    own = wish if not found else _for_others(wish, source.fields, sliced)
                     report = score_source(
                         source, name, own, strict=strict, worst=worst,
                         batch_rows=batch_rows, takers=(keeper,), progress=bar,
@@ -61,14 +83,15 @@ def compare_files(
                     raise
                 raise InputError(f"{name}: {error}") from error
         found.append((report, keeper.losses(name)))
-    return compared(found, worst)
+    return found
 
 
-def _for_others(wish: Wish, fields: Sequence[Field]) -> Wish:
+def _for_others(wish: Wish, fields: Sequence[Field], sliced: bool) -> Wish:
     """What is asked of a file that is not the first: slices and clusters are the first one's, but
     where it has clusters too its own standard error knows them."""
-    clustered = any(f.name == wish.cluster for f in fields)
-    return replace(wish, by=(), cluster=wish.cluster if clustered else None)
+    names = {f.name for f in fields}
+    by = tuple(name for name in wish.slices if sliced and name in names)
+    return replace(wish, by=by, cluster=wish.cluster if wish.cluster in names else None)
 
 
 def _names(places: Sequence[Path]) -> list[str]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from math import ceil, hypot, inf, nan
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -98,6 +100,27 @@ class Comparison:
     on: str | None
     files: tuple[Report, ...]
     pairs: tuple[Difference, ...]
+
+    def to_html(self) -> str:
+        """The comparison and the reports of its files as one page of HTML; see `Report.to_html`.
+
+        Raises:
+            ModuleNotFoundError: Jinja2 or matplotlib is not installed.
+        """
+        from .web import page
+
+        return page(list(zip(self.names, self.files, strict=True)), self)
+
+    def save_html(self, path: str | PathLike[str]) -> None:
+        """Write the same to a file.
+
+        Raises:
+            ModuleNotFoundError: Jinja2 or matplotlib is not installed.
+            InputError: it cannot be written.
+        """
+        from .web import write_page
+
+        write_page(self.to_html(), Path(path))
 
     def _repr_html_(self) -> str:
         from .show_comparison import show_comparison

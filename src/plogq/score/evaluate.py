@@ -98,8 +98,9 @@ def empty_totals(
     with np.errstate(all="ignore"):
         roles = _find(source, wish)
     return Totals(
-        roles, name, worst=worst, named_bad_rows=named_bad_rows, calibration=wish.calibration,
-        settled=wish.first_label is not None,
+        roles, name, worst=worst, named_bad_rows=named_bad_rows,
+        calibration=wish.calibration or (wish.pictures and roles.form != "tokens"),
+        settled=wish.first_label is not None, pictures=wish.pictures,
     )  # fmt: skip
 
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from math import isfinite, isnan
 
 from rich import box
+from rich.cells import cell_len
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from .terminal import cell
+
+# A longer word than this is folded before a table is given up for it.
+_LONGEST_WORD = 20
 
 
 class Page:
@@ -39,6 +44,44 @@ class Page:
     def row(self, table: Table, *cells: str) -> None:
         """Add a row of texts."""
         table.add_row(*map(self.text, cells))
+
+
+def fitting(part: RenderableType, console: Console) -> RenderableType:
+    """A part of a page as it fits: where a terminal is too narrow for the words and the numbers of
+    a table, each of its rows is a paragraph, as what is cut short is another number."""
+    if not isinstance(part, Table) or _width(part) <= console.width:
+        return part
+    lines: list[RenderableType] = []
+    if part.title is not None:
+        lines.append(Text(str(part.title), part.title_style or ""))
+    for first, *rest in zip(*(column.cells for column in part.columns), strict=True):
+        lines.append(Text(str(first), "bold"))
+        for column, value in zip(part.columns[1:], rest, strict=True):
+            if str(value):
+                name = f"{column.header}: " if part.show_header and column.header else ""
+                lines.append(Padding(Text(f"{name}{value}"), (0, 0, 0, 2)))
+    return Group(*lines, Text())
+
+
+def _width(table: Table) -> int:
+    """What a table takes so that no word and, where lines do not wrap, no line is cut."""
+    widths = [
+        max(
+            (
+                cell_len(piece) if column.no_wrap else min(cell_len(piece), _LONGEST_WORD)
+                for text in map(str, (column.header if table.show_header else "", *column.cells))
+                for piece in ([text] if column.no_wrap else text.split())
+            ),
+            default=0,
+        )
+        for column in table.columns
+    ]
+    return sum(widths) + 3 * len(widths) - 1
+
+
+def many(count: float, noun: str) -> str:
+    """So many of something, which takes an s."""
+    return f"{count:,.0f} {noun}" if count == 1 else f"{count:,.0f} {noun}s"
 
 
 def with_error(value: float, error: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from math import exp, isfinite, log
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -12,7 +14,9 @@ import numpy as np
 from .. import BinaryProbs, Probs, entropy, validation
 from .calibration import Bin, Calibrated
 from .column import Array, InputError, in_python
+from .confusion import Confusion
 from .find import Roles
+from .histogram import LossBin
 from .interval import uncertain
 from .kept import Kept
 from .notebook import html
@@ -84,7 +88,8 @@ class Report:
     are NaN unless their lengths are known. With calibration, H of the `calibration_events` that
     were drawn is `uncertainty` - `discrimination` + `miscalibration`, scores would best be divided
     by `temperature`, which takes `temperature_gain` off H, and the labels of `suspicious` rows are
-    likely wrong; without it these are NaN and empty.
+    likely wrong; without it these are NaN and empty. `histogram` and `confusion` are there where
+    `pictures` were asked for.
     """
 
     file: str
@@ -123,6 +128,8 @@ class Report:
     baselines: tuple[Baseline, ...]
     classes: tuple[ClassRow, ...]
     worst: tuple[WorstRow, ...]
+    histogram: tuple[LossBin, ...] = ()
+    confusion: Confusion | None = None
     kept: Kept | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -180,6 +187,28 @@ class Report:
         from .plots import reliability
 
         return reliability(self, ax)
+
+    def to_html(self) -> str:
+        """The report as one page of HTML, as `plogq report` writes it; the distribution of losses,
+        the confusion and the calibration are there where `pictures=True` asked for them.
+
+        Raises:
+            ModuleNotFoundError: Jinja2 or matplotlib is not installed.
+        """
+        from .web import page
+
+        return page([(self.file, self)])
+
+    def save_html(self, path: str | PathLike[str]) -> None:
+        """Write the same to a file.
+
+        Raises:
+            ModuleNotFoundError: Jinja2 or matplotlib is not installed.
+            InputError: it cannot be written.
+        """
+        from .web import write_page
+
+        write_page(self.to_html(), Path(path))
 
     def _repr_html_(self) -> str:
         from .show import show
@@ -245,6 +274,8 @@ def make_report(
         baselines=tuple(baselines),
         classes=tuple(classes),
         worst=tuple(_worst(tally, roles, number)),
+        histogram=() if tally.pictures is None else tally.pictures.histogram.result(),
+        confusion=None if tally.pictures is None else tally.pictures.mass.result(),
     )
 
 

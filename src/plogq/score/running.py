@@ -45,14 +45,14 @@ class Totals:
 
     def __init__(
         self, roles: Roles, name: str = "", *, worst: int = 10, named_bad_rows: int = 10,
-        calibration: bool = False, settled: bool = False,
+        calibration: bool = False, settled: bool = False, pictures: bool = False,
     ) -> None:  # fmt: skip
         self.roles = roles
         self.name = name
         # How labels count is what the user said, and no misreading.
         self._settled = settled
-        self._asked = (worst, named_bad_rows, calibration)
-        self._tally = Tally(roles, worst, calibration=calibration)
+        self._asked = (worst, named_bad_rows, calibration, pictures)
+        self._tally = Tally(roles, worst, calibration=calibration, pictures=pictures)
         self._bad = BadRows(named_bad_rows)
         self._rows: Counter[int] = Counter()
         self._left_out = 0
@@ -74,10 +74,10 @@ class Totals:
 
     def again(self) -> Totals:
         """Totals of the same columns, without rows."""
-        worst, named, calibration = self._asked
+        worst, named, calibration, pictures = self._asked
         return Totals(
             self.roles, self.name, worst=worst, named_bad_rows=named, calibration=calibration,
-            settled=self._settled,
+            settled=self._settled, pictures=pictures,
         )  # fmt: skip
 
     def add(self, table: Any, *, fragment: int = 0, start: int | None = None) -> None:

@@ -29,7 +29,8 @@ class Wish:
     files that are compared are matched by it too. `log_likelihood` is a column of
     log q of what happened, one token a row or a list of them; `bytes` and `text` are then columns
     of how long the tokens are, and of what they say. `calibration` asks for what SciPy is needed
-    for.
+    for, and `pictures` for that and all else that `plogq report` shows: how the losses are spread,
+    and what each class is given where another one is true.
     """
 
     target: str | None = None
@@ -51,6 +52,7 @@ class Wish:
     text: str | None = None
     cluster: str | None = None
     calibration: bool = False
+    pictures: bool = False
     truth: str | PathLike[str] | None = None
     on: str | None = None
 

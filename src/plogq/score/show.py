@@ -8,22 +8,26 @@ from math import isfinite, isnan
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from .page import Page, nats, percent, with_error
+from . import sentences
+from .page import Page, fitting, nats, percent, with_error
 from .report import ClassRow, Report, WorstRow
+from .terminal_plot import curve, legend
 
 
-def show(report: Report, console: Console, classes: int) -> None:
-    """Print the report, with at most `classes` rows of classes."""
-    for part in _Page(report, console.encoding).parts(classes):
-        console.print(part)
+def show(report: Report, console: Console, classes: int, *, plot: bool = False) -> None:
+    """Print the report, with at most `classes` rows of classes, and with the reliability curve if
+    it is to be drawn."""
+    width = console.width if plot else None
+    for part in _Page(report, console.encoding, width).parts(classes):
+        console.print(fitting(part, console))
 
 
 class _Page(Page):
     """A report in the letters of an encoding."""
 
-    def __init__(self, report: Report, encoding: str) -> None:
+    def __init__(self, report: Report, encoding: str, plot: int | None) -> None:
         super().__init__(encoding)
-        self._report = report
+        self._report, self._plot = report, plot
 
     def parts(self, classes: int) -> Iterator[RenderableType]:
         """From the file's name to the worst events."""
@@ -47,18 +51,10 @@ class _Page(Page):
     def _bad(self) -> Iterator[RenderableType]:
         report = self._report
         if report.left_out:
-            yield self.text(
-                f"{report.left_out:,} rows are left out: "
-                + (
-                    "they have length 0."
-                    if report.tokens
-                    else "their label is ignored or they weigh 0."
-                )
-            )
+            yield self.text(sentences.left_out(report))
         if not report.bad_rows:
             return
-        have = "row is" if report.bad_rows == 1 else "rows are"
-        yield self.text(f"{report.bad_rows:,} bad {have} left out (rows count from 0):", "yellow")
+        yield self.text(sentences.bad_rows(report), "yellow")
         for bad in report.first_bad:
             yield self.indented(f"row {bad.row:,}: {bad.reason}")
         if report.bad_rows > len(report.first_bad):
@@ -116,7 +112,9 @@ class _Page(Page):
 
     def _classes(self, most: int) -> Iterator[RenderableType]:
         every = self._report.classes
-        shown = _shown(every, most)
+        if not most:
+            return
+        shown = most_frequent(every, most)
         table = self.table("class", "count", "H, nats", "recall")
         for line in shown:
             self.row(
@@ -130,7 +128,7 @@ class _Page(Page):
         hidden = len(every) - len(shown)
         if hidden:
             yield self.text(
-                f"the {len(shown):,} most frequent classes; {hidden:,} more with --classes\n"
+                f"the {len(shown):,} most frequent classes; {hidden:,} more with --classes"
             )
 
     def _calibration(self) -> Iterator[RenderableType]:
@@ -149,6 +147,9 @@ class _Page(Page):
         ):
             self.row(table, name, value, more)
         yield table
+        if self._plot is not None:
+            yield self.text(legend(self._encoding))
+            yield curve(r.reliability, self._plot, self._encoding)
         table = self.table("probability", "count", "says", "is right")
         for line in r.reliability:
             observed = with_error(line.observed, line.error)
@@ -194,7 +195,7 @@ class _Page(Page):
         return table
 
 
-def _shown(classes: tuple[ClassRow, ...], most: int) -> list[ClassRow]:
+def most_frequent(classes: tuple[ClassRow, ...], most: int) -> list[ClassRow]:
     """All classes in their order, or the most frequent ones where there are too many."""
     if len(classes) <= most:
         return list(classes)

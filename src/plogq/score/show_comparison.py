@@ -8,14 +8,14 @@ from math import isfinite, isnan
 from rich.console import Console, RenderableType
 
 from .comparison import Comparison, Difference
-from .page import Page, nats, with_error
+from .page import Page, fitting, nats, with_error
 from .report import Report
 
 
 def show_comparison(found: Comparison, console: Console, slices: int) -> None:
     """Print the comparison, with at most `slices` values of a column."""
     for part in _Page(found, console.encoding).parts(slices):
-        console.print(part)
+        console.print(fitting(part, console))
 
 
 class _Page(Page):
@@ -57,9 +57,9 @@ class _Page(Page):
         return table
 
     def _pair(self, pair: Difference, slices: int) -> Iterator[RenderableType]:
-        yield self.text(f"{pair.b} against {pair.a}: {_verdict(pair)}", "bold")
+        yield self.text(f"{pair.b} against {pair.a}: {verdict(pair)}", "bold")
         yield self._numbers(pair)
-        for sentence in _sentences(pair):
+        for sentence in sentences(pair):
             yield self.indented(sentence)
         yield self.text("")
         yield from self._slices(pair, slices)
@@ -72,13 +72,13 @@ class _Page(Page):
     def _numbers(self, pair: Difference) -> RenderableType:
         table = self.table("", "H, nats", "95% interval")
         if not isfinite(pair.difference):
-            self.row(table, "difference", _signed(pair.difference), "")
+            self.row(table, "difference", signed(pair.difference), "")
         name = "difference" if isfinite(pair.difference) else "of the other events"
         error = with_error(pair.finite_difference, pair.standard_error)
-        self.row(table, name, _plus(error, pair.finite_difference), _interval(pair.interval))
+        self.row(table, name, plus(error, pair.finite_difference), interval(pair.interval))
         apart = f"± {nats(pair.unpaired_standard_error)}"
         if not isnan(pair.unpaired_standard_error):
-            self.row(table, "if unpaired", apart, _interval(pair.unpaired_interval))
+            self.row(table, "if unpaired", apart, interval(pair.unpaired_interval))
         return table
 
     def _slices(self, pair: Difference, most: int) -> Iterator[RenderableType]:
@@ -89,8 +89,8 @@ class _Page(Page):
             for line in every[: max(most, 1)]:
                 error = with_error(line.difference, line.standard_error)
                 self.row(
-                    table, line.value, f"{line.count:,}", _plus(error, line.difference),
-                    _signed(line.contribution),
+                    table, line.value, f"{line.count:,}", plus(error, line.difference),
+                    signed(line.contribution),
                 )  # fmt: skip
             yield table
             if len(every) > max(most, 1):
@@ -109,12 +109,13 @@ class _Page(Page):
                 *([line.label] if labels else []),
                 nats(line.cross_entropy_a),
                 nats(line.cross_entropy_b),
-                _signed(line.difference),
+                signed(line.difference),
             )
         return table
 
 
-def _verdict(pair: Difference) -> str:
+def verdict(pair: Difference) -> str:
+    """What b is, beside a."""
     if isnan(pair.difference):
         return "no difference is defined"
     if not isfinite(pair.difference):
@@ -126,7 +127,7 @@ def _verdict(pair: Difference) -> str:
     return "better" if pair.difference < 0 else "worse"
 
 
-def _sentences(pair: Difference) -> Iterator[str]:
+def sentences(pair: Difference) -> Iterator[str]:
     """What the numbers mean, and what they are of."""
     yield (
         f"{pair.b} has the lower loss in {pair.wins:,} of {pair.events:,} events, the higher in "
@@ -164,14 +165,17 @@ def _rows(count: int) -> str:
     return "1 row is" if count == 1 else f"{count:,} rows are"
 
 
-def _interval(interval: tuple[float, float]) -> str:
-    low, high = interval
-    return "–" if isnan(low) else f"{_signed(low)} to {_signed(high)}"
+def interval(ends: tuple[float, float]) -> str:
+    """From where to where."""
+    low, high = ends
+    return "–" if isnan(low) else f"{signed(low)} to {signed(high)}"
 
 
-def _signed(value: float) -> str:
-    return _plus(nats(value), value)
+def signed(value: float) -> str:
+    """A number with its sign."""
+    return plus(nats(value), value)
 
 
-def _plus(text: str, value: float) -> str:
+def plus(text: str, value: float) -> str:
+    """The text of a number with its sign."""
     return f"+{text}" if value > 0 else text

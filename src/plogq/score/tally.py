@@ -12,6 +12,7 @@ from .find import Roles
 from .least import Least
 from .moments import Moments
 from .outcomes import Lengths, Outcomes
+from .pictures import Pictures
 from .slices import Crossed, Groups, Slice
 
 # Below so many events a standard error says little of the interval, and these are drawn again.
@@ -22,7 +23,9 @@ class Tally:
     """All that a report needs of events, in memory that grows with the classes and slices and not
     with the rows."""
 
-    def __init__(self, roles: Roles, worst: int, *, calibration: bool) -> None:
+    def __init__(
+        self, roles: Roles, worst: int, *, calibration: bool, pictures: bool = False
+    ) -> None:
         count = len(roles.classes)
         self._form = roles.form
         self._by_class = roles.form in ("hard", "soft")
@@ -32,6 +35,7 @@ class Tally:
         # Of every column of slices, where there are clusters.
         self._crossed = [Crossed(name) for name in roles.by if roles.cluster is not None]
         self.calibration = Calibration(roles) if calibration else None
+        self.pictures = Pictures(roles) if pictures else None
         self.tokens, self.bytes, self.characters = Sums(), Sums(), Sums()
         self.uncertainty = Sums()
         # Of the first events, their losses and weights.
@@ -58,6 +62,8 @@ class Tally:
         self._keep(events)
         if self.calibration is not None:
             self.calibration.add(events)
+        if self.pictures is not None:
+            self.pictures.add(events)
         if events.uncertainty is not None:
             self.uncertainty.add(_weighted(events.uncertainty, weight))
         if events.lengths is not None:
@@ -78,6 +84,8 @@ class Tally:
             mine.merge(theirs)
         if self.calibration is not None and other.calibration is not None:
             self.calibration.merge(other.calibration)
+        if self.pictures is not None and other.pictures is not None:
+            self.pictures.merge(other.pictures)
         for mine, theirs in zip(self._sums, other._sums, strict=True):
             mine.merge(theirs)
         self._counts += other._counts

@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -107,8 +107,12 @@ def _in_folder(folder: Path, settings: Settings) -> Iterator[tuple[Path, bool]]:
                 yield place / name, False
 
 
-def lint(paths: Sequence[Path], settings: Settings | None = None) -> Report:
-    """Lint files, notebooks and folders."""
+def lint(
+    paths: Sequence[Path],
+    settings: Settings | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Report:
+    """Lint files, notebooks and folders; `progress` is called with how many files are done."""
     settings = settings or Settings()
     report = Report()
     project = Project(shown)
@@ -124,6 +128,8 @@ def lint(paths: Sequence[Path], settings: Settings | None = None) -> Report:
             except (RecursionError, MemoryError):
                 reason = "it is nested too deeply to be followed"
                 report.refused.append(Refused(shown(path), reason, named))
+            if progress is not None:
+                progress(report.files)
     finally:
         sys.setrecursionlimit(limit)
     report.findings = _sorted(report.findings)
