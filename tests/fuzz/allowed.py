@@ -150,6 +150,8 @@ def gradient(
         gamma = program.shape.amount if program.shape and program.shape.name == "focal" else 0.0
         if absolute:
             off = (ABSOLUTE + _logarithm(size)) * u * size
+            # A z-loss is a second part, which is added in its own type.
+            off = off + (4 * u * size if program.z_loss else 0)
         elif slope.relative:
             off = (8 + _logarithm(g / np.where(size > 0, size, 1))) * u * g + more * u * size
         else:
