@@ -150,8 +150,6 @@ def gradient(
         gamma = program.shape.amount if program.shape and program.shape.name == "focal" else 0.0
         if absolute:
             off = (ABSOLUTE + _logarithm(size)) * u * size
-            # A z-loss is a second part, which is added in its own type.
-            off = off + (4 * u * size if program.z_loss else 0)
         elif slope.relative:
             off = (8 + _logarithm(g / np.where(size > 0, size, 1))) * u * g + more * u * size
         else:
@@ -166,8 +164,9 @@ def gradient(
         if precision.narrow:
             off = off + ABSOLUTE * u * g
         if unit(dtype) > u:
-            # Rounded once more to its own type; by P, each of two parts that are added in it.
-            off = off + (2 * unit(dtype) * size if absolute else unit(dtype) * g)
+            # Rounded once more to its own type; by P, each of the parts that are added in it.
+            parts = 4 if program.z_loss else 2
+            off = off + (parts * unit(dtype) * size if absolute else unit(dtype) * g)
         exact = (slope.value == 0) & (slope.relative | (size == 0)) & (not precision.formula)
         return np.where(exact, 0, off + 4 * least(dtype, precision))
 

@@ -291,8 +291,8 @@ def hold_second(
     dtype = program.arrays[name].dtype
     off = allowed.gradient(program, true, slope, dtype, Precision(formula=True))
     off = off + 2 * allowed.unit(dtype) * slope.size
-    # It is a sum over the classes of what this type holds.
-    off = off + program.classes * allowed.least(dtype, KERNEL)
+    # It is a sum over the classes of products that are each rounded in this type.
+    off = off + 8 * program.classes * allowed.least(dtype, KERNEL)
     # A first gradient that this type cannot hold has no second one.
     most = float(ml_dtypes.finfo(dtype).max)
     settled = np.isfinite(slope.value) & (slope.size < most / 16)
