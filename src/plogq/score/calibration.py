@@ -14,13 +14,14 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from .. import Logits, log_normalizer, validation
+from .. import validation
 from .block import Block
 from .column import Array, InputError
 from .events import Events
 from .exact import Sums
 from .find import Roles
 from .least import Least
+from .probabilities import probabilities
 from .recalibration import Answers, Classes
 
 _BINS = 15
@@ -132,7 +133,7 @@ class Calibration:
             with np.errstate(divide="ignore"):
                 z = np.log(q) - np.log1p(-q)
         else:
-            q = np.exp(-np.logaddexp(0.0, -z))
+            q = probabilities(z, self._roles.content, None)
         plain = events.weight is None and events.prediction.axis is None
         self._count(q, y, None if plain else weight)
         self._squared(np.square(q - y), None if plain else weight)
@@ -146,12 +147,9 @@ class Calibration:
     def _add_classes(self, events: Events) -> None:
         block, soft, weight = events.prediction, events.soft, events.weight
         axis = block.axis or 0
-        if self._roles.content == "probs":
-            q = block.values
-        else:
-            q = block.values.astype(np.float64)
-            log_z = np.asarray(log_normalizer(Logits(q, axis=axis)))
-            q = np.exp(q - (log_z if axis == 0 else log_z[:, None]))
+        q, content = block.values, self._roles.content
+        if content != "probs":
+            q = probabilities(q.astype(np.float64), content, axis)
         shares = Block(q, axis)
         given = shares.of_class(events.truth).astype(np.float64)
         top = shares.maxima().astype(np.float64)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import Logits, log_normalizer
 from .column import Array
 from .events import Events
 from .find import Roles
+from .probabilities import probabilities
 
 # More classes are no table to read, and many more no matrix to hold.
 _TABLE, _MATRIX = 30, 2048
@@ -55,7 +55,8 @@ class Mass:
         """Take in the events of one batch."""
         if not self._kept or not len(events.loss):
             return
-        q, axis = _probabilities(events), events.prediction.axis
+        axis = events.prediction.axis
+        q = probabilities(events.prediction.values, events.roles.content, axis)
         weight = events.weight
         if axis is None:
             q, axis = np.stack([1 - q, q]), 0
@@ -96,17 +97,6 @@ class Mass:
         table: list[list[float]] = mean.tolist() if len(self._labels) <= _TABLE else []
         rows = tuple(tuple(row) for row in table)
         return Confusion(self._labels, rows, _pairs(totals, self._labels))
-
-
-def _probabilities(events: Events) -> Array:
-    q, content = events.prediction, events.roles.content
-    if content == "probs":
-        return q.values
-    scores = q.values
-    if q.axis is None:
-        return np.exp(-np.logaddexp(0.0, -scores))
-    log_z = np.asarray(log_normalizer(Logits(scores, axis=q.axis)))
-    return np.exp(scores - np.expand_dims(log_z, q.axis))
 
 
 def _pairs(totals: Array, labels: tuple[str, ...]) -> tuple[ConfusedPair, ...]:
