@@ -172,7 +172,9 @@ class Formula:
         """
         xp = self.xp
         stored = xp.statistics(xp.to_last(scores.array, scores.axis))
-        if nothing is not None:
+        if nothing is not None and scores.kind == "logits":
+            stored = xp.where(nothing & self._junk(stored, scores.softcap), 0.0, stored)
+        elif nothing is not None:
             stored = without_junk(xp, nothing, stored)
         if scores.kind == "probs":
             # log 0 is -∞, and its slope is nothing that a class without mass should see.
@@ -182,6 +184,15 @@ class Formula:
             return stored
         # tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact (N1).
         return scores.softcap * xp.tanh(xp.weights(stored) / scores.softcap)
+
+    def _junk(self, stored: Array, softcap: float | None) -> Array:
+        """Which scores are no numbers: not those of classes that are ruled out beside others, and
+        under a soft cap NaN alone."""
+        xp = self.xp
+        if softcap is not None:
+            return ~((stored >= 0) | (stored < 0))
+        others = xp.expand(xp.sum_classes(xp.where(finite(stored), 1.0, 0.0)) > 0)
+        return ~finite(stored) & ~(xp.equal(stored, -inf) & others)
 
     def _gaps(self, scores: Scores, nothing: Array | None = None) -> Gaps:
         xp, s = self.xp, self._scores(scores, nothing)

@@ -108,3 +108,18 @@ def test_the_slopes_of_weights_below_a_weight_of_0(way: str) -> None:
     assert inner.grad is not None
     # The mass of the second event is the mean of its class weights, and every cost is ln 4.
     np.testing.assert_allclose(array(inner.grad), [0.0, np.log(4)], rtol=1e-6)
+
+
+@every_way
+def test_the_slope_of_a_weight_of_0_beside_classes_that_are_ruled_out(way: str) -> None:
+    """It is the event's own loss, z-loss and all: log Z is that of the classes that are left."""
+    scores = torch.tensor([[-3.5, -torch.inf, -3.5], [1.0, 2.0, 3.0]])
+    weight = torch.tensor([0.0, 2.0], dtype=torch.float64, requires_grad=True)
+    p = plogq.Weighted(plogq.Labels(torch.tensor([0, 1])), sample_weight=weight)
+    with by(way):
+        loss = plogq.cross_entropy(p, plogq.Logits(scores), reduction="sum", z_loss=1.0)
+        loss.backward()
+    assert weight.grad is not None
+    log_z = np.array([np.log(2) - 3.5, np.log(np.exp([1.0, 2.0, 3.0]).sum())])
+    exact = log_z - np.array([-3.5, 2.0]) + log_z**2
+    np.testing.assert_allclose(array(weight.grad), exact, rtol=1e-6)
