@@ -172,10 +172,8 @@ class Formula:
         """
         xp = self.xp
         stored = xp.statistics(xp.to_last(scores.array, scores.axis))
-        if nothing is not None and scores.kind == "logits":
-            stored = xp.where(nothing & self._junk(stored, scores.softcap), 0.0, stored)
-        elif nothing is not None:
-            stored = without_junk(xp, nothing, stored)
+        if nothing is not None:
+            stored = self._without_junk(stored, scores, nothing)
         if scores.kind == "probs":
             # log 0 is -∞, and its slope is nothing that a class without mass should see.
             nothing = xp.equal(stored, 0.0)
@@ -185,14 +183,18 @@ class Formula:
         # tanh rounds relative to the cap, not to the gap; float64 keeps the gap exact (N1).
         return scores.softcap * xp.tanh(xp.weights(stored) / scores.softcap)
 
-    def _junk(self, stored: Array, softcap: float | None) -> Array:
-        """Which scores are no numbers: not those of classes that are ruled out beside others, and
-        under a soft cap NaN alone."""
+    def _without_junk(self, stored: Array, scores: Scores, nothing: Array) -> Array:
+        """The stored numbers, and 0 for those of weightless events that are none. Of logits those
+        are not -∞ of classes that are ruled out beside others, and under a soft cap NaN alone."""
         xp = self.xp
-        if softcap is not None:
-            return ~((stored >= 0) | (stored < 0))
-        others = xp.expand(xp.sum_classes(xp.where(finite(stored), 1.0, 0.0)) > 0)
-        return ~finite(stored) & ~(xp.equal(stored, -inf) & others)
+        if scores.kind != "logits":
+            return without_junk(xp, nothing, stored)
+        if scores.softcap is not None:
+            junk = ~((stored >= 0) | (stored < 0))
+        else:
+            others = xp.expand(xp.sum_classes(xp.where(finite(stored), 1.0, 0.0)) > 0)
+            junk = ~finite(stored) & ~(xp.equal(stored, -inf) & others)
+        return xp.where(nothing & junk, 0.0, stored)
 
     def _gaps(self, scores: Scores, nothing: Array | None = None) -> Gaps:
         xp, s = self.xp, self._scores(scores, nothing)
@@ -256,7 +258,7 @@ class Formula:
         if scores.softcap is not None:
             stored = xp.weights(xp.to_last(scores.array, scores.axis))
             if nothing is not None:
-                stored = without_junk(xp, nothing, stored)
+                stored = self._without_junk(stored, scores, nothing)
             # d tanh = 4e / (1 + e)², e = exp(-2|x|): 1 - tanh² would cancel near the cap.
             e = xp.exp(-2.0 * self._size(stored) / scores.softcap)
             gradient = xp.times(gradient, 4.0 * e / (1.0 + e) ** 2)
