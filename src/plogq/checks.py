@@ -17,7 +17,6 @@ from .arrays.lengths import Length
 from .errors import DtypeError, ProbabilityError, ShapeError
 from .kernels import rounding
 from .kernels.labels import place_of
-from .kernels.sums import value_range
 from .options import integer, shown
 
 _LEVELS = ("off", "on", "full")
@@ -246,7 +245,7 @@ def unit_interval(
     y = xp.host(x)
     if not y.size or xp.is_bool(x):
         return
-    low, high = value_range(xp, x)
+    low, high = xp.value_range(x)
     if low >= 0 and high <= 1:
         return
     bad = ~((y >= 0) & (y <= 1)) if refuse_nan else (y < 0) | (y > 1)

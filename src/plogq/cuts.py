@@ -16,7 +16,6 @@ from .errors import ShapeError
 from .kernels import shards
 from .kernels.contract import Background, Measure
 from .kernels.limits import without_junk
-from .kernels.sums import row_sums
 from .targets import Probs, Target, sample_weight
 from .wrappers import Smoothed, Weighted
 
@@ -109,7 +108,7 @@ class _Slice(Measure):
         known = self.rows.own if self.rows.whole is None else self.rows.whole
         if self.level not in known:
             weight = self.window.of(self.class_weight)
-            known[self.level], _ = row_sums(xp, self.dense, self.axis, weight)
+            known[self.level], _ = xp.row_sums(self.dense, self.axis, weight)
         sums = known[self.level]
         if self.nothing is not None:
             sums = without_junk(xp, self.nothing, sums)
@@ -147,7 +146,7 @@ class _Sliced:
         local = _Local(_own_slice(base, classes, window), axis=base.axis, tolerance=base.tolerance)
         local.rows, local.window = self.rows, window
         self.local, self.target = local, around(p, local)
-        self.rows.own[0], least = row_sums(xp, local.probs, local.axis % local.probs.ndim)
+        self.rows.own[0], least = xp.row_sums(local.probs, local.axis % local.probs.ndim)
         self.checked = checks.checked(xp, local.probs)
         ones = xp.full(local.events(), 1.0, local.probs)
         self.weight = sample_weight(xp, p)

@@ -16,7 +16,6 @@ from .arrays.lengths import count
 from .errors import PairError
 from .kernels.contract import BinaryScores, Scores
 from .kernels.limits import self_information
-from .kernels.sums import total
 from .kernels.table import Explanation, asked
 from .pairing import P, Pair, Q, at_home, constants, kernel_for, prepare, require_p
 from .targets import Labels, Probs, mark
@@ -153,7 +152,7 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None, **others: 
     xp = verbs(p.arrays()[0])
     losses, mass = _entropies(p, None, xp)
     events = count(xp.shape(losses))
-    divisor = reductions.divisor(xp, lambda: total(xp, mass), events, reduction, normalizer)
+    divisor = reductions.divisor(xp, lambda: xp.total(mass), events, reduction, normalizer)
     return reductions.reduce(xp, losses, divisor, reduction)
 
 

@@ -10,7 +10,6 @@ from . import checks
 from .arrays import as_array, verbs
 from .arrays.lengths import known
 from .errors import DtypeError, ProbabilityError, ShapeError
-from .kernels.sums import total
 from .options import number, shown
 
 REDUCTIONS = ("mean", "sum", "none", "sum_over_batch_size")
@@ -137,4 +136,4 @@ def reduce(xp: Any, losses: Any, divisor: Any, reduction: str) -> Any:
     """
     if reduction == "none":
         return losses
-    return xp.scalar_like(xp.ratio(total(xp, losses), divisor), losses)
+    return xp.scalar_like(xp.ratio(xp.total(losses), divisor), losses)

@@ -14,9 +14,8 @@ from . import checks, elsewhere, options
 from .arrays import Verbs, as_array, verbs
 from .errors import DtypeError, PairError, ShapeError
 from .kernels.contract import Measure
-from .kernels.labels import label_range, unread_labels
+from .kernels.labels import label_range
 from .kernels.limits import self_information, without_junk
-from .kernels.sums import row_sums
 
 _MOST_CLASSES = 1 << 62
 
@@ -170,10 +169,10 @@ def _checked_labels(
     """
     ignored = mark(xp, index, ignore)
     if not (checks.known(xp, index) and (weight is None or checks.known(xp, weight))):
-        index, mass = unread_labels(xp, index, classes, ignored, weight)
+        index, mass = xp.unread_labels(index, classes, ignored, weight)
         return index, mass if weight is None else without_junk(xp, xp.equal(weight, 0.0), mass)
     own = xp.owned(index)
-    within = label_range(xp, own, classes, ignore, weight)
+    within = label_range(xp.host, own, classes, ignore, weight)
     index = xp.indices(own)
     if ignored is None and within:
         return index, None
@@ -246,7 +245,7 @@ class Probs(Target):
         axis = self.axis % self.probs.ndim
         sums = check_rows(xp, self, "Probs (as P)", lambda: weight)
         if weight is not None:
-            sums = row_sums(xp, self.probs, axis)[0] if sums is None else sums
+            sums = xp.row_sums(self.probs, axis)[0] if sums is None else sums
             sums = without_junk(xp, xp.equal(weight, 0.0), sums)
         return Measure(self.events(), classes, dense=self.probs, axis=axis, sums=sums)
 
@@ -272,7 +271,7 @@ def check_rows(xp: Verbs, probs: Probs, role: str, weight: Callable[[], Any]) ->
     if not checks.checked(xp, probs.probs):
         return None
     axis = probs.axis % probs.probs.ndim
-    sums, least = row_sums(xp, probs.probs, axis)
+    sums, least = xp.row_sums(probs.probs, axis)
     checks.distribution(xp, probs.probs, axis, sums, least, role, probs.tolerance, weight)
     return sums
 

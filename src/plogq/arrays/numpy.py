@@ -14,7 +14,120 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from ..errors import DtypeError
+from ..kernels.cpu import sums
 from . import overlap
+from .numpy_memory import memory
+from .numpy_operations import (
+    absolute as absolute,
+)
+from .numpy_operations import (
+    add_product as add_product,
+)
+from .numpy_operations import (
+    cast_like as cast_like,
+)
+from .numpy_operations import (
+    equal as equal,
+)
+from .numpy_operations import (
+    exceeding as exceeding,
+)
+from .numpy_operations import (
+    exp as exp,
+)
+from .numpy_operations import (
+    expand as expand,
+)
+from .numpy_operations import (
+    expm1 as expm1,
+)
+from .numpy_operations import (
+    from_last as from_last,
+)
+from .numpy_operations import (
+    full as full,
+)
+from .numpy_operations import (
+    gather as gather,
+)
+from .numpy_operations import (
+    indices as indices,
+)
+from .numpy_operations import (
+    inverse as inverse,
+)
+from .numpy_operations import (
+    joined as joined,
+)
+from .numpy_operations import (
+    log as log,
+)
+from .numpy_operations import (
+    log1p as log1p,
+)
+from .numpy_operations import (
+    matmul as matmul,
+)
+from .numpy_operations import (
+    max_first as max_first,
+)
+from .numpy_operations import (
+    places as places,
+)
+from .numpy_operations import (
+    product_into as product_into,
+)
+from .numpy_operations import (
+    quiet as quiet,
+)
+from .numpy_operations import (
+    ratio as ratio,
+)
+from .numpy_operations import (
+    rows as rows,
+)
+from .numpy_operations import (
+    scalar_like as scalar_like,
+)
+from .numpy_operations import (
+    scatter as scatter,
+)
+from .numpy_operations import (
+    span as span,
+)
+from .numpy_operations import (
+    statistics as statistics,
+)
+from .numpy_operations import (
+    statistics_dtype as statistics_dtype,
+)
+from .numpy_operations import (
+    sum_classes as sum_classes,
+)
+from .numpy_operations import (
+    sum_events as sum_events,
+)
+from .numpy_operations import (
+    take as take,
+)
+from .numpy_operations import (
+    tanh as tanh,
+)
+from .numpy_operations import (
+    times as times,
+)
+from .numpy_operations import (
+    to_last as to_last,
+)
+from .numpy_operations import (
+    weights as weights,
+)
+from .numpy_operations import (
+    where as where,
+)
+from .numpy_operations import (
+    zeros as zeros,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -32,7 +145,6 @@ words = {
     "sigmoid": "scipy.special.expit(z)",
     "exp": "np.exp(x)",
 }
-_SUM_BYTES = 2 << 20
 _IS_FLOAT: dict[np.dtype[Any], bool] = {}
 
 
@@ -135,29 +247,6 @@ def epsilon(x: Array) -> float:
     return 2.0**-7 if x.dtype.name == "bfloat16" else float(np.finfo(x.dtype).eps)
 
 
-def quiet() -> AbstractContextManager[Any]:
-    """∞ - ∞ and log 0 have defined outcomes here (N3), so NumPy need not warn of them."""
-    return np.errstate(invalid="ignore", divide="ignore", over="ignore", under="ignore")
-
-
-def statistics_dtype(x: Array) -> np.dtype[Any]:
-    return np.dtype(np.float64 if x.dtype.name == "float64" else np.float32)
-
-
-def statistics(x: Array) -> Array:
-    """x in the type that its statistics have, native byte order; no copy where it has it."""
-    return x.astype(statistics_dtype(x), copy=False)
-
-
-def cast_like(x: Any, like: Array) -> Array:
-    return np.asarray(x).astype(like.dtype, copy=False)
-
-
-def weights(x: Any) -> Array:
-    """Weights, masses and probabilities per event, as float64."""
-    return np.asarray(x, dtype=np.float64)
-
-
 def readable(x: Array, wait: bool = False) -> bool:
     """Whether the values of x can be looked at; of a NumPy array, always."""
     return True
@@ -168,93 +257,9 @@ def tracing() -> bool:
     return False
 
 
-def indices(x: Array) -> Array:
-    return x.astype(np.int64, copy=False)
-
-
 def owned(x: Array) -> Array:
     """x in memory that nobody else writes to."""
     return x.copy()
-
-
-def full(shape: tuple[int, ...], value: float, like: Array) -> Array:
-    return np.full(shape, value, dtype=np.float64)
-
-
-def to_last(x: Array, axis: int) -> Array:
-    return np.moveaxis(x, axis, -1)
-
-
-def from_last(x: Array, axis: int) -> Array:
-    return np.moveaxis(x, -1, axis)
-
-
-def expand(x: Array) -> Array:
-    """A class axis of length one at the end."""
-    return x[..., None]
-
-
-def max_first(x: Array) -> tuple[Array, Array]:
-    """The greatest score with the class axis kept, and a mask that is True at its first place."""
-    first: Array = np.asarray(np.argmax(x, axis=-1))
-    mask = np.zeros(x.shape, np.bool_)
-    np.put_along_axis(mask, first[..., None], True, axis=-1)
-    return np.take_along_axis(x, first[..., None], axis=-1), mask
-
-
-def sum_classes(x: Array) -> Array:
-    # NumPy adds pairwise only what lies side by side.
-    return np.ascontiguousarray(x).sum(axis=-1)
-
-
-def times(weight: Any, x: Any) -> Array:
-    """weight · x, and 0 where the weight is 0, whatever x is (0 · log 0 = 0)."""
-    return np.where(np.equal(weight, 0), 0.0, np.multiply(weight, x))
-
-
-def span(x: Array, start: int, count: int, axis: int) -> Array:
-    """The `count` entries of x from `start` on along an axis."""
-    return x[(slice(None),) * axis + (slice(start, start + count),)]
-
-
-def gather(x: Array, index: Array) -> Array:
-    """x at `index` [..., T] along the class axis."""
-    return np.take_along_axis(x, index, axis=-1)
-
-
-def take(x: Array, index: Array) -> Array:
-    """x [K] at every index."""
-    return x[index]
-
-
-def scatter(index: Array, value: Array, classes: int) -> Array:
-    """A dense [..., K] array that has `value` at `index` [..., T]; equal indices add up."""
-    dense = np.zeros((*index.shape[:-1], classes), dtype=np.float64)
-    rows = np.arange(dense.size // classes if classes else 0).reshape(*index.shape[:-1], 1)
-    np.add.at(dense.reshape(-1), rows * classes + index, value)
-    return dense
-
-
-def places(index: Array) -> Array:
-    """A number below T for every entry of a row [..., T], the same for equal entries alone."""
-    order = np.argsort(index, axis=-1, kind="stable")
-    ordered = np.take_along_axis(index, order, axis=-1)
-    found = np.zeros_like(order)
-    np.cumsum(ordered[..., 1:] != ordered[..., :-1], axis=-1, out=found[..., 1:])
-    place = np.empty_like(found)
-    np.put_along_axis(place, order, found, axis=-1)
-    return place
-
-
-where = np.where
-exp = np.exp
-log = np.log
-log1p = np.log1p
-tanh = np.tanh
-
-
-def absolute(x: Array) -> Array:
-    return np.abs(x)
 
 
 def total(x: Array) -> Any:
@@ -265,10 +270,6 @@ def total(x: Array) -> Any:
 def host(x: Any) -> Array:
     """x where NumPy can read it."""
     return np.asarray(x)
-
-
-expm1 = np.expm1
-equal = np.equal
 
 
 def exact() -> AbstractContextManager[Any]:
@@ -291,65 +292,11 @@ def empty(shape: tuple[int, ...], like: Array) -> Array:
     return np.empty(shape, like.dtype)
 
 
-def zeros(shape: tuple[int, ...], like: Array) -> Array:
-    """A new array of the type of `like`, all 0."""
-    return np.zeros(shape, like.dtype)
-
-
-def joined(parts: Iterable[Array]) -> Array:
-    """The parts one after another along the first axis."""
-    return np.concatenate(list(parts))
-
-
-def sum_events(x: Array) -> Array:
-    """The sum over everything but the classes."""
-    return x.sum(axis=tuple(range(x.ndim - 1)))
-
-
-def rows(x: Array) -> Array:
-    """x as [events, classes], whatever axes the events have."""
-    return x.reshape(-1, x.shape[-1])
-
-
-def matmul(a: Array, b: Array) -> Array:
-    """a · b."""
-    return np.matmul(a, b)
-
-
-def product_into(out: Array, a: Array, b: Array) -> None:
-    """out = a · b."""
-    np.matmul(a, b, out=out)
-
-
-def add_product(total: Array, a: Array, b: Array) -> None:
-    """total += a · b, some rows at a time, so that they are added while they are in cache."""
-    step = max(1, _SUM_BYTES // max(1, total.shape[1] * total.itemsize))
-    for start in range(0, len(total), step):
-        total[start : start + step] += a[start : start + step] @ b
-
-
-def exceeding(x: Array, least: Array) -> Array:
-    """Which columns of x have an entry whose size exceeds its row's `least`."""
-    return np.asarray((np.abs(x) > least[:, None]).any(axis=0))
-
-
-def ratio(x: Any, divisor: Any) -> Any:
-    """x / divisor, and 0 where the divisor is 0 (N6)."""
-    return 0.0 if divisor == 0 else x / divisor
-
-
-def inverse(x: Any) -> float:
-    """1 / x as a number, and 0 where x is 0."""
-    return 0.0 if x == 0 else 1.0 / float(x)
-
-
-def scalar_like(value: Any, like: Array) -> Any:
-    """A number of the type of `like`."""
-    return like.dtype.type(value)
-
-
 def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, Array]:
     """The sum along the class axis, each class times its weight, and the least entry."""
+    found = sums.row_sums(memory, x, axis, weight)
+    if found is not None:
+        return found
     least = x.min(axis=axis)
     wide = x if x.dtype.name in ("float32", "float64") else x.astype(np.float32)
     if weight is not None:
@@ -360,7 +307,8 @@ def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, A
 
 def value_range(x: Array) -> tuple[float, float]:
     """The least and the greatest element; both NaN where there is one."""
-    return float(x.min()), float(x.max())
+    found = sums.value_range(memory, x)
+    return (float(x.min()), float(x.max())) if found is None else found
 
 
 def aliases(x: Any, y: Any) -> bool:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
-from math import prod
+from math import nan, prod
 from typing import Any
 
 import numpy as np
@@ -26,10 +26,121 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import config as autograph
 from tensorflow.python.eager.forwardprop_util import pack_tangents
 from tensorflow.python.framework.device_spec import DeviceSpecV2
-from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from ..errors import DtypeError, ShapeError
-from .lengths import Length, known
+from . import numpy as on_numpy
+from .pages import LARGE
+from .tensorflow_lengths import (
+    Dimension as Dimension,
+)
+from .tensorflow_lengths import (
+    compiled as compiled,
+)
+from .tensorflow_lengths import (
+    dynamic as dynamic,
+)
+from .tensorflow_lengths import (
+    shape as shape,
+)
+from .tensorflow_lengths import (
+    static as static,
+)
+from .tensorflow_operations import (
+    absolute as absolute,
+)
+from .tensorflow_operations import (
+    cast_like as cast_like,
+)
+from .tensorflow_operations import (
+    equal as equal,
+)
+from .tensorflow_operations import (
+    exp as exp,
+)
+from .tensorflow_operations import (
+    expand as expand,
+)
+from .tensorflow_operations import (
+    expm1 as expm1,
+)
+from .tensorflow_operations import (
+    from_last as from_last,
+)
+from .tensorflow_operations import (
+    full as full,
+)
+from .tensorflow_operations import (
+    gather as gather,
+)
+from .tensorflow_operations import (
+    indices as indices,
+)
+from .tensorflow_operations import (
+    joined as joined,
+)
+from .tensorflow_operations import (
+    log as log,
+)
+from .tensorflow_operations import (
+    log1p as log1p,
+)
+from .tensorflow_operations import (
+    matmul as matmul,
+)
+from .tensorflow_operations import (
+    max_first as max_first,
+)
+from .tensorflow_operations import (
+    places as places,
+)
+from .tensorflow_operations import (
+    ratio as ratio,
+)
+from .tensorflow_operations import (
+    rows as rows,
+)
+from .tensorflow_operations import (
+    scalar_like as scalar_like,
+)
+from .tensorflow_operations import (
+    scatter as scatter,
+)
+from .tensorflow_operations import (
+    statistics as statistics,
+)
+from .tensorflow_operations import (
+    statistics_dtype as statistics_dtype,
+)
+from .tensorflow_operations import (
+    sum_classes as sum_classes,
+)
+from .tensorflow_operations import (
+    sum_events as sum_events,
+)
+from .tensorflow_operations import (
+    sum_to as sum_to,
+)
+from .tensorflow_operations import (
+    take as take,
+)
+from .tensorflow_operations import (
+    tanh as tanh,
+)
+from .tensorflow_operations import (
+    times as times,
+)
+from .tensorflow_operations import (
+    to_last as to_last,
+)
+from .tensorflow_operations import (
+    weights as weights,
+)
+from .tensorflow_operations import (
+    where as where,
+)
+from .tensorflow_operations import (
+    zeros as zeros,
+)
 from .versions import require
 
 require(tf)
@@ -61,60 +172,6 @@ _INTEGERS = (
     tf.uint32,
     tf.uint64,
 )
-_WIDTH = {tf.float64: 3, tf.float32: 2, tf.float16: 1, tf.bfloat16: 1}
-
-
-class Dimension(Length):
-    """The length of one axis of a tensor, looked up when the graph runs."""
-
-    __slots__ = ("axis", "x")
-
-    def __init__(self, x: Tensor, axis: int) -> None:
-        self.x, self.axis = x, axis
-
-    def number(self) -> Tensor:
-        return tf.shape(self.x, out_type=tf.int64)[self.axis]
-
-    def __repr__(self) -> str:
-        return "None"
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __eq__(self, other: object) -> bool:
-        """True of every length; the graph fails when it runs and they differ."""
-        if isinstance(other, Dimension):
-            if other.x is not self.x or other.axis != self.axis:
-                _assert_same(self.number(), other.number())
-            return True
-        if isinstance(other, int):
-            _assert_same(self.number(), tf.constant(other, tf.int64))
-            return True
-        return NotImplemented
-
-    def __mul__(self, other: Any) -> Tensor:
-        return weights(self.number()) * _number(other)
-
-    __rmul__ = __mul__
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return _number(other) / weights(self.number())
-
-
-def _number(x: Any) -> Any:
-    return weights(x.number()) if isinstance(x, Dimension) else x
-
-
-def _assert_same(a: Tensor, b: Tensor) -> None:
-    """Let the graph fail when it runs, or when XLA compiles it, if two lengths differ."""
-    what = "P and Q must describe the same events, and have the lengths"
-    if compiled():
-        # XLA leaves assertions out, but not what they look at: a reshape that it cannot make.
-        same = tf.reduce_all(tf.reshape(tf.fill(tf.stack([a]), True), tf.stack([b])))
-        tf.raw_ops.Assert(condition=same, data=[what])
-        return
-    said = tf.debugging.Assert(tf.equal(a, b), [what, a, "and", b])
-    # A tf.function runs it by itself; what TensorFlow says of it in its other graphs is no news.
-    getattr(said, "mark_used", lambda: None)()
 
 
 def as_array(value: Any, role: str) -> Tensor:
@@ -157,25 +214,6 @@ def is_bool(x: Tensor) -> bool:
     return x.dtype == tf.bool
 
 
-def shape(x: Tensor) -> tuple[Any, ...]:
-    """The lengths of the axes, a `Dimension` for each that this graph leaves open."""
-    return tuple(Dimension(x, i) if n is None else n for i, n in enumerate(x.shape))
-
-
-def static(lengths: tuple[Any, ...]) -> list[int | None]:
-    """The lengths that are known, None for the others."""
-    return [None if isinstance(n, Length) else n for n in lengths]
-
-
-def dynamic(lengths: tuple[Any, ...]) -> Any:
-    """The lengths as TensorFlow's operations take a shape."""
-    if known(lengths):
-        return lengths
-    return tf.stack(
-        [n.number() if isinstance(n, Dimension) else tf.constant(n, tf.int64) for n in lengths]
-    )
-
-
 def device(x: Tensor) -> str:
     """Where x is; of a tensor in a graph, where TensorFlow will put what computes it."""
     kind = _kind(x.device) if x.device else None
@@ -205,13 +243,6 @@ def tracing() -> bool:
     return not tf.executing_eagerly()
 
 
-def compiled() -> bool:
-    """Whether the graph that is being recorded is for XLA, which runs no Python."""
-    return not tf.executing_eagerly() and GraphOrParentsInXlaContext(
-        tf.compat.v1.get_default_graph()
-    )
-
-
 def forward_mode(arrays: Iterable[Any]) -> bool:
     """Whether a forward accumulator carries derivatives of any of these along."""
     return bool(pack_tangents([x for x in arrays if x is not None]).tangents)
@@ -237,168 +268,9 @@ def quiet() -> AbstractContextManager[Any]:
     return nullcontext()
 
 
-def statistics_dtype(x: Tensor) -> Any:
-    return tf.float64 if x.dtype == tf.float64 else tf.float32
-
-
-def statistics(x: Tensor) -> Tensor:
-    """x in the type that its statistics have; no copy where it has it."""
-    return tf.cast(x, statistics_dtype(x))
-
-
-def cast_like(x: Any, like: Tensor) -> Tensor:
-    return tf.cast(x, like.dtype)
-
-
-def weights(x: Any) -> Any:
-    """Weights, masses and probabilities per event, as float64; numbers stay numbers."""
-    return tf.cast(x, tf.float64) if isinstance(x, tf.Tensor) else x
-
-
-def indices(x: Tensor) -> Tensor:
-    return tf.cast(x, tf.int64)
-
-
 def owned(x: Tensor) -> Tensor:
     """x in TensorFlow's own memory."""
     return x
-
-
-def full(shape: tuple[Any, ...], value: float, like: Tensor) -> Tensor:
-    return tf.fill(dynamic(shape), tf.constant(value, tf.float64))
-
-
-def to_last(x: Tensor, axis: int) -> Tensor:
-    return _moved(x, axis, x.shape.rank - 1)
-
-
-def from_last(x: Tensor, axis: int) -> Tensor:
-    return _moved(x, x.shape.rank - 1, axis)
-
-
-def _moved(x: Tensor, source: int, target: int) -> Tensor:
-    order = list(range(x.shape.rank))
-    order.insert(target % len(order), order.pop(source))
-    return x if order == sorted(order) else tf.transpose(x, order)
-
-
-def expand(x: Tensor) -> Tensor:
-    """A class axis of length one at the end."""
-    return tf.expand_dims(x, -1)
-
-
-def max_first(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The greatest score with the class axis kept, and a mask that is True at its first place."""
-    place = tf.expand_dims(tf.argmax(x, axis=-1), -1)
-    return gather(x, place), tf.equal(_classes(x), place)
-
-
-def _classes(x: Tensor) -> Tensor:
-    return tf.range(tf.shape(x, out_type=tf.int64)[-1])
-
-
-def sum_classes(x: Tensor) -> Tensor:
-    return tf.reduce_sum(x, axis=-1)
-
-
-def sum_events(x: Tensor) -> Tensor:
-    """The sum over everything but the classes."""
-    return tf.reduce_sum(x, axis=list(range(x.shape.rank - 1)))
-
-
-def sum_to(x: Tensor, shape: tuple[Any, ...]) -> Tensor:
-    """The sum over the axes along which an array of `shape` was broadcast."""
-    ahead = x.shape.rank - len(shape)
-    own = static(shape)
-    axes = [i + ahead for i, n in enumerate(own) if n == 1 and x.shape[i + ahead] != 1]
-    summed = tf.reduce_sum(x, axis=[*range(ahead), *axes])
-    return tf.reshape(summed, dynamic(shape)) if axes else summed
-
-
-def rows(x: Tensor) -> Tensor:
-    """x as [events, classes], whatever axes the events have."""
-    return tf.reshape(x, [-1, dynamic(shape(x)[-1:])[0]])
-
-
-def _alike(a: Any, b: Any) -> tuple[Any, Any]:
-    """Both in the wider of their dtypes; a number takes the dtype of the other."""
-    if not isinstance(a, tf.Tensor) or not isinstance(b, tf.Tensor) or a.dtype == b.dtype:
-        return a, b
-    if _WIDTH.get(a.dtype, 0) >= _WIDTH.get(b.dtype, 0):
-        return a, tf.cast(b, a.dtype)
-    return tf.cast(a, b.dtype), b
-
-
-def times(weight: Any, x: Any) -> Any:
-    """weight · x, and 0 where the weight is 0, whatever x is (0 · log 0 = 0)."""
-    if not isinstance(x, tf.Tensor):
-        return weight * x
-    if not isinstance(weight, tf.Tensor):
-        return weight * x if weight else tf.zeros_like(x)
-    weight, x = _alike(weight, x)
-    # The factor and not the product is chosen, so that the derivatives are finite too.
-    ruled_out = equal(weight, 0.0) & ~tf.math.is_finite(x)
-    return weight * tf.where(ruled_out, tf.zeros((), x.dtype), x)
-
-
-def gather(x: Tensor, index: Tensor) -> Tensor:
-    """x at `index` [..., T] along the class axis."""
-    return tf.gather(x, index, axis=-1, batch_dims=index.shape.rank - 1)
-
-
-def take(x: Tensor, index: Tensor) -> Tensor:
-    """x [K] at every index."""
-    # Behind a reshape the gradient is an array, and no IndexedSlices.
-    return tf.gather(tf.reshape(x, [-1]), index)
-
-
-def scatter(index: Tensor, value: Tensor, classes: Any) -> Tensor:
-    """A dense [..., K] array that has `value` at `index` [..., T]; equal indices add up."""
-    value = weights(value)
-    count = dynamic((classes,))[0] if isinstance(classes, Length) else classes
-    if index.shape[-1] == 1:
-        return tf.where(
-            tf.equal(tf.range(count, dtype=tf.int64), index), value, tf.zeros((), value.dtype)
-        )
-    lengths = dynamic((*shape(index)[:-1], classes))
-    size = tf.reduce_prod(tf.cast(lengths, tf.int64), keepdims=True)
-    first = tf.range(size[0] // tf.cast(count, tf.int64)) * tf.cast(count, tf.int64)
-    flat = tf.reshape(tf.expand_dims(first, -1) + rows(index), [-1, 1])
-    return tf.reshape(tf.scatter_nd(flat, tf.reshape(value, [-1]), size), lengths)
-
-
-def places(index: Tensor) -> Tensor:
-    """A number below T for every entry of a row [..., T], the same for equal entries alone."""
-    order = tf.argsort(index, axis=-1, stable=True)
-    ordered = gather(index, order)
-    steps = tf.cumsum(tf.cast(ordered[..., 1:] != ordered[..., :-1], tf.int64), axis=-1)
-    found = tf.concat((tf.zeros_like(index[..., :1]), steps), axis=-1)
-    return gather(found, tf.argsort(order, axis=-1))
-
-
-def where(condition: Tensor, a: Any, b: Any) -> Tensor:
-    a, b = _alike(a, b)
-    if isinstance(b, tf.Tensor) and not isinstance(a, tf.Tensor):
-        a = tf.constant(a, b.dtype)
-    elif isinstance(a, tf.Tensor) and not isinstance(b, tf.Tensor):
-        b = tf.constant(b, a.dtype)
-    return tf.where(condition, a, b)
-
-
-exp = tf.exp
-log = tf.math.log
-log1p = tf.math.log1p
-tanh = tf.tanh
-expm1 = tf.math.expm1
-
-
-def equal(a: Tensor, b: Any) -> Tensor:
-    # In graphs of TensorFlow 1 == compares identity.
-    return tf.equal(*_alike(a, b))
-
-
-def absolute(x: Tensor) -> Tensor:
-    return tf.abs(x)
 
 
 def total(x: Tensor) -> Tensor:
@@ -433,23 +305,6 @@ def no_products(x: Tensor) -> str | None:
     return "tensors of TensorFlow are never written to"
 
 
-def zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """A new array of the type of `like`, all 0."""
-    return tf.zeros(dynamic(shape), like.dtype)
-
-
-def joined(parts: Iterable[Tensor]) -> Tensor:
-    """The parts one after another along the first axis."""
-    return tf.concat(list(parts), axis=0)
-
-
-def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """a · b, for a [*events, D] and b [D, K]."""
-    product = tf.matmul(rows(a), b)
-    lengths = (*shape(a)[:-1], *shape(b)[1:])
-    return tf.reshape(product, dynamic(lengths)) if a.shape.rank != 2 else product
-
-
 def inverse(x: Any) -> float:
     """1 / x as a number, and 0 where x is 0, asked where its value can be looked at."""
     if isinstance(x, tf.Tensor) and not readable(x, wait=True):
@@ -460,24 +315,28 @@ def inverse(x: Any) -> float:
     return 0.0 if x == 0 else 1.0 / float(x)
 
 
-def scalar_like(value: Any, like: Tensor) -> Tensor:
-    """A number of the type of `like`."""
-    return tf.cast(value, like.dtype)
-
-
-def ratio(x: Tensor, divisor: Any) -> Tensor:
-    """x / divisor, and 0 where the divisor is 0 (N6)."""
-    if isinstance(divisor, tf.Variable | np.ndarray | np.generic):
-        divisor = tf.convert_to_tensor(divisor)
-    if not isinstance(divisor, tf.Tensor):
-        return x / divisor if divisor else x * 0.0
-    divisor = tf.cast(divisor, x.dtype)
-    nothing = equal(divisor, 0.0)
-    return where(nothing, 0.0, x / where(nothing, 1.0, divisor))
-
-
 def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The sum along the class axis, each class times its weight, and the least entry."""
+    if weight is not None or not readable(x) or size(x) < LARGE:
+        return _in_operations(x, axis, weight)
+    found: list[Any] = []
+
+    @tf.custom_gradient
+    def sums(x: Tensor) -> Any:
+        total, least = on_numpy.row_sums(seen(x), axis)
+        found.append(tf.convert_to_tensor(least))
+
+        def backward(d: Tensor) -> Tensor:
+            wide = tf.expand_dims(tf.cast(d, x.dtype), axis)
+            return tf.broadcast_to(wide, tf.shape(x))
+
+        return tf.convert_to_tensor(total), backward
+
+    return sums(x), found[0]
+
+
+def _in_operations(x: Tensor, axis: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The same in TensorFlow's own operations."""
     least = tf.reduce_min(x, axis=axis)
     if weight is None:
         return tf.reduce_sum(weights(x), axis=axis), least
@@ -490,8 +349,7 @@ def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor
 
 def value_range(x: Tensor) -> tuple[float, float]:
     """The least and the greatest element; both NaN where there is one."""
-    each = host(x)
-    return float(each.min()), float(each.max())
+    return on_numpy.value_range(seen(x))
 
 
 def aliases(x: Any, y: Any) -> bool:
@@ -517,3 +375,34 @@ def to_dtype(x: Tensor, dtype: str) -> Tensor:
 def from_host(x: Any, like: Tensor) -> Tensor:
     """An array of NumPy, in this framework."""
     return tf.convert_to_tensor(x)
+
+
+def unread_labels(
+    index: Tensor, classes: Any, ignore: int | None, weight: Any = None
+) -> tuple[Tensor, Tensor]:
+    """Labels within [0, classes) and their masses, NaN for a label out of range.
+
+    A graph for the CPU also fails when it runs, and says which label; XLA runs no such checks.
+    """
+    index = tf.cast(index, tf.int64)
+    count = classes.number() if isinstance(classes, Dimension) else classes
+    inside = (index >= 0) & (index < tf.cast(count, tf.int64))
+    mass = where(inside, 1.0, tf.constant(nan, tf.float64))
+    kept = inside
+    if ignore is not None:
+        ignored = tf.equal(index, ignore)
+        mass, kept = where(ignored, 0.0, mass), inside & ~ignored
+        inside = inside | ignored
+    if weight is not None:
+        inside = inside | equal(weight, 0.0)
+    if tracing() and not compiled() and device(index) == "cpu":
+        outside = tf.where(tf.reshape(~inside, [-1]))[:1]
+        bad = tf.gather(tf.reshape(index, [-1]), outside)
+        message = ["LabelError: Received a label value of", bad]
+        if index.shape.rank:
+            # Of a single event there is no place to tell.
+            message += ["at event", tf.where(~inside)[:1]]
+        message += ["which is outside the number of classes", count]
+        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(inside), message)]):
+            mass = tf.identity(mass)
+    return where(kept, index, 0), mass

@@ -11,17 +11,156 @@ Every verb is differentiable, and none of them waits for a device or looks at a 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from math import prod
 from typing import Any
 
 import torch
-from torch.autograd import forward_ad
+from torch.library import custom_op
 
 from ..errors import DtypeError
+from ..kernels.cpu import sums
+from ..kernels.labels import label_range
+from ..kernels.triton import sums_launched as triton_sums
 from . import overlap
-from .pages import LARGE, pages
+from .pages import LARGE
+from .torch_memory import FLOAT_NAMES, large, memory
+from .torch_modes import (
+    PLAIN as PLAIN,
+)
+from .torch_modes import (
+    forward_mode as forward_mode,
+)
+from .torch_modes import (
+    ordinary as ordinary,
+)
+from .torch_modes import (
+    plain as plain,
+)
+from .torch_modes import (
+    tracing as tracing,
+)
+from .torch_modes import (
+    transformed as transformed,
+)
+from .torch_modes import (
+    wants_gradient as wants_gradient,
+)
+from .torch_operations import (
+    absolute as absolute,
+)
+from .torch_operations import (
+    add_product as add_product,
+)
+from .torch_operations import (
+    cast_like as cast_like,
+)
+from .torch_operations import (
+    equal as equal,
+)
+from .torch_operations import (
+    exceeding as exceeding,
+)
+from .torch_operations import (
+    exp as exp,
+)
+from .torch_operations import (
+    expand as expand,
+)
+from .torch_operations import (
+    expm1 as expm1,
+)
+from .torch_operations import (
+    from_last as from_last,
+)
+from .torch_operations import (
+    full as full,
+)
+from .torch_operations import (
+    gather as gather,
+)
+from .torch_operations import (
+    indices as indices,
+)
+from .torch_operations import (
+    inverse as inverse,
+)
+from .torch_operations import (
+    joined as joined,
+)
+from .torch_operations import (
+    log as log,
+)
+from .torch_operations import (
+    log1p as log1p,
+)
+from .torch_operations import (
+    matmul as matmul,
+)
+from .torch_operations import (
+    max_first as max_first,
+)
+from .torch_operations import (
+    places as places,
+)
+from .torch_operations import (
+    product_into as product_into,
+)
+from .torch_operations import (
+    ratio as ratio,
+)
+from .torch_operations import (
+    rows as rows,
+)
+from .torch_operations import (
+    scalar_like as scalar_like,
+)
+from .torch_operations import (
+    scatter as scatter,
+)
+from .torch_operations import (
+    span as span,
+)
+from .torch_operations import (
+    statistics as statistics,
+)
+from .torch_operations import (
+    statistics_dtype as statistics_dtype,
+)
+from .torch_operations import (
+    sum_classes as sum_classes,
+)
+from .torch_operations import (
+    sum_events as sum_events,
+)
+from .torch_operations import (
+    sum_to as sum_to,
+)
+from .torch_operations import (
+    take as take,
+)
+from .torch_operations import (
+    tanh as tanh,
+)
+from .torch_operations import (
+    times as times,
+)
+from .torch_operations import (
+    to_last as to_last,
+)
+from .torch_operations import (
+    weights as weights,
+)
+from .torch_operations import (
+    where as where,
+)
+from .torch_operations import (
+    wide_dtype as wide_dtype,
+)
+from .torch_operations import (
+    zeros as zeros,
+)
 from .versions import require
 
 require(torch)
@@ -29,7 +168,7 @@ require(torch)
 Tensor = torch.Tensor
 
 name = "torch"
-float_names = ("float64", "float32", "float16", "bfloat16")
+float_names = FLOAT_NAMES
 # What to write, in this framework, where a sentence says so.
 words = {
     "float": "{}.float()",
@@ -51,13 +190,6 @@ _INTEGERS = (
     torch.uint64,
 )
 _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
-_PLAIN = (torch.Tensor, torch.nn.Parameter)
-
-
-def large(shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A new tensor in memory that the last one of its kind may have left behind."""
-    raw = pages(prod(shape) * dtype.itemsize)
-    return torch.from_numpy(raw).view(dtype).view(shape)
 
 
 def as_array(value: Any, role: str) -> Tensor:
@@ -113,58 +245,11 @@ def place(x: Tensor) -> str:
     return str(x.device)
 
 
-def tracing() -> bool:
-    """Whether values are unknown for now, because a program is being recorded."""
-    return torch.compiler.is_compiling()
-
-
-def forward_mode() -> bool:
-    """Whether derivatives are carried along with values."""
-    return forward_ad._current_level >= 0
-
-
-_legacy = torch._C._functorch.is_legacy_batchedtensor  # autograd.grad(is_grads_batched=True)
-_functorch_active = torch._C._are_functorch_transforms_active
-_modes = torch._C._len_torch_dispatch_stack
-
-
-def _intercepted() -> bool:
-    """Whether something else looks at every operation now: a transform, or a dispatch mode."""
-    return forward_ad._current_level >= 0 or _functorch_active() or _modes() > 0
-
-
-def transformed(x: Tensor) -> bool:
-    """Whether forward mode or a transform of torch.func is at work on x."""
-    if forward_mode() or torch._C._are_functorch_transforms_active():
-        return True
-    return not torch.compiler.is_compiling() and _legacy(x)
-
-
-def ordinary(x: Tensor) -> bool:
-    """Whether x is a tensor as such, and not one of the kinds that stand for something else."""
-    return x.__class__ in _PLAIN and not _intercepted() and not _legacy(x)
-
-
-def plain(*arrays: Tensor) -> bool:
-    """Whether these are ordinary tensors in this process's memory, whose values can be read."""
-    if torch.compiler.is_compiling() or _intercepted():
-        return False
-    for x in arrays:  # noqa: SIM110 - a generator takes longer than the checks
-        if x.__class__ not in _PLAIN or not x.is_cpu or _legacy(x):
-            return False
-    return True
-
-
 def readable(x: Tensor, wait: bool = False) -> bool:
     """Whether the values of x can be looked at, without waiting for a device unless `wait`."""
-    if wait and not x.is_cpu and not x.is_meta and x.__class__ in _PLAIN:
+    if wait and not x.is_cpu and not x.is_meta and x.__class__ in PLAIN:
         return ordinary(x) and not torch.compiler.is_compiling()
     return plain(x)
-
-
-def wants_gradient(x: Any) -> bool:
-    """Whether a gradient with respect to x is asked for."""
-    return isinstance(x, torch.Tensor) and x.requires_grad
 
 
 def epsilon(x: Tensor) -> float:
@@ -177,131 +262,35 @@ def quiet() -> AbstractContextManager[Any]:
     return nullcontext()
 
 
-def statistics_dtype(x: Tensor) -> torch.dtype:
-    return torch.float64 if x.dtype is torch.float64 else torch.float32
-
-
-def statistics(x: Tensor) -> Tensor:
-    """x in the type that its statistics have; no copy where it has it."""
-    return x.to(statistics_dtype(x))
-
-
-def cast_like(x: Any, like: Tensor) -> Tensor:
-    return x.to(like.dtype)
-
-
-def _wide(x: Tensor) -> torch.dtype:
-    """float64, where the device has it."""
-    return torch.float32 if x.device.type == "mps" else torch.float64
-
-
-def weights(x: Any) -> Any:
-    """Weights, masses and probabilities per event, as float64; numbers stay numbers."""
-    return x.to(_wide(x)) if isinstance(x, torch.Tensor) else x
-
-
-def indices(x: Tensor) -> Tensor:
-    return x.to(torch.int64)
-
-
 def owned(x: Tensor) -> Tensor:
     """x in memory that nobody else writes to."""
     return x.clone()
 
 
-def full(shape: tuple[int, ...], value: float, like: Tensor) -> Tensor:
-    """A new array on the device of `like`."""
-    return torch.full(shape, value, dtype=_wide(like), device=like.device)
-
-
-def to_last(x: Tensor, axis: int) -> Tensor:
-    return x.movedim(axis, -1)
-
-
-def from_last(x: Tensor, axis: int) -> Tensor:
-    return x.movedim(-1, axis)
-
-
-def expand(x: Tensor) -> Tensor:
-    """A class axis of length one at the end."""
-    return x.unsqueeze(-1)
-
-
-def max_first(x: Tensor) -> tuple[Tensor, Tensor]:
-    """The greatest score with the class axis kept, and a mask that is True at its first place."""
-    place = x.argmax(dim=-1, keepdim=True)
-    classes = torch.arange(x.shape[-1], device=x.device)
-    return x.gather(-1, place), classes == place
-
-
-def sum_classes(x: Tensor) -> Tensor:
-    return x.sum(dim=-1)
-
-
-def sum_events(x: Tensor) -> Tensor:
-    """The sum over everything but the classes."""
-    return x.sum(dim=tuple(range(x.ndim - 1))) if x.ndim > 1 else x
-
-
-def sum_to(x: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The sum over the axes along which an array of `shape` was broadcast."""
-    return x.sum_to_size(shape)
-
-
-def times(weight: Any, x: Any) -> Any:
-    """weight · x, and 0 where the weight is 0, whatever x is (0 · log 0 = 0)."""
-    if not isinstance(x, torch.Tensor):
-        return weight * x
-    # The factor and not the product is chosen, so that the derivatives are finite too.
-    return weight * torch.where((weight == 0) & ~x.isfinite(), 0.0, x)
-
-
-def span(x: Tensor, start: int, count: int, axis: int) -> Tensor:
-    """The `count` entries of x from `start` on along an axis."""
-    return x[(slice(None),) * axis + (slice(start, start + count),)]
-
-
-def gather(x: Tensor, index: Tensor) -> Tensor:
-    """x at `index` [..., T] along the class axis."""
-    return x.gather(-1, index)
-
-
-def take(x: Tensor, index: Tensor) -> Tensor:
-    """x [K] at every index."""
-    return x[index]
-
-
-def scatter(index: Tensor, value: Tensor, classes: int) -> Tensor:
-    """A dense [..., K] array that has `value` at `index` [..., T]; equal indices add up."""
-    dense = torch.zeros((*index.shape[:-1], classes), dtype=_wide(value), device=value.device)
-    return dense.scatter_add(-1, index, value.to(dense.dtype))
-
-
-def places(index: Tensor) -> Tensor:
-    """A number below T for every entry of a row [..., T], the same for equal entries alone."""
-    order = index.argsort(dim=-1, stable=True)
-    ordered = index.gather(-1, order)
-    steps = (ordered[..., 1:] != ordered[..., :-1]).cumsum(-1)
-    found = torch.cat((torch.zeros_like(order[..., :1]), steps), dim=-1)
-    return found.gather(-1, order.argsort(dim=-1))
-
-
-where = torch.where
-exp = torch.exp
-log = torch.log
-log1p = torch.log1p
-tanh = torch.tanh
-expm1 = torch.expm1
-equal = torch.eq
-
-
-def absolute(x: Tensor) -> Tensor:
-    return x.abs()
-
-
 def total(x: Tensor) -> Tensor:
-    """The sum of everything, pairwise, in at least float32, in a fixed order."""
-    return x.sum(dtype=_wide(x))
+    """The sum of everything in at least float32, the same for any number of threads (N6)."""
+    if x.dtype in (torch.float64, torch.float32) and plain(x):
+        return _Total.apply(x)
+    return x.sum(dtype=wide_dtype(x))
+
+
+def plain_total(x: Tensor) -> float:
+    """The sum of what is plain."""
+    return sums.total(memory, x.detach().contiguous())
+
+
+class _Total(torch.autograd.Function):
+    """The sum of everything: PyTorch's own depends on how many threads there are."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.like = x.shape, x.dtype
+        return torch.full((), plain_total(x), dtype=torch.float64, device="cpu")
+
+    @staticmethod
+    def backward(ctx: Any, d: Tensor) -> Tensor:
+        shape, dtype = ctx.like
+        return d.to(dtype).expand(shape)
 
 
 def host(x: Tensor) -> Any:
@@ -342,75 +331,40 @@ def empty(shape: tuple[int, ...], like: Tensor) -> Tensor:
     return like.new_empty(shape)
 
 
-def zeros(shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """A new array of the type of `like`, all 0."""
-    return like.new_zeros(shape)
-
-
-def joined(parts: Iterable[Tensor]) -> Tensor:
-    """The parts one after another along the first axis."""
-    return torch.cat(list(parts))
-
-
-def rows(x: Tensor) -> Tensor:
-    """x as [events, classes], whatever axes the events have."""
-    return x.reshape(-1, x.shape[-1])
-
-
-def matmul(a: Tensor, b: Tensor) -> Tensor:
-    """a · b, not cast by autocast."""
-    if a.is_meta:
-        return a @ b
-    with torch.autocast(a.device.type, enabled=False):
-        return a @ b
-
-
-def product_into(out: Tensor, a: Tensor, b: Tensor) -> None:
-    """out = a · b."""
-    torch.mm(a, b, out=out)
-
-
-def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """total += a · b."""
-    total.addmm_(a, b)
-
-
-def exceeding(x: Tensor, least: Tensor) -> Tensor:
-    """Which columns of x have an entry whose size exceeds its row's `least`."""
-    return (x.abs() > least.to(x.dtype).unsqueeze(1)).any(dim=0)
-
-
-def inverse(x: Any) -> float:
-    """1 / x as a number, and 0 where x is 0."""
-    return 0.0 if x == 0 else 1.0 / float(x)
-
-
-def scalar_like(value: Any, like: Tensor) -> Tensor:
-    """A number of the type of `like`."""
-    return value.to(like.dtype)
-
-
-def ratio(x: Tensor, divisor: Any) -> Tensor:
-    """x / divisor, and 0 where the divisor is 0 (N6)."""
-    if not isinstance(divisor, torch.Tensor):
-        return x / divisor if divisor else x * 0.0
-    nothing = divisor == 0
-    return torch.where(nothing, 0.0, x / torch.where(nothing, 1.0, divisor))
-
-
 def row_sums(x: Tensor, axis: int, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """The sum along the class axis, each class times its weight, and the least entry."""
+    found = _known_sums(x, axis, weight)
+    if found is not None:
+        return found
     least = x.amin(dim=axis) if x.shape[axis] else x.sum(dim=axis)
     if weight is None:
-        return x.sum(dim=axis, dtype=_wide(x)), least
+        return x.sum(dim=axis, dtype=wide_dtype(x)), least
     # A NaN shows in its row's sum, and in no derivative by a class's weight.
     rows = x.movedim(axis, -1).to(weight.dtype)
     known = torch.where(rows.isfinite(), rows, 0.0)
     return times(known, weight).sum(dim=-1) + (0.0 * rows.detach()).sum(dim=-1), least
 
 
+def _known_sums(x: Tensor, axis: int, weight: Any) -> tuple[Tensor, Tensor] | None:
+    """The sums and the least entries of the rows by a kernel, or None where there is none."""
+    if _recorded(x, weight) or tracing():
+        return None
+    if plain(x):
+        return sums.row_sums(memory, x, axis, weight)
+    return triton_sums.row_sums(x, axis, weight) if x.shape[axis] else None
+
+
+def _recorded(*arrays: Any) -> bool:
+    """Whether a gradient with respect to any of these is to flow through what is done now."""
+    recording = torch.is_grad_enabled() and any(map(wants_gradient, arrays))
+    return recording or forward_mode()
+
+
 def value_range(x: Tensor) -> tuple[float, float]:
     """The least and the greatest element; both NaN where there is one."""
+    found = sums.value_range(memory, x) if plain(x) else None
+    if found is not None:
+        return found
     x = x.detach()
     # Of unsigned integers PyTorch has neither.
     low, high = (x.to(torch.float64) if x.dtype in _UNSIGNED else x).aminmax()
@@ -462,3 +416,42 @@ def from_host(x: Any, like: Tensor) -> Tensor:
     # PyTorch takes arrays that it may write to, in the machine's own order of bytes.
     own = x.astype(x.dtype.newbyteorder("="), order="C", copy=not x.flags.writeable)
     return torch.as_tensor(own, device=like.device)
+
+
+@custom_op("plogq::labels", mutates_args=())
+def checked_labels(
+    index: Tensor, classes: int, ignore: int | None, weight: Tensor | None
+) -> Tensor:
+    """The labels as int64, once none of them that weighs something is out of range."""
+    index = index.to(torch.int64, copy=True)
+    label_range(host, index, classes, ignore, weight)
+    return index
+
+
+@checked_labels.register_fake
+def _(index: Tensor, classes: int, ignore: int | None, weight: Tensor | None) -> Tensor:
+    return torch.empty_like(index, dtype=torch.int64)
+
+
+def unread_labels(
+    index: Tensor, classes: int, ignore: int | None, weight: Any = None
+) -> tuple[Tensor, Any]:
+    """Labels within [0, classes) and their masses, without a look at their values now.
+
+    A program recorded for the CPU looks at them when it runs, and raises.
+    """
+    if index.is_cpu and torch.compiler.is_compiling() and not transformed(index):
+        known = None if weight is None else weight.detach()
+        index = checked_labels(index, classes, ignore, known)
+        if ignore is None and weight is None:
+            return index, None
+        kept = (index >= 0) & (index < classes)
+        if ignore is not None:
+            kept = kept & (index != ignore)
+        return torch.where(kept, index, 0), kept.to(torch.float64)
+    index = index.to(torch.int64)
+    inside = (index >= 0) & (index < classes)
+    mass = torch.where(inside, 1.0, float("nan")).to(weights(inside).dtype)
+    if ignore is not None:
+        mass = torch.where(index == ignore, 0.0, mass)
+    return torch.where(inside & (index != ignore) if ignore is not None else inside, index, 0), mass

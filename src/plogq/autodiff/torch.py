@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from ..arrays import torch as xp
-from ..kernels.torch import total
+from ..arrays.torch import plain_total
 from .closed import Call, along_scores, along_target, of_target, taken_apart
 from .torch_operations import Arrays, formula, in_depth, in_operations
 
@@ -139,7 +139,7 @@ class _Sum(torch.autograd.Function):
         result = call.kernel.forward(*call.filled(arrays))
         _save(ctx, call, arrays, result.residual)
         ctx.divisor = divisor
-        value = total(result.loss) / divisor
+        value = plain_total(result.loss) / divisor
         try:
             return result.loss.new_full((), value)
         except RuntimeError:

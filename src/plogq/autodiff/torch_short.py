@@ -18,12 +18,12 @@ import numpy as np
 import torch
 
 from ..arrays import torch as xp
+from ..arrays.torch_memory import CODES, memory
 from ..kernels.contract import Measure, Scores
 from ..kernels.cpu import _cpu
 from ..kernels.cpu.binding import F64
 from ..kernels.cpu.processor import chosen, threads
 from ..kernels.labels import label_range
-from ..kernels.torch import CODES, memory, unread_labels
 from .closed import taken_apart
 from .torch_operations import formula, in_depth, in_operations
 
@@ -78,7 +78,7 @@ class _Short(torch.autograd.Function):
             mean,
         )
         if divisor < 0:
-            label_range(xp, y, x.shape[-1], ignore)
+            label_range(xp.host, y, x.shape[-1], ignore)
         ctx.ignore, ctx.divisor, ctx.residual = ignore, divisor, residual
         ctx.save_for_backward(x, y)
         return loss
@@ -114,7 +114,7 @@ _apply: Any = super(torch.autograd.Function, _Short).apply
 
 def again(x: Tensor, y: Tensor, ignore: int | None, d_loss: Tensor) -> Tensor | None:
     """The gradient in PyTorch's own operations, differentiable again; `d_loss` is per event."""
-    index, value = unread_labels(y.unsqueeze(-1), x.shape[-1], ignore)
+    index, value = xp.unread_labels(y.unsqueeze(-1), x.shape[-1], ignore)
     p = Measure(tuple(y.shape), x.shape[-1], index, value)
     call, arrays = taken_apart(formula, p, Scores("logits", x, x.ndim - 1), False)
     return in_operations(call, arrays, [a is x for a in arrays], d_loss, 0.0)[-1]

@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..arrays import jax as verbs
-from . import numpy as on_numpy
 from .blockwise import Blockwise
 from .contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores, in_steps
 from .cpu import _cpu, binding
@@ -188,41 +187,3 @@ class Binary:
 stored = Stored()
 binary = Binary()
 linear = Blockwise(Stored(flush=True))
-
-
-def row_sums(x: Any, axis: int, weight: Any = None) -> tuple[Any, Any] | None:
-    """The sums and the least entries of the rows, or None for what is traced.
-
-    Inside a program every operation is recorded, on arrays that are known too: these are summed
-    outside of it, so that a constant is checked as the program is made.
-    """
-    if verbs.traced(x) or verbs.traced(weight) or not verbs.readable(x):
-        return None
-    known = None if weight is None else np.asarray(weight)
-    array = np.asarray(x)
-    return on_numpy.row_sums(array, axis, known) or on_numpy.verbs.row_sums(array, axis, known)
-
-
-def whole_sum(x: Any) -> None:
-    """The sum is part of XLA's programs."""
-    return None
-
-
-def value_range(x: Any) -> None:
-    """The verbs look at the values outside of any program."""
-    return None
-
-
-def unread_labels(
-    index: Array, classes: int, ignore: int | None, weight: Any = None
-) -> tuple[Array, Array]:
-    """Labels within [0, classes) and their masses, NaN for a label out of range."""
-    if index.dtype.itemsize < 4:
-        index = index.astype(jnp.int32)
-    limits = jnp.iinfo(index.dtype)
-    inside = (index >= 0) & (index <= min(classes - 1, int(limits.max)))
-    mass = jnp.where(inside, 1.0, jnp.nan).astype(verbs.wide())
-    if ignore is not None and int(limits.min) <= ignore <= int(limits.max):
-        kept = index != ignore
-        mass, inside = jnp.where(kept, mass, 0.0), inside & kept
-    return verbs.indices(jnp.where(inside, index, 0)), mass

@@ -1,4 +1,4 @@
-"""Labels as kernels take them: in range, or with the mass NaN where that cannot be looked at."""
+"""Labels are classes, or the first that is none is named."""
 
 from __future__ import annotations
 
@@ -8,40 +8,21 @@ from typing import Any
 from ..errors import LabelError
 
 
-def _torch() -> Any:
-    from . import torch
-
-    return torch
-
-
-def _jax() -> Any:
-    from . import jax
-
-    return jax
-
-
-def _tensorflow() -> Any:
-    from . import tensorflow
-
-    return tensorflow
-
-
-_LOADERS: dict[str, Callable[[], Any]] = {
-    "torch": _torch,
-    "jax": _jax,
-    "tensorflow": _tensorflow,
-}
-
-
-def label_range(xp: Any, index: Any, classes: int, ignore: int | None, weight: Any = None) -> bool:
+def label_range(
+    host: Callable[[Any], Any],
+    index: Any,
+    classes: int,
+    ignore: int | None,
+    weight: Any = None,
+) -> bool:
     """Refuse labels outside [0, classes), naming the first; `ignore` and what weighs 0 pass.
 
-    Returns whether all of them lie within.
+    `host` gives the values of an array to NumPy. Returns whether all of them lie within.
 
     Raises:
         LabelError: with the first bad event and its value.
     """
-    y = xp.host(index)
+    y = host(index)
     if y.size == 0:
         return True
     low, high = int(y.min()), int(y.max())
@@ -51,7 +32,7 @@ def label_range(xp: Any, index: Any, classes: int, ignore: int | None, weight: A
     if ignore is not None:
         bad &= y != ignore
     if weight is not None:
-        bad &= xp.host(weight) != 0
+        bad &= host(weight) != 0
     if not bad.any():
         return False
     first = int(bad.reshape(-1).argmax())
@@ -81,14 +62,3 @@ def place_of(flat: int, shape: tuple[int, ...]) -> tuple[int, ...]:
         place.append(flat % length)
         flat //= length
     return tuple(place[::-1])
-
-
-def unread_labels(
-    xp: Any, index: Any, classes: int, ignore: int | None, weight: Any = None
-) -> tuple[Any, Any]:
-    """Labels whose values cannot be looked at now, as indices within [0, classes) and masses.
-
-    A recorded program for the CPU raises when it runs; elsewhere a label out of range has mass
-    NaN, so that its event is NaN (N5); times a weight of 0 that is 0.
-    """
-    return _LOADERS[xp.name]().unread_labels(index, classes, ignore, weight)

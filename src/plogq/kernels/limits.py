@@ -1,4 +1,4 @@
-"""-log p at the edge, where p is 0: 0 · ∞ = 0, in derivatives too.
+"""Where something is 0: 0 · ∞ = 0, in derivatives too.
 
 p log p is 0 at p = 0 and its slope is infinite there. What chains that slope to a p that came from
 a softmax multiplies it by 0 again, so the slope at 0 is given as that at the least normal float64.
@@ -52,3 +52,14 @@ def least_normal(dtype: str) -> float:
 def without_junk(xp: Any, nothing: Array, x: Array) -> Array:
     """x, and 0 for what is no number where nothing depends on it: no slope meets it there."""
     return xp.where(nothing & ~finite(x), 0.0, x)
+
+
+def is_array(x: Any) -> bool:
+    """Whether x is an array, and no plain number: one that a compiler leaves open included."""
+    return not isinstance(x, (int, float)) and hasattr(x, "shape")
+
+
+def weighed(weight: Any, coefficient: Any) -> Any:
+    """weight · coefficient; what is plainly 0 stays so: no slope of the weight meets ∞ there."""
+    nothing = not is_array(coefficient) and coefficient == 0.0
+    return coefficient if nothing else coefficient * weight

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..arrays import numpy as verbs
-from ..arrays.pages import LARGE, pages
+from ..arrays.numpy_memory import memory
 from ..formula import Formula
 from .cpu import binding
-from .cpu.binding import BF16, F16, F32, F64
 from .linear import Tiled
 
 if TYPE_CHECKING:
@@ -18,62 +15,7 @@ if TYPE_CHECKING:
 
     Array = npt.NDArray[Any]
 
-_CODES = {np.dtype(np.float64): F64, np.dtype(np.float32): F32, np.dtype(np.float16): F16}
-_DTYPES = {F64: np.dtype(np.float64), F32: np.dtype(np.float32)}
 
-
-class _Memory:
-    """NumPy arrays: what they export is themselves."""
-
-    verbs: Any = verbs
-
-    def code(self, x: Array) -> int | None:
-        found = _CODES.get(x.dtype)
-        if found is None and x.dtype.name == "bfloat16" and x.dtype.isnative:
-            # ml_dtypes makes the dtype when it is imported; then it is looked up like the rest.
-            found = _CODES[x.dtype] = BF16
-        return found
-
-    def refuses(self, x: Array, role: str) -> str | None:
-        if self.code(x) is not None:
-            return None
-        order = "" if x.dtype.isnative else ", in a byte order that is not this machine's"
-        return (
-            f"{role} is {x.dtype.name}{order}; "
-            "the kernels take native float64, float32, float16 and bfloat16"
-        )
-
-    def exported(self, x: Array) -> Array:
-        return x.view(np.uint16) if _CODES.get(x.dtype) == BF16 else x
-
-    def host(self, x: Array) -> Array:
-        return x
-
-    def empty(self, shape: tuple[int, ...], dtype: int) -> Array:
-        return np.empty(shape, _DTYPES[dtype])
-
-    def like(self, x: Array) -> Array:
-        if x.nbytes < LARGE or not x.flags.c_contiguous:
-            return np.empty_like(x)
-        return pages(x.nbytes).view(x.dtype).reshape(x.shape)
-
-
-memory = _Memory()
-stored = binding.Stored(memory)
-binary = binding.Binary(memory)
-linear = Tiled(verbs, binding.Stored(memory, flush=True), Formula(verbs))
-
-
-def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, Array] | None:
-    """The sums and the least entries of the rows, or None for a dtype that is not taken."""
-    return binding.row_sums(memory, x, axis, weight)
-
-
-def whole_sum(x: Array) -> None:
-    """NumPy's own sum is pairwise, and runs on one thread."""
-    return None
-
-
-def value_range(x: Array) -> tuple[float, float] | None:
-    """The least and the greatest element, NaN where one is, or None for a dtype not taken."""
-    return binding.value_range(memory, x)
+stored = binding.Stored(memory, verbs)
+binary = binding.Binary(memory, verbs)
+linear = Tiled(verbs, binding.Stored(memory, verbs, flush=True), Formula(verbs))

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from math import nan, prod
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -213,64 +213,3 @@ def _node(run: Callable[..., list[Array]], given: Arrays, kinds: Any, shapes: An
     for x, known in zip(found, shapes, strict=True):
         x.set_shape(known)
     return list(found)
-
-
-def row_sums(x: Tensor, axis: int, weight: Any = None) -> tuple[Tensor, Tensor] | None:
-    """The sums and the least entries of the rows, or None where the verbs have to do it."""
-    if weight is not None or not verbs.readable(x) or verbs.size(x) < LARGE:
-        return None
-    found: list[Any] = []
-
-    @tf.custom_gradient
-    def sums(x: Tensor) -> Any:
-        total, least = on_numpy.row_sums(_seen(x), axis) or verbs.row_sums(x, axis)
-        found.append(tf.convert_to_tensor(least))
-
-        def backward(d: Tensor) -> Tensor:
-            wide = tf.expand_dims(tf.cast(d, x.dtype), axis)
-            return tf.broadcast_to(wide, tf.shape(x))
-
-        return tf.convert_to_tensor(total), backward
-
-    return sums(x), found[0]
-
-
-def whole_sum(x: Tensor) -> None:
-    """TensorFlow's own sum is part of its graphs."""
-    return None
-
-
-def value_range(x: Tensor) -> tuple[float, float] | None:
-    """The least and the greatest element, NaN where one is, or None for the verbs to do it."""
-    return on_numpy.value_range(verbs.seen(x))
-
-
-def unread_labels(
-    index: Tensor, classes: Any, ignore: int | None, weight: Any = None
-) -> tuple[Tensor, Tensor]:
-    """Labels within [0, classes) and their masses, NaN for a label out of range.
-
-    A graph for the CPU also fails when it runs, and says which label; XLA runs no such checks.
-    """
-    index = tf.cast(index, tf.int64)
-    count = classes.number() if isinstance(classes, verbs.Dimension) else classes
-    inside = (index >= 0) & (index < tf.cast(count, tf.int64))
-    mass = verbs.where(inside, 1.0, tf.constant(nan, tf.float64))
-    kept = inside
-    if ignore is not None:
-        ignored = tf.equal(index, ignore)
-        mass, kept = verbs.where(ignored, 0.0, mass), inside & ~ignored
-        inside = inside | ignored
-    if weight is not None:
-        inside = inside | verbs.equal(weight, 0.0)
-    if verbs.tracing() and not verbs.compiled() and verbs.device(index) == "cpu":
-        outside = tf.where(tf.reshape(~inside, [-1]))[:1]
-        bad = tf.gather(tf.reshape(index, [-1]), outside)
-        message = ["LabelError: Received a label value of", bad]
-        if index.shape.rank:
-            # Of a single event there is no place to tell.
-            message += ["at event", tf.where(~inside)[:1]]
-        message += ["which is outside the number of classes", count]
-        with tf.control_dependencies([tf.debugging.Assert(tf.reduce_all(inside), message)]):
-            mass = tf.identity(mass)
-    return verbs.where(kept, index, 0), mass

@@ -6,105 +6,18 @@ Arrays go in as they lie in memory, whatever their strides; only blocks of them 
 from __future__ import annotations
 
 from math import prod
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ..contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores
 from . import _cpu
 from .processor import chosen, threads
+from .sums import F32, F64, U8, Memory, contiguous, known_code
 
 Array = Any
 
-F64, F32, F16, BF16, U8 = range(5)
-_RUN = 1 << 16
 KINDS = {"logits": 0, "log_probs": 1, "probs": 2}
-
-
-class Memory(Protocol):
-    """How a framework's arrays lie in memory."""
-
-    verbs: Any
-
-    def code(self, x: Array) -> int | None:
-        """The kernels' number for the dtype of x, or None where they have none."""
-        ...
-
-    def refuses(self, x: Array, role: str) -> str | None:
-        """Why the kernels cannot take x, or None."""
-        ...
-
-    def exported(self, x: Array) -> Any:
-        """x as the buffer protocol hands it over: bfloat16 as the 16 bits that it is."""
-        ...
-
-    def host(self, x: Array) -> Any:
-        """x as a NumPy array."""
-        ...
-
-    def empty(self, shape: tuple[int, ...], dtype: int) -> Array:
-        """A new array of the framework."""
-        ...
-
-    def like(self, x: Array) -> Array:
-        """A new array for the gradient of x."""
-        ...
-
-
-def _known(memory: Memory, x: Array) -> int:
-    """The number of a dtype that `refuses` has let through."""
-    found = memory.code(x)
-    assert found is not None
-    return found
-
-
-def contiguous(x: Any, dtype: type[np.generic] = np.float64) -> Any:
-    """x as the kernels' plain pointers want it: native, aligned and without gaps."""
-    plain = np.ascontiguousarray(x, dtype)
-    return plain if plain.flags.aligned else plain.copy()
-
-
-def row_sums(memory: Memory, x: Array, axis: int, weight: Any) -> tuple[Array, Array] | None:
-    """Σ over the classes, each times its weight, and the least entry (0 where all are greater).
-
-    None for a dtype that the kernels do not take.
-    """
-    dtype = memory.code(x)
-    if dtype is None or 0 in x.shape:
-        return None
-    events = (*x.shape[:axis], *x.shape[axis + 1 :])
-    sums, least = memory.empty(events, F64), memory.empty(events, F64)
-    _cpu.row_sums(
-        chosen(),
-        threads(prod(x.shape)),
-        memory.exported(x),
-        axis,
-        dtype,
-        None if weight is None else contiguous(memory.host(weight)),
-        memory.exported(sums),
-        memory.exported(least),
-    )
-    return sums, least
-
-
-def total(memory: Memory, x: Array) -> float:
-    """The sum of a contiguous float32 or float64 array, the same for any number of threads."""
-    flat = memory.host(x).reshape(-1)
-    rows, dtype = len(flat) // _RUN, _known(memory, x)
-    sums, least = np.empty(rows), np.empty(rows)
-    if rows:
-        runs = flat[: rows * _RUN].reshape(rows, _RUN)
-        _cpu.row_sums(chosen(), threads(runs.size), runs, 1, dtype, None, sums, least)
-    return float(np.sum(sums) + np.sum(flat[rows * _RUN :], dtype=np.float64))
-
-
-def value_range(memory: Memory, x: Array) -> tuple[float, float] | None:
-    """The least and the greatest element, NaN where one is; None for a dtype not taken."""
-    dtype = memory.code(x)
-    # float64 goes through float32 inside, which may round a value onto the bound.
-    if dtype in (None, F64) or 0 in x.shape:
-        return None
-    return _cpu.value_range(chosen(), threads(prod(x.shape)), memory.exported(x), dtype)
 
 
 class _Binding:
@@ -112,8 +25,8 @@ class _Binding:
 
     name = "cpu"
 
-    def __init__(self, memory: Memory) -> None:
-        self.memory = memory
+    def __init__(self, memory: Memory, verbs: Any) -> None:
+        self.memory, self.verbs = memory, verbs
 
     def _export(self, x: Array | None) -> Any:
         return None if x is None else self.memory.exported(x)
@@ -144,8 +57,8 @@ class Stored(_Binding):
     follow: BLAS takes many times as long on subnormal numbers.
     """
 
-    def __init__(self, memory: Memory, flush: bool = False) -> None:
-        super().__init__(memory)
+    def __init__(self, memory: Memory, verbs: Any, flush: bool = False) -> None:
+        super().__init__(memory, verbs)
         self.flush = flush
 
     def refuses(self, measure: Any, scores: Any) -> str | None:
@@ -182,7 +95,7 @@ class Stored(_Binding):
 
     def _forward(self, measure: Measure, scores: Scores, log_z: bool) -> Forward:
         empty, events = self.memory.empty, measure.events
-        wide = min(_known(self.memory, scores.array), F32)
+        wide = min(known_code(self.memory, scores.array), F32)
         return Forward(
             empty(events, wide),
             empty(events, wide) if log_z else None,
@@ -203,8 +116,8 @@ class Stored(_Binding):
     ) -> Forward:
         m, x = measure, scores.array
         background = m.background[0] if m.background else None
-        with self.memory.verbs.quiet():
-            mass = None if m.unit_mass() else self._flat(m.mass(self.memory.verbs))
+        with self.verbs.quiet():
+            mass = None if m.unit_mass() else self._flat(m.mass(self.verbs))
         index = self._flat(m.index, np.int64)
         _cpu.stored(
             chosen(),
@@ -213,13 +126,13 @@ class Stored(_Binding):
             scores.softcap or 0.0,
             self._export(x),
             scores.axis,
-            _known(self.memory, x),
+            known_code(self.memory, x),
             index,
             0 if index is None else index.shape[-1],
             self._flat(m.value),
             self._export(m.dense),
             m.axis,
-            0 if m.dense is None else _known(self.memory, m.dense),
+            0 if m.dense is None else known_code(self.memory, m.dense),
             self._events(m.event, m.events),
             self._flat(m.class_weight),
             None if background is None else self._events(background.factor, m.events),
@@ -250,7 +163,7 @@ class Binary(_Binding):
         why = measure.beyond_numbers()
         if why is not None:
             return why
-        if self.memory.verbs.is_float(measure.target):
+        if self.verbs.is_float(measure.target):
             why = self.memory.refuses(measure.target, "P")
             if why is not None:
                 return why
@@ -292,12 +205,12 @@ class Binary(_Binding):
     ) -> Forward:
         x, y, empty = scores.array, measure.target, self.memory.empty
         dtype = U8
-        if self.memory.verbs.is_float(y):
-            y, dtype = self._export(y), _known(self.memory, y)
+        if self.verbs.is_float(y):
+            y, dtype = self._export(y), known_code(self.memory, y)
         else:
             y = np.asarray(self.memory.host(y), np.bool_)
         events = tuple(x.shape)
-        wide = min(_known(self.memory, x), F32)
+        wide = min(known_code(self.memory, x), F32)
         loss = empty(events, wide) if gradient is None or fused else None
         forward = Forward(loss, empty(events, wide) if log_z else None)
         _cpu.binary(
@@ -305,7 +218,7 @@ class Binary(_Binding):
             threads(prod(events)),
             KINDS[scores.kind],
             self._export(x),
-            _known(self.memory, x),
+            known_code(self.memory, x),
             y,
             dtype,
             *measure.yes,

@@ -20,14 +20,16 @@ import torch
 from ...arrays import torch as verbs
 from ..contract import BinaryMeasure, BinaryScores, Forward, Measure, Scores, in_steps
 from . import given as args
-from .given import FLOATS, flowing, on, per_event, power_of_two
+from . import layout
+from .given import flowing, per_event
+from .layout import FLOATS, on, power_of_two, tiles
 
 Tensor = torch.Tensor
 
-# A tile of stored scores has this many elements, and a lane adds up so many of them before its sum
-# joins others, so that no sum is long. Few long rows are split further, until there are programs
-# enough for the largest devices. None of it depends on the device, so that its numbers do not.
-_TILE, _RUN, _PROGRAMS, _LEAST_SPAN = 2048, 32, 512, 8192
+# A lane adds up so many elements before its sum joins others, so that no sum is long. Few long rows
+# are split further, until there are programs enough for the largest devices. None of it depends on
+# the device, so that its numbers do not.
+_RUN, _PROGRAMS, _LEAST_SPAN = 32, 512, 8192
 
 _MOST = 65535  # programs along the second axis of a grid
 
@@ -51,8 +53,8 @@ class Stored:
             return "this kernel takes stored logits over exclusive classes"
         why = measure.beyond_one_background()
         if why is None and measure.dense is not None:
-            why = args.refuses(measure.dense, "P")
-        return args.refuses(scores.array, "Q") if why is None else why
+            why = layout.refuses(measure.dense, "P")
+        return layout.refuses(scores.array, "Q") if why is None else why
 
     def forward(self, measure: Measure, scores: Scores, log_z: bool = False) -> Forward:
         from . import stored
@@ -67,7 +69,7 @@ class Stored:
         )
         if not events:
             return Forward(loss, found, residual)
-        q, t = _Given(m, scores), _tiles(events, x, scores.axis)
+        q, t = _Given(m, scores), tiles(events, x, scores.axis)
         rows = -(-events // t["ROWS"])
         span, splits = spans(m.classes, rows, t["BLOCK"], t["BLOCK"] * _RUN)
         states = None
@@ -101,10 +103,10 @@ class Stored:
         axis = scores.axis % x.ndim
         to = (
             result
-            if args.runs(result, axis) is not None
+            if layout.runs(result, axis) is not None
             else torch.empty(x.shape, dtype=x.dtype, device=x.device)
         )
-        q, t = _Given(m, scores), _tiles(events, x, scores.axis)
+        q, t = _Given(m, scores), tiles(events, x, scores.axis)
         given = {
             **q.parts,
             "mass": q.mass,
@@ -128,12 +130,12 @@ class Stored:
                     ENTRIES=power_of_two(entries),
                 )  # fmt: skip
                 index = value = None
-            _, place, step = args.laid_out(to, axis)
-            tiles = tiles_each(m.classes, t["BLOCK"])
-            grid = (-(-events // t["ROWS"]), -(-m.classes // (t["BLOCK"] * tiles)))
+            _, place, step = layout.laid_out(to, axis)
+            deep = tiles_each(m.classes, t["BLOCK"])
+            grid = (-(-events // t["ROWS"]), -(-m.classes // (t["BLOCK"] * deep)))
             stored.backward[grid](
                 *q.scores, to, *place, step, index, value, *q.dense, **given,
-                classes=m.classes, ignore=q.kind["ignore"], RAW=q.kind["RAW"], TILES=tiles, **t,
+                classes=m.classes, ignore=q.kind["ignore"], RAW=q.kind["RAW"], TILES=deep, **t,
             )  # fmt: skip
         if several is not None and runs is not None:
             found = several.to(x.dtype).reshape(runs.classes.shape).gather(-1, runs.last)
@@ -152,12 +154,12 @@ class _Given:
     """P and Q of stored scores as the kernels' arguments."""
 
     def __init__(self, m: Measure, q: Scores) -> None:
-        x, place, step = args.laid_out(q.array, q.axis % q.array.ndim)
+        x, place, step = layout.laid_out(q.array, q.axis % q.array.ndim)
         self.scores = (x, *place, step)
         self.sparse = args.sparse_of(m)
         self.dense: tuple[Any, ...] = (None, 0, 1, 0, 0)
         if m.dense is not None:
-            p, place, step = args.laid_out(m.dense, m.axis % m.dense.ndim)
+            p, place, step = layout.laid_out(m.dense, m.axis % m.dense.ndim)
             self.dense = (p, *place, step)
         self.parts = args.parts(m)
         self.mass = args.mass_of(m)
@@ -197,33 +199,6 @@ def tiles_each(classes: int, block: int) -> int:
     return max(4, power_of_two(least))
 
 
-def _tiles(events: int, x: Tensor, axis: int) -> dict[str, int]:
-    """Events and classes of a tile: lanes along whichever lie closest in memory."""
-    axis %= x.ndim
-    classes = x.shape[axis]
-    near = x.stride(axis) == 1 or x.numel() == classes
-    block = min(power_of_two(classes), _TILE if near else 16)
-    return {"ROWS": min(power_of_two(events), max(1, _TILE // block)), "BLOCK": block}
-
-
-def row_sums(x: Tensor, axis: int, weight: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Σ over the classes in float64, each times its weight, and the least entry, in float32."""
-    from . import sums
-
-    shape = (*x.shape[:axis], *x.shape[axis + 1 :])
-    found = torch.empty(shape, device=x.device, dtype=torch.float64)
-    least = torch.empty(shape, device=x.device)
-    if found.numel():
-        array, place, step = args.laid_out(x, axis)
-        t = _tiles(found.numel(), x, axis)
-        with on(x):
-            sums.rows[(-(-found.numel() // t["ROWS"]),)](
-                array, *place, step, args.per_class(weight), found, least, found.numel(),
-                x.shape[axis], **t,
-            )  # fmt: skip
-    return found, least
-
-
 class Binary:
     """Stored logits of independent yes/no outcomes."""
 
@@ -241,7 +216,7 @@ class Binary:
                 f"P is {verbs.dtype_name(y)}; the kernels take float32, bfloat16, float16, bool "
                 "and integers but the wide unsigned ones"
             )
-        return args.refuses(scores.array, "Q")
+        return layout.refuses(scores.array, "Q")
 
     def forward(self, measure: BinaryMeasure, scores: BinaryScores, log_z: bool = False) -> Forward:
         from . import binary

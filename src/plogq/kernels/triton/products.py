@@ -22,8 +22,10 @@ from ...arrays import torch as verbs
 from .. import shards
 from ..contract import Forward, Measure, Projection, in_steps
 from . import given as args
+from . import layout
 from .binding import spans, together
-from .given import flowing, on, power_of_two
+from .given import flowing
+from .layout import on, power_of_two
 
 Tensor = torch.Tensor
 
@@ -55,7 +57,9 @@ class Linear:
                 "on; this kernel takes bfloat16 and float32"
             )
         arrays = (("hidden", hidden), ("weight", weight), ("P", measure.dense))
-        return next((why for n, x in arrays if x is not None and (why := args.refuses(x, n))), None)
+        return next(
+            (why for n, x in arrays if x is not None and (why := layout.refuses(x, n))), None
+        )
 
     def forward(self, measure: Measure, scores: Projection, log_z: bool = False) -> Forward:
         from . import linear
@@ -166,7 +170,7 @@ class _Given:
         flat = replace(shards.flat(m, self.events, verbs), sums=None)
         hidden = q.hidden.reshape(self.events, self.features)
         hidden, weight = (x if x.stride(-1) == 1 else x.contiguous() for x in (hidden, q.weight))
-        self.scores = (hidden, weight, args.per_class(q.bias), hidden.stride(0), weight.stride(0))
+        self.scores = (hidden, weight, layout.per_class(q.bias), hidden.stride(0), weight.stride(0))
         self.sparse = args.sparse_of(flat)
         self.dense: tuple[Any, ...] = (None, 0, 0)
         if flat.dense is not None:
