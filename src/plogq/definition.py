@@ -240,7 +240,7 @@ def explain(p: P, q: Q) -> Explanation:
         Labels × Logits on numpy, cpu: cpu
     """
     pair = prepare(at_home(p, q), q)
-    return Explanation(pair.key, pair.kernel.name, tuple(pair.refusals))
+    return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals))
 
 
 def _short(p: Any, q: Any, reduction: str) -> Any | None:

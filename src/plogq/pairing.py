@@ -16,7 +16,7 @@ from .arrays.lengths import count, known
 from .errors import DeviceError, DtypeError, PairError, ShapeError
 from .formula import Formula
 from .kernels.contract import Kernel
-from .kernels.table import Key, Refusal, choose
+from .kernels.table import Named, Refusal, choose
 from .targets import Labels, Probs, Target
 from .wrappers import Smoothed, Weighted
 
@@ -32,7 +32,7 @@ class Pair:
     q: Q
     measure: Any
     scores: Any
-    key: Key
+    named: Named
     kernel: Kernel
     refusals: list[Refusal]
     events: tuple[int, ...]
@@ -147,15 +147,15 @@ def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
 def _with_kernel(
     xp: Verbs, p: P, q: Q, measure: Any, scores: Any, q_array: Any, events: tuple[int, ...]
 ) -> Pair:
-    key = Key(type(p).__name__, type(q).__name__, xp.name, xp.device(q_array))
-    kernel, refusals = choose(key, measure, scores, Formula(xp))
-    return Pair(xp, q, measure, scores, key, kernel, refusals, events)
+    named = Named(type(p).__name__, type(q).__name__, xp.name, xp.device(q_array))
+    kernel, refusals = choose(named, measure, scores, Formula(xp))
+    return Pair(xp, q, measure, scores, named, kernel, refusals, events)
 
 
 def kernel_for(xp: Verbs, p: P, q: Any, measure: Any, scores: Any) -> Kernel:
     """The kernel for a pair that is checked and lowered."""
-    key = Key(type(p).__name__, type(q).__name__, xp.name, xp.device(scores.array))
-    return choose(key, measure, scores, Formula(xp))[0]
+    named = Named(type(p).__name__, type(q).__name__, xp.name, xp.device(scores.array))
+    return choose(named, measure, scores, Formula(xp))[0]
 
 
 def _not_categorical(q: Any, p: binary.BinaryTarget) -> Any:

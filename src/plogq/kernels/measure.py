@@ -11,7 +11,7 @@ c_j = -log q_j of one event:
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ..arrays.lengths import count
 from .limits import is_array, slope_at, without_junk
@@ -37,6 +37,8 @@ class Measure:
     the mass where the parts are only those of some of the classes: set once they are cut, a
     constant and not one of the `arrays`.
     """
+
+    reads: ClassVar = "classes"
 
     events: tuple[int, ...]
     classes: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 Array = Any
 
@@ -11,6 +11,8 @@ Array = Any
 @dataclass(slots=True, eq=False, repr=False)
 class Scores:
     """Q over K exclusive classes, as stored: `kind` is "logits", "log_probs" or "probs"."""
+
+    reads: ClassVar = "stored"
 
     kind: str
     array: Array
@@ -32,6 +34,8 @@ class Projection:
     products that carry them to hidden and weight (None: none of them).
     """
 
+    reads: ClassVar = "linear"
+
     hidden: Array
     weight: Array
     bias: Array | None = None
@@ -49,6 +53,8 @@ class Projection:
 @dataclass(slots=True, eq=False, repr=False)
 class BinaryScores:
     """Q over independent yes/no outcomes, as stored: `kind` is "logits" or "probs"."""
+
+    reads: ClassVar = "stored"
 
     kind: str
     array: Array

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -19,7 +19,7 @@ from ..errors import PlogqError
 from ..formula import Formula
 from . import ranks, shards
 from .contract import Forward, Kernel, Measure, Projection, Scores, in_steps
-from .table import Key, candidates
+from .rows import CLASSES, TABLE, Key
 
 Tensor = torch.Tensor
 Local = Scores | Projection
@@ -32,6 +32,8 @@ class Shard:
     `greatest` (m), `rest` (R) and `expected` (Σ p · (m - s) over all classes) are float64 per
     event; they are constants, and not among the `arrays` that have gradients.
     """
+
+    reads: ClassVar = "sharded"
 
     local: Any
     group: Any
@@ -53,9 +55,9 @@ _formula = Formula(verbs)
 
 def _inner(measure: Measure, local: Local) -> Kernel:
     """The kernel for one rank's scores: the one that runs them where they are all there is."""
-    q = "LinearLogits" if isinstance(local, Projection) else "Logits"
-    key = Key("Labels", q, "torch", verbs.device(_array(local)))
-    return next(k for k in candidates(key, _formula) if k.refuses(measure, local) is None)
+    key = Key(CLASSES, local.reads, "torch", verbs.device(_array(local)))
+    inner = (k for k in TABLE.candidates(key) if k.refuses(measure, local) is None)
+    return next(inner, _formula)
 
 
 def _classes(local: Local) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from ..arrays.lengths import count
 from .limits import is_array, slope_at, weighed, without_junk
@@ -19,6 +19,8 @@ class BinaryMeasure:
     is given: linear in the stored `target` y and in 1 - y: smoothing and weights cost no pass
     over the data, and no coefficient is negative, so that nothing cancels.
     """
+
+    reads: ClassVar = "yes/no"
 
     target: Array
     yes: tuple[Any, Any] = (1.0, 0.0)
