@@ -88,7 +88,7 @@ def _driver() -> str:
 
 
 def _kernels() -> dict[str, Any]:
-    from plogq.kernels.cpu.processor import machine
+    from plogq.native.processor import machine
 
     return dict(machine())
 

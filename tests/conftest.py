@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from plogq.kernels import table
-from plogq.kernels.cpu import processor as cpu
+from plogq.native import processor as cpu
 
 # Without a GPU Triton's kernels run under its interpreter, which it asks for as it is loaded.
 _GPU = any(Path(x).exists() for x in ("/dev/nvidiactl", "/dev/kfd"))

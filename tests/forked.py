@@ -17,7 +17,7 @@ SERVER = """
 import json, os, sys
 import plogq.cli, plogq.commands, plogq.choose_command
 import pandas, plogq.score.evaluate, plogq.score.tables, plogq.score.terminal
-import plogq.kernels.numpy, plogq.kernels.cpu.binding
+import plogq.frameworks.numpy.kernels, plogq.native.stored
 
 asked, answers = os.fdopen(os.dup(0), "rb", 0), int(sys.argv[1])
 for line in iter(asked.readline, b""):

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import plogq
-from plogq.binary import SmoothedBinary, WeightedBinary
-from plogq.fields import FIELDS
+from plogq.representations.binary import SmoothedBinary, WeightedBinary
+from plogq.representations.fields import FIELDS
 
 Change = Callable[[Any], Any]
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import plogq
-from plogq.fields import FIELDS, held, like
+from plogq.representations.fields import FIELDS, held, like
 
 from .refusals import Refusal, check, refused
 

@@ -11,7 +11,7 @@ import torch
 from numpy.lib.stride_tricks import as_strided, sliding_window_view
 
 import plogq
-from plogq.arrays.overlap import overlaps_itself
+from plogq.frameworks.overlap import overlaps_itself
 
 Y = np.array([0, 1, 2])
 Z = np.array([[1.0, 2.0, 0.0], [0.0, 0.5, 3.0], [0.25, 0.5, 1.0]])

@@ -91,7 +91,11 @@ PEERS = {
         Peer("optax.unfused", "JAX jit, unfused", ("jax", "optax"), "optax_losses"),
         Peer("plogq.jax", "plogq", ("plogq", "jax"), "on_jax"),
         Peer(
-            "plogq.formula", "plogq in XLA's own operations", ("plogq", "jax"), "on_jax", "FORMULA"
+            "plogq.formula",
+            "plogq in XLA's own operations",
+            ("plogq", "jax"),
+            "on_jax",
+            "FORMULA",
         ),
         Peer("tensorflow", "tf.nn", ("tensorflow",), "tf_nn"),
         Peer("tensorflow.xla", "tf.nn, jit_compile", ("tensorflow",), "tf_nn", "XLA"),

@@ -10,7 +10,7 @@ from ..case import Run
 
 
 def _reader() -> Any:
-    from plogq.kernels.cpu import processor as kernels
+    from plogq.native import processor as kernels
 
     # Without compiled kernels NumPy's sum stands in; halves are then read as pairs.
     return getattr(kernels, "read", _sum)

@@ -2,8 +2,7 @@
 
 import typing as _typing
 
-from . import lazy, pytrees, saved
-from .binary import BinaryLogits, BinaryProbs
+from . import lazy, saved
 from .checks import validation
 from .definition import (
     cross_entropy,
@@ -32,10 +31,12 @@ from .helpers import (
     sparse_categorical_cross_entropy,
     sparse_softmax_cross_entropy,
 )
-from .predictions import LinearLogits, Logits, LogProbs, ShardedLogits
+from .representations import pytrees
+from .representations.binary import BinaryLogits, BinaryProbs
+from .representations.predictions import LinearLogits, Logits, LogProbs, ShardedLogits
+from .representations.targets import Labels, Probs, SparseProbs
+from .representations.wrappers import Smoothed, Weighted
 from .shaping import focal, poly
-from .targets import Labels, Probs, SparseProbs
-from .wrappers import Smoothed, Weighted
 
 if _typing.TYPE_CHECKING:
     from . import doctor

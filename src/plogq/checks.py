@@ -13,10 +13,10 @@ from contextvars import ContextVar
 from typing import Any
 
 from . import options
-from .arrays.lengths import Length
+from .algebra import rounding
+from .algebra.labels import place_of
+from .algebra.open_lengths import Length
 from .errors import DtypeError, ProbabilityError, ShapeError
-from .kernels import rounding
-from .kernels.labels import place_of
 from .options import integer, shown
 
 _LEVELS = ("off", "on", "full")

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .arrays import as_array, verbs
 from .errors import DtypeError, ShapeError
+from .frameworks import as_array, verbs
 from .options import like_array, shown
 
 _PAIR = "class_weight of a binary target is the pair (negative, positive)"

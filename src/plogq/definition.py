@@ -9,17 +9,18 @@ from __future__ import annotations
 from math import inf
 from typing import Any, Never
 
-from . import autodiff, binary, checks, elsewhere, fields, options, predictions, shaping
+from . import checks, elsewhere, options, shaping
 from . import reduction as reductions
-from .arrays import Verbs, verbs
-from .arrays.lengths import count
+from .algebra.limits import self_information
+from .algebra.open_lengths import count
+from .algebra.scores import BinaryScores, Scores
 from .errors import PairError
-from .kernels.contract import BinaryScores, Scores
-from .kernels.limits import self_information
+from .frameworks import Verbs, autodiff, verbs
 from .kernels.table import Explanation, asked
 from .pairing import P, Pair, Q, at_home, constants, kernel_for, prepare, require_p
-from .targets import Labels, Probs, mark
-from .wrappers import Smoothed, Weighted
+from .representations import binary, fields, predictions
+from .representations.targets import Labels, Probs, mark
+from .representations.wrappers import Smoothed, Weighted
 
 
 def cross_entropy(

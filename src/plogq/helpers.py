@@ -6,13 +6,13 @@ from math import inf
 from typing import Any
 
 from . import callers, checks, elsewhere
-from .arrays import verbs
-from .binary import BinaryLogits, BinaryProbs
 from .definition import cross_entropy
 from .errors import DtypeError, PairError
+from .frameworks import verbs
 from .pairing import kinds_swapped
-from .predictions import Logits
-from .targets import Labels, Probs
+from .representations.binary import BinaryLogits, BinaryProbs
+from .representations.predictions import Logits
+from .representations.targets import Labels, Probs
 
 _OPTIONS = {"reduction", "normalizer", "z_loss"}
 _WRITTEN: dict[type, tuple[str, str]] = {

@@ -6,8 +6,8 @@ from math import inf
 from operator import index as index_of
 from typing import Any
 
-from .arrays.numpy import scalar
 from .errors import DtypeError
+from .frameworks.numpy.arrays import scalar
 
 
 def number(value: Any, role: str, fits: str = "a number") -> float:

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from . import binary, callers, checks, fields, placements, predictions, sharded
+from . import callers, checks
 from . import reduction as reductions
-from .arrays import Verbs, as_array, verbs
-from .arrays.lengths import count, known
+from .algebra.contract import Kernel
+from .algebra.formula import Formula
+from .algebra.open_lengths import count, known
 from .errors import DeviceError, DtypeError, PairError, ShapeError
-from .formula import Formula
-from .kernels.contract import Kernel
+from .frameworks import Verbs, as_array, verbs
 from .kernels.table import Named, Refusal, choose
-from .targets import Labels, Probs, Target
-from .wrappers import Smoothed, Weighted
+from .ranks import agreement as sharded
+from .ranks import dtensors as placements
+from .representations import binary, fields, predictions
+from .representations.targets import Labels, Probs, Target
+from .representations.wrappers import Smoothed, Weighted
 
 P = Target | binary.BinaryTarget
 Q = predictions.CategoricalPrediction | binary.BinaryPrediction

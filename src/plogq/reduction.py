@@ -7,9 +7,9 @@ from math import frexp, isinf, isnan, prod
 from typing import Any
 
 from . import checks
-from .arrays import as_array, verbs
-from .arrays.lengths import known
+from .algebra.open_lengths import known
 from .errors import DtypeError, ProbabilityError, ShapeError
+from .frameworks import as_array, verbs
 from .options import number, shown
 
 REDUCTIONS = ("mean", "sum", "none", "sum_over_batch_size")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from .arrays import loaded
+from .frameworks import loaded
 
 
 def offer() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from . import options
-from .arrays import as_array, verbs
+from .algebra.limits import without_junk
 from .errors import DtypeError
-from .kernels.limits import without_junk
+from .frameworks import as_array, verbs
 
 # exp of less than -745 is 0 in every type.
 _UNLIKELY = 1000.0

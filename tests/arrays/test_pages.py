@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import plogq
-from plogq.arrays import pages
+from plogq.frameworks import pages
 
 SIZE = pages.LARGE
 

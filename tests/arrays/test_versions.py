@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from plogq.arrays.versions import NEWEST, OLDEST, fitting, require
+from plogq.frameworks.versions import NEWEST, OLDEST, fitting, require
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 import plogq
 from plogq.kernels import table
-from plogq.kernels.cpu import processor
+from plogq.native import processor
 
 from . import build, layouts
 from .allowed import Precision

@@ -72,7 +72,7 @@ def write(path: Path, found: Iterable[tuple[Notes, float]], command: str) -> Non
 
 def machine() -> str:
     """The processor's kernels and the versions of what was run."""
-    from plogq.kernels.cpu import processor
+    from plogq.native import processor
 
     names: dict[str, Any] = {}
     for name in ("plogq", "numpy", "torch", "jax", "tensorflow-cpu", "pyarrow"):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from plogq.kernels import table
-from plogq.kernels.cpu import processor as cpu
+from plogq.native import processor as cpu
 from plogq.pairing import Pair, prepare
 
 from .. import bounds, makers, oracle, slopes

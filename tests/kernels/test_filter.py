@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import plogq
-from plogq.kernels import linear
+from plogq.algebra import linear
 
 Array = npt.NDArray[Any]
 EVENTS, CLASSES, FEATURES = 37, 211, 8

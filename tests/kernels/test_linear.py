@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pytest
 
 import plogq
-from plogq.arrays import numpy as verbs
-from plogq.kernels import linear
+from plogq.algebra import linear
+from plogq.frameworks.numpy import arrays as verbs
 
 from .. import bounds, makers, oracle, slopes
 

@@ -10,8 +10,8 @@ import pytest
 
 import plogq
 from plogq.kernels import describe, table
-from plogq.kernels.cpu import processor as cpu
 from plogq.kernels.table import using
+from plogq.native import processor as cpu
 
 Y, Z = plogq.Labels([1, 0]), plogq.Logits(np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]]))
 

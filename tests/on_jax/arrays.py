@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 import plogq
-from plogq import autodiff
+from plogq.frameworks import autodiff
 from plogq.kernels import table
 from plogq.pairing import prepare
 

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import pytest
 
 import plogq
-from plogq.kernels.contract import Measure, Projection
-from plogq.kernels.jax import linear
+from plogq.algebra.measure import Measure
+from plogq.algebra.scores import Projection
+from plogq.frameworks.jax.kernels import linear
 
 EVENTS, FEATURES, CLASSES = 512, 16, 64_000
 SCORES = 4 * EVENTS * CLASSES

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 import plogq
-from plogq import autodiff
+from plogq.frameworks import autodiff
 from plogq.kernels import table
 from plogq.pairing import prepare
 

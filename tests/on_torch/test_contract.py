@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import plogq
-from plogq import autodiff
+from plogq.frameworks import autodiff
 from plogq.pairing import Pair, prepare
 
 from .. import bounds, makers, oracle, slopes

@@ -12,7 +12,7 @@ import plogq
 from plogq import Labels, Logits, Probs, Smoothed, Weighted, cross_entropy
 
 # Its import makes the operators; a compiled program imports it the same way.
-from plogq.autodiff import torch_ops
+from plogq.frameworks.torch import compiled as torch_ops
 from plogq.pairing import Pair, prepare
 
 from .pairs import PAIRS, Call

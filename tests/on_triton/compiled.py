@@ -22,15 +22,12 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource, compile
 from triton.runtime.jit import JITFunction
 
-from plogq.kernels.contract import (
-    Background,
-    BinaryMeasure,
-    BinaryScores,
-    Measure,
-    Projection,
-    Scores,
-)
-from plogq.kernels.triton import binding, given, products
+from plogq.algebra.measure import Background, Measure
+from plogq.algebra.scores import BinaryScores, Projection, Scores
+from plogq.algebra.yes_no import BinaryMeasure
+from plogq.frameworks.torch.triton import arguments as given
+from plogq.frameworks.torch.triton import binding
+from plogq.frameworks.torch.triton import linear_binding as products
 
 TARGETS = {
     "sm_80": GPUTarget("cuda", 80, 32),

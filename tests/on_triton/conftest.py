@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from plogq.kernels.triton import binding
+from plogq.frameworks.torch.triton import binding
 
 from ..on_torch.conftest import decompositions_for_jvp as decompositions_for_jvp
 from . import interpreter

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import plogq
-from plogq.kernels import sharded
+from plogq.ranks import kernel as sharded
 
 from ..distributed import exact
 from ..distributed.slices import gradient

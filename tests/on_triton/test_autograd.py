@@ -10,9 +10,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import plogq
-from plogq.arrays import torch as verbs
+from plogq.frameworks.torch import arrays as verbs
+from plogq.frameworks.torch.triton import binding
+from plogq.frameworks.torch.triton import linear_binding as products
 from plogq.kernels.table import using
-from plogq.kernels.triton import binding, products
 
 from ..on_torch.pairs import Call
 from .device import DEVICE, kernel_of, put

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import plogq
-from plogq.autodiff import torch_ops
+from plogq.frameworks.torch import compiled as torch_ops
 
 from ..on_torch.pairs import Call
 from ..on_torch.test_export import check_operators

@@ -11,11 +11,13 @@ import pytest
 import torch
 
 import plogq
-from plogq.arrays import torch as verbs
-from plogq.kernels.contract import Measure, Projection, Scores
-from plogq.kernels.labels import unread_labels
+from plogq.algebra.labels import unread_labels
+from plogq.algebra.measure import Measure
+from plogq.algebra.scores import Projection, Scores
+from plogq.frameworks.torch import arrays as verbs
+from plogq.frameworks.torch.triton import binding
+from plogq.frameworks.torch.triton import linear_binding as products
 from plogq.kernels.table import using
-from plogq.kernels.triton import binding, products
 
 from .. import bounds, oracle
 from ..on_torch import test_infinities as on_torch

@@ -9,9 +9,10 @@ import pytest
 import torch
 
 import plogq
-from plogq.kernels.contract import Measure, Scores
-from plogq.kernels.triton import binding
-from plogq.kernels.triton.given import Runs, runs
+from plogq.algebra.measure import Measure
+from plogq.algebra.scores import Scores
+from plogq.frameworks.torch.triton import binding
+from plogq.frameworks.torch.triton.layout import Runs, runs
 
 from .. import bounds, makers
 from ..on_torch import test_layouts as on_torch

@@ -11,8 +11,9 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import plogq
+from plogq.frameworks.torch.triton import linear
+from plogq.frameworks.torch.triton import linear_binding as products
 from plogq.kernels.table import using
-from plogq.kernels.triton import linear, products
 
 from .. import bounds, makers, oracle, slopes
 from ..kernels import test_filter as filtered

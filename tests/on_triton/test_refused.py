@@ -22,9 +22,10 @@ from plogq import (
     Smoothed,
     Weighted,
 )
-from plogq.kernels.contract import Projection
+from plogq.algebra.scores import Projection
+from plogq.frameworks.torch.triton import arguments as given
+from plogq.frameworks.torch.triton import linear_binding as products
 from plogq.kernels.table import using
-from plogq.kernels.triton import given, products
 
 from .device import DEVICE, kernel_of
 
@@ -195,7 +196,7 @@ def test_triton_is_loaded_by_the_first_launch_only() -> None:
         "import sys, torch, plogq\n"
         "z = torch.zeros(2, 3, requires_grad=True)\n"
         "plogq.cross_entropy(plogq.Labels(torch.tensor([0, 1])), plogq.Logits(z)).backward()\n"
-        "assert 'plogq.kernels.triton.stored' not in sys.modules\n"
+        "assert 'plogq.frameworks.torch.triton.stored' not in sys.modules\n"
     )
     ran = subprocess.run(
         [sys.executable, "-c", program],

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import plogq
-from plogq.autodiff.torch_device import short
+from plogq.frameworks.torch.small_cuda import short
 
 from .. import bounds, oracle
 from ..on_torch.tensors import array

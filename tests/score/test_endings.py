@@ -320,7 +320,7 @@ def test_a_process_that_ends_after_a_refusal_ends_well(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text("p_a,p_b,label\n" + "0.25,0.75,maybe\n0.5,0.5,sure\n" * 100_000)
     code = (
-        "import os, pandas, plogq.score.evaluate, plogq.score.tables, plogq.kernels.cpu.binding\n"
+        "import os, pandas, plogq.score.evaluate, plogq.score.tables, plogq.native.stored\n"
         "from plogq.score import InputError, score_file\n"
         "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
         "for _ in range(60):\n"

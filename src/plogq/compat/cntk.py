@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import BinaryProbs, Logits, Probs, cross_entropy
-from ..arrays import as_array, verbs
+from ..frameworks import as_array, verbs
 from .declared import EXCLUSIVE, YES_NO, declares
 from .plain import as_floats
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..arrays import as_array, verbs
+from ..frameworks import as_array, verbs
 
 
 def as_floats(target: Any, like: Any) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import BinaryLogits, BinaryProbs, Labels, Probs, cross_entropy
-from ..arrays import as_array
+from ..frameworks import as_array
 from .declared import EXCLUSIVE, YES_NO, declares
 from .plain import as_floats
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ..binary import BinaryLogits, BinaryProbs
 from ..definition import cross_entropy
 from ..errors import PlogqError, ShapeError, SoftmaxTwiceWarning
-from ..predictions import Logits, LogProbs
-from ..targets import Labels, Probs
-from ..wrappers import Smoothed, Weighted
+from ..representations.binary import BinaryLogits, BinaryProbs
+from ..representations.predictions import Logits, LogProbs
+from ..representations.targets import Labels, Probs
+from ..representations.wrappers import Smoothed, Weighted
 from .contracts import EXCLUSIVE, YES_NO, Contract, Holds, Reduces, Takes
 from .facts import Array, Place, Sighting
 from .findings import Finding

@@ -11,9 +11,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from ..algebra.contract import Kernel
 from ..errors import KernelRefused
-from .contract import Kernel
-from .rows import CLASSES, LINEAR, ROWS, SHARDED, STORED, YES_NO, Key, Row, Table
+from ..frameworks.rows import CLASSES, LINEAR, ROWS, SHARDED, STORED, YES_NO, Key, Row, Table
 
 # Types that others make, as they are written.
 _WRITTEN = {"SmoothedBinary": "Smoothed(BinaryProbs)", "WeightedBinary": "Weighted(BinaryProbs)"}
@@ -44,7 +44,7 @@ class Named(NamedTuple):
 
 
 def _over_ranks() -> Kernel:
-    from .sharded import sharded
+    from ..ranks.kernel import sharded
 
     return sharded
 
@@ -116,7 +116,7 @@ def choose(pair: Named, measure: Any, scores: Any, formula: Any) -> tuple[Kernel
 
 def describe() -> dict[str, Any]:
     """The kernels of this machine: instruction set, threads, and the table as rows of text."""
-    from .cpu.processor import machine
+    from ..native.processor import machine
 
     table = [
         {

@@ -25,8 +25,8 @@ from .. import (
     SparseProbs,
     Weighted,
 )
-from ..arrays import as_array
 from ..class_weights import in_order, pair
+from ..frameworks import as_array
 from ..options import integer, not_negative, number, shown
 
 Tensor = torch.Tensor

@@ -9,8 +9,8 @@ from typing import Any, cast
 import numpy as np
 import pyarrow as pa
 
-from ..arrays import verbs
 from ..errors import PlogqError
+from ..frameworks import verbs
 from . import arrow
 from .column import About, Array, Batch, InputError, Widths
 from .tables import batch_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ... import BinaryProbs, Logits, LogProbs, Probs, focal, log_normalizer
-from ...arrays import Verbs
 from ...errors import ShapeError
+from ...frameworks import Verbs
 from ..declared import EXCLUSIVE, declares
 from .inputs import exponent, like, registered, set_mask, together
 from .quirks import (

@@ -6,7 +6,7 @@ from math import inf
 from typing import Any
 
 from ... import BinaryLogits, BinaryProbs, Weighted
-from ...arrays import Verbs
+from ...frameworks import Verbs
 from ..declared import YES_NO, declares
 from .inputs import epsilon, exponent, registered
 from .quirks import (

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
-from ...arrays import Verbs, as_array, held, verbs
-from ...arrays.versions import require
 from ...errors import DtypeError
+from ...frameworks import Verbs, as_array, held, verbs
+from ...frameworks.versions import require
 
 Named = TypeVar("Named", bound=Callable[..., Any])
 

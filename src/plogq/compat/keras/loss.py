@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from ...arrays import Verbs
+from ...frameworks import Verbs
 from .inputs import KERAS, mask_of, symbolic, together
 from .plain import Loss as PlainLoss
 from .reduction import reduced, same_rank

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...arrays import Verbs
+from ...frameworks import Verbs
 from ..declared import EXCLUSIVE, YES_NO, declares
 from . import classes, elementwise
 from .inputs import registered

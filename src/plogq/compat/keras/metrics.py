@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar
 
-from ...arrays import Verbs, verbs
+from ...frameworks import Verbs, verbs
 from ..declared import EXCLUSIVE, YES_NO, declares
 from . import classes, elementwise
 from .inputs import KERAS, PACKAGE, mask_of, own_framework, registered

@@ -11,8 +11,8 @@ from math import prod
 from typing import Any
 
 from ... import Labels, Logits, LogProbs, Probs, cross_entropy, validation
-from ...arrays import Verbs, verbs
 from ...errors import ShapeError
+from ...frameworks import Verbs, verbs
 from ...options import integer
 from .inputs import epsilon, floatx, together
 

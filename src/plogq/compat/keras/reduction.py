@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from ...arrays import Verbs
+from ...frameworks import Verbs
 from .inputs import like
 from .quirks import count, shaped
 

@@ -10,7 +10,7 @@ import torch
 import plogq
 
 from ... import BinaryLogits, BinaryProbs, Labels, LogProbs, Probs, Weighted
-from ...arrays.torch import plain
+from ...frameworks.torch.arrays import plain
 from ..declared import EXCLUSIVE, YES_NO, declares
 from .quirks import (
     in_dtype,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ... import LinearLogits
-from ...arrays.torch import transformed
+from ...frameworks.torch.arrays import transformed
 from ..declared import EXCLUSIVE, declares
 from .classes import cross_entropy, of_indices, of_probabilities
 from .quirks import reduction_name, require_tensors

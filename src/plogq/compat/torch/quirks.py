@@ -9,7 +9,7 @@ import torch
 from torch.nn import _reduction
 
 from ... import validation
-from ...arrays.torch import plain
+from ...frameworks.torch.arrays import plain
 
 Tensor = torch.Tensor
 

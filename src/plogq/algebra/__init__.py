@@ -1,0 +1,1 @@
+"""The mathematics on plain data, in any framework's verbs: measures, scores, formula, slopes."""

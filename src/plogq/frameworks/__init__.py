@@ -1,0 +1,164 @@
+"""Which framework an array belongs to, read off the array itself.
+
+A dictionary leads from `type(x)` to the framework's verbs, a module of a dozen functions with the
+same names in every framework. On a miss the rows of `FRAMEWORKS` are tried against `sys.modules`,
+so no framework is imported that the caller has not imported already. Being there is not being
+loaded: while a thread imports a framework, the others see a module that has nothing yet.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from threading import RLock
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..errors import DtypeError
+from .numpy import arrays as numpy_verbs
+from .versions import fitting
+
+Verbs = ModuleType
+
+
+def _torch() -> Verbs:
+    # An import statement, which torch.compile can trace.
+    from .torch import arrays as torch
+
+    return torch
+
+
+def _jax() -> Verbs:
+    from .jax import arrays as jax
+
+    return jax
+
+
+def _tensorflow() -> Verbs:
+    from .tensorflow import arrays as tensorflow
+
+    return tensorflow
+
+
+# The module that is loaded if arrays of the framework exist, their class in it, and the verbs.
+FRAMEWORKS: tuple[tuple[str, str, Callable[[], Verbs]], ...] = (
+    ("torch", "Tensor", _torch),
+    ("jax", "Array", _jax),
+    ("jax.core", "Tracer", _jax),
+    ("tensorflow", "Tensor", _tensorflow),
+    ("tensorflow", "Variable", _tensorflow),
+    ("tensorflow", "RaggedTensor", _tensorflow),
+    ("tensorflow", "SparseTensor", _tensorflow),
+    ("tensorflow", "IndexedSlices", _tensorflow),
+)
+_VERBS: dict[type, Verbs] = dict.fromkeys((np.ndarray, list, tuple, int, float, bool), numpy_verbs)
+# What is to be done as soon as a framework is seen to be loaded.
+_WAITING: dict[str, Callable[[], None]] = {}
+_BEGUN: set[str] = set()
+_LOCK = RLock()
+
+
+def loaded(name: str) -> ModuleType | None:
+    """A framework's module, once it and the package that it is in are imported to the end.
+
+    Both are in `sys.modules` from the beginning of their import on, and other threads see them. A
+    file of somebody's own that has the name of a framework is no package.
+    """
+    package, found = sys.modules.get(name.partition(".")[0]), sys.modules.get(name)
+    if package is None or found is None or not hasattr(package, "__path__"):
+        return None
+    return None if _unfinished(package) or _unfinished(found) else found
+
+
+def _unfinished(module: ModuleType) -> bool:
+    return getattr(getattr(module, "__spec__", None), "_initializing", False)
+
+
+def once_loaded(framework: str, do: Callable[[], None]) -> None:
+    """Have `do` called now if `framework` is imported, else when the next array is taken."""
+    _WAITING[framework] = do
+    _meet()
+
+
+def _meet() -> None:
+    # A copy: another thread may be through with one of them.
+    for framework in list(_WAITING):
+        if loaded(framework) is not None:
+            _begin(framework)
+
+
+def _begin(framework: str) -> None:
+    """Do what waits for `framework`, once, and let every other thread wait until it is done."""
+    with _LOCK:
+        do = _WAITING.get(framework)
+        # In the thread that does it already it is not to begin again.
+        if do is None or framework in _BEGUN:
+            return
+        _BEGUN.add(framework)
+        try:
+            do()
+            del _WAITING[framework]
+        finally:
+            _BEGUN.discard(framework)
+
+
+def _find(kind: type) -> Verbs | None:
+    """The verbs for arrays of this type or a subclass, remembered for the next time."""
+    if issubclass(kind, (np.ndarray, np.generic)):
+        _VERBS[kind] = numpy_verbs
+        return numpy_verbs
+    for module, array, load in FRAMEWORKS:
+        its = getattr(loaded(module), array, None)
+        if isinstance(its, type) and issubclass(kind, its):
+            _VERBS[kind] = fitting(load, module.partition(".")[0])
+            return _VERBS[kind]
+    return None
+
+
+def held(value: Any) -> Any:
+    """What a variable of Keras holds; all else as it is."""
+    variable = getattr(loaded("keras"), "Variable", None)
+    return value.value if isinstance(variable, type) and isinstance(value, variable) else value
+
+
+def verbs(array: Any) -> Verbs:
+    """The verbs of the framework that `array` belongs to.
+
+    Raises:
+        DtypeError: no framework that plogq knows has arrays of this type.
+    """
+    kind = array.__class__
+    found = _VERBS.get(kind)
+    if found is None:
+        found = _find(kind)
+    if found is None:
+        raise DtypeError(
+            f"{kind.__name__} is not an array of a framework that plogq knows; "
+            "it takes the arrays of NumPy, PyTorch, JAX and TensorFlow: write np.asarray(x)"
+        )
+    return found
+
+
+def as_array(value: Any, role: str) -> Any:
+    """`value` as an array of its own framework; lists, numbers and array-likes become NumPy arrays.
+
+    Raises:
+        DtypeError: a masked or sparse array, or something that is no array; `role` names it.
+    """
+    kind = value.__class__
+    if kind is np.ndarray:
+        if _WAITING:
+            _meet()
+        return value
+    found = _VERBS.get(kind) or _find(kind)
+    if found is None:
+        inside = held(value)
+        if inside is not value:
+            return as_array(inside, role)
+        found = numpy_verbs
+    # While a program is being recorded nothing else is done.
+    if _WAITING and not found.tracing():
+        _meet()
+    return found.as_array(value, role)

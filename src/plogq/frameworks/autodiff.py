@@ -1,0 +1,118 @@
+"""The closed-form gradient, given to each framework's own automatic differentiation.
+
+A kernel knows its forward and its backward; here they become one differentiable function. NumPy
+has no automatic differentiation, so there the kernel's losses are all there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .versions import fitting
+
+
+def _torch() -> Any:
+    from .torch import autodiff
+
+    return autodiff
+
+
+def _jax() -> Any:
+    from .jax import autodiff
+
+    return autodiff
+
+
+def _tensorflow() -> Any:
+    from .tensorflow import autodiff
+
+    return autodiff
+
+
+_LOADERS: dict[str, Callable[[], Any]] = {
+    "torch": _torch,
+    "jax": _jax,
+    "tensorflow": _tensorflow,
+}
+_LOADED: dict[str, Any] = {}
+
+
+def _of(framework: str) -> Any | None:
+    """What a framework has of automatic differentiation, loaded once."""
+    found = _LOADED.get(framework)
+    if found is None and framework in _LOADERS:
+        found = _LOADED[framework] = fitting(_LOADERS[framework], framework)
+    return found
+
+
+def _small() -> Any:
+    from .torch import small
+
+    return small
+
+
+def _small_cuda() -> Any:
+    from .torch import small_cuda
+
+    return small_cuda
+
+
+# By framework, and by whether the scores lie on a GPU.
+_SHORT_LOADERS: dict[tuple[str, bool], Callable[[], Any]] = {
+    ("torch", False): _small,
+    ("torch", True): _small_cuda,
+}
+_SHORT: dict[tuple[str, bool], Callable[..., Any]] = {}
+
+
+def _mesh() -> Any:
+    from .jax import mesh
+
+    return mesh
+
+
+_MESHES: dict[str, Callable[[], Any]] = {"jax": _mesh}
+
+
+def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False) -> tuple[Any, Any]:
+    """The loss per event, and log Z per event (None where it is not asked for)."""
+    of = _of(xp.name)
+    if of is not None:
+        return of.losses(kernel, measure, scores, log_z)
+    forward = kernel.forward(measure, scores, log_z)
+    return forward.loss, forward.log_z
+
+
+def short(xp: Any, y: Any, x: Any, ignore: int | None, mean: bool) -> Any | None:
+    """The sum or the mean of H(Labels(y), Logits(x)), or None where there is no shorter way."""
+    place = xp.name, getattr(x, "is_cuda", False)
+    way = _SHORT.get(place)
+    if way is None:
+        load = _SHORT_LOADERS.get(place)
+        if load is None:
+            return None
+        way = _SHORT[place] = fitting(load, xp.name).short
+    return way(y, x, ignore, mean)
+
+
+def over_mesh(
+    xp: Any,
+    function: Callable[..., Any],
+    check: Callable[[Any, Any], Any],
+    p: Any,
+    q: Any,
+    class_axis: int | None,
+    options: dict[str, Any],
+) -> Any | None:
+    """`function` of P and Q where their types say how they lie over devices; None for others."""
+    load = _MESHES.get(xp.name)
+    if load is None:
+        return None
+    return fitting(load, xp.name).over_mesh(function, check, p, q, class_axis, options)
+
+
+def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:
+    """Σ loss / divisor as one step, or None where that is no quicker than step by step."""
+    of = _of(xp.name)
+    return None if of is None else of.summed(kernel, measure, scores, divisor)

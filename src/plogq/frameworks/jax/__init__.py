@@ -1,0 +1,1 @@
+"""JAX: its verbs, the C++ kernels through XLA, and its transformations."""

@@ -1,0 +1,1 @@
+"""NumPy: its verbs, and the C++ kernels on its arrays."""

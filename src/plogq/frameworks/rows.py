@@ -1,0 +1,189 @@
+"""The kernels that frameworks have, by what they read: a table of rows, loaded when asked for.
+
+A kernel reads what P and Q come down to and not how they were written: a measure over classes or a
+yes/no one, scores that are stored, that lead to scores, or that are split over ranks. So a target
+that is defined elsewhere runs them all. The first candidate that does not refuse a pair runs.
+Kernels are reached through loaders, so that a framework's are imported only for its arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..algebra.contract import Kernel
+from .versions import fitting
+
+CLASSES, YES_NO = "classes", "yes/no"
+STORED, LINEAR, SHARDED = "stored", "linear", "sharded"
+
+
+class Key(NamedTuple):
+    """What a kernel is looked up by: what it reads of P and of Q, the framework, the device."""
+
+    measure: str
+    scores: str
+    framework: str
+    device: str
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Row:
+    """One kernel and what it is a candidate for; `place` orders the candidates."""
+
+    name: str
+    measure: str
+    scores: str
+    framework: str
+    devices: tuple[str, ...]
+    place: int
+    load: Callable[[], Kernel]
+
+    def keys(self) -> Iterable[Key]:
+        return (Key(self.measure, self.scores, self.framework, d) for d in self.devices)
+
+
+def _numpy_stored() -> Kernel:
+    from .numpy.kernels import stored
+
+    return stored
+
+
+def _numpy_binary() -> Kernel:
+    from .numpy.kernels import binary
+
+    return binary
+
+
+def _numpy_linear() -> Kernel:
+    from .numpy.kernels import linear
+
+    return linear
+
+
+def _torch_stored() -> Kernel:
+    from .torch.kernels import stored
+
+    return stored
+
+
+def _torch_binary() -> Kernel:
+    from .torch.kernels import binary
+
+    return binary
+
+
+def _torch_linear() -> Kernel:
+    from .torch.kernels import linear
+
+    return linear
+
+
+def _triton_stored() -> Kernel:
+    from .torch.triton.binding import stored
+
+    return stored
+
+
+def _triton_binary() -> Kernel:
+    from .torch.triton.binding import binary
+
+    return binary
+
+
+def _triton_linear() -> Kernel:
+    from .torch.triton.linear_binding import linear
+
+    return linear
+
+
+def _tensorflow_stored() -> Kernel:
+    from .tensorflow.kernels import stored
+
+    return stored
+
+
+def _tensorflow_binary() -> Kernel:
+    from .tensorflow.kernels import binary
+
+    return binary
+
+
+def _tensorflow_linear() -> Kernel:
+    from .tensorflow.kernels import linear
+
+    return linear
+
+
+def _jax_stored() -> Kernel:
+    from .jax.kernels import stored
+
+    return stored
+
+
+def _jax_binary() -> Kernel:
+    from .jax.kernels import binary
+
+    return binary
+
+
+def _jax_linear() -> Kernel:
+    from .jax.kernels import linear
+
+    return linear
+
+
+_CPU, _HERE_AND_GPU = ("cpu",), ("cpu", "cuda", "mps", "xpu", "meta")
+ROWS = (
+    Row("cpu", CLASSES, STORED, "numpy", _CPU, 0, _numpy_stored),
+    Row("cpu", YES_NO, STORED, "numpy", _CPU, 0, _numpy_binary),
+    Row("linear", CLASSES, LINEAR, "numpy", _CPU, 0, _numpy_linear),
+    Row("cpu", CLASSES, STORED, "torch", _CPU, 0, _torch_stored),
+    Row("cpu", YES_NO, STORED, "torch", _CPU, 0, _torch_binary),
+    Row("linear", CLASSES, LINEAR, "torch", _HERE_AND_GPU, 1, _torch_linear),
+    # On the CPU they run under Triton's interpreter only, after the kernels that are made for it.
+    Row("triton", CLASSES, STORED, "torch", ("cuda", "cpu"), 5, _triton_stored),
+    Row("triton", YES_NO, STORED, "torch", ("cuda", "cpu"), 5, _triton_binary),
+    Row("triton", CLASSES, LINEAR, "torch", ("cuda",), 0, _triton_linear),
+    Row("triton", CLASSES, LINEAR, "torch", _CPU, 5, _triton_linear),
+    Row("cpu", CLASSES, STORED, "jax", _CPU, 0, _jax_stored),
+    Row("cpu", YES_NO, STORED, "jax", _CPU, 0, _jax_binary),
+    Row("linear", CLASSES, LINEAR, "jax", ("cpu", "gpu", "tpu", "cuda", "rocm"), 0, _jax_linear),
+    Row("cpu", CLASSES, STORED, "tensorflow", _CPU, 0, _tensorflow_stored),
+    Row("cpu", YES_NO, STORED, "tensorflow", _CPU, 0, _tensorflow_binary),
+    Row("linear", CLASSES, LINEAR, "tensorflow", _CPU, 0, _tensorflow_linear),
+)
+
+
+class Table:
+    """Rows by key; each kernel is loaded once.
+
+    Raises:
+        ValueError: two kernels claim one place for one key.
+    """
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        places: dict[Key, dict[int, Row]] = {}
+        for row in rows:
+            for key in row.keys():  # noqa: SIM118 - a row is no dictionary
+                claimed = places.setdefault(key, {})
+                if row.place in claimed:
+                    raise ValueError(
+                        f"kernels {claimed[row.place].name!r} and {row.name!r} both claim place "
+                        f"{row.place} for {key}"
+                    )
+                claimed[row.place] = row
+        self.rows = {key: tuple(held[i] for i in sorted(held)) for key, held in places.items()}
+        self._loaded: dict[Key, list[Kernel]] = {}
+
+    def candidates(self, key: Key) -> list[Kernel]:
+        """The kernels for a key, in order."""
+        loaded = self._loaded.get(key)
+        if loaded is None:
+            found = (fitting(row.load, row.framework) for row in self.rows.get(key, ()))
+            loaded = self._loaded[key] = list(found)
+        return loaded
+
+
+TABLE = Table(ROWS)

@@ -1,0 +1,1 @@
+"""TensorFlow: its verbs, the C++ kernels on its tensors, and its tapes."""

@@ -1,0 +1,193 @@
+"""PyTorch's autograd around a kernel: what is saved for backward is the inputs and the residual.
+
+Three ways lead to the same closed form. A plain backward runs the kernel. A backward that is to be
+differentiated again runs the formula in PyTorch's own differentiable operations. Under the
+transforms of torch.func, and in forward mode, everything runs in those operations. While a program
+is being recorded (torch.compile, torch.export) the kernel is a custom operator.
+"""
+
+# PyTorch types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from math import copysign, inf
+from typing import Any
+
+import torch
+
+from ...algebra.derivatives import Call, along_scores, along_target, of_target, taken_apart
+from . import arrays as xp
+from .arrays import plain_total
+from .uncompiled_derivatives import Arrays, formula, in_depth, in_operations
+
+Tensor = torch.Tensor
+
+
+def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor, Tensor | None]:
+    """The loss per event, and log Z per event if it is asked for, differentiable."""
+    if torch.compiler.is_compiling() and not getattr(kernel, "whole", True):
+        # A kernel that has some of the classes looks at what other ranks have found.
+        from .uncompiled import unrecorded
+
+        return unrecorded(losses, kernel, measure, scores, log_z)
+    if torch.compiler.is_compiling() and kernel.name != "formula":
+        from .compiled import recorded
+
+        return recorded(kernel, measure, scores, log_z)
+    call, arrays = taken_apart(kernel, measure, scores, log_z)
+    if _transformed(arrays):
+        if torch.compiler.is_compiling() or _forward_over_forward():
+            # torch.compile traces no Function with a jvp, and PyTorch gives 0 for the second
+            # derivative of one, so here PyTorch differentiates the formula.
+            result = formula.forward(measure, scores)
+            return result.loss, result.log_z
+        return _Transformed.apply(call, *arrays)
+    if torch.compiler.is_compiling():
+        arrays = _distinct(arrays)
+    return _Losses.apply(call, *arrays)
+
+
+def summed(kernel: Any, measure: Any, scores: Any, divisor: Any) -> Tensor | None:
+    """Σ loss / divisor as one step of autograd; None where the divisor has a gradient of its own.
+
+    It waits for the device, so it is for the CPU.
+    """
+    known = not isinstance(divisor, torch.Tensor) or (
+        divisor.numel() == 1 and not divisor.requires_grad and xp.plain(divisor)
+    )
+    array = scores.arrays()[0]
+    if not known or not xp.plain(array):
+        return None
+    divisor = float(divisor)
+    if divisor == 0.0:
+        return None
+    call, arrays = taken_apart(kernel, measure, scores, False)
+    return _Sum.apply(call, divisor, *arrays)
+
+
+def _forward_over_forward() -> bool:
+    """Whether derivatives are carried along twice over."""
+    stack = torch._C._functorch.get_interpreter_stack() or ()
+    return sum(level.key() == torch._C._functorch.TransformType.Jvp for level in stack) > 1
+
+
+def _distinct(arrays: Arrays) -> Arrays:
+    """The same arrays, none of them twice: torch.compile does not trace a Function given that."""
+    seen: list[Tensor] = []
+    found: list[Tensor | None] = []
+    for x in arrays:
+        again = x is not None and any(x is other for other in seen)
+        if x is not None:
+            seen.append(x)
+        found.append(x.view(x.shape) if x is not None and again else x)
+    return tuple(found)
+
+
+def _transformed(arrays: Arrays) -> bool:
+    return any(x is not None and xp.transformed(x) for x in arrays)
+
+
+def _save(ctx: Any, call: Call, arrays: Arrays, residual: Any) -> None:
+    """Keep the inputs and two numbers per event: never the gaps that the formula has made."""
+    ctx.call, ctx.count = call, len(arrays)
+    ctx.save_for_backward(*arrays, *(residual if type(residual) is tuple else ()))
+
+
+def _backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Arrays:
+    """The gradients of P's and Q's arrays, None where none is asked for."""
+    saved = ctx.saved_tensors
+    arrays, residual = saved[: ctx.count], saved[ctx.count :] or None
+    call, needs = ctx.call, ctx.needs_input_grad[-ctx.count :]
+    if in_depth(d_loss, d_log_z):
+        return in_operations(call, arrays, needs, d_loss, d_log_z)
+    measure, q = call.filled(arrays)
+    found: list[Any] = [None] * ctx.count
+    if any(needs[: call.parts]):
+        found[: call.parts] = of_target(formula, measure, q, needs, d_loss)
+    if any(needs[call.parts :]):
+        gradients = call.kernel.backward(measure, q, residual, d_loss, d_log_z)
+        found[call.parts :] = gradients
+    return tuple(g if need else None for g, need in zip(found, needs, strict=True))
+
+
+class _Losses(torch.autograd.Function):
+    """The loss per event and log Z per event."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, *arrays: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        result = call.kernel.forward(*call.filled(arrays), log_z=call.log_z)
+        _save(ctx, call, arrays, result.residual)
+        ctx.set_materialize_grads(False)
+        return result.loss, result.log_z if call.log_z else None
+
+    @staticmethod
+    def backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Any:
+        return (
+            None,
+            *_backward(ctx, 0.0 if d_loss is None else d_loss, 0.0 if d_log_z is None else d_log_z),
+        )
+
+
+class _Sum(torch.autograd.Function):
+    """Σ loss / divisor: one step forward and one back, for small batches."""
+
+    @staticmethod
+    def forward(ctx: Any, call: Call, divisor: float, *arrays: Tensor | None) -> Tensor:
+        result = call.kernel.forward(*call.filled(arrays))
+        _save(ctx, call, arrays, result.residual)
+        ctx.divisor = divisor
+        value = plain_total(result.loss) / divisor
+        try:
+            return result.loss.new_full((), value)
+        except RuntimeError:
+            # What no float32 holds is infinite.
+            return result.loss.new_full((), copysign(inf, value))
+
+    @staticmethod
+    def backward(ctx: Any, d_loss: Any) -> Any:
+        each = d_loss / ctx.divisor if in_depth(d_loss) else d_loss.item() / ctx.divisor
+        return (None, None, *_backward(ctx, each, 0.0))
+
+
+class _Transformed(torch.autograd.Function):
+    """The same in PyTorch's own operations, for vmap, for forward mode and for what they nest."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(call: Call, *arrays: Tensor | None) -> tuple[Tensor, Tensor]:
+        measure, scores = call.filled(arrays)
+        result = formula.forward(measure, scores)
+        return result.loss, result.log_z
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        call, *arrays = inputs
+        ctx.call = call
+        ctx.save_for_backward(*arrays)
+        ctx.save_for_forward(*arrays)
+
+    @staticmethod
+    def backward(ctx: Any, d_loss: Tensor, d_log_z: Tensor) -> Any:
+        needs = ctx.needs_input_grad[1:]
+        return (None, *in_operations(ctx.call, ctx.saved_tensors, needs, d_loss, d_log_z))
+
+    @staticmethod
+    def jvp(ctx: Any, _: None, *tangents: Tensor | None) -> tuple[Tensor, Tensor]:
+        return _along(ctx.call, ctx.saved_tensors, tangents)
+
+
+def _along(call: Call, arrays: Arrays, tangents: Arrays) -> tuple[Tensor, Tensor]:
+    """The change of the losses and of log Z per event as the arrays change by `tangents`."""
+    measure, q = call.filled(arrays)
+    array = q.arrays()[0]
+    loss = along_target(formula, measure, q, tangents[: call.parts])
+    log_z = xp.full(tuple(loss.shape), 0.0, array)
+    moved = along_scores(formula, measure, q, tangents[call.parts :])
+    if moved is not None:
+        loss, log_z = loss + moved[0], log_z + moved[1]
+    like = xp.statistics(array)
+    return xp.cast_like(loss, like), xp.cast_like(log_z, like)

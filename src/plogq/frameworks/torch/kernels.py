@@ -1,0 +1,24 @@
+"""The C++ kernels on PyTorch tensors in this process's memory, which they share with NumPy."""
+
+# PyTorch types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+import torch
+
+from ...algebra.formula import Formula
+from ...algebra.linear import Tiled
+from ...native import stored as binding
+from . import arrays as verbs
+from .memory import memory
+from .triton import binding as triton
+
+Tensor = torch.Tensor
+
+
+stored = binding.Stored(memory, verbs)
+binary = binding.Binary(memory, verbs)
+linear = Tiled(verbs, binding.Stored(memory, verbs, flush=True), triton.stored, Formula(verbs))

@@ -1,0 +1,40 @@
+"""Gradients in PyTorch's own operations, differentiable again, and when they are asked for."""
+
+# PyTorch types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...algebra.derivatives import Call, of_target
+from ...algebra.formula import Formula
+from . import arrays as xp
+
+Tensor = torch.Tensor
+Arrays = tuple[Tensor | None, ...]
+
+formula = Formula(xp)
+
+
+def in_depth(*upstream: Any) -> bool:
+    """Whether this backward is itself to be differentiated, or runs inside a transform."""
+    return torch.is_grad_enabled() or any(
+        isinstance(x, torch.Tensor) and xp.transformed(x) for x in upstream
+    )
+
+
+def in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: Any) -> Arrays:
+    """The gradients in PyTorch's own operations, differentiable again."""
+    if not getattr(call.kernel, "whole", True):
+        call.kernel.refuse_operations()
+    measure, q = call.filled(arrays)
+    found: list[Any] = [None] * len(arrays)
+    if any(needs[: call.parts]):
+        found[: call.parts] = of_target(formula, measure, q, needs, d_loss)
+    if any(needs[call.parts :]):
+        found[call.parts :] = formula.backward(measure, q, None, d_loss, d_log_z)
+    return tuple(g if need else None for g, need in zip(found, needs, strict=True))

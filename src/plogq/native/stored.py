@@ -1,0 +1,238 @@
+"""The C++ kernels on the arrays of any framework: stored scores, and yes/no outcomes.
+
+Arrays go in as they lie in memory, whatever their strides; only blocks of them are ever copied.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..algebra.contract import Forward
+from ..algebra.measure import Measure
+from ..algebra.scores import BinaryScores, Scores
+from ..algebra.yes_no import BinaryMeasure
+from . import _cpu
+from .processor import chosen, threads
+from .sums import F32, F64, U8, Memory, contiguous, known_code
+
+Array = Any
+
+KINDS = {"logits": 0, "log_probs": 1, "probs": 2}
+
+
+class _Binding:
+    """What the two kernels share: the framework's memory, and arrays as plain pointers."""
+
+    name = "cpu"
+
+    def __init__(self, memory: Memory, verbs: Any) -> None:
+        self.memory, self.verbs = memory, verbs
+
+    def _export(self, x: Array | None) -> Any:
+        return None if x is None else self.memory.exported(x)
+
+    def _flat(self, x: Array | None, dtype: type[np.generic] = np.float64) -> Any:
+        return None if x is None else contiguous(self.memory.host(x), dtype)
+
+    def _events(self, x: Any, events: tuple[int, ...]) -> Any:
+        """x as one float64 per event, or None for None."""
+        if x is None:
+            return None
+        each = self.memory.host(x) if hasattr(x, "shape") else x
+        return contiguous(np.broadcast_to(np.asarray(each, np.float64), events))
+
+    def _upstream(self, d_loss: Any, d_log_z: Any, events: tuple[int, ...]) -> dict[str, Any]:
+        """What flows back to the losses, one number for all of them or one each, and to log Z."""
+        zero = isinstance(d_log_z, float) and d_log_z == 0.0
+        given = {"d_log_z": None if zero else self._events(d_log_z, events)}
+        if isinstance(d_loss, float):
+            return {**given, "d_loss_all": d_loss}
+        return {**given, "d_loss": self._events(d_loss, events)}
+
+
+class Stored(_Binding):
+    """Stored logits, log-probabilities or probabilities over exclusive classes.
+
+    With `flush` a gradient below the normal numbers becomes 0, for a matrix product that is to
+    follow: BLAS takes many times as long on subnormal numbers.
+    """
+
+    def __init__(self, memory: Memory, verbs: Any, flush: bool = False) -> None:
+        super().__init__(memory, verbs)
+        self.flush = flush
+
+    def refuses(self, measure: Any, scores: Any) -> str | None:
+        if not isinstance(scores, Scores):
+            return "this kernel takes stored scores over exclusive classes"
+        why = measure.beyond_one_background()
+        if why is None and measure.dense is not None:
+            why = self.memory.refuses(measure.dense, "P")
+        return self.memory.refuses(scores.array, "Q") if why is None else why
+
+    def forward(self, measure: Measure, scores: Scores, log_z: bool = False) -> Forward:
+        return self._run(measure, scores, self._forward(measure, scores, log_z))
+
+    def backward(
+        self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
+    ) -> tuple[Array, ...]:
+        gradient = self.memory.like(scores.array) if out is None else out
+        self._run(
+            measure,
+            scores,
+            Forward(None, None, residual),
+            gradient,
+            **self._upstream(d_loss, d_log_z, measure.events),
+        )
+        return (gradient,)
+
+    def fused(
+        self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
+    ) -> tuple[Forward, tuple[Array, ...]]:
+        gradient = self.memory.like(scores.array) if out is None else out
+        forward = self._forward(measure, scores, z_loss != 0)
+        self._run(measure, scores, forward, gradient, d_loss_all=d_loss, z_loss=z_loss)
+        return forward, (gradient,)
+
+    def _forward(self, measure: Measure, scores: Scores, log_z: bool) -> Forward:
+        empty, events = self.memory.empty, measure.events
+        wide = min(known_code(self.memory, scores.array), F32)
+        return Forward(
+            empty(events, wide),
+            empty(events, wide) if log_z else None,
+            (empty(events, F64), empty(events, F64)),
+        )
+
+    def _run(
+        self,
+        measure: Measure,
+        scores: Scores,
+        forward: Forward,
+        gradient: Array | None = None,
+        *,
+        d_loss: Array | None = None,
+        d_loss_all: float = 1.0,
+        d_log_z: Array | None = None,
+        z_loss: float = 0.0,
+    ) -> Forward:
+        m, x = measure, scores.array
+        background = m.background[0] if m.background else None
+        with self.verbs.quiet():
+            mass = None if m.unit_mass() else self._flat(m.mass(self.verbs))
+        index = self._flat(m.index, np.int64)
+        _cpu.stored(
+            chosen(),
+            threads(prod(x.shape)),
+            KINDS[scores.kind],
+            scores.softcap or 0.0,
+            self._export(x),
+            scores.axis,
+            known_code(self.memory, x),
+            index,
+            0 if index is None else index.shape[-1],
+            self._flat(m.value),
+            self._export(m.dense),
+            m.axis,
+            0 if m.dense is None else known_code(self.memory, m.dense),
+            self._events(m.event, m.events),
+            self._flat(m.class_weight),
+            None if background is None else self._events(background.factor, m.events),
+            None if background is None else self._flat(background.classes),
+            mass,
+            self._export(forward.residual[0]),
+            self._export(forward.residual[1]),
+            self._export(forward.loss),
+            self._export(forward.log_z),
+            self._export(gradient),
+            d_loss,
+            d_loss_all,
+            d_log_z,
+            z_loss,
+            forward.loss is not None,
+            m.total is not None,
+            self.flush,
+        )
+        return forward
+
+
+class Binary(_Binding):
+    """Stored logits or probabilities of independent yes/no outcomes."""
+
+    def refuses(self, measure: Any, scores: Any) -> str | None:
+        if not isinstance(scores, BinaryScores):
+            return "this kernel takes stored scores of yes/no outcomes"
+        why = measure.beyond_numbers()
+        if why is not None:
+            return why
+        if self.verbs.is_float(measure.target):
+            why = self.memory.refuses(measure.target, "P")
+            if why is not None:
+                return why
+        return self.memory.refuses(scores.array, "Q")
+
+    def forward(self, measure: BinaryMeasure, scores: BinaryScores, log_z: bool = False) -> Forward:
+        return self._run(measure, scores, log_z=log_z)
+
+    def backward(
+        self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
+    ) -> tuple[Array, ...]:
+        gradient = self.memory.like(scores.array) if out is None else out
+        events = tuple(scores.array.shape)
+        self._run(measure, scores, gradient, **self._upstream(d_loss, d_log_z, events))
+        return (gradient,)
+
+    def fused(
+        self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
+    ) -> tuple[Forward, tuple[Array, ...]]:
+        gradient = self.memory.like(scores.array) if out is None else out
+        log_z = z_loss != 0
+        forward = self._run(
+            measure, scores, gradient, d_loss_all=d_loss, z_loss=z_loss, log_z=log_z, fused=True
+        )
+        return forward, (gradient,)
+
+    def _run(
+        self,
+        measure: BinaryMeasure,
+        scores: BinaryScores,
+        gradient: Array | None = None,
+        *,
+        d_loss: Array | None = None,
+        d_loss_all: float = 1.0,
+        d_log_z: Array | None = None,
+        z_loss: float = 0.0,
+        log_z: bool = False,
+        fused: bool = False,
+    ) -> Forward:
+        x, y, empty = scores.array, measure.target, self.memory.empty
+        dtype = U8
+        if self.verbs.is_float(y):
+            y, dtype = self._export(y), known_code(self.memory, y)
+        else:
+            y = np.asarray(self.memory.host(y), np.bool_)
+        events = tuple(x.shape)
+        wide = min(known_code(self.memory, x), F32)
+        loss = empty(events, wide) if gradient is None or fused else None
+        forward = Forward(loss, empty(events, wide) if log_z else None)
+        _cpu.binary(
+            chosen(),
+            threads(prod(events)),
+            KINDS[scores.kind],
+            self._export(x),
+            known_code(self.memory, x),
+            y,
+            dtype,
+            *measure.yes,
+            *measure.no,
+            self._events(measure.event, events),
+            self._export(forward.loss),
+            self._export(forward.log_z),
+            self._export(gradient),
+            d_loss,
+            d_loss_all,
+            d_log_z,
+            z_loss,
+        )
+        return forward

@@ -1,0 +1,1 @@
+"""Scores split over processes: what ranks tell one another, and what each computes alone."""

@@ -1,0 +1,1 @@
+"""What a caller writes: targets, predictions and their wrappers, which say what arrays are."""

@@ -1,0 +1,265 @@
+"""BinaryProbs and BinaryLogits: independent yes/no outcomes, each element an event of its own.
+
+H = yes · log(1 + e^-z) + no · log(1 + e^z), for scores z and mass `yes` and `no`; the definition's
+one formula with scores (0, z).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Never
+
+from .. import checks, elsewhere
+from ..algebra.limits import weighed
+from ..algebra.scores import BinaryScores
+from ..algebra.yes_no import BinaryMeasure
+from ..class_weights import pair
+from ..errors import DtypeError, PairError, ProbabilityError, ShapeError
+from ..frameworks import Verbs, as_array, verbs
+from ..options import number
+from .targets import both_weights, weight_array
+
+
+class BinaryTarget(ABC):
+    """The probability of yes, times a mass, for every element."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def arrays(self) -> tuple[Any, ...]:
+        """The arrays that this target holds; the first says which framework it belongs to."""
+
+    @abstractmethod
+    def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
+        """This target as the contract has it; elements that `weight` gives 0 are not looked at."""
+
+    @abstractmethod
+    def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
+        """The probabilities of yes and of no, without weights."""
+
+
+class BinaryProbs(BinaryTarget):
+    """The probability of yes for independent yes/no outcomes, as P or as Q.
+
+    As P of a prediction q: H = -y log q - (1 - y) log(1 - q), elementwise. `probs` lies in [0, 1],
+    any floating dtype; booleans and integers 0 and 1 are welcome as targets. As Q it is never
+    clipped: q = 0 where y > 0 costs ∞.
+
+    Raises:
+        DtypeError: something that is not a number.
+        ProbabilityError: when paired, for an entry outside [0, 1].
+
+    Examples:
+        >>> import plogq
+        >>> p = plogq.BinaryProbs([[0, 1], [0, 0]])
+        >>> q = plogq.BinaryProbs([[0.6, 0.4], [0.4, 0.6]])
+        >>> plogq.cross_entropy(p, q).round(10)
+        np.float64(0.8149244548)
+    """
+
+    __slots__ = ("probs",)
+
+    def __init__(self, probs: Any, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("BinaryProbs", others, "BinaryProbs(y)")
+        self.probs = as_array(probs, "BinaryProbs")
+        xp = verbs(self.probs)
+        if not (xp.is_float(self.probs) or xp.is_bool(self.probs) or xp.is_integer(self.probs)):
+            raise DtypeError(
+                "BinaryProbs takes probabilities in [0, 1], booleans or integers 0 and 1, got "
+                f"{xp.dtype_name(self.probs)}"
+            )
+
+    def __repr__(self) -> str:
+        return f"BinaryProbs({self.probs!r})"
+
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.probs,)
+
+    def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
+        if checks.checked(xp, self.probs) or (
+            not xp.is_float(self.probs) and checks.known(xp, self.probs)
+        ):
+            checks.unit_interval(xp, self.probs, "BinaryProbs (as P)", lambda: weight)
+        return BinaryMeasure(self.probs)
+
+    def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
+        y = xp.weights(self.probs)
+        return y, 1.0 - y
+
+
+class SmoothedBinary(BinaryTarget):
+    """What `Smoothed` makes of a binary target: y' = (1 - epsilon) · y + epsilon / 2."""
+
+    __slots__ = ("epsilon", "target")
+
+    def __init__(self, target: BinaryTarget, epsilon: float) -> None:
+        self.target, self.epsilon = target, epsilon
+
+    def __repr__(self) -> str:
+        return f"Smoothed({self.target!r}, {self.epsilon})"
+
+    def arrays(self) -> tuple[Any, ...]:
+        return self.target.arrays()
+
+    def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
+        inner = self.target.measure(xp, weight)
+        keep, half = 1.0 - self.epsilon, self.epsilon / 2
+        mix = [half * (yes + no) for yes, no in zip(inner.yes, inner.no, strict=True)]
+        yes, no = (
+            tuple(keep * c + m for c, m in zip(side, mix, strict=True))
+            for side in (inner.yes, inner.no)
+        )
+        return replace(inner, yes=yes, no=no)
+
+    def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
+        yes, no = self.target.probabilities(xp)
+        keep, half = 1.0 - self.epsilon, self.epsilon / 2
+        return keep * yes + half, keep * no + half
+
+
+class WeightedBinary(BinaryTarget):
+    """What `Weighted` makes of a binary target: class weights are (negative, positive)."""
+
+    __slots__ = ("class_weight", "sample_weight", "target")
+
+    def __init__(self, target: BinaryTarget, sample_weight: Any, class_weight: Any) -> None:
+        self.target = target
+        self.sample_weight = weight_array(sample_weight, "sample_weight")
+        self.class_weight: tuple[Any, Any] | None = None
+        xp, y = verbs(target.arrays()[0]), target.arrays()[0]
+        shape = xp.shape(y)
+        weight = self.sample_weight
+        if weight is not None and verbs(weight).shape(weight) != shape:
+            per_row = verbs(weight).words["broadcast"].format("w[:, None]")
+            raise ShapeError(
+                f"sample_weight must have the shape of the events {shape}, got "
+                f"{tuple(weight.shape)}; every element is an event, so write {per_row} for one "
+                "weight per row"
+            )
+        if class_weight is not None:
+            negative, positive = pair(class_weight)
+            self.class_weight = (
+                _side(negative, "negative", target.arrays()[0]),
+                _side(positive, "positive", target.arrays()[0]),
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"Weighted({self.target!r}, sample_weight={self.sample_weight!r}, "
+            f"class_weight={self.class_weight!r})"
+        )
+
+    def arrays(self) -> tuple[Any, ...]:
+        weights = (self.sample_weight, *(self.class_weight or ()))
+        held = (w for w in weights if w is not None and not isinstance(w, float))
+        return (*self.target.arrays(), *held)
+
+    def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
+        inner = self.target.measure(xp, both_weights(xp, self.sample_weight, weight))
+        if self.class_weight is not None:
+            negative, positive = self.class_weight
+            inner = replace(
+                inner,
+                yes=tuple(weighed(positive, c) for c in inner.yes),
+                no=tuple(weighed(negative, c) for c in inner.no),
+            )
+        if self.sample_weight is not None:
+            weight = xp.weights(self.sample_weight)
+            inner = replace(inner, event=weight if inner.event is None else inner.event * weight)
+        return inner
+
+    def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
+        return self.target.probabilities(xp)
+
+
+def _side(weight: Any, role: str, y: Any) -> Any:
+    """One class weight: a number, or an array that lines up with the last axes of the events."""
+    shape = tuple(y.shape)
+    if weight is None:
+        raise DtypeError(f"the {role} class weight must be a number or an array, got None")
+    if isinstance(weight, int | float):
+        weight = number(+weight, f"the {role} class weight")
+        if not weight >= 0 and checks.checked(verbs(y), y):
+            raise ProbabilityError(f"the {role} class weight must be ≥ 0, got {weight:.6g}")
+        return weight
+    weight = weight_array(weight, f"the {role} class weight")
+    if weight.ndim == 0 and verbs(weight).name == "numpy":
+        return float(weight)
+    tail = tuple(weight.shape)
+    if len(tail) > len(shape) or any(
+        w not in (1, n) for w, n in zip(tail[::-1], shape[::-1], strict=False)
+    ):
+        raise ShapeError(
+            f"the {role} class weight has shape {tail}, which does not line up with the last axes "
+            f"of the events {shape}"
+        )
+    return verbs(weight).weights(weight)
+
+
+class BinaryLogits:
+    """Scores whose sigmoid is the probability of yes: q = 1 / (1 + e^-z), elementwise.
+
+    `scores` has any floating dtype. Scores of ±∞ are certainty: (+∞, yes) and (-∞, no) cost 0, the
+    other two ∞.
+
+    Raises:
+        DtypeError: scores that are not floating point.
+
+    Examples:
+        >>> import plogq
+        >>> plogq.cross_entropy(plogq.BinaryProbs([1.0]), plogq.BinaryLogits([0.0])).round(6)
+        np.float64(0.693147)
+    """
+
+    __slots__ = ("scores",)
+
+    def __init__(self, scores: Any, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("BinaryLogits", others, "BinaryLogits(z)")
+        self.scores = as_array(scores, "BinaryLogits")
+        checks.floating(
+            verbs(self.scores),
+            self.scores,
+            "BinaryLogits",
+            "write BinaryLogits(z.astype(float)), or BinaryProbs(y) for yes/no targets",
+        )
+
+    def __repr__(self) -> str:
+        return f"BinaryLogits({self.scores!r})"
+
+
+BinaryPrediction = BinaryLogits | BinaryProbs
+
+
+def array_of(q: BinaryPrediction) -> Any:
+    """The array that says which framework, dtype and device Q has."""
+    return q.scores if isinstance(q, BinaryLogits) else q.probs
+
+
+def lower(q: BinaryPrediction, xp: Verbs, mass: Callable[[], Any]) -> BinaryScores:
+    """Q as the contract has it; elements without mass are not looked at."""
+    if isinstance(q, BinaryLogits):
+        if checks.checked(xp, q.scores, "full"):
+            checks.no_nan(xp, q.scores, "BinaryLogits", mass)
+        return BinaryScores("logits", q.scores)
+    checks.floating(
+        xp, q.probs, "BinaryProbs (as Q)", "as a prediction it needs BinaryProbs(q.astype(float))"
+    )
+    if checks.checked(xp, q.probs):
+        # A prediction that has become NaN makes its own loss NaN (N3), as scores do.
+        nan = checks.full()
+        checks.unit_interval(xp, q.probs, "BinaryProbs (as Q)", mass, refuse_nan=nan)
+    return BinaryScores("probs", q.probs)
+
+
+def require_binary(value: Any) -> BinaryPrediction:
+    """`value`, or a sentence that says what a binary target takes as its prediction."""
+    if isinstance(value, BinaryLogits | BinaryProbs):
+        return value
+    raise PairError(
+        "a binary target takes BinaryLogits(z) or BinaryProbs(q) as its prediction, "
+        f"got {type(value).__name__}"
+    )

@@ -1,0 +1,363 @@
+"""Q: what is predicted, over K exclusive classes (`Probs` serves both sides)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+from typing import Any, Never
+
+from .. import checks, elsewhere, options, softmax_twice
+from ..algebra.scores import Projection, Scores
+from ..errors import DeviceError, PairError, ShapeError
+from ..frameworks import Verbs, as_array, verbs
+from .targets import Probs, check_rows
+
+
+class Prediction:
+    """Scores over K exclusive classes, with a log-normaliser, for every event."""
+
+    __slots__ = ()
+
+
+class Logits(Prediction):
+    """Scores whose softmax is Q: log q = s - log Σ exp s.
+
+    `scores` has any floating dtype and the classes on `axis`. With `softcap=c` the scores are
+    c · tanh(scores / c) (Gemma 2). A score of -∞ rules its class out.
+
+    Raises:
+        DtypeError: scores that are not floating point.
+        ShapeError: no such axis, or fewer than two classes.
+
+    Examples:
+        >>> import numpy as np, plogq
+        >>> images = np.zeros((2, 3, 4, 4))  # classes on axis 1
+        >>> plogq.cross_entropy(
+        ...     plogq.Labels(np.zeros((2, 4, 4), int)), plogq.Logits(images, axis=1)
+        ... ).round(6)
+        np.float64(1.098612)
+    """
+
+    __slots__ = ("axis", "scores", "softcap")
+
+    def __init__(
+        self, scores: Any, *, axis: int = -1, softcap: float | None = None, **others: Never
+    ) -> None:
+        if others:
+            elsewhere.refuse_of("Logits", others, "Logits(z)", "axis", "softcap")
+        self.scores = as_array(scores, "Logits")
+        checks.floating(
+            verbs(self.scores), self.scores, "Logits", "write Logits(scores.astype(float))"
+        )
+        self.axis = checks.axis_number(axis, "Logits")
+        self.softcap = check_softcap(softcap)
+        xp = verbs(self.scores)
+        shape = xp.shape(self.scores)
+        checks.class_count(shape[checks.class_axis(shape, axis, "Logits")], "Logits")
+        softmax_twice.look(xp, self.scores, axis)
+
+    def __repr__(self) -> str:
+        return f"Logits({self.scores!r}, axis={self.axis}, softcap={self.softcap})"
+
+
+class LogProbs(Prediction):
+    """Log-probabilities, taken as they are: log q is what is stored, never renormalised.
+
+    H(P, Q) = -Σ_j p_j log q_j. `log_probs` has any floating dtype and the classes on `axis`.
+
+    Raises:
+        DtypeError: log-probabilities that are not floating point.
+        ShapeError: no such axis, or fewer than two classes.
+
+    Examples:
+        >>> import numpy as np, plogq
+        >>> q = plogq.LogProbs(np.log([[0.1, 0.8, 0.1]]))
+        >>> plogq.cross_entropy(plogq.Labels([1]), q).round(10)
+        np.float64(0.2231435513)
+    """
+
+    __slots__ = ("axis", "log_probs")
+
+    def __init__(self, log_probs: Any, *, axis: int = -1, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("LogProbs", others, "LogProbs(x)", "axis")
+        self.log_probs = as_array(log_probs, "LogProbs")
+        checks.floating(
+            verbs(self.log_probs), self.log_probs, "LogProbs", "write LogProbs(x.astype(float))"
+        )
+        self.axis = checks.axis_number(axis, "LogProbs")
+        shape = verbs(self.log_probs).shape(self.log_probs)
+        checks.class_count(shape[checks.class_axis(shape, axis, "LogProbs")], "LogProbs")
+
+    def __repr__(self) -> str:
+        return f"LogProbs({self.log_probs!r}, axis={self.axis})"
+
+
+class LinearLogits(Prediction):
+    """Logits that are not computed yet: scores = hidden · weightᵀ + bias.
+
+    `hidden` is [*events, D], `weight` [K, D] and `bias` [K], of one floating dtype. The scores are
+    made in tiles and thrown away, so that memory never holds events × K of them, in the loss or in
+    the gradients.
+
+    With `gradient_filter=c`, gradients of scores of at most c times the weight of their event may
+    be left out where they are carried on to hidden and weight, as Cut Cross-Entropy does; the loss
+    is as exact as ever. The gradient of an event's hidden is then off by at most
+    c · weight · Σ_j |weight_j| over the classes left out, and that of a class's weight by
+    c · Σ_n weight_n · |hidden_n| over the events. 2⁻¹² is below what bfloat16 can tell from 0.
+
+    With a `group` of torch.distributed, `weight` and `bias` are this rank's slice of the classes,
+    in rank order, and every rank has the whole `hidden`; name the group of all ranks too, as
+    `torch.distributed.group.WORLD`, since None means that the weight is whole (see
+    `ShardedLogits`). A weight that is a DTensor says itself how it is split.
+
+    Raises:
+        DtypeError: arrays that are not floating point, or of different dtypes.
+        ShapeError: shapes that do not multiply; over ranks, when it is paired.
+
+    Examples:
+        >>> import numpy as np, plogq
+        >>> hidden, weight = np.eye(2), np.array([[2.0, 0.0], [5.0, 1.0], [1.0, 0.0]])
+        >>> loss, grad = plogq.value_and_grad(
+        ...     plogq.Labels([1, 1]), plogq.LinearLogits(hidden, weight)
+        ... )
+        >>> grad.weight.shape
+        (3, 2)
+    """
+
+    __slots__ = ("bias", "gradient_filter", "group", "hidden", "softcap", "weight")
+
+    def __init__(
+        self,
+        hidden: Any,
+        weight: Any,
+        bias: Any = None,
+        *,
+        softcap: float | None = None,
+        gradient_filter: float | None = None,
+        group: Any = None,
+        **others: Never,
+    ) -> None:
+        if others:
+            known = ("bias", "softcap", "gradient_filter", "group")
+            elsewhere.refuse_of("LinearLogits", others, "LinearLogits(h, W, b)", *known)
+        hidden = as_array(hidden, "LinearLogits hidden")
+        weight = as_array(weight, "LinearLogits weight")
+        bias = None if bias is None else as_array(bias, "LinearLogits bias")
+        self.hidden, self.weight, self.bias = verbs(hidden).autocast(hidden, weight, bias)
+        self.softcap = check_softcap(softcap)
+        self.gradient_filter = check_filter(gradient_filter)
+        self.group = group
+        if group is None:
+            self.check()
+            checks.class_count(verbs(self.weight).shape(self.weight)[0], "LinearLogits")
+        elif verbs(self.hidden).name != "torch":
+            raise checks.DtypeError(
+                f"LinearLogits over a group takes PyTorch tensors, got {type(hidden).__name__}; "
+                "for arrays in one process leave the group out"
+            )
+
+    def check(self) -> None:
+        """Refuse arrays that are not floating point or do not multiply."""
+        for role, x in (("hidden", self.hidden), ("weight", self.weight), ("bias", self.bias)):
+            if x is not None:
+                checks.floating(verbs(x), x, f"LinearLogits {role}", f"write {role}.astype(float)")
+        xp = verbs(self.hidden)
+        kinds = {verbs(x).name for x in (self.hidden, self.weight, self.bias) if x is not None}
+        if len(kinds) > 1:
+            raise checks.DtypeError(
+                f"LinearLogits takes arrays of one framework, got {' and '.join(sorted(kinds))}; "
+                "nothing is moved silently between frameworks, convert one of them"
+            )
+        places = {xp.place(x) for x in (self.hidden, self.weight, self.bias) if x is not None}
+        if len(places) > 1:
+            raise DeviceError(
+                f"LinearLogits takes arrays on one device, got {' and '.join(sorted(places))}; "
+                "nothing is moved silently between devices, write x.to(device)"
+            )
+        names = {xp.dtype_name(x) for x in (self.hidden, self.weight, self.bias) if x is not None}
+        if len(names) > 1:
+            raise checks.DtypeError(
+                f"LinearLogits takes arrays of one dtype, got {' and '.join(sorted(names))}"
+            )
+        if self.weight.ndim != 2 or self.hidden.ndim < 1:
+            raise ShapeError(
+                "LinearLogits takes hidden [*events, D] and weight [K, D], got shapes "
+                f"{tuple(self.hidden.shape)} and {tuple(self.weight.shape)}"
+            )
+        if xp.shape(self.hidden)[-1] != xp.shape(self.weight)[1]:
+            hint = (
+                "; weight is [K, D], write weight.T"
+                if self.hidden.shape[-1] == self.weight.shape[0]
+                else ""
+            )
+            raise ShapeError(
+                f"hidden has {self.hidden.shape[-1]} features and weight {self.weight.shape[1]}"
+                f" (shapes {tuple(self.hidden.shape)} and {tuple(self.weight.shape)}){hint}"
+            )
+        if self.bias is not None and xp.shape(self.bias) != xp.shape(self.weight)[:1]:
+            raise ShapeError(
+                f"bias must have shape ({self.weight.shape[0]},), one number per class, "
+                f"got {tuple(self.bias.shape)}"
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"LinearLogits({self.hidden!r}, {self.weight!r}, {self.bias!r}, "
+            f"softcap={self.softcap}, gradient_filter={self.gradient_filter}, group={self.group})"
+        )
+
+
+class ShardedLogits(Prediction):
+    """Logits split over the ranks of a group, each of which has some of the classes.
+
+    `local` is this rank's slice of the scores, a PyTorch tensor with its classes on `axis`, in rank
+    order of `group` (None: the default group); the slices need not be of one size, and one may be
+    empty. Q is the softmax over the classes of all ranks. Every rank is given the same target:
+    labels and sparse targets count the classes of all ranks, and so do class weights; `Probs` are
+    whole or this rank's slice of them. The loss is the same on every rank, and the gradient is
+    that of `local`.
+
+    What is wrong on one rank is raised on all of them, when P meets Q.
+
+    Raises:
+        DtypeError: not a tensor; on pairing, ranks that disagree on the dtype.
+        ShapeError: on pairing, ranks that disagree on the events, or fewer than two classes.
+        LabelError: on pairing, ranks whose targets differ.
+
+    Examples:
+        >>> import plogq, torch
+        >>> import torch.distributed as dist
+        >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+        >>> local = torch.tensor([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]], dtype=torch.float64)
+        >>> labels = torch.tensor([1, 0])
+        >>> round(float(plogq.cross_entropy(plogq.Labels(labels), plogq.ShardedLogits(local))), 10)
+        0.0349290936
+        >>> dist.destroy_process_group()
+    """
+
+    __slots__ = ("axis", "group", "local", "softcap")
+
+    def __init__(
+        self,
+        local: Any,
+        group: Any = None,
+        *,
+        axis: int = -1,
+        softcap: float | None = None,
+        **others: Never,
+    ) -> None:
+        if others:
+            known = ("group", "axis", "softcap")
+            elsewhere.refuse_of("ShardedLogits", others, "ShardedLogits(z)", *known)
+        self.local = as_array(local, "ShardedLogits")
+        if verbs(self.local).name != "torch":
+            raise checks.DtypeError(
+                "ShardedLogits takes this rank's slice of the scores as a PyTorch tensor, got "
+                f"{type(local).__name__}; for scores in one process write Logits(scores)"
+            )
+        self.group = group
+        self.axis = checks.axis_number(axis, "ShardedLogits")
+        self.softcap = check_softcap(softcap)
+
+    def check(self) -> None:
+        """Refuse scores that are not floating point, or that have no such axis."""
+        checks.floating(
+            verbs(self.local), self.local, "ShardedLogits", "write ShardedLogits(scores.float())"
+        )
+        checks.class_axis(tuple(self.local.shape), self.axis, "ShardedLogits")
+
+    def __repr__(self) -> str:
+        return (
+            f"ShardedLogits({self.local!r}, {self.group}, axis={self.axis}, softcap={self.softcap})"
+        )
+
+
+def check_filter(least: float | None) -> float | None:
+    """A bound on the gradients that may be left out, as a number from 0 to 1, or None."""
+    if least is None:
+        return None
+    share = options.number(least, "gradient_filter", "a share from 0 to 1")
+    if not 0.0 <= share < 1.0:
+        raise ValueError(f"gradient_filter is a share from 0 to 1, got {share!r}")
+    return share
+
+
+def check_softcap(softcap: float | None) -> float | None:
+    """A softcap as a positive number, or None."""
+    if softcap is None:
+        return None
+    cap = options.number(softcap, "softcap", "a positive number")
+    if not 0.0 < cap < inf:
+        raise ValueError(f"softcap must be a positive number, got {cap!r}")
+    return cap
+
+
+CategoricalPrediction = Logits | LogProbs | LinearLogits | ShardedLogits | Probs
+
+
+def shape_and_axis(q: CategoricalPrediction) -> tuple[tuple[int, ...], int, int]:
+    """The events of Q, its class axis (counted from the front) and its number of classes.
+
+    Of scores over ranks these are the classes of this rank.
+    """
+    if isinstance(q, LinearLogits):
+        xp = verbs(q.hidden)
+        return xp.shape(q.hidden)[:-1], q.hidden.ndim - 1, xp.shape(q.weight)[0]
+    x = array_of(q)
+    shape = verbs(x).shape(x)
+    axis = q.axis % len(shape)
+    return shape[:axis] + shape[axis + 1 :], axis, shape[axis]
+
+
+def array_of(q: CategoricalPrediction) -> Any:
+    """The array that says which framework, dtype and device Q has."""
+    if isinstance(q, Logits):
+        return q.scores
+    if isinstance(q, LogProbs):
+        return q.log_probs
+    if isinstance(q, LinearLogits):
+        return q.hidden
+    if isinstance(q, ShardedLogits):
+        return q.local
+    return q.probs
+
+
+def lower(q: CategoricalPrediction, xp: Verbs, mass: Callable[[], Any]) -> Scores | Projection:
+    """Q as the contract has it; of scores over ranks, those of this rank.
+
+    `mass` is the mass that P gives every event: of one without any, nothing is looked at.
+
+    Raises:
+        ProbabilityError: rows that are no distribution, where checks are on.
+    """
+    if isinstance(q, LinearLogits):
+        return Projection(q.hidden, q.weight, q.bias, q.softcap, q.gradient_filter)
+    _, axis, _ = shape_and_axis(q)
+    if isinstance(q, Logits):
+        if checks.checked(xp, q.scores, "full"):
+            checks.no_nan(xp, q.scores, "Logits", mass, axis)
+        return Scores("logits", q.scores, axis, q.softcap)
+    if isinstance(q, ShardedLogits):
+        if checks.checked(xp, q.local, "full"):
+            checks.no_nan(xp, q.local, "ShardedLogits", mass, axis)
+        return Scores("logits", q.local, axis, q.softcap)
+    if isinstance(q, LogProbs):
+        if checks.checked(xp, q.log_probs, "full"):
+            sums, _ = xp.row_sums(xp.exp(xp.statistics(q.log_probs)), axis)
+            role = "exp(LogProbs)"
+            checks.distribution(xp, q.log_probs, axis, sums, sums, role, weight=mass)
+        return Scores("log_probs", q.log_probs, axis)
+    if checks.checked(xp, q.probs):
+        check_rows(xp, q, "Probs (as Q)", mass)
+    return Scores("probs", q.probs, axis)
+
+
+def require_prediction(value: Any) -> CategoricalPrediction:
+    """`value`, or a sentence that says which types would fit."""
+    if isinstance(value, CategoricalPrediction):
+        return value
+    raise PairError(
+        "Q takes Logits, LogProbs, Probs, LinearLogits or ShardedLogits, or for yes/no outcomes "
+        f"BinaryLogits or BinaryProbs; got {type(value).__name__}"
+    )

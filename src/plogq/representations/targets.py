@@ -1,0 +1,382 @@
+"""P: what is true, over K exclusive classes.
+
+A target is a linear functional on costs. Each class here says how what it stores becomes a
+`Measure`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Never
+
+from .. import checks, elsewhere, options
+from ..algebra.labels import label_range
+from ..algebra.limits import self_information, without_junk
+from ..algebra.measure import Measure
+from ..errors import DtypeError, PairError, ShapeError
+from ..frameworks import Verbs, as_array, verbs
+
+_MOST_CLASSES = 1 << 62
+
+
+class Target(ABC):
+    """A distribution over K exclusive classes, times a mass, for every event."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def arrays(self) -> tuple[Any, ...]:
+        """The arrays that this target holds; the first says which framework it belongs to."""
+
+    @abstractmethod
+    def events(self) -> tuple[int, ...]:
+        """The shape of the events."""
+
+    @abstractmethod
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        """This target over `classes` classes, as the contract has it.
+
+        `weight` is what its events are to be multiplied by (None: not known, or 1): of an event
+        that weighs 0 no value is looked at.
+
+        Raises:
+            LabelError: a label outside the classes.
+            ProbabilityError: a row that is no distribution, or a negative weight.
+        """
+
+    @abstractmethod
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
+        """The measure, and -log p of the distribution at what the measure stores.
+
+        The second array has the shape of the measure's `index` for a sparse measure, and
+        [*events, K] for any other. `classes` is None where the number of classes is not known.
+        """
+
+    def needs(self) -> str:
+        """What this target is called in a message, with its shape."""
+        return f"{type(self).__name__}{tuple(self.arrays()[0].shape)}"
+
+
+def require_target(value: Any, where: str) -> Target:
+    """`value`, or a sentence that says which types would fit."""
+    if isinstance(value, Target):
+        return value
+    raise PairError(
+        f"{where} takes a target (Labels, Probs, SparseProbs, Smoothed, Weighted), "
+        f"got {type(value).__name__}"
+    )
+
+
+class Labels(Target):
+    """One class index per event: P puts all its mass on class y.
+
+    H(P, Q) = -log q_y. `index` has the shape of the events, any integer dtype. Labels equal to
+    `ignore` have mass 0: their loss and gradient are 0 and means leave them out. Negative labels
+    do not wrap.
+
+    Raises:
+        DtypeError: labels that are not integers.
+        LabelError: when paired with a prediction that has no such class.
+
+    Examples:
+        >>> import numpy as np, plogq
+        >>> scores = np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]])
+        >>> plogq.cross_entropy(plogq.Labels([1, 0]), plogq.Logits(scores)).round(10)
+        np.float64(0.0349290936)
+    """
+
+    __slots__ = ("ignore", "index")
+
+    def __init__(self, index: Any, *, ignore: int | None = None, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("Labels", others, "Labels(y)", "ignore")
+        self.index = as_array(index, "Labels")
+        xp = verbs(self.index)
+        if not xp.is_integer(self.index):
+            if xp.is_bool(self.index):
+                instead = "for yes/no outcomes write BinaryProbs(y)"
+            elif xp.is_float(self.index):
+                instead = (
+                    "write Labels(y.astype(int)) if these are class indices, "
+                    "Probs(p) if they are probabilities"
+                )
+            else:
+                instead = "give every class its index 0…K-1"
+            checks.integral(xp, self.index, "Labels", instead)
+        fits = "one integer or None"
+        self.ignore = None if ignore is None else options.integer(ignore, "ignore", fits)
+
+    def __repr__(self) -> str:
+        return f"Labels({self.index!r}, ignore={self.ignore})"
+
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.index,)
+
+    def events(self) -> tuple[int, ...]:
+        return verbs(self.index).shape(self.index)
+
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        index, value = _checked_labels(xp, self.index, classes, self.ignore, weight)
+        return Measure(
+            self.events(),
+            classes,
+            index=xp.expand(index),
+            value=None if value is None else xp.expand(value),
+        )
+
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
+        events = self.events()
+        certain = xp.full((*events, 1), 0.0, self.index)
+        if classes is not None:
+            return self.measure(xp, classes, weight), certain
+        # Which class it is does not matter to the entropy of a certain event.
+        ignored = mark(xp, self.index, self.ignore)
+        kept = None if ignored is None else ~xp.equal(xp.indices(self.index), ignored)
+        value = None if kept is None else xp.expand(xp.weights(kept))
+        return Measure(events, 1, index=xp.indices(certain), value=value), certain
+
+
+# From where to where the integers of a dtype go.
+_RANGES = {
+    f"{sign}int{bits}": (0, 1 << bits) if sign else (-1 << bits - 1, 1 << bits - 1)
+    for sign in ("", "u")
+    for bits in (8, 16, 32, 64)
+}
+
+
+def mark(xp: Verbs, index: Any, ignore: int | None) -> int | None:
+    """`ignore` as it is among the labels as int64; None where none of them can be it."""
+    if ignore is None:
+        return None
+    low, high = _RANGES[xp.dtype_name(index)]
+    if not low <= ignore < high:
+        return None
+    return ignore if ignore < 1 << 63 else ignore - (1 << 64)
+
+
+def _checked_labels(
+    xp: Verbs, index: Any, classes: int, ignore: int | None, weight: Any
+) -> tuple[Any, Any]:
+    """Labels as indices within [0, classes), and the mass of each, None for 1 throughout.
+
+    Where values cannot be looked at, a label out of range has mass NaN (N5). The indices lie in
+    memory of their own: what has been checked must not change before it is used.
+    """
+    ignored = mark(xp, index, ignore)
+    if not (checks.known(xp, index) and (weight is None or checks.known(xp, weight))):
+        index, mass = xp.unread_labels(index, classes, ignored, weight)
+        return index, mass if weight is None else without_junk(xp, xp.equal(weight, 0.0), mass)
+    own = xp.owned(index)
+    within = label_range(xp.host, own, classes, ignore, weight)
+    index = xp.indices(own)
+    if ignored is None and within:
+        return index, None
+    kept = (index >= 0) & (index < classes)
+    if ignored is not None:
+        kept = kept & ~xp.equal(index, ignored)
+    return xp.where(kept, index, 0), xp.weights(kept)
+
+
+class Probs(Target):
+    """A distribution over the classes for every event, as probabilities.
+
+    As P: H(P, Q) = -Σ_j p_j log q_j. As Q: H(P, Q) = -Σ_j p_j log q_j with q as given, never
+    clipped and never renormalised, so q_j = 0 where p_j > 0 costs ∞. `probs` is any floating dtype,
+    or one-hot rows of integers or booleans, with the classes on `axis`; a row that leaves [0, 1] or
+    does not sum to 1 is refused (see `validation`). How near 1 is near enough follows from how the
+    values are rounded, unless `tolerance` says it: rounding to three decimals moves the sum of 10
+    classes by up to 0.005.
+
+    Raises:
+        DtypeError: probabilities that are not floating point.
+        ProbabilityError: when paired, for a row that is no distribution.
+        ShapeError: no such axis.
+
+    Examples:
+        >>> import plogq
+        >>> plogq.cross_entropy(plogq.Labels([1]), plogq.Probs([[0.1, 0.8, 0.1]])).round(10)
+        np.float64(0.2231435513)
+    """
+
+    __slots__ = ("axis", "probs", "tolerance")
+
+    def __init__(
+        self, probs: Any, *, axis: int = -1, tolerance: float | None = None, **others: Never
+    ) -> None:
+        if others:
+            elsewhere.refuse_of("Probs", others, "Probs(p)", "axis", "tolerance")
+        self.probs = as_array(probs, "Probs")
+        xp = verbs(self.probs)
+        self.axis = checks.axis_number(axis, "Probs")
+        if xp.is_integer(self.probs) or xp.is_bool(self.probs):
+            checks.class_axis(tuple(self.probs.shape), axis, "Probs")
+            if checks.one_hot(xp, self.probs, axis):
+                self.probs = xp.to_dtype(self.probs, "float32")
+        checks.floating(
+            xp,
+            self.probs,
+            "Probs",
+            "write Labels(y) for class indices; one-hot rows, whose entries are 0 and a single 1, "
+            "may be integers",
+        )
+        self.tolerance = checks.tolerance(tolerance)
+        checks.class_axis(tuple(self.probs.shape), axis, "Probs")
+
+    def __repr__(self) -> str:
+        return f"Probs({self.probs!r}, axis={self.axis}, tolerance={self.tolerance})"
+
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.probs,)
+
+    def events(self) -> tuple[int, ...]:
+        shape = verbs(self.probs).shape(self.probs)
+        axis = self.axis % len(shape)
+        return shape[:axis] + shape[axis + 1 :]
+
+    def class_count(self) -> int:
+        return verbs(self.probs).shape(self.probs)[self.axis]
+
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        axis = self.axis % self.probs.ndim
+        sums = check_rows(xp, self, "Probs (as P)", lambda: weight)
+        if weight is not None:
+            sums = xp.row_sums(self.probs, axis)[0] if sums is None else sums
+            sums = without_junk(xp, xp.equal(weight, 0.0), sums)
+        return Measure(self.events(), classes, dense=self.probs, axis=axis, sums=sums)
+
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
+        if self.class_count() == 0:
+            checks.class_count(0, "Probs")
+        measure = self.measure(xp, self.class_count(), weight)
+        return measure, self_information(
+            xp, _weighing(xp, xp.to_last(self.probs, self.axis), weight)
+        )
+
+
+def check_rows(xp: Verbs, probs: Probs, role: str, weight: Callable[[], Any]) -> Any:
+    """The sums of the rows of `probs`, or None where checks are off.
+
+    `weight` is asked where a row is no distribution: one that weighs 0 need not be.
+
+    Raises:
+        ProbabilityError: a row that is no distribution.
+    """
+    if not checks.checked(xp, probs.probs):
+        return None
+    axis = probs.axis % probs.probs.ndim
+    sums, least = xp.row_sums(probs.probs, axis)
+    checks.distribution(xp, probs.probs, axis, sums, least, role, probs.tolerance, weight)
+    return sums
+
+
+class SparseProbs(Target):
+    """A soft target with few classes per event: T indices and their probabilities.
+
+    H(P, Q) = -Σ_t p_t log q_{index_t}; every other class has probability 0, and nothing is
+    renormalised. `index` [*events, T] has any integer dtype, `probs` the same shape and any
+    floating dtype. Top-k targets of a teacher may sum to less than 1; that sum is their mass.
+
+    Raises:
+        DtypeError: indices that are not integers, or probabilities that are not floating point.
+        LabelError: when paired with a prediction that has no such class.
+        ShapeError: the two shapes differ.
+
+    Examples:
+        >>> import plogq
+        >>> p = plogq.SparseProbs([[0, 2]], [[0.75, 0.25]])
+        >>> plogq.cross_entropy(p, plogq.Logits([[1.0, 0.0, 1.0]])).round(6)
+        np.float64(0.861995)
+    """
+
+    __slots__ = ("index", "probs")
+
+    def __init__(self, index: Any, probs: Any, **others: Never) -> None:
+        if others:
+            elsewhere.refuse_of("SparseProbs", others, "SparseProbs(index, p)")
+        self.index = as_array(index, "SparseProbs index")
+        self.probs = as_array(probs, "SparseProbs probs")
+        xp = verbs(self.index)
+        checks.integral(xp, self.index, "SparseProbs index", "the first argument is the classes")
+        checks.floating(
+            verbs(self.probs), self.probs, "SparseProbs probs", "write probs.astype(float)"
+        )
+        shapes = [verbs(x).shape(x) for x in self.arrays()]
+        if shapes[0] != shapes[1] or self.index.ndim == 0:
+            raise ShapeError(
+                "SparseProbs takes index and probs of one shape [*events, T], got "
+                f"{tuple(self.index.shape)} and {tuple(self.probs.shape)}"
+            )
+
+    def __repr__(self) -> str:
+        return f"SparseProbs({self.index!r}, {self.probs!r})"
+
+    def arrays(self) -> tuple[Any, ...]:
+        return (self.index, self.probs)
+
+    def events(self) -> tuple[int, ...]:
+        return verbs(self.index).shape(self.index)[:-1]
+
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        each = None if weight is None else xp.expand(weight)
+        index, known = _checked_labels(xp, self.index, classes, None, each)
+        value = xp.weights(self.probs)
+        if checks.checked(xp, self.probs):
+            checks.not_negative(xp, self.probs, "SparseProbs probs", each)
+        value = value if known is None else xp.times(known, value)
+        value = value if each is None else without_junk(xp, xp.equal(each, 0.0), value)
+        return Measure(self.events(), classes, index=index, value=value)
+
+    def entropy_terms(
+        self, xp: Verbs, classes: int | None, weight: Any = None
+    ) -> tuple[Measure, Any]:
+        y = xp.indices(self.index)
+        # Where the number of classes is not known, any that is great enough will do.
+        known = classes if classes is not None else _MOST_CLASSES
+        # An index that is listed twice is one class, whose probability is the sum.
+        p = _weighing(xp, self.probs, weight)
+        if self.index.shape[-1] not in (0, 1):
+            place = xp.places(y)
+            p = xp.gather(xp.scatter(place, p, xp.shape(y)[-1]), place)
+        return self.measure(xp, known, weight), self_information(xp, p)
+
+
+def _weighing(xp: Verbs, probs: Any, weight: Any) -> Any:
+    """Probabilities, and 0 for those of an event that weighs nothing, whatever stands there."""
+    p = xp.weights(probs)
+    return p if weight is None else xp.where(xp.expand(xp.equal(weight, 0.0)), 0.0, p)
+
+
+def weight_array(weight: Any, role: str) -> Any:
+    """`weight` as an array of numbers that are not negative, or None."""
+    if weight is None:
+        return None
+    weight = as_array(weight, role)
+    xp = verbs(weight)
+    if not (xp.is_float(weight) or xp.is_integer(weight) or xp.is_bool(weight)):
+        raise DtypeError(f"{role} must be numbers, got {xp.dtype_name(weight)}")
+    if checks.checked(xp, weight):
+        checks.not_negative(xp, weight, role)
+    return weight
+
+
+def both_weights(xp: Verbs, own: Any, outer: Any) -> Any:
+    """What events are multiplied by, of a wrapper's own weights and those around it."""
+    if own is None or outer is None:
+        return outer if own is None else xp.weights(own)
+    return xp.times(xp.weights(own), outer)
+
+
+def sample_weight(xp: Verbs, p: Any) -> Any:
+    """What the events of a target are multiplied by, over all of its wrappers; None for 1."""
+    weight = None
+    while hasattr(p, "target"):
+        weight = both_weights(xp, getattr(p, "sample_weight", None), weight)
+        p = p.target
+    return weight
