@@ -1,4 +1,4 @@
-"""Who called: the line outside plogq that did, and whether Keras is training a model.
+"""Who called: whether Keras is training a model.
 
 It is for sentences and warnings. Nothing that is computed depends on it.
 """
@@ -7,18 +7,6 @@ from __future__ import annotations
 
 import sys
 from types import FrameType
-
-
-def line() -> tuple[FrameType | None, int]:
-    """The frame of the nearest line outside plogq, and its level as `warnings` counts."""
-    frame: FrameType | None = sys._getframe(1)
-    level = 1
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name[:5] != "plogq" or name[5:6] not in ("", "."):
-            break
-        frame, level = frame.f_back, level + 1
-    return frame, level
 
 
 def in_keras() -> bool:

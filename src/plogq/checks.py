@@ -21,7 +21,7 @@ from .options import integer, shown
 
 _LEVELS = ("off", "on", "full")
 _CAST = re.compile(r"(\w+)\.astype\((int|float)\)")
-_level: ContextVar[str] = ContextVar("plogq_validation", default="on")
+level_now: ContextVar[str] = ContextVar("plogq_validation", default="on")
 
 
 @contextmanager
@@ -44,11 +44,11 @@ def validation(level: str) -> Generator[None]:
     """
     if not isinstance(level, str) or level not in _LEVELS:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ValueError(f'validation takes "off", "on" or "full", got {shown(level)}')
-    token = _level.set(level)
+    token = level_now.set(level)
     try:
         yield
     finally:
-        _level.reset(token)
+        level_now.reset(token)
 
 
 def checked(xp: Any, x: Any, level: str = "on") -> bool:
@@ -59,18 +59,18 @@ def checked(xp: Any, x: Any, level: str = "on") -> bool:
     """
     if xp.tracing():
         return False
-    now = _LEVELS.index(_level.get())
+    now = _LEVELS.index(level_now.get())
     return now >= _LEVELS.index(level) and xp.readable(x, wait=now == 2)
 
 
 def full() -> bool:
     """Whether every check was asked for."""
-    return _level.get() == "full"
+    return level_now.get() == "full"
 
 
 def known(xp: Any, x: Any) -> bool:
     """Whether checks that are always on can look at x now."""
-    return not xp.tracing() and xp.readable(x, wait=_level.get() == "full")
+    return not xp.tracing() and xp.readable(x, wait=level_now.get() == "full")
 
 
 def floating(xp: Any, x: Any, role: str, instead: str) -> None:
@@ -289,8 +289,8 @@ def no_gain(xp: Any, losses: Any, mass: Callable[[], Any]) -> None:
 def not_negative(xp: Any, w: Any, role: str, weight: Any = None) -> None:
     """Refuse weights that are negative or NaN."""
     y = xp.host(w)
-    bad = _weighing(xp, ~(y >= 0), lambda: weight)
-    if bad.any():
+    bad = ~(y >= 0)
+    if bad.any() and (bad := _weighing(xp, bad, lambda: weight)).any():
         first = int(bad.reshape(-1).argmax())
         raise ProbabilityError(
             f"{role} must be ≥ 0, got {float(y.reshape(-1)[first]):.6g} at position {first}"

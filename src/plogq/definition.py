@@ -16,10 +16,10 @@ from .algebra.open_lengths import count
 from .algebra.scores import BinaryScores, Scores
 from .errors import PairError
 from .frameworks import Verbs, autodiff, verbs
-from .kernels.table import Explanation, asked
+from .kernels.table import Explanation, kernel_asked
 from .pairing import P, Pair, Q, at_home, constants, kernel_for, prepare, require_p
 from .representations import binary, fields, predictions
-from .representations.targets import Labels, Probs, mark
+from .representations.targets import Labels, Probs
 from .representations.wrappers import Smoothed, Weighted
 
 
@@ -60,11 +60,12 @@ def cross_entropy(
     """
     if others:
         elsewhere.refuse("cross_entropy", others)
-    z_loss = check_reduction(reduction, normalizer, z_loss, q)
-    if not z_loss and normalizer is None:
+    plain = p.__class__ in _PLAIN and q.__class__ is predictions.Logits
+    if plain and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
         done = _short(p, q, reduction)
         if done is not None:
             return done
+    z_loss = check_reduction(reduction, normalizer, z_loss, q)
     p = at_home(p, q)
     over = _over_mesh(
         cross_entropy, p, q, reduction=reduction, normalizer=normalizer, z_loss=z_loss
@@ -114,6 +115,11 @@ def value_and_grad(
     """
     if others:
         elsewhere.refuse("value_and_grad", others)
+    plain = p.__class__ in _PLAIN and q.__class__ is predictions.Logits
+    if plain and out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
+        done = _short(p, q, reduction, gradient=True)
+        if done is not None:
+            return done[0], fields.like(q, done[1:])
     z_loss = check_reduction(reduction, normalizer, z_loss, q)
     p = at_home(p, q)
     pair = prepare(p, q)
@@ -244,18 +250,31 @@ def explain(p: P, q: Q) -> Explanation:
     return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals))
 
 
-def _short(p: Any, q: Any, reduction: str) -> Any | None:
-    """The loss of labels and logits as they mostly are, or None."""
-    if p.__class__ is not Labels or q.__class__ is not predictions.Logits:
+# What P may be for the short way: labels, and what is made of them.
+_PLAIN = (Labels, Smoothed, Weighted)
+
+
+def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None:
+    """The loss, or the loss and its gradient, where a short way leads to them; None for all else.
+
+    Labels of stored scores, smoothed and weighted or not, are what most calls are; in a small batch
+    it takes longer to find out what arrays are than to compute with them.
+    """
+    if reduction.__class__ is not str or reduction not in reductions.REDUCTIONS:
+        return None
+    xp = verbs(q.scores)
+    asked_for = checks.level_now.get() == "full" or kernel_asked.get() is not None
+    if asked_for or xp.tracing():
+        return None
+    plain = p.plain()
+    if plain is None:
         return None
     x = q.scores
-    if reduction not in ("mean", "sum") or q.softcap is not None or q.axis not in (-1, x.ndim - 1):
-        return None
-    xp = verbs(x)
-    if xp.tracing() or xp is not verbs(p.index) or checks.full() or asked() is not None:
-        return None
-    ignored = None if p.ignore is None else mark(xp, p.index, p.ignore)
-    return autodiff.short(xp, p.index, x, ignored, reduction == "mean")
+    if gradient:
+        way = autodiff.short_with_gradient(xp)
+    else:
+        way = autodiff.SHORT.get((xp.name, getattr(x, "is_cuda", False))) or autodiff.short(xp, x)
+    return None if way is None else way(plain, x, q.axis, q.softcap, reduction)
 
 
 def _over_mesh(

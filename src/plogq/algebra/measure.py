@@ -215,6 +215,17 @@ class Measure:
             ),
         )
 
+    def smoothed(self, xp: Any, epsilon: float) -> Measure:
+        """A share epsilon of the mass of every event spread evenly over the classes."""
+        if epsilon == 0.0:
+            return self
+        kept = self.scaled(xp, 1.0 - epsilon)
+        share = Background(self.mass(xp) * (epsilon / self.classes))
+        if kept.background and kept.background[-1].classes is None:
+            share = Background(kept.background[-1].factor + share.factor)
+            return replace(kept, background=(*kept.background[:-1], share))
+        return replace(kept, background=(*kept.background, share))
+
     def class_weighted(self, xp: Any, weight: Array, nothing: Array | None = None) -> Measure:
         """Every p_j times weight_j; of events that weigh `nothing` all in all, p may be NaN."""
         weights = weight if self.class_weight is None else self.class_weight * weight

@@ -8,15 +8,15 @@ loaded: while a thread imports a framework, the others see a module that has not
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from threading import RLock
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..errors import DtypeError
+from .loading import WAITING, loaded, meet
+from .loading import once_loaded as once_loaded
 from .numpy import arrays as numpy_verbs
 from .versions import fitting
 
@@ -54,54 +54,6 @@ FRAMEWORKS: tuple[tuple[str, str, Callable[[], Verbs]], ...] = (
     ("tensorflow", "IndexedSlices", _tensorflow),
 )
 _VERBS: dict[type, Verbs] = dict.fromkeys((np.ndarray, list, tuple, int, float, bool), numpy_verbs)
-# What is to be done as soon as a framework is seen to be loaded.
-_WAITING: dict[str, Callable[[], None]] = {}
-_BEGUN: set[str] = set()
-_LOCK = RLock()
-
-
-def loaded(name: str) -> ModuleType | None:
-    """A framework's module, once it and the package that it is in are imported to the end.
-
-    Both are in `sys.modules` from the beginning of their import on, and other threads see them. A
-    file of somebody's own that has the name of a framework is no package.
-    """
-    package, found = sys.modules.get(name.partition(".")[0]), sys.modules.get(name)
-    if package is None or found is None or not hasattr(package, "__path__"):
-        return None
-    return None if _unfinished(package) or _unfinished(found) else found
-
-
-def _unfinished(module: ModuleType) -> bool:
-    return getattr(getattr(module, "__spec__", None), "_initializing", False)
-
-
-def once_loaded(framework: str, do: Callable[[], None]) -> None:
-    """Have `do` called now if `framework` is imported, else when the next array is taken."""
-    _WAITING[framework] = do
-    _meet()
-
-
-def _meet() -> None:
-    # A copy: another thread may be through with one of them.
-    for framework in list(_WAITING):
-        if loaded(framework) is not None:
-            _begin(framework)
-
-
-def _begin(framework: str) -> None:
-    """Do what waits for `framework`, once, and let every other thread wait until it is done."""
-    with _LOCK:
-        do = _WAITING.get(framework)
-        # In the thread that does it already it is not to begin again.
-        if do is None or framework in _BEGUN:
-            return
-        _BEGUN.add(framework)
-        try:
-            do()
-            del _WAITING[framework]
-        finally:
-            _BEGUN.discard(framework)
 
 
 def _find(kind: type) -> Verbs | None:
@@ -141,6 +93,15 @@ def verbs(array: Any) -> Verbs:
     return found
 
 
+def ready(value: Any, of: str) -> Verbs | None:
+    """The verbs of `value` if it is an array of this kind ("float", "integer") as it stands.
+
+    None for all else: lists, what is no array, and what has to be looked at more closely.
+    """
+    xp = _VERBS.get(value.__class__)
+    return xp if xp is not None and xp.ready(value, of) else None
+
+
 def as_array(value: Any, role: str) -> Any:
     """`value` as an array of its own framework; lists, numbers and array-likes become NumPy arrays.
 
@@ -149,8 +110,8 @@ def as_array(value: Any, role: str) -> Any:
     """
     kind = value.__class__
     if kind is np.ndarray:
-        if _WAITING:
-            _meet()
+        if WAITING:
+            meet()
         return value
     found = _VERBS.get(kind) or _find(kind)
     if found is None:
@@ -159,6 +120,6 @@ def as_array(value: Any, role: str) -> Any:
             return as_array(inside, role)
         found = numpy_verbs
     # While a program is being recorded nothing else is done.
-    if _WAITING and not found.tracing():
-        _meet()
+    if WAITING and not found.tracing():
+        meet()
     return found.as_array(value, role)

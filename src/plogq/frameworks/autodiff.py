@@ -58,12 +58,19 @@ def _small_cuda() -> Any:
     return small_cuda
 
 
+def _numpy_small() -> Any:
+    from .numpy import small
+
+    return small
+
+
 # By framework, and by whether the scores lie on a GPU.
 _SHORT_LOADERS: dict[tuple[str, bool], Callable[[], Any]] = {
     ("torch", False): _small,
     ("torch", True): _small_cuda,
+    ("numpy", False): _numpy_small,
 }
-_SHORT: dict[tuple[str, bool], Callable[..., Any]] = {}
+SHORT: dict[tuple[str, bool], Callable[..., Any]] = {}
 
 
 def _mesh() -> Any:
@@ -84,16 +91,23 @@ def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False)
     return forward.loss, forward.log_z
 
 
-def short(xp: Any, y: Any, x: Any, ignore: int | None, mean: bool) -> Any | None:
-    """The sum or the mean of H(Labels(y), Logits(x)), or None where there is no shorter way."""
+def short(xp: Any, x: Any) -> Callable[..., Any] | None:
+    """The short way for labels × stored logits that lie where x does, or None where there is none.
+
+    It takes P as `Plain`, the scores, their axis and soft cap, and the reduction, and answers with
+    the loss, or with None where something has to be looked at more closely.
+    """
     place = xp.name, getattr(x, "is_cuda", False)
-    way = _SHORT.get(place)
-    if way is None:
-        load = _SHORT_LOADERS.get(place)
-        if load is None:
-            return None
-        way = _SHORT[place] = fitting(load, xp.name).short
-    return way(y, x, ignore, mean)
+    load = _SHORT_LOADERS.get(place)
+    if load is None:
+        return None
+    found = SHORT[place] = fitting(load, xp.name).short
+    return found
+
+
+def short_with_gradient(xp: Any) -> Callable[..., Any] | None:
+    """The same with the gradient of the loss; for arrays without autodiff."""
+    return _numpy_small().short_with_gradient if xp.name == "numpy" else None
 
 
 def over_mesh(

@@ -57,22 +57,22 @@ ROWS_IN_ALL = (
 
 Refusal = tuple[str, str]
 _TABLE = Table(ROWS_IN_ALL)
-_asked: ContextVar[str | None] = ContextVar("plogq_kernel", default=None)
+kernel_asked: ContextVar[str | None] = ContextVar("plogq_kernel", default=None)
 
 
 @contextmanager
 def using(name: str) -> Generator[None]:
     """Inside this block the kernel of this name runs, or KernelRefused says why it cannot."""
-    token = _asked.set(name)
+    token = kernel_asked.set(name)
     try:
         yield
     finally:
-        _asked.reset(token)
+        kernel_asked.reset(token)
 
 
 def asked() -> str | None:
     """The name of the kernel that has to run, if one was asked for."""
-    return _asked.get()
+    return kernel_asked.get()
 
 
 @dataclass(slots=True, eq=False, repr=False)

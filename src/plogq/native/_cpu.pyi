@@ -55,31 +55,48 @@ def binary(
     d_log_z: Any,
     z_loss: float,
 ) -> None: ...
-def labels_sum(
-    set: int,
-    threads: int,
-    scores: int,
-    events: int,
-    classes: int,
-    dtype: int,
-    labels: int,
-    ignore: int | None,
-    residual: Any,
-    loss: int,
-    mean: bool,
-) -> float: ...
-def labels_gradient(
-    set: int,
-    threads: int,
-    scores: int,
-    events: int,
-    classes: int,
-    dtype: int,
-    ignores: bool,
-    residual: Any,
-    d_loss: float,
-    gradient: int,
-) -> None: ...
+
+class Labels:
+    """Labels as they were given, with what is kept of a forward for its backward."""
+
+    def __init__(
+        self,
+        labels: Any,
+        type: int,
+        events: int,
+        classes: int,
+        ignore: int | None,
+        epsilon: float,
+        sample_weight: Any,
+        class_weight: Any,
+    ) -> None: ...
+    @property
+    def fits(self) -> bool: ...
+    def forward(
+        self,
+        set: int,
+        threads: int,
+        scores: Any,
+        axis: int,
+        dtype: int,
+        softcap: float,
+        reduction: int,
+        loss: Any,
+        gradient: Any,
+    ) -> tuple[float, float]: ...
+    def backward(
+        self,
+        set: int,
+        threads: int,
+        scores: Any,
+        axis: int,
+        dtype: int,
+        softcap: float,
+        d_loss_all: float,
+        d_loss: Any,
+        gradient: Any,
+    ) -> None: ...
+
 def row_sums(
     set: int, threads: int, array: Any, axis: int, dtype: int, weight: Any, sum: Any, least: Any
 ) -> None: ...

@@ -1,54 +1,18 @@
 // The Python module: arrays come in through the buffer protocol, and never a copy of one.
 #include <nanobind/nanobind.h>
-#include <nanobind/stl/optional.h>
 
-#include <optional>
-#include <vector>
-
+#include "buffer.hpp"
 #include "released.hpp"
 
 namespace nb = nanobind;
 using namespace plogq;
 
+void bind_labelled(nb::module_& m);
 #ifdef PLOGQ_XLA
 nb::dict xla_handlers();
 #endif
 
 namespace {
-
-// An exported buffer, released when the call ends.
-class Buffer {
- public:
-  Buffer(nb::handle array, bool writable) {
-    if (array.is_none()) return;
-    const int flags = PyBUF_STRIDES | (writable ? PyBUF_WRITABLE : 0);
-    if (PyObject_GetBuffer(array.ptr(), &buffer_, flags) != 0) nb::raise_python_error();
-    held_ = true;
-  }
-  Buffer(const Buffer&) = delete;
-  Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() {
-    if (held_) PyBuffer_Release(&buffer_);
-  }
-
-  template <class T>
-  T* data() const {
-    return held_ ? static_cast<T*>(buffer_.buf) : nullptr;
-  }
-  int64_t count() const { return held_ ? int64_t(buffer_.len / buffer_.itemsize) : 0; }
-  int64_t bytes() const { return held_ ? int64_t(buffer_.len) : 0; }
-
-  // The array as events, with its classes on `axis` (-1: no class axis).
-  View view(int axis, int dtype) const {
-    if (!held_) return {};
-    if (buffer_.ndim >= View::max_axes) throw nb::value_error("an array of more than 63 axes");
-    return view_of(buffer_.buf, buffer_.ndim, buffer_.shape, buffer_.strides, axis, dtype);
-  }
-
- private:
-  Py_buffer buffer_{};
-  bool held_ = false;
-};
 
 void stored(int set, int threads, int kind, double softcap, nb::handle scores, int axis, int dtype,
             nb::handle index, int64_t entries, nb::handle value, nb::handle dense, int dense_axis,
@@ -150,116 +114,6 @@ double read_array(int set, int threads, nb::handle array) {
   return sum;
 }
 
-// Contiguous rows with one label each, given by address: the short way for small batches, where
-// finding out what the arrays are takes longer than the arithmetic.
-//
-// `kept` [3, events] takes the two statistics and the labels, once they are checked; one that is
-// left out is -1. What backward reads nobody else can have written to meanwhile. `mass` takes 1 for
-// every label that counts, where some may not.
-Stored hard(int64_t scores, int64_t events, int64_t classes, int dtype, double* kept,
-            std::vector<double>* mass) {
-  Stored p;
-  View& v = p.scores;
-  const int64_t item = item_size(dtype);
-  v.data = reinterpret_cast<char*>(scores);
-  v.dtype = dtype;
-  v.classes = classes;
-  v.class_stride = item;
-  v.axes = 1;
-  v.shape[0] = events;
-  v.stride[0] = classes * item;
-  v.aligned = scores % item == 0;
-  p.events = events;
-  p.entries = 1;
-  p.greatest = kept;
-  p.rest = kept + events;
-  p.index = reinterpret_cast<const int64_t*>(kept + 2 * events);
-  if (mass) {
-    mass->resize(size_t(events));
-    for (int64_t e = 0; e < events; ++e) (*mass)[size_t(e)] = p.index[e] < 0 ? 0 : 1;
-    p.value = p.mass = mass->data();
-  }
-  return p;
-}
-
-// Copies the labels to `to`; returns the first event whose label is no class, or -1.
-int64_t take_labels(const int64_t* labels, int64_t events, int64_t classes,
-                    std::optional<int64_t> ignore, int64_t* to) {
-  int64_t bad = -1;
-  for (int64_t e = events - 1; e >= 0; --e) {
-    const int64_t y = read_once(labels + e);
-    const bool out = ignore && y == *ignore;
-    to[e] = out ? -1 : y;
-    if (!out && uint64_t(y) >= uint64_t(classes)) bad = e;
-  }
-  return bad;
-}
-
-// The sum, pairwise over runs of eight lanes: the same for any number of threads (N6).
-template <class T>
-double pairwise(const T* x, int64_t n) {
-  constexpr int64_t run = 512;
-  if (n > run) {
-    const int64_t half = (n / 2 + run - 1) / run * run;
-    return pairwise(x, half) + pairwise(x + half, n - half);
-  }
-  double lane[8] = {};
-  int64_t i = 0;
-  for (; i + 8 <= n; i += 8)
-    for (int l = 0; l < 8; ++l) lane[l] += double(x[i + l]);
-  for (; i < n; ++i) lane[i % 8] += double(x[i]);
-  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-}
-
-// Writes Σ loss / divisor to `loss` and returns the divisor, the mass for a mean and else 1; or
-// returns -1 - e where e is the first event whose label is out of range.
-double labels_sum(int set, int threads, int64_t scores, int64_t events, int64_t classes, int dtype,
-                  int64_t labels, std::optional<int64_t> ignore, nb::handle residual, int64_t loss,
-                  bool mean) {
-  Buffer b_kept(residual, true);
-  double* kept = b_kept.data<double>();
-  double divisor = 1;
-  run(set, [&](const Running& kernels) {
-    const int64_t bad = take_labels(reinterpret_cast<const int64_t*>(labels), events, classes,
-                                    ignore, reinterpret_cast<int64_t*>(kept + 2 * events));
-    if (bad >= 0) {
-      divisor = double(-1 - bad);
-      return;
-    }
-    std::vector<double> value;
-    Stored p = hard(scores, events, classes, dtype, kept, ignore ? &value : nullptr);
-    const bool wide = dtype == F64;
-    std::vector<char> each(size_t(events) * (wide ? 8 : 4));
-    p.loss = each.data();
-    if (events) kernels->stored(p, threads);
-    if (mean) divisor = ignore ? pairwise(value.data(), events) : double(events);
-    double sum = wide ? pairwise(reinterpret_cast<double*>(each.data()), events)
-                      : pairwise(reinterpret_cast<float*>(each.data()), events);
-    sum = divisor == 0 ? 0 : sum / divisor;
-    if (wide)
-      *reinterpret_cast<double*>(loss) = sum;
-    else
-      *reinterpret_cast<float*>(loss) = float(sum);
-  });
-  return divisor;
-}
-
-void labels_gradient(int set, int threads, int64_t scores, int64_t events, int64_t classes,
-                     int dtype, bool ignores, nb::handle residual, double d_loss,
-                     int64_t gradient) {
-  Buffer b_kept(residual, true);
-  std::vector<double> value;
-  Stored p =
-      hard(scores, events, classes, dtype, b_kept.data<double>(), ignores ? &value : nullptr);
-  p.gradient = p.scores;
-  p.gradient.data = reinterpret_cast<char*>(gradient);
-  p.gradient.aligned = gradient % item_size(dtype) == 0;
-  p.d_loss_all = d_loss;
-  p.forward = false;
-  p.streams = past_cache(p.gradient, p.scores, p.events);
-  if (events) run(set, [&](const Running& kernels) { kernels->stored(p, threads); });
-}
-
 nb::tuple instruction_sets() {
   nb::list names;
   for (const Kernels* k : sets()) names.append(k->name);
@@ -287,12 +141,7 @@ NB_MODULE(_cpu, m) {
         nb::arg("loss").none(), nb::arg("log_z").none(), nb::arg("gradient").none(),
         nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
         nb::arg("z_loss"));
-  m.def("labels_sum", &labels_sum, nb::arg("set"), nb::arg("threads"), nb::arg("scores"),
-        nb::arg("events"), nb::arg("classes"), nb::arg("dtype"), nb::arg("labels"),
-        nb::arg("ignore").none(), nb::arg("residual"), nb::arg("loss"), nb::arg("mean"));
-  m.def("labels_gradient", &labels_gradient, nb::arg("set"), nb::arg("threads"), nb::arg("scores"),
-        nb::arg("events"), nb::arg("classes"), nb::arg("dtype"), nb::arg("ignores"),
-        nb::arg("residual"), nb::arg("d_loss"), nb::arg("gradient"));
+  bind_labelled(m);
   m.def("row_sums", &row_sums, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
         nb::arg("axis"), nb::arg("dtype"), nb::arg("weight").none(), nb::arg("sum"),
         nb::arg("least"));

@@ -13,7 +13,7 @@ from . import _cpu
 _THREADED = 1 << 20
 
 _SETS: tuple[str, ...] = _cpu.instruction_sets()
-_set: ContextVar[int] = ContextVar("plogq_instruction_set", default=0)
+set_now: ContextVar[int] = ContextVar("plogq_instruction_set", default=0)
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -30,16 +30,16 @@ def instruction_set(name: str) -> Generator[None]:
     """
     if name not in _SETS:
         raise ValueError(f"this processor runs {', '.join(_SETS)}, not {name!r}")
-    token = _set.set(_SETS.index(name))
+    token = set_now.set(_SETS.index(name))
     try:
         yield
     finally:
-        _set.reset(token)
+        set_now.reset(token)
 
 
 def chosen() -> int:
     """The number of the instruction set that runs now."""
-    return _set.get()
+    return set_now.get()
 
 
 def threads(elements: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any, Never
 from .. import checks, elsewhere, options, softmax_twice
 from ..algebra.scores import Projection, Scores
 from ..errors import DeviceError, PairError, ShapeError
-from ..frameworks import Verbs, as_array, verbs
+from ..frameworks import Verbs, as_array, ready, verbs
 from .targets import Probs, check_rows
 
 
@@ -45,12 +45,18 @@ class Logits(Prediction):
     ) -> None:
         if others:
             elsewhere.refuse_of("Logits", others, "Logits(z)", "axis", "softcap")
+        self.softcap = None if softcap is None else check_softcap(softcap)
+        xp = ready(scores, "float")
+        if xp is not None and axis.__class__ is int and -scores.ndim <= axis < scores.ndim:
+            self.scores, self.axis = scores, axis
+            if scores.shape[axis] > 1:
+                softmax_twice.look_at(xp, scores, axis)
+                return
         self.scores = as_array(scores, "Logits")
         checks.floating(
             verbs(self.scores), self.scores, "Logits", "write Logits(scores.astype(float))"
         )
         self.axis = checks.axis_number(axis, "Logits")
-        self.softcap = check_softcap(softcap)
         xp = verbs(self.scores)
         shape = xp.shape(self.scores)
         checks.class_count(shape[checks.class_axis(shape, axis, "Logits")], "Logits")

@@ -14,8 +14,9 @@ from .. import checks, elsewhere, options
 from ..algebra.labels import label_range
 from ..algebra.limits import self_information, without_junk
 from ..algebra.measure import Measure
+from ..algebra.plain import Plain
 from ..errors import DtypeError, PairError, ShapeError
-from ..frameworks import Verbs, as_array, verbs
+from ..frameworks import Verbs, as_array, ready, verbs
 
 _MOST_CLASSES = 1 << 62
 
@@ -55,6 +56,10 @@ class Target(ABC):
         [*events, K] for any other. `classes` is None where the number of classes is not known.
         """
 
+    def plain(self) -> Plain | None:
+        """This target as labels and what is made of them, or None where it is more than that."""
+        return None
+
     def needs(self) -> str:
         """What this target is called in a message, with its shape."""
         return f"{type(self).__name__}{tuple(self.arrays()[0].shape)}"
@@ -93,6 +98,11 @@ class Labels(Target):
     def __init__(self, index: Any, *, ignore: int | None = None, **others: Never) -> None:
         if others:
             elsewhere.refuse_of("Labels", others, "Labels(y)", "ignore")
+        fits = "one integer or None"
+        self.ignore = None if ignore is None else options.integer(ignore, "ignore", fits)
+        if ready(index, "integer") is not None:
+            self.index = index
+            return
         self.index = as_array(index, "Labels")
         xp = verbs(self.index)
         if not xp.is_integer(self.index):
@@ -106,8 +116,6 @@ class Labels(Target):
             else:
                 instead = "give every class its index 0…K-1"
             checks.integral(xp, self.index, "Labels", instead)
-        fits = "one integer or None"
-        self.ignore = None if ignore is None else options.integer(ignore, "ignore", fits)
 
     def __repr__(self) -> str:
         return f"Labels({self.index!r}, ignore={self.ignore})"
@@ -117,6 +125,12 @@ class Labels(Target):
 
     def events(self) -> tuple[int, ...]:
         return verbs(self.index).shape(self.index)
+
+    def plain(self) -> Plain | None:
+        if self.__class__ is not Labels:
+            return None
+        ignored = None if self.ignore is None else mark(verbs(self.index), self.index, self.ignore)
+        return Plain(self.index, ignored)
 
     def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         index, value = _checked_labels(xp, self.index, classes, self.ignore, weight)
@@ -357,8 +371,10 @@ def weight_array(weight: Any, role: str) -> Any:
     """`weight` as an array of numbers that are not negative, or None."""
     if weight is None:
         return None
-    weight = as_array(weight, role)
-    xp = verbs(weight)
+    xp = ready(weight, "float")
+    if xp is None:
+        weight = as_array(weight, role)
+        xp = verbs(weight)
     if not (xp.is_float(weight) or xp.is_integer(weight) or xp.is_bool(weight)):
         raise DtypeError(f"{role} must be numbers, got {xp.dtype_name(weight)}")
     if checks.checked(xp, weight):

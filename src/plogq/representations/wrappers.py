@@ -7,12 +7,12 @@ the wrapper of that kind (`binary.py`).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Never
 
 from .. import elsewhere, options
 from ..algebra.limits import self_information
-from ..algebra.measure import Background, Measure
+from ..algebra.measure import Measure
+from ..algebra.plain import Plain
 from ..class_weights import in_order
 from ..errors import ShapeError
 from ..frameworks import Verbs
@@ -61,18 +61,14 @@ class Smoothed(Target):
     def events(self) -> tuple[int, ...]:
         return self.target.events()
 
-    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
-        return self._smooth(xp, self.target.measure(xp, classes, weight))
+    def plain(self) -> Plain | None:
+        inner = self.target.plain() if self.__class__ is Smoothed else None
+        if inner is None or inner.epsilon or inner.class_weight is not None:
+            return None
+        return inner._replace(epsilon=self.epsilon)
 
-    def _smooth(self, xp: Verbs, inner: Measure) -> Measure:
-        if self.epsilon == 0.0:
-            return inner
-        kept = inner.scaled(xp, 1.0 - self.epsilon)
-        share = Background(inner.mass(xp) * (self.epsilon / inner.classes))
-        if kept.background and kept.background[-1].classes is None:
-            share = Background(kept.background[-1].factor + share.factor)
-            return replace(kept, background=(*kept.background[:-1], share))
-        return replace(kept, background=(*kept.background, share))
+    def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
+        return self.target.measure(xp, classes, weight).smoothed(xp, self.epsilon)
 
     def entropy_terms(
         self, xp: Verbs, classes: int | None, weight: Any = None
@@ -95,7 +91,7 @@ class Smoothed(Target):
         share = self.epsilon / inner.classes
         smooth = (1.0 - self.epsilon) * p + share
         missing = (1.0 - self.epsilon) * not_p + (self.epsilon - share)
-        return self._smooth(xp, inner), self_information(xp, smooth, missing)
+        return inner.smoothed(xp, self.epsilon), self_information(xp, smooth, missing)
 
 
 def check_epsilon(epsilon: float) -> float:
@@ -179,6 +175,12 @@ class Weighted(Target):
 
     def events(self) -> tuple[int, ...]:
         return self.target.events()
+
+    def plain(self) -> Plain | None:
+        inner = self.target.plain() if self.__class__ is Weighted else None
+        if inner is None or inner.sample_weight is not None or inner.class_weight is not None:
+            return None
+        return inner._replace(sample_weight=self.sample_weight, class_weight=self.class_weight)
 
     def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         weight = both_weights(xp, self.sample_weight, weight)

@@ -19,6 +19,7 @@ import numpy as np
 from jax.core import Tracer
 
 from ...errors import DtypeError
+from ..loading import WAITING, unmet
 from ..numpy import arrays as on_numpy
 from ..versions import require
 from .operations import absolute as absolute
@@ -78,6 +79,13 @@ def as_array(value: Any, role: str) -> Array:
     if jnp.issubdtype(value.dtype, jax.dtypes.extended):
         raise DtypeError(f"{role} is an array of {value.dtype}, which are no numbers")
     return value
+
+
+def ready(x: Array, of: str) -> bool:
+    """Whether x is an array of this kind, "float" or "integer", that nothing is to be done to."""
+    if WAITING and unmet():
+        return False
+    return is_integer(x) if of == "integer" else x.dtype.name in float_names
 
 
 def dtype_name(x: Array) -> str:
@@ -181,9 +189,9 @@ def row_sums(x: Array, axis: int, weight: Array | None = None) -> tuple[Array, A
     outside of it, so that a constant is checked as the program is made.
     """
     if not traced(x) and not traced(weight) and readable(x):
-        return on_numpy.row_sums(
-            np.asarray(x), axis, None if weight is None else np.asarray(weight)
-        )
+        known: Any = None if weight is None else np.asarray(weight)
+        found: Any = on_numpy.row_sums(np.asarray(x), axis, known)
+        return found
     rows = weights(to_last(x, axis))
     least = rows.min(axis=-1, initial=jnp.inf)
     if weight is None:

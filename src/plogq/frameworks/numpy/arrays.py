@@ -16,6 +16,7 @@ import numpy as np
 from ...errors import DtypeError
 from ...native import sums
 from .. import overlap
+from ..loading import WAITING, unmet
 from .memory import memory
 from .operations import absolute as absolute
 from .operations import add_product as add_product
@@ -133,6 +134,13 @@ def _instead(value: Any) -> str:
     if isinstance(value, Iterable):
         return "; write np.asarray(list(x)) first"
     return "; write np.asarray(x) first"
+
+
+def ready(x: Any, of: str) -> bool:
+    """Whether x is an array of this kind, "float" or "integer", that nothing is to be done to."""
+    if x.__class__ is not np.ndarray or (WAITING and unmet()):
+        return False
+    return x.dtype.kind in "iu" if of == "integer" else _IS_FLOAT.get(x.dtype, False)
 
 
 def dtype_name(x: Array) -> str:

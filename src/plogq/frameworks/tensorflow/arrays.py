@@ -124,6 +124,13 @@ def as_array(value: Any, role: str) -> Tensor:
     return value
 
 
+def ready(x: Any, of: str) -> bool:
+    """Whether x is a tensor of this kind, "float" or "integer", that nothing is to be done to."""
+    if not tf.executing_eagerly() or not isinstance(x, tf.Tensor):
+        return False
+    return x.dtype in (_INTEGERS if of == "integer" else _FLOATS)
+
+
 def dtype_name(x: Tensor) -> str:
     return str(x.dtype.name)
 

@@ -125,6 +125,20 @@ def as_array(value: Any, role: str) -> Tensor:
     return value
 
 
+def ready(x: Tensor, of: str) -> bool:
+    """Whether x is a tensor of this kind, "float" or "integer", that nothing is to be done to."""
+    if (
+        torch.compiler.is_compiling()
+        or x.layout is not torch.strided
+        or x.is_nested
+        or x.is_quantized
+        or x.is_neg()
+        or x._is_zerotensor()
+    ):
+        return False
+    return x.dtype in (_INTEGERS if of == "integer" else _FLOATS)
+
+
 def dtype_name(x: Tensor) -> str:
     return str(x.dtype).removeprefix("torch.")
 

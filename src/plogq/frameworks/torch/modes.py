@@ -45,7 +45,7 @@ def _intercepted() -> bool:
 
 def transformed(x: Tensor) -> bool:
     """Whether forward mode or a transform of torch.func is at work on x."""
-    if forward_mode() or torch._C._are_functorch_transforms_active():
+    if forward_ad._current_level >= 0 or _functorch_active():
         return True
     return not torch.compiler.is_compiling() and _legacy(x)
 
@@ -57,7 +57,9 @@ def ordinary(x: Tensor) -> bool:
 
 def plain(*arrays: Tensor) -> bool:
     """Whether these are ordinary tensors in this process's memory, whose values can be read."""
-    if torch.compiler.is_compiling() or _intercepted():
+    if torch.compiler.is_compiling():
+        return False
+    if forward_ad._current_level >= 0 or _functorch_active() or _modes() > 0:
         return False
     for x in arrays:  # noqa: SIM110 - a generator takes longer than the checks
         if x.__class__ not in PLAIN or not x.is_cpu or _legacy(x):

@@ -1,4 +1,4 @@
-"""Labels × Logits on plain CPU tensors, reduced to one number: the short way to the same kernel.
+"""Labels × Logits on plain CPU tensors: from the tensors to the reduced loss by one C++ object.
 
 In a small batch it takes longer to find out what the arrays are than to compute with them. What
 most training loops do is recognised here by a few comparisons, and the C++ kernel is given
@@ -14,15 +14,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
 from ...algebra.derivatives import taken_apart
-from ...algebra.labels import label_range
-from ...algebra.measure import Measure
+from ...algebra.plain import Plain
 from ...algebra.scores import Scores
-from ...native import _cpu
-from ...native.processor import chosen, threads
+from ...native.labelled import Job
 from ...native.sums import F64
 from . import arrays as xp
 from .memory import CODES, memory
@@ -30,92 +27,131 @@ from .uncompiled_derivatives import formula, in_depth, in_operations
 
 Tensor = torch.Tensor
 
+_LABELS = {
+    torch.int64: 8,
+    torch.int32: 4,
+    torch.int16: 2,
+    torch.int8: 1,
+    torch.uint8: -1,
+    torch.uint16: -2,
+    torch.uint32: -4,
+    torch.uint64: -8,
+}
+_FEW = 1 << 16  # elements whose memory is not worth keeping
 
-def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None:
-    """The sum or the mean of H(Labels(y), Logits(x)), or None for what is not plain."""
-    code = _code(y, x)
-    return None if code is None else _apply(x, y, ignore, mean, code)
 
-
-def _code(y: Tensor, x: Tensor) -> int | None:
-    """The kernels' number for the dtype of scores that lie as the short way takes them, or None."""
+def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
+    """H(P, Logits(x)) reduced, or None for what is not plain."""
+    y, sample, by_class = p.index, p.sample_weight, p.class_weight
+    code = CODES.get(x.dtype)
     if (
-        y.dtype is not torch.int64
+        code is None
+        or y.dtype not in _LABELS
+        or axis not in (-1, x.ndim - 1)
         or y.shape != x.shape[:-1]
         or not xp.plain(x, y)
         or not x.is_contiguous()
         or not y.is_contiguous()
+        or not x.numel()
     ):
         return None
-    return CODES.get(x.dtype)
+    classes = x.shape[-1]
+    if sample is not None:
+        sample = _wide(sample, y.shape)
+        if sample is None:
+            return None
+    if by_class is not None:
+        by_class = _wide(by_class, (classes,))
+        if by_class is None:
+            return None
+    job = Job(
+        y.data_ptr(),
+        _LABELS[y.dtype],
+        p,
+        (
+            None if sample is None else sample.data_ptr(),
+            None if by_class is None else by_class.data_ptr(),
+        ),
+        y.numel(),
+        classes,
+        1,
+        code,
+        softcap,
+    )
+    if not job.fits:
+        return None
+    # Said outright, for a block in which the default device is another.
+    loss = torch.empty(
+        y.shape if reduction == "none" else (),
+        dtype=torch.float64 if code == F64 else torch.float32,
+        device="cpu",
+    )
+    divisor, _ = job.forward(x.data_ptr(), reduction, loss.data_ptr())
+    if divisor < 0:
+        return None
+    if not x.requires_grad or not torch.is_grad_enabled():
+        return loss
+    each = None if reduction == "none" else divisor
+    return _apply(loss, job, each, p, x, y, sample, by_class)
+
+
+def _wide(weight: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+    """Weights as float64 without gaps; None for what is not plain, or has a gradient."""
+    if weight.shape != shape or weight.requires_grad or not xp.plain(weight):
+        return None
+    return weight.to(torch.float64).contiguous()
 
 
 class _Short(torch.autograd.Function):
-    """One step forward and one back."""
+    """The way back from a loss that is there already."""
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, y: Tensor, ignore: int | None, mean: bool, code: int
+        ctx: Any,
+        loss: Tensor,
+        job: Job,
+        divisor: float | None,
+        p: Plain,
+        x: Tensor,
+        *arrays: Tensor | None,
     ) -> Tensor:
-        events, count = y.numel(), x.numel()
-        # Two numbers per event, and its label as it was checked, for whoever shares the memory of
-        # the labels may write to it. No tensor, which would take longer to make than to fill.
-        residual = np.empty((3, events))
-        dtype = torch.float64 if code == F64 else torch.float32
-        # Said outright, for a block in which the default device is another.
-        loss = torch.empty((), dtype=dtype, device="cpu")
-        ctx.workers, ctx.code, ctx.place = threads(count), code, x.data_ptr()
-        divisor = _cpu.labels_sum(
-            chosen(),
-            ctx.workers,
-            ctx.place,
-            events,
-            x.shape[-1],
-            code,
-            y.data_ptr(),
-            ignore,
-            residual,
-            loss.data_ptr(),
-            mean,
-        )
-        if divisor < 0:
-            label_range(xp.host, y, x.shape[-1], ignore)
-        ctx.ignore, ctx.divisor, ctx.residual = ignore, divisor, residual
-        ctx.save_for_backward(x, y)
+        ctx.job, ctx.divisor, ctx.place = job, divisor, x.data_ptr()
+        ctx.options = p.ignore, p.epsilon
+        ctx.save_for_backward(x, *arrays)
         return loss
 
     @staticmethod
     def backward(ctx: Any, d_loss: Tensor) -> Any:
-        x, y = ctx.saved_tensors
-        # A hook on saved tensors may give back others than it took.
+        x, y, sample, by_class = ctx.saved_tensors
+        p = Plain(y, *ctx.options, sample, by_class)
+        divisor = ctx.divisor
         place = x.data_ptr()
-        if in_depth(d_loss) or (place != ctx.place and _code(y, x) != ctx.code):
-            each = d_loss / ctx.divisor if ctx.divisor else d_loss * 0.0
-            return (again(x, y, ctx.ignore, each), None, None, None, None)
-        each = d_loss.item() / ctx.divisor if ctx.divisor else 0.0
-        gradient = memory.like(x)
-        _cpu.labels_gradient(
-            chosen(),
-            ctx.workers,
-            place,
-            ctx.residual.shape[1],
-            x.shape[-1],
-            ctx.code,
-            ctx.ignore is not None,
-            ctx.residual,
-            each,
-            gradient.data_ptr(),
-        )
-        return gradient, None, None, None, None
+        # A hook on saved tensors may give back others than it took.
+        if in_depth(d_loss) or (place != ctx.place and not _alike(x, ctx.job)):
+            if divisor is not None:
+                d_loss = d_loss / divisor if divisor else d_loss * 0.0
+            return None, None, None, None, again(x, p, d_loss), None, None, None
+        gradient = torch.empty_like(x) if x.numel() < _FEW else memory.like(x)
+        if divisor is None:
+            each = d_loss.to(torch.float64).contiguous()
+            ctx.job.backward(place, each.data_ptr(), gradient.data_ptr())
+        else:
+            each = d_loss.item() / divisor if divisor else 0.0
+            ctx.job.backward(place, each, gradient.data_ptr())
+        return None, None, None, None, gradient, None, None, None
+
+
+def _alike(x: Tensor, job: Job) -> bool:
+    """Whether the kernel can read x in place of the scores that it was given in forward."""
+    return CODES.get(x.dtype) == job.dtype and xp.plain(x) and x.is_contiguous()
 
 
 # What Function.apply comes to where no transform of torch.func is at work.
 _apply: Any = super(torch.autograd.Function, _Short).apply
 
 
-def again(x: Tensor, y: Tensor, ignore: int | None, d_loss: Tensor) -> Tensor | None:
+def again(x: Tensor, p: Plain, d_loss: Tensor) -> Tensor | None:
     """The gradient in PyTorch's own operations, differentiable again; `d_loss` is per event."""
-    index, value = xp.unread_labels(y.unsqueeze(-1), x.shape[-1], ignore)
-    p = Measure(tuple(y.shape), x.shape[-1], index, value)
-    call, arrays = taken_apart(formula, p, Scores("logits", x, x.ndim - 1), False)
+    measure, q = p.measure(xp, x.shape[-1]), Scores("logits", x, x.ndim - 1)
+    call, arrays = taken_apart(formula, measure, q, False)
     return in_operations(call, arrays, [a is x for a in arrays], d_loss, 0.0)[-1]

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from ...algebra.plain import Plain
 from ...algebra.scores import Scores
 from . import arrays as xp
 from .small import again
@@ -24,10 +25,17 @@ from .uncompiled_derivatives import in_depth
 Tensor = torch.Tensor
 
 
-def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None:
+def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
     """The sum or the mean of H(Labels(y), Logits(x)), or None for what is not plain."""
+    y, ignore = p.index, p.ignore
     if (
-        y.dtype is not torch.int64
+        reduction not in ("mean", "sum")
+        or softcap is not None
+        or axis not in (-1, x.ndim - 1)
+        or p.epsilon
+        or p.sample_weight is not None
+        or p.class_weight is not None
+        or y.dtype is not torch.int64
         or y.shape != x.shape[:-1]
         or y.device != x.device
         or not xp.ordinary(y)
@@ -36,7 +44,7 @@ def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None
         or stored.refuses(_labels(y, x, ignore), _logits(x)) is not None
     ):
         return None
-    return _Short.apply(x, y, ignore, mean)
+    return _Short.apply(x, y, ignore, reduction == "mean")
 
 
 def _labels(y: Tensor, x: Tensor, ignore: int | None) -> Unread:
@@ -66,7 +74,7 @@ class _Short(torch.autograd.Function):
         x, y, *residual = ctx.saved_tensors
         each = d_loss / ctx.divisor
         if in_depth(d_loss):
-            return (again(x, y, ctx.ignore, each), None, None, None)
+            return (again(x, Plain(y, ctx.ignore), each), None, None, None)
         p = _labels(y, x, ctx.ignore)
         (gradient,) = stored.backward(p, _logits(x), residual, each, 0.0)
         return (gradient, None, None, None)

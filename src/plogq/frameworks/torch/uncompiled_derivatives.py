@@ -22,9 +22,12 @@ formula = Formula(xp)
 
 def in_depth(*upstream: Any) -> bool:
     """Whether this backward is itself to be differentiated, or runs inside a transform."""
-    return torch.is_grad_enabled() or any(
-        isinstance(x, torch.Tensor) and xp.transformed(x) for x in upstream
-    )
+    if torch.is_grad_enabled():
+        return True
+    for x in upstream:  # noqa: SIM110 - a generator takes longer than the checks
+        if isinstance(x, torch.Tensor) and xp.transformed(x):
+            return True
+    return False
 
 
 def in_operations(call: Call, arrays: Arrays, needs: Any, d_loss: Any, d_log_z: Any) -> Arrays:
