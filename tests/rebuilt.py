@@ -7,7 +7,6 @@ from typing import Any
 
 import plogq
 from plogq.representations.binary import SmoothedBinary, WeightedBinary
-from plogq.representations.fields import FIELDS
 
 Change = Callable[[Any], Any]
 
@@ -31,7 +30,7 @@ def rebuilt(r: Any, change: Change) -> Any:
         return plogq.Weighted(inner, sample_weight=sample, class_weight=sides)
     if isinstance(r, plogq.LinearLogits):
         bias = None if r.bias is None else change(r.bias)
-        options = {n: getattr(r, n) for n in FIELDS[plogq.LinearLogits][1]}
+        options = {n: getattr(r, n) for n in plogq.LinearLogits.settings}
         return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, **options)
     if isinstance(r, plogq.SparseProbs):
         return plogq.SparseProbs(change(r.index), change(r.probs))

@@ -7,18 +7,18 @@ event, and the reduction makes one number of them.
 from __future__ import annotations
 
 from math import inf
-from typing import Any, Never
+from typing import Any, NamedTuple, Never
 
 from . import checks, elsewhere, options, shaping
 from . import reduction as reductions
 from .algebra.limits import self_information
-from .algebra.open_lengths import count
 from .algebra.scores import BinaryScores, Scores
 from .errors import PairError
 from .frameworks import Verbs, autodiff, verbs
 from .kernels.table import Explanation, kernel_asked
 from .pairing import P, Pair, Q, at_home, constants, kernel_for, prepare, require_p
-from .representations import binary, fields, predictions
+from .representations import binary, predictions
+from .representations.base import BinaryPrediction, Look, Prediction, like
 from .representations.targets import Labels, Probs
 from .representations.wrappers import Smoothed, Weighted
 
@@ -66,20 +66,25 @@ def cross_entropy(
         if done is not None:
             return done
     z_loss = check_reduction(reduction, normalizer, z_loss, q)
-    p = at_home(p, q)
-    over = _over_mesh(
-        cross_entropy, p, q, reduction=reduction, normalizer=normalizer, z_loss=z_loss
-    )
-    if over is not None:
-        return over
-    pair = prepare(p, q)
+    look = q.look() if isinstance(q, Q) else None
+    p = at_home(p, q, look)
+    if look is not None and look.xp.name in autodiff.MESHES:
+        options = {"reduction": reduction, "normalizer": normalizer, "z_loss": z_loss}
+        over = _over_mesh(cross_entropy, p, q, look, options)
+        if over is not None:
+            return over
+    pair = prepare(p, q, look)
     divisor = pair.divisor(reduction, normalizer)
-    if reduction != "none" and not z_loss and not pair.judged():
+    judged = getattr(pair.scores, "kind", "") == "log_probs" and pair.judged()
+    if reduction != "none" and not z_loss and not judged and pair.xp.name in autodiff.AT_ONCE:
         at_once = autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)
         if at_once is not None:
             return at_once
     losses, log_z = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, z_loss != 0)
-    pair.check(losses)
+    if judged:
+        pair.check(losses)
+    if not z_loss:
+        return losses if reduction == "none" else reductions.reduce(pair.xp, losses, divisor)
     return _reduced(pair, losses, log_z, reduction, z_loss, divisor)
 
 
@@ -119,7 +124,7 @@ def value_and_grad(
     if plain and out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
         done = _short(p, q, reduction, gradient=True)
         if done is not None:
-            return done[0], fields.like(q, done[1:])
+            return done[0], like(q, done[1:])
     z_loss = check_reduction(reduction, normalizer, z_loss, q)
     p = at_home(p, q)
     pair = prepare(p, q)
@@ -131,7 +136,7 @@ def value_and_grad(
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     pair.check(forward.loss)
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
-    return loss, fields.like(q, gradients)
+    return loss, like(q, gradients)
 
 
 def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None, **others: Never) -> Any:
@@ -152,15 +157,15 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None, **others: 
     if others:
         elsewhere.refuse("entropy", others)
     reductions.check(reduction, normalizer)
-    if isinstance(p, predictions.CategoricalPrediction | binary.BinaryPrediction):
+    if isinstance(p, Prediction | BinaryPrediction):
         _require_distribution(p)
     arrays = require_p(p, doing="entropy").arrays()
-    p = constants(p, next((x for x in arrays if verbs(x).name != "numpy"), arrays[0]))
-    xp = verbs(p.arrays()[0])
+    like = next((x for x in arrays if verbs(x).name != "numpy"), arrays[0])
+    xp = verbs(like)
+    p = p if xp.name == "numpy" else constants(p, like, xp)
     losses, mass = _entropies(p, None, xp)
-    events = count(xp.shape(losses))
-    divisor = reductions.divisor(xp, lambda: xp.total(mass), events, reduction, normalizer)
-    return reductions.reduce(xp, losses, divisor, reduction)
+    divisor = reductions.divisor(_Entropies(xp, xp.shape(losses), mass), reduction, normalizer)
+    return losses if reduction == "none" else reductions.reduce(xp, losses, divisor)
 
 
 def kl_divergence(
@@ -185,9 +190,12 @@ def kl_divergence(
         elsewhere.refuse("kl_divergence", others)
     check_reduction(reduction, normalizer, 0.0, q)
     p = at_home(p, q)
-    over = _over_mesh(kl_divergence, p, q, reduction=reduction, normalizer=normalizer)
-    if over is not None:
-        return over
+    look = q.look() if isinstance(q, Q) else None
+    if look is not None and look.xp.name in autodiff.MESHES:
+        options = {"reduction": reduction, "normalizer": normalizer}
+        over = _over_mesh(kl_divergence, p, q, look, options)
+        if over is not None:
+            return over
     pair = prepare(p, q)
     divisor = pair.divisor(reduction, normalizer)
     losses, _ = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores)
@@ -195,7 +203,7 @@ def kl_divergence(
     entropies = _against_itself(p, pair)
     with pair.xp.quiet():
         divergence = pair.xp.cast_like(pair.xp.weights(losses) - pair.xp.weights(entropies), losses)
-    return reductions.reduce(pair.xp, divergence, divisor, reduction)
+    return divergence if reduction == "none" else reductions.reduce(pair.xp, divergence, divisor)
 
 
 def log_normalizer(q: Q) -> Any:
@@ -216,16 +224,17 @@ def log_normalizer(q: Q) -> Any:
             f"{type(q).__name__} is taken as it is, so it has no log-normaliser; "
             "log_normalizer takes Logits, LinearLogits, ShardedLogits or BinaryLogits"
         )
-    over = _over_mesh(_log_normalizer, None, q, check=_log_normalizer)
-    if over is not None:
-        return over
+    look = q.look() if isinstance(q, Q) else None
+    if look is not None and look.xp.name in autodiff.MESHES:
+        over = _over_mesh(_log_normalizer, None, q, look, {}, check=_log_normalizer)
+        if over is not None:
+            return over
     if isinstance(q, binary.BinaryLogits):
         xp = verbs(q.scores)
         p: Any = binary.BinaryProbs(xp.full(xp.shape(q.scores), 0.0, q.scores))
     else:
-        events, _, _ = predictions.shape_and_axis(predictions.require_prediction(q))
-        array = predictions.array_of(q)
-        xp = verbs(array)
+        look = predictions.require_prediction(q).look()
+        xp, events, array = look.xp, look.events, look.array
         p = Labels(xp.indices(xp.full(events, 0.0, array)))
     pair = prepare(p, q)
     return autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, log_z=True)[1]
@@ -263,7 +272,7 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
     if reduction.__class__ is not str or reduction not in reductions.REDUCTIONS:
         return None
     xp = verbs(q.scores)
-    if xp.tracing():
+    if xp.name not in autodiff.SHORTER or xp.tracing():
         return None
     if checks.level_now.get() == "full" or kernel_asked.get() is not None:
         return None
@@ -279,18 +288,15 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
 
 
 def _over_mesh(
-    function: Any, p: Any, q: Any, *, check: Any = prepare, **options: Any
+    function: Any, p: Any, q: Q, look: Look, options: dict[str, Any], check: Any = prepare
 ) -> Any | None:
     """`function` of arrays whose types say how they lie over devices, or None for all others."""
     if p is not None and not isinstance(p, P):
         return None
-    if isinstance(q, predictions.CategoricalPrediction) and not isinstance(p, binary.BinaryTarget):
-        x, axis = predictions.array_of(q), predictions.shape_and_axis(q)[1]
-    elif isinstance(q, binary.BinaryPrediction):
-        x, axis = binary.array_of(q), None
-    else:
+    if isinstance(p, binary.BinaryTarget) and not isinstance(q, BinaryPrediction):
         return None
-    return autodiff.over_mesh(verbs(x), function, check, p, q, axis, options)
+    axis = None if isinstance(p, binary.BinaryTarget) else look.axis
+    return autodiff.over_mesh(look.xp, function, check, p, q, axis, options)
 
 
 def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> float:
@@ -313,7 +319,7 @@ def _reduced(
         with pair.xp.quiet():
             mass = pair.measure.mass(pair.xp)
         losses = shaping.add_z_loss(pair.xp, losses, log_z, mass, z_loss)
-    return reductions.reduce(pair.xp, losses, divisor, reduction)
+    return losses if reduction == "none" else reductions.reduce(pair.xp, losses, divisor)
 
 
 def _against_itself(p: P, pair: Pair) -> Any:
@@ -348,6 +354,17 @@ def _as_wide(x: Any, pair: Pair) -> Any:
     return pair.xp.to_dtype(x, "float64") if wide else x
 
 
+class _Entropies(NamedTuple):
+    """Entropies as what a reduction counts."""
+
+    xp: Verbs
+    events: tuple[int, ...]
+    mass: Any
+
+    def total_mass(self) -> Any:
+        return self.xp.total(self.mass)
+
+
 def _entropies(p: P, classes: int | None, xp: Verbs) -> tuple[Any, Any]:
     """-Σ p log p and the mass, per event."""
     with xp.quiet():
@@ -374,7 +391,7 @@ def _require_distribution(q: Q) -> None:
     if isinstance(q, binary.BinaryLogits):
         kind, way, x = "BinaryProbs", "sigmoid", q.scores
     else:
-        x = predictions.array_of(q)
+        x = q.look().array
         kind, way = "Probs", "exp" if isinstance(q, predictions.LogProbs) else "softmax"
     raise PairError(
         f"entropy takes a distribution, got {type(q).__name__}; write "
@@ -390,11 +407,7 @@ def _output(p: Any, q: Any, out: Any) -> Any:
         raise ValueError(
             "out takes the gradient of stored scores; LinearLogits has three, leave it"
         )
-    scores = (
-        binary.array_of(q)
-        if isinstance(q, binary.BinaryLogits | binary.BinaryProbs)
-        else predictions.array_of(q)
-    )
+    scores = q.look().array
     xp = verbs(scores)
     if isinstance(out, str):
         if out != "scores":

@@ -13,18 +13,19 @@ from . import callers, checks
 from . import reduction as reductions
 from .algebra.contract import Kernel
 from .algebra.formula import Formula
-from .algebra.open_lengths import count, known
+from .algebra.open_lengths import known
 from .errors import DeviceError, DtypeError, PairError, ShapeError
 from .frameworks import Verbs, as_array, verbs
 from .kernels.table import Named, Refusal, choose
 from .ranks import agreement as sharded
 from .ranks import dtensors as placements
-from .representations import binary, fields, predictions
+from .representations import binary, predictions
+from .representations.base import BinaryPrediction, Look, Prediction, mapped
 from .representations.targets import Labels, Probs, Target
 from .representations.wrappers import Smoothed, Weighted
 
 P = Target | binary.BinaryTarget
-Q = predictions.CategoricalPrediction | binary.BinaryPrediction
+Q = Prediction | BinaryPrediction
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -42,11 +43,18 @@ class Pair:
 
     scale: float = 1.0  # what `measure` is the mass of P times
 
+    def total_mass(self) -> Any:
+        """Σ p over all events."""
+        return self.measure.total_mass(self.xp)
+
     def divisor(self, reduction: str, normalizer: Any) -> Any:
         """What the sum of the losses is divided by, once P is scaled as suits it."""
-        mass, events = lambda: self.measure.total_mass(self.xp), count(self.events)
+        if normalizer is None and reduction in ("none", "sum"):
+            return 1.0
         with self.xp.quiet():
-            divisor = reductions.divisor(self.xp, mass, events, reduction, normalizer)
+            divisor = reductions.divisor(self, reduction, normalizer)
+        if divisor.__class__ is int and divisor < 1 << 60:
+            return divisor
         self.scale = reductions.level(self.xp, divisor)
         if self.scale != 1.0:
             self.measure = self.measure.scaled(self.xp, self.scale)
@@ -55,9 +63,8 @@ class Pair:
 
     def judged(self) -> bool:
         """Whether the losses show that Q is no distribution, and can be looked at."""
-        array = self.scores.arrays()[0]
         stored = getattr(self.scores, "kind", "") == "log_probs"
-        return stored and checks.checked(self.xp, array)
+        return stored and checks.checked(self.xp, self.scores.array)
 
     def check(self, losses: Any) -> None:
         """Refuse log-probabilities above 0, as the losses show them."""
@@ -65,76 +72,78 @@ class Pair:
             checks.no_gain(self.xp, losses, lambda: self.measure.mass(self.xp))
 
 
-def prepare(p: P, q: Q) -> Pair:
-    """P and Q checked, lowered and given to a kernel.
+def prepare(p: P, q: Q, look: Look | None = None) -> Pair:
+    """P and Q checked, lowered and given to a kernel. `look` is q.look(), where that is known.
 
     Raises:
         PairError, ShapeError, LabelError, ProbabilityError, DtypeError: as `cross_entropy` says.
     """
     if isinstance(p, binary.BinaryTarget):
-        return _prepare_binary(p, binary.require_binary(_not_categorical(q, p)))
-    target: Target = require_p(p, q)
-    if isinstance(q, binary.BinaryLogits | binary.BinaryProbs):
+        return _prepare_binary(p, binary.require_binary(_not_categorical(q, p)), look)
+    known = isinstance(p, Target) and isinstance(q, Prediction)
+    target: Target = p if known else require_p(p, q)
+    if not isinstance(q, Prediction):
+        if not isinstance(q, BinaryPrediction):
+            predictions.require_prediction(q)
         raise PairError(
             f"{target.needs()} is over exclusive classes and {type(q).__name__} over independent "
             "yes/no outcomes; write BinaryProbs(y) for the target, or Logits/Probs for Q"
         )
-    target, q = placements.local(target, predictions.require_prediction(q))
-    if sharded.over_ranks(q):
-        return _prepare_over_ranks(target, q)
-    q_array = predictions.array_of(q)
-    xp = _one_framework(target, q_array)
-    events, axis, classes = predictions.shape_and_axis(q)
-    checks.class_count(classes, type(q).__name__)
-    _check_shapes(target, q, events, axis, classes)
+    look = look or q.look()
+    if look.xp.name == "torch":
+        target, local = placements.local(target, q)
+        if sharded.over_ranks(local):
+            return _prepare_over_ranks(target, local)
+        if local is not q:
+            q, look = local, local.look()
+    xp = look.xp
+    _one_framework(target, look)
+    if look.classes.__class__ is not int or look.classes < 2:
+        checks.class_count(look.classes, type(q).__name__)
+    _check_shapes(target, q, look, look.classes)
     with xp.quiet():
-        measure = target.measure(xp, classes)
-        scores = predictions.lower(q, xp, lambda: measure.mass(xp))
-    return _with_kernel(xp, target, q, measure, scores, q_array, events)
+        measure = target.measure(xp, look.classes)
+        scores = q.lower(xp, lambda: measure.mass(xp))
+    return _with_kernel(target, q, measure, scores, look)
 
 
-def at_home(p: Any, q: Any) -> Any:
+def at_home(p: Any, q: Any, look: Look | None = None) -> Any:
     """P, with its lists and NumPy arrays as constants of the framework and device that Q is on.
 
     What is of another framework than NumPy stays where it is.
     """
-    if not isinstance(p, P):
+    if not isinstance(p, P) or not isinstance(q, Q):
         return p
-    if isinstance(q, predictions.CategoricalPrediction):
-        x = predictions.array_of(q)
-    elif isinstance(q, binary.BinaryPrediction):
-        x = binary.array_of(q)
-    else:
-        return p
-    return constants(p, x)
+    look = look or q.look()
+    return p if look.xp.name == "numpy" else constants(p, look.array, look.xp)
 
 
-def constants(p: Any, like: Any) -> Any:
-    """P, with what is of NumPy in it as arrays of the framework and device of `like`."""
-    xp = verbs(like)
-    if xp.name == "numpy" or all(verbs(a) is xp for a in p.arrays()):
-        return p
-    return fields.mapped(p, lambda a: xp.from_host(a, like) if verbs(a).name == "numpy" else a)
+def constants(p: Any, like: Any, xp: Verbs) -> Any:
+    """P, with what is of NumPy in it as arrays of the framework xp and the device of `like`."""
+    for a in p.arrays():
+        if verbs(a) is not xp:
+            return mapped(p, lambda a: xp.from_host(a, like) if verbs(a).name == "numpy" else a)
+    return p
 
 
 def _prepare_over_ranks(p: Target, q: Any) -> Pair:
-    q_array = predictions.array_of(q)
+    look = q.look()
 
     def check() -> None:
-        _one_framework(p, q_array)
-        base, (events, axis, own) = _base(p), predictions.shape_and_axis(q)
+        _one_framework(p, look)
+        base = _base(p)
         # How many classes there are in all is known once the ranks have met.
-        _check_shapes(p, q, events, axis, base.class_count() if isinstance(base, Probs) else own)
+        own = base.class_count() if isinstance(base, Probs) else look.classes
+        _check_shapes(p, q, q.look(), own)
 
     measure, scores = sharded.meet(p, q, check)
-    events, _, _ = predictions.shape_and_axis(q)
-    return _with_kernel(verbs(q_array), p, q, measure, scores, q_array, events)
+    return _with_kernel(p, q, measure, scores, q.look())
 
 
-def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
-    q_array = binary.array_of(q)
-    xp = _one_framework(p, q_array)
-    events = xp.shape(q_array)
+def _prepare_binary(p: binary.BinaryTarget, q: BinaryPrediction, look: Look | None) -> Pair:
+    look = look or q.look()
+    xp, events = look.xp, look.events
+    _one_framework(p, look)
     if xp.shape(p.arrays()[0]) != events:
         raise ShapeError(
             f"yes/no outcomes are elementwise, so P and Q have one shape; got "
@@ -143,39 +152,49 @@ def _prepare_binary(p: binary.BinaryTarget, q: binary.BinaryPrediction) -> Pair:
         )
     with xp.quiet():
         measure = p.measure(xp)
-        scores = binary.lower(q, xp, lambda: measure.mass(xp))
-    return _with_kernel(xp, p, q, measure, scores, q_array, events)
+        scores = q.lower(xp, lambda: measure.mass(xp))
+    return _with_kernel(p, q, measure, scores, look)
 
 
-def _with_kernel(
-    xp: Verbs, p: P, q: Q, measure: Any, scores: Any, q_array: Any, events: tuple[int, ...]
-) -> Pair:
-    named = Named(type(p).__name__, type(q).__name__, xp.name, xp.device(q_array))
-    kernel, refusals = choose(named, measure, scores, Formula(xp))
-    return Pair(xp, q, measure, scores, named, kernel, refusals, events)
+def _with_kernel(p: P, q: Q, measure: Any, scores: Any, look: Look) -> Pair:
+    xp = look.xp
+    named = Named(type(p).__name__, type(q).__name__, xp.name, xp.device(look.array))
+    kernel, refusals = choose(named, measure, scores, _FORMULAS.get(xp) or formula_of(xp))
+    return Pair(xp, q, measure, scores, named, kernel, refusals, look.events)
+
+
+_FORMULAS: dict[Verbs, Formula] = {}
+
+
+def formula_of(xp: Verbs) -> Formula:
+    """The formula in the framework's own operations."""
+    found = _FORMULAS.get(xp)
+    if found is None:
+        found = _FORMULAS[xp] = Formula(xp)
+    return found
 
 
 def kernel_for(xp: Verbs, p: P, q: Any, measure: Any, scores: Any) -> Kernel:
     """The kernel for a pair that is checked and lowered."""
     named = Named(type(p).__name__, type(q).__name__, xp.name, xp.device(scores.array))
-    return choose(named, measure, scores, Formula(xp))[0]
+    return choose(named, measure, scores, formula_of(xp))[0]
 
 
 def _not_categorical(q: Any, p: binary.BinaryTarget) -> Any:
-    if isinstance(q, predictions.CategoricalPrediction):
+    if isinstance(q, Prediction):
         raise PairError(
             f"BinaryProbs is over independent yes/no outcomes and {type(q).__name__} over "
             "exclusive classes; write Labels(y) or Probs(p) for the target, or BinaryLogits(z) or "
             "BinaryProbs(q) for Q"
         )
-    if not isinstance(q, binary.BinaryPrediction):
+    if not isinstance(q, BinaryPrediction):
         raise PairError(suggest(p, q))
     return q
 
 
 def require_p(p: Any, q: Any = None, doing: str = "cross_entropy") -> Any:
     """P, or a sentence that says which types would fit what came."""
-    known = q is None or isinstance(q, predictions.CategoricalPrediction | binary.BinaryPrediction)
+    known = q is None or isinstance(q, Prediction | BinaryPrediction)
     if isinstance(p, Target | binary.BinaryTarget) and known:
         return p
     raise PairError(suggest(p, q, doing))
@@ -191,9 +210,7 @@ def suggest(p: Any, q: Any, doing: str = "cross_entropy") -> str:
         )
     if not isinstance(p, Target | binary.BinaryTarget):
         parts.append("P " + _fitting(p, _TARGET_FITS))
-    if q is not None and not isinstance(
-        q, predictions.CategoricalPrediction | binary.BinaryPrediction
-    ):
+    if q is not None and not isinstance(q, Prediction | BinaryPrediction):
         parts.append("Q " + _fitting(q, _PREDICTION_FITS))
     if callers.in_keras():
         parts.append(
@@ -205,10 +222,10 @@ def suggest(p: Any, q: Any, doing: str = "cross_entropy") -> str:
 
 def kinds_swapped(p: Any, q: Any) -> bool:
     """Whether P is what a prediction is and Q what a target is, by their types or dtypes."""
-    if isinstance(p, predictions.Prediction | binary.BinaryLogits):
-        return isinstance(q, Target | binary.BinaryTarget)
     if isinstance(p, Target | binary.BinaryTarget):
         return False
+    if isinstance(p, Prediction | BinaryPrediction):
+        return isinstance(q, Target | binary.BinaryTarget)
     try:
         scores, labels = as_array(p, "it"), as_array(q, "it")
     except (DtypeError, ShapeError):
@@ -233,7 +250,7 @@ _PREDICTION_FITS = {
 
 
 def _fitting(value: Any, fits: dict[str, str]) -> str:
-    if isinstance(value, Target | predictions.Prediction | binary.BinaryLogits):
+    if isinstance(value, Target | Prediction | binary.BinaryLogits):
         return f"came as {type(value).__name__}, which stands on the other side"
     try:
         x = as_array(value, "it")
@@ -245,8 +262,8 @@ def _fitting(value: Any, fits: dict[str, str]) -> str:
     return f"{came}: write {fits[kind]}"
 
 
-def _one_framework(p: Any, q_array: Any) -> Verbs:
-    xp, place = verbs(q_array), None
+def _one_framework(p: Any, look: Look) -> None:
+    xp, q_array, place = look.xp, look.array, None
     for i, x in enumerate(p.arrays()):
         other = verbs(x)
         if xp is not other:
@@ -262,11 +279,12 @@ def _one_framework(p: Any, q_array: Any) -> Verbs:
                 f"P has an array on {xp.place(x)} and Q is on {place}; nothing is moved silently "
                 "between devices, write x.to(device)"
             )
-    return xp
 
 
-def _check_shapes(p: Target, q: Any, events: tuple[int, ...], axis: int, classes: int) -> None:
-    p_events = p.events()
+def _check_shapes(p: Target, q: Any, look: Look, classes: Any) -> None:
+    p_events, events, axis = p.events(), look.events, look.axis or 0
+    if p_events == events and (p.__class__ is Labels or not isinstance(_base(p), Probs)):
+        return
     shape = (*events[:axis], classes, *events[axis:])
     q_name = f"{type(q).__name__} of shape {shape}, classes on axis {axis},"
     hint = "nothing is broadcast"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import frexp, isinf, isnan, prod
-from typing import Any
+from typing import Any, Protocol
 
 from . import checks
-from .algebra.open_lengths import known
+from .algebra.open_lengths import count, known
 from .errors import DtypeError, ProbabilityError, ShapeError
 from .frameworks import as_array, verbs
 from .options import number, shown
@@ -60,22 +59,27 @@ def check(reduction: Any, normalizer: Any) -> None:
         )
 
 
-def divisor(
-    xp: Any, total_mass: Callable[[], Any], events: Any, reduction: str, normalizer: Any
-) -> Any:
-    """What the sum of the losses is divided by; 1 for "none" and "sum".
+class Counted(Protocol):
+    """What is divided by: the mass of all events, or how many there are."""
 
-    `total_mass` is a function: only the mean needs it.
+    xp: Any
+    events: tuple[Any, ...]
+
+    def total_mass(self) -> Any: ...
+
+
+def divisor(of: Counted, reduction: str, normalizer: Any) -> Any:
+    """What the sum of the losses is divided by; 1 for "none" and "sum".
 
     Raises:
         DtypeError: a normalizer of another framework than the losses.
     """
     if normalizer is not None:
-        return _of_framework(xp, normalizer)
+        return _of_framework(of.xp, normalizer)
     if reduction == "mean":
-        return total_mass()
+        return of.total_mass()
     if reduction == "sum_over_batch_size":
-        return events
+        return count(of.events)
     return 1.0
 
 
@@ -107,7 +111,7 @@ def level(xp: Any, divisor: Any) -> float:
     Raises:
         ProbabilityError: weights that sum to ∞.
     """
-    size = _known(xp, divisor)
+    size = float(divisor) if divisor.__class__ in (int, float) else _known(xp, divisor)
     if size is None or size == 0 or isnan(size):
         return 1.0
     if isinf(size):
@@ -129,11 +133,9 @@ def _known(xp: Any, divisor: Any) -> float | None:
     return float(xp.host(divisor))
 
 
-def reduce(xp: Any, losses: Any, divisor: Any, reduction: str) -> Any:
-    """The losses as they are for "none", else their sum over the divisor, in their own dtype.
+def reduce(xp: Any, losses: Any, divisor: Any) -> Any:
+    """The sum of the losses over the divisor, in their own dtype.
 
     Where nothing counts (everything ignored, or an empty batch) it is 0 (N6).
     """
-    if reduction == "none":
-        return losses
     return xp.scalar_like(xp.ratio(xp.total(losses), divisor), losses)

@@ -55,6 +55,8 @@ class Measure:
     def arrays(self) -> tuple[Array | None, ...]:
         """Every array that it holds, None where a part is absent; `filled` takes them back."""
         stored = (self.index, self.value, self.dense, self.event, self.class_weight, self.sums)
+        if not self.background:
+            return stored
         return (*stored, *(x for b in self.background for x in (b.factor, b.classes)))
 
     def filled(self, arrays: tuple[Array | None, ...]) -> Measure:

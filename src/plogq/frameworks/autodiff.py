@@ -64,13 +64,23 @@ def _numpy_small() -> Any:
     return small
 
 
+def _tensorflow_small() -> Any:
+    from .tensorflow import small
+
+    return small
+
+
 # By framework, and by whether the scores lie on a GPU.
 _SHORT_LOADERS: dict[tuple[str, bool], Callable[[], Any]] = {
     ("torch", False): _small,
     ("torch", True): _small_cuda,
     ("numpy", False): _numpy_small,
+    ("tensorflow", False): _tensorflow_small,
 }
 SHORT: dict[tuple[str, bool], Callable[..., Any]] = {}
+SHORTER = frozenset(name for name, _ in _SHORT_LOADERS)
+# Where a sum as one step is quicker than step by step.
+AT_ONCE = frozenset({"torch"})
 
 
 def _mesh() -> Any:
@@ -79,12 +89,12 @@ def _mesh() -> Any:
     return mesh
 
 
-_MESHES: dict[str, Callable[[], Any]] = {"jax": _mesh}
+MESHES: dict[str, Callable[[], Any]] = {"jax": _mesh}
 
 
 def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False) -> tuple[Any, Any]:
     """The loss per event, and log Z per event (None where it is not asked for)."""
-    of = _of(xp.name)
+    of = _LOADED.get(xp.name) or _of(xp.name)
     if of is not None:
         return of.losses(kernel, measure, scores, log_z)
     forward = kernel.forward(measure, scores, log_z)
@@ -120,13 +130,10 @@ def over_mesh(
     options: dict[str, Any],
 ) -> Any | None:
     """`function` of P and Q where their types say how they lie over devices; None for others."""
-    load = _MESHES.get(xp.name)
-    if load is None:
-        return None
-    return fitting(load, xp.name).over_mesh(function, check, p, q, class_axis, options)
+    return MESHES[xp.name]().over_mesh(function, check, p, q, class_axis, options)
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:
     """Σ loss / divisor as one step, or None where that is no quicker than step by step."""
-    of = _of(xp.name)
+    of = _LOADED.get(xp.name) or _of(xp.name)
     return None if of is None else of.summed(kernel, measure, scores, divisor)

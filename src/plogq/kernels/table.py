@@ -97,7 +97,7 @@ def choose(pair: Named, measure: Any, scores: Any, formula: Any) -> tuple[Kernel
     Raises:
         KernelRefused: the kernel that `using` asked for does not do this pair.
     """
-    name = None if formula.xp.tracing() else asked()
+    name = None if formula.xp.tracing() else kernel_asked.get()
     key = Key(measure.reads, scores.reads, pair.framework, pair.device)
     kernels = [*_TABLE.candidates(key), formula]
     refusals: list[Refusal] = []

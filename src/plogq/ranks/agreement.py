@@ -16,7 +16,6 @@ from .. import checks, errors
 from ..algebra import shards
 from ..errors import DtypeError, LabelError, PairError, PlogqError, ShapeError
 from ..frameworks import Verbs, verbs
-from ..representations import predictions
 from ..representations.predictions import LinearLogits, ShardedLogits
 from ..representations.targets import Labels, Probs, SparseProbs, Target
 from ..representations.wrappers import Smoothed, Weighted
@@ -40,7 +39,7 @@ def meet(p: Target, q: Any, check: Callable[[], Any]) -> tuple[Any, Any]:
         PlogqError: this rank's own refusal, or another's, or what the ranks disagree on; on all
             ranks alike.
     """
-    if verbs(predictions.array_of(q)).tracing():
+    if q.look().xp.tracing():
         # The ranks have to look at what they are told.
         from ..frameworks.torch.uncompiled import unrecorded
 
@@ -63,7 +62,7 @@ def _kernel() -> Any:
 
 def _meet(p: Target, q: OverRanks, check: Callable[[], Any]) -> tuple[Any, Any]:
     ranks, kernel = _ranks(), _kernel()
-    array = predictions.array_of(q)
+    array = q.look().array
     xp, group = verbs(array), ranks.member(q.group)
     if xp.device(array) == "meta":
         raise DtypeError("scores over ranks need values, and these tensors are on the meta device")
@@ -80,12 +79,12 @@ def _meet(p: Target, q: OverRanks, check: Callable[[], Any]) -> tuple[Any, Any]:
     start, own = sum(counts[:me]), counts[me]
 
     def look() -> tuple[Cut, list[shards.Found], Any]:
-        local = predictions.lower(q, xp, lambda: None)
+        local = q.lower(xp, lambda: None)
         mine = cut(p, xp, classes, start, own)
         return mine, kernel.find(mine.parts, local), local
 
     looked, refused = attempt(look)
-    events, _, _ = predictions.shape_and_axis(q)
+    events = q.look().events
     top = xp.full(events, -inf, array) if looked is None else looked[1][0].greatest
     m, stopped = ranks.greatest(top, looked is None, group)
     if looked is None or stopped:
@@ -213,14 +212,14 @@ def _facts(p: Target, q: OverRanks, xp: Verbs, check: Callable[[], Any], ranks: 
             "over ranks there are no gradients with respect to the target; write p.detach()"
         )
     linear = isinstance(q, LinearLogits)
-    events, _, own = predictions.shape_and_axis(q)
+    _, array, events, _, own = q.look()
     shape = [len(events), *(*events, *[0] * _AXES)[:_AXES], prod(events)]
     text, arrays = _described(p)
     return [
         0,
         own,
         int(linear),
-        _DTYPES.index(xp.dtype_name(predictions.array_of(q))),
+        _DTYPES.index(xp.dtype_name(array)),
         *shape,
         int(q.hidden.shape[-1]) if linear else 0,
         struct.unpack("<q", struct.pack("<d", q.softcap or 0.0))[0],

@@ -12,9 +12,8 @@ from typing import Any
 
 from ..errors import PairError
 from ..frameworks import verbs
-from ..representations import predictions
+from ..representations.base import Prediction
 from ..representations.predictions import (
-    CategoricalPrediction,
     LinearLogits,
     Logits,
     LogProbs,
@@ -29,13 +28,13 @@ def is_placed(x: Any) -> bool:
     return x.__class__.__name__ == "DTensor"
 
 
-def local(p: Target, q: CategoricalPrediction) -> tuple[Target, CategoricalPrediction]:
+def local(p: Target, q: Prediction) -> tuple[Target, Prediction]:
     """P and Q with this rank's tensors in place of DTensors.
 
     Raises:
         PairError: a placement that says nothing about classes or events.
     """
-    arrays = [predictions.array_of(q), *p.arrays()]
+    arrays = [q.look().array, *p.arrays()]
     if isinstance(q, LinearLogits):
         arrays += [q.weight, q.bias]
     if not any(map(is_placed, arrays)):
@@ -47,7 +46,7 @@ def local(p: Target, q: CategoricalPrediction) -> tuple[Target, CategoricalPredi
     return _local(p, q)
 
 
-def _local(p: Target, q: CategoricalPrediction) -> tuple[Target, CategoricalPrediction]:
+def _local(p: Target, q: Prediction) -> tuple[Target, Prediction]:
     if isinstance(q, LinearLogits):
         mesh, over, q = _linear(q)
     else:
@@ -60,7 +59,7 @@ Over = tuple[Any, ...]
 
 
 def _stored(q: Any) -> tuple[Any, Over, Any]:
-    array = predictions.array_of(q)
+    array = q.look().array
     kind = type(q).__name__
     if isinstance(q, ShardedLogits):
         raise PairError(
@@ -72,7 +71,7 @@ def _stored(q: Any) -> tuple[Any, Over, Any]:
             f"P is a DTensor and {kind} a plain tensor; write y.to_local() if each rank has "
             f"its own events, y.full_tensor() if all have the same, or give {kind} a DTensor too"
         )
-    _, axis, _ = predictions.shape_and_axis(q)
+    axis = q.look().axis or 0
     over = _read(array, axis, f"{kind} scores")
     if "classes" in over:
         if not isinstance(q, Logits):

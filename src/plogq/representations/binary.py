@@ -19,17 +19,14 @@ from ..class_weights import pair
 from ..errors import DtypeError, PairError, ProbabilityError, ShapeError
 from ..frameworks import Verbs, as_array, verbs
 from ..options import number
+from .base import BinaryPrediction, Look, Representation
 from .targets import both_weights, weight_array
 
 
-class BinaryTarget(ABC):
+class BinaryTarget(Representation, ABC):
     """The probability of yes, times a mass, for every element."""
 
     __slots__ = ()
-
-    @abstractmethod
-    def arrays(self) -> tuple[Any, ...]:
-        """The arrays that this target holds; the first says which framework it belongs to."""
 
     @abstractmethod
     def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
@@ -40,7 +37,7 @@ class BinaryTarget(ABC):
         """The probabilities of yes and of no, without weights."""
 
 
-class BinaryProbs(BinaryTarget):
+class BinaryProbs(BinaryTarget, BinaryPrediction):
     """The probability of yes for independent yes/no outcomes, as P or as Q.
 
     As P of a prediction q: H = -y log q - (1 - y) log(1 - q), elementwise. `probs` lies in [0, 1],
@@ -60,6 +57,7 @@ class BinaryProbs(BinaryTarget):
     """
 
     __slots__ = ("probs",)
+    holds = ("probs",)
 
     def __init__(self, probs: Any, **others: Never) -> None:
         if others:
@@ -75,8 +73,18 @@ class BinaryProbs(BinaryTarget):
     def __repr__(self) -> str:
         return f"BinaryProbs({self.probs!r})"
 
-    def arrays(self) -> tuple[Any, ...]:
-        return (self.probs,)
+    def look(self) -> Look:
+        xp = verbs(self.probs)
+        return Look(xp, self.probs, xp.shape(self.probs))
+
+    def lower(self, xp: Verbs, mass: Callable[[], Any]) -> BinaryScores:
+        role = "BinaryProbs (as Q)"
+        instead = "as a prediction it needs BinaryProbs(q.astype(float))"
+        checks.floating(xp, self.probs, role, instead)
+        if checks.checked(xp, self.probs):
+            # A prediction that has become NaN makes its own loss NaN (N3), as scores do.
+            checks.unit_interval(xp, self.probs, role, mass, refuse_nan=checks.full())
+        return BinaryScores("probs", self.probs)
 
     def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
         if checks.checked(xp, self.probs) or (
@@ -94,15 +102,14 @@ class SmoothedBinary(BinaryTarget):
     """What `Smoothed` makes of a binary target: y' = (1 - epsilon) · y + epsilon / 2."""
 
     __slots__ = ("epsilon", "target")
+    holds = ("target",)
+    settings = ("epsilon",)
 
     def __init__(self, target: BinaryTarget, epsilon: float) -> None:
         self.target, self.epsilon = target, epsilon
 
     def __repr__(self) -> str:
         return f"Smoothed({self.target!r}, {self.epsilon})"
-
-    def arrays(self) -> tuple[Any, ...]:
-        return self.target.arrays()
 
     def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
         inner = self.target.measure(xp, weight)
@@ -124,6 +131,7 @@ class WeightedBinary(BinaryTarget):
     """What `Weighted` makes of a binary target: class weights are (negative, positive)."""
 
     __slots__ = ("class_weight", "sample_weight", "target")
+    holds = ("target", "sample_weight", "class_weight")
 
     def __init__(self, target: BinaryTarget, sample_weight: Any, class_weight: Any) -> None:
         self.target = target
@@ -151,11 +159,6 @@ class WeightedBinary(BinaryTarget):
             f"Weighted({self.target!r}, sample_weight={self.sample_weight!r}, "
             f"class_weight={self.class_weight!r})"
         )
-
-    def arrays(self) -> tuple[Any, ...]:
-        weights = (self.sample_weight, *(self.class_weight or ()))
-        held = (w for w in weights if w is not None and not isinstance(w, float))
-        return (*self.target.arrays(), *held)
 
     def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
         inner = self.target.measure(xp, both_weights(xp, self.sample_weight, weight))
@@ -199,7 +202,7 @@ def _side(weight: Any, role: str, y: Any) -> Any:
     return verbs(weight).weights(weight)
 
 
-class BinaryLogits:
+class BinaryLogits(BinaryPrediction):
     """Scores whose sigmoid is the probability of yes: q = 1 / (1 + e^-z), elementwise.
 
     `scores` has any floating dtype. Scores of ±∞ are certainty: (+∞, yes) and (-∞, no) cost 0, the
@@ -215,6 +218,7 @@ class BinaryLogits:
     """
 
     __slots__ = ("scores",)
+    holds = ("scores",)
 
     def __init__(self, scores: Any, **others: Never) -> None:
         if others:
@@ -230,34 +234,19 @@ class BinaryLogits:
     def __repr__(self) -> str:
         return f"BinaryLogits({self.scores!r})"
 
+    def look(self) -> Look:
+        xp = verbs(self.scores)
+        return Look(xp, self.scores, xp.shape(self.scores))
 
-BinaryPrediction = BinaryLogits | BinaryProbs
-
-
-def array_of(q: BinaryPrediction) -> Any:
-    """The array that says which framework, dtype and device Q has."""
-    return q.scores if isinstance(q, BinaryLogits) else q.probs
-
-
-def lower(q: BinaryPrediction, xp: Verbs, mass: Callable[[], Any]) -> BinaryScores:
-    """Q as the contract has it; elements without mass are not looked at."""
-    if isinstance(q, BinaryLogits):
-        if checks.checked(xp, q.scores, "full"):
-            checks.no_nan(xp, q.scores, "BinaryLogits", mass)
-        return BinaryScores("logits", q.scores)
-    checks.floating(
-        xp, q.probs, "BinaryProbs (as Q)", "as a prediction it needs BinaryProbs(q.astype(float))"
-    )
-    if checks.checked(xp, q.probs):
-        # A prediction that has become NaN makes its own loss NaN (N3), as scores do.
-        nan = checks.full()
-        checks.unit_interval(xp, q.probs, "BinaryProbs (as Q)", mass, refuse_nan=nan)
-    return BinaryScores("probs", q.probs)
+    def lower(self, xp: Verbs, mass: Callable[[], Any]) -> BinaryScores:
+        if checks.checked(xp, self.scores, "full"):
+            checks.no_nan(xp, self.scores, "BinaryLogits", mass)
+        return BinaryScores("logits", self.scores)
 
 
 def require_binary(value: Any) -> BinaryPrediction:
     """`value`, or a sentence that says what a binary target takes as its prediction."""
-    if isinstance(value, BinaryLogits | BinaryProbs):
+    if isinstance(value, BinaryPrediction):
         return value
     raise PairError(
         "a binary target takes BinaryLogits(z) or BinaryProbs(q) as its prediction, "

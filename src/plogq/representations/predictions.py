@@ -10,13 +10,7 @@ from .. import checks, elsewhere, options, softmax_twice
 from ..algebra.scores import Projection, Scores
 from ..errors import DeviceError, PairError, ShapeError
 from ..frameworks import Verbs, as_array, ready, verbs
-from .targets import Probs, check_rows
-
-
-class Prediction:
-    """Scores over K exclusive classes, with a log-normaliser, for every event."""
-
-    __slots__ = ()
+from .base import Look, Prediction, classes_on
 
 
 class Logits(Prediction):
@@ -39,6 +33,8 @@ class Logits(Prediction):
     """
 
     __slots__ = ("axis", "scores", "softcap")
+    holds = ("scores",)
+    settings = ("axis", "softcap")
 
     def __init__(
         self, scores: Any, *, axis: int = -1, softcap: float | None = None, **others: Never
@@ -65,6 +61,12 @@ class Logits(Prediction):
     def __repr__(self) -> str:
         return f"Logits({self.scores!r}, axis={self.axis}, softcap={self.softcap})"
 
+    def look(self) -> Look:
+        return classes_on(self.scores, self.axis)
+
+    def lower(self, xp: Verbs, mass: Callable[[], Any]) -> Scores:
+        return _scores(xp, self.scores, self.axis, self.softcap, "Logits", mass)
+
 
 class LogProbs(Prediction):
     """Log-probabilities, taken as they are: log q is what is stored, never renormalised.
@@ -83,6 +85,8 @@ class LogProbs(Prediction):
     """
 
     __slots__ = ("axis", "log_probs")
+    holds = ("log_probs",)
+    settings = ("axis",)
 
     def __init__(self, log_probs: Any, *, axis: int = -1, **others: Never) -> None:
         if others:
@@ -97,6 +101,17 @@ class LogProbs(Prediction):
 
     def __repr__(self) -> str:
         return f"LogProbs({self.log_probs!r}, axis={self.axis})"
+
+    def look(self) -> Look:
+        return classes_on(self.log_probs, self.axis)
+
+    def lower(self, xp: Verbs, mass: Callable[[], Any]) -> Scores:
+        axis = self.axis % self.log_probs.ndim
+        if checks.checked(xp, self.log_probs, "full"):
+            sums, _ = xp.row_sums(xp.exp(xp.statistics(self.log_probs)), axis)
+            role = "exp(LogProbs)"
+            checks.distribution(xp, self.log_probs, axis, sums, sums, role, weight=mass)
+        return Scores("log_probs", self.log_probs, axis)
 
 
 class LinearLogits(Prediction):
@@ -132,6 +147,8 @@ class LinearLogits(Prediction):
     """
 
     __slots__ = ("bias", "gradient_filter", "group", "hidden", "softcap", "weight")
+    holds = ("hidden", "weight", "bias")
+    settings = ("softcap", "gradient_filter", "group")
 
     def __init__(
         self,
@@ -213,6 +230,13 @@ class LinearLogits(Prediction):
             f"softcap={self.softcap}, gradient_filter={self.gradient_filter}, group={self.group})"
         )
 
+    def look(self) -> Look:
+        xp, x = verbs(self.hidden), self.hidden
+        return Look(xp, x, xp.shape(x)[:-1], x.ndim - 1, xp.shape(self.weight)[0])
+
+    def lower(self, xp: Verbs, mass: Callable[[], Any]) -> Projection:
+        return Projection(self.hidden, self.weight, self.bias, self.softcap, self.gradient_filter)
+
 
 class ShardedLogits(Prediction):
     """Logits split over the ranks of a group, each of which has some of the classes.
@@ -243,6 +267,8 @@ class ShardedLogits(Prediction):
     """
 
     __slots__ = ("axis", "group", "local", "softcap")
+    holds = ("local",)
+    settings = ("axis", "softcap", "group")
 
     def __init__(
         self,
@@ -278,6 +304,22 @@ class ShardedLogits(Prediction):
             f"ShardedLogits({self.local!r}, {self.group}, axis={self.axis}, softcap={self.softcap})"
         )
 
+    def look(self) -> Look:
+        return classes_on(self.local, self.axis)
+
+    def lower(self, xp: Verbs, mass: Callable[[], Any]) -> Scores:
+        return _scores(xp, self.local, self.axis, self.softcap, "ShardedLogits", mass)
+
+
+def _scores(
+    xp: Verbs, x: Any, axis: int, softcap: float | None, role: str, mass: Callable[[], Any]
+) -> Scores:
+    """Stored logits, once no event that counts has a NaN where that is looked at."""
+    axis %= x.ndim
+    if checks.checked(xp, x, "full"):
+        checks.no_nan(xp, x, role, mass, axis)
+    return Scores("logits", x, axis, softcap)
+
 
 def check_filter(least: float | None) -> float | None:
     """A bound on the gradients that may be left out, as a number from 0 to 1, or None."""
@@ -299,69 +341,9 @@ def check_softcap(softcap: float | None) -> float | None:
     return cap
 
 
-CategoricalPrediction = Logits | LogProbs | LinearLogits | ShardedLogits | Probs
-
-
-def shape_and_axis(q: CategoricalPrediction) -> tuple[tuple[int, ...], int, int]:
-    """The events of Q, its class axis (counted from the front) and its number of classes.
-
-    Of scores over ranks these are the classes of this rank.
-    """
-    if isinstance(q, LinearLogits):
-        xp = verbs(q.hidden)
-        return xp.shape(q.hidden)[:-1], q.hidden.ndim - 1, xp.shape(q.weight)[0]
-    x = array_of(q)
-    shape = verbs(x).shape(x)
-    axis = q.axis % len(shape)
-    return shape[:axis] + shape[axis + 1 :], axis, shape[axis]
-
-
-def array_of(q: CategoricalPrediction) -> Any:
-    """The array that says which framework, dtype and device Q has."""
-    if isinstance(q, Logits):
-        return q.scores
-    if isinstance(q, LogProbs):
-        return q.log_probs
-    if isinstance(q, LinearLogits):
-        return q.hidden
-    if isinstance(q, ShardedLogits):
-        return q.local
-    return q.probs
-
-
-def lower(q: CategoricalPrediction, xp: Verbs, mass: Callable[[], Any]) -> Scores | Projection:
-    """Q as the contract has it; of scores over ranks, those of this rank.
-
-    `mass` is the mass that P gives every event: of one without any, nothing is looked at.
-
-    Raises:
-        ProbabilityError: rows that are no distribution, where checks are on.
-    """
-    if isinstance(q, LinearLogits):
-        return Projection(q.hidden, q.weight, q.bias, q.softcap, q.gradient_filter)
-    _, axis, _ = shape_and_axis(q)
-    if isinstance(q, Logits):
-        if checks.checked(xp, q.scores, "full"):
-            checks.no_nan(xp, q.scores, "Logits", mass, axis)
-        return Scores("logits", q.scores, axis, q.softcap)
-    if isinstance(q, ShardedLogits):
-        if checks.checked(xp, q.local, "full"):
-            checks.no_nan(xp, q.local, "ShardedLogits", mass, axis)
-        return Scores("logits", q.local, axis, q.softcap)
-    if isinstance(q, LogProbs):
-        if checks.checked(xp, q.log_probs, "full"):
-            sums, _ = xp.row_sums(xp.exp(xp.statistics(q.log_probs)), axis)
-            role = "exp(LogProbs)"
-            checks.distribution(xp, q.log_probs, axis, sums, sums, role, weight=mass)
-        return Scores("log_probs", q.log_probs, axis)
-    if checks.checked(xp, q.probs):
-        check_rows(xp, q, "Probs (as Q)", mass)
-    return Scores("probs", q.probs, axis)
-
-
-def require_prediction(value: Any) -> CategoricalPrediction:
+def require_prediction(value: Any) -> Prediction:
     """`value`, or a sentence that says which types would fit."""
-    if isinstance(value, CategoricalPrediction):
+    if isinstance(value, Prediction):
         return value
     raise PairError(
         "Q takes Logits, LogProbs, Probs, LinearLogits or ShardedLogits, or for yes/no outcomes "

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..frameworks import once_loaded
-from .fields import FIELDS
+from .base import KINDS, TOLD, Representation
 
 # JAX takes each of them once.
 _REGISTERED: set[type] = set()
@@ -24,40 +24,42 @@ def offer() -> None:
 
 
 def _register() -> None:
+    for kind in KINDS:
+        _register_one(kind)
+    if _register_one not in TOLD:
+        TOLD.append(_register_one)
+
+
+def _register_one(kind: type[Representation]) -> None:
     from jax.tree_util import GetAttrKey, register_pytree_with_keys
 
-    for kind, (held, static) in FIELDS.items():
+    if kind in _REGISTERED:
+        return
+    _REGISTERED.add(kind)
+    held, static = kind.holds, kind.settings
 
-        def flatten(
-            r: Any, held: tuple[str, ...] = held, static: tuple[str, ...] = static
-        ) -> tuple[Iterable[Any], tuple[Any, ...]]:
-            children = [getattr(r, name) for name in held]
-            options = [
-                _from_the_end(getattr(r, name), children[0]) if name == "axis" else getattr(r, name)
-                for name in static
-            ]
-            return children, tuple(options)
+    def flatten(r: Any) -> tuple[Iterable[Any], tuple[Any, ...]]:
+        children = [getattr(r, name) for name in held]
+        options = [
+            _from_the_end(getattr(r, name), children[0]) if name == "axis" else getattr(r, name)
+            for name in static
+        ]
+        return children, tuple(options)
 
-        def with_keys(
-            r: Any, flatten: Any = flatten, held: tuple[str, ...] = held
-        ) -> tuple[Iterable[Any], tuple[Any, ...]]:
-            children, options = flatten(r)
-            return [(GetAttrKey(n), x) for n, x in zip(held, children, strict=True)], options
+    def with_keys(r: Any) -> tuple[Iterable[Any], tuple[Any, ...]]:
+        children, options = flatten(r)
+        return [(GetAttrKey(n), x) for n, x in zip(held, children, strict=True)], options
 
-        def unflatten(
-            options: tuple[Any, ...],
-            children: Iterable[Any],
-            kind: type = kind,
-            names: tuple[str, ...] = (*static, *held),
-        ) -> Any:
-            made: Any = object.__new__(kind)
-            for name, x in zip(names, (*options, *children), strict=True):
-                setattr(made, name, x)
-            return made
+    def unflatten(
+        options: tuple[Any, ...],
+        children: Iterable[Any],
+    ) -> Any:
+        made: Any = object.__new__(kind)
+        for name, x in zip((*static, *held), (*options, *children), strict=True):
+            setattr(made, name, x)
+        return made
 
-        if kind not in _REGISTERED:
-            register_pytree_with_keys(kind, with_keys, unflatten, flatten)
-            _REGISTERED.add(kind)
+    register_pytree_with_keys(kind, with_keys, unflatten, flatten)
 
 
 def _from_the_end(axis: int, x: Any) -> int:

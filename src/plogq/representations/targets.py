@@ -15,20 +15,18 @@ from ..algebra.labels import label_range
 from ..algebra.limits import self_information, without_junk
 from ..algebra.measure import Measure
 from ..algebra.plain import Plain
+from ..algebra.scores import Scores
 from ..errors import DtypeError, PairError, ShapeError
 from ..frameworks import Verbs, as_array, ready, verbs
+from .base import Look, Prediction, Representation, classes_on
 
 _MOST_CLASSES = 1 << 62
 
 
-class Target(ABC):
+class Target(Representation, ABC):
     """A distribution over K exclusive classes, times a mass, for every event."""
 
     __slots__ = ()
-
-    @abstractmethod
-    def arrays(self) -> tuple[Any, ...]:
-        """The arrays that this target holds; the first says which framework it belongs to."""
 
     @abstractmethod
     def events(self) -> tuple[int, ...]:
@@ -46,7 +44,6 @@ class Target(ABC):
             ProbabilityError: a row that is no distribution, or a negative weight.
         """
 
-    @abstractmethod
     def entropy_terms(
         self, xp: Verbs, classes: int | None, weight: Any = None
     ) -> tuple[Measure, Any]:
@@ -54,7 +51,14 @@ class Target(ABC):
 
         The second array has the shape of the measure's `index` for a sparse measure, and
         [*events, K] for any other. `classes` is None where the number of classes is not known.
+
+        Raises:
+            PairError: a target defined elsewhere that does not say its entropy.
         """
+        raise PairError(
+            f"{type(self).__name__} does not say what its entropy is made of; define entropy_terms "
+            "beside measure, or ask for cross_entropy, which does not need it"
+        )
 
     def plain(self) -> Plain | None:
         """This target as labels and what is made of them, or None where it is more than that."""
@@ -94,6 +98,8 @@ class Labels(Target):
     """
 
     __slots__ = ("ignore", "index")
+    holds = ("index",)
+    settings = ("ignore",)
 
     def __init__(self, index: Any, *, ignore: int | None = None, **others: Never) -> None:
         if others:
@@ -120,9 +126,6 @@ class Labels(Target):
     def __repr__(self) -> str:
         return f"Labels({self.index!r}, ignore={self.ignore})"
 
-    def arrays(self) -> tuple[Any, ...]:
-        return (self.index,)
-
     def events(self) -> tuple[int, ...]:
         return verbs(self.index).shape(self.index)
 
@@ -135,7 +138,7 @@ class Labels(Target):
     def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         index, value = _checked_labels(xp, self.index, classes, self.ignore, weight)
         return Measure(
-            self.events(),
+            xp.shape(self.index),
             classes,
             index=xp.expand(index),
             value=None if value is None else xp.expand(value),
@@ -181,7 +184,7 @@ def _checked_labels(
     Where values cannot be looked at, a label out of range has mass NaN (N5). The indices lie in
     memory of their own: what has been checked must not change before it is used.
     """
-    ignored = mark(xp, index, ignore)
+    ignored = None if ignore is None else mark(xp, index, ignore)
     if not (checks.known(xp, index) and (weight is None or checks.known(xp, weight))):
         index, mass = xp.unread_labels(index, classes, ignored, weight)
         return index, mass if weight is None else without_junk(xp, xp.equal(weight, 0.0), mass)
@@ -196,7 +199,7 @@ def _checked_labels(
     return xp.where(kept, index, 0), xp.weights(kept)
 
 
-class Probs(Target):
+class Probs(Target, Prediction):
     """A distribution over the classes for every event, as probabilities.
 
     As P: H(P, Q) = -Σ_j p_j log q_j. As Q: H(P, Q) = -Σ_j p_j log q_j with q as given, never
@@ -218,6 +221,8 @@ class Probs(Target):
     """
 
     __slots__ = ("axis", "probs", "tolerance")
+    holds = ("probs",)
+    settings = ("axis", "tolerance")
 
     def __init__(
         self, probs: Any, *, axis: int = -1, tolerance: float | None = None, **others: Never
@@ -244,13 +249,18 @@ class Probs(Target):
     def __repr__(self) -> str:
         return f"Probs({self.probs!r}, axis={self.axis}, tolerance={self.tolerance})"
 
-    def arrays(self) -> tuple[Any, ...]:
-        return (self.probs,)
-
     def events(self) -> tuple[int, ...]:
         shape = verbs(self.probs).shape(self.probs)
         axis = self.axis % len(shape)
         return shape[:axis] + shape[axis + 1 :]
+
+    def look(self) -> Look:
+        return classes_on(self.probs, self.axis)
+
+    def lower(self, xp: Verbs, mass: Callable[[], Any]) -> Scores:
+        if checks.checked(xp, self.probs):
+            check_rows(xp, self, "Probs (as Q)", mass)
+        return Scores("probs", self.probs, self.axis % self.probs.ndim)
 
     def class_count(self) -> int:
         return verbs(self.probs).shape(self.probs)[self.axis]
@@ -310,6 +320,7 @@ class SparseProbs(Target):
     """
 
     __slots__ = ("index", "probs")
+    holds = ("index", "probs")
 
     def __init__(self, index: Any, probs: Any, **others: Never) -> None:
         if others:
@@ -330,9 +341,6 @@ class SparseProbs(Target):
 
     def __repr__(self) -> str:
         return f"SparseProbs({self.index!r}, {self.probs!r})"
-
-    def arrays(self) -> tuple[Any, ...]:
-        return (self.index, self.probs)
 
     def events(self) -> tuple[int, ...]:
         return verbs(self.index).shape(self.index)[:-1]

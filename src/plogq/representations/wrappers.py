@@ -38,6 +38,8 @@ class Smoothed(Target):
     """
 
     __slots__ = ("epsilon", "target")
+    holds = ("target",)
+    settings = ("epsilon",)
 
     # Copying and pickling call __new__ without arguments.
     def __new__(cls, target: Any = None, epsilon: float = 0.0, **others: Never) -> Any:
@@ -54,9 +56,6 @@ class Smoothed(Target):
 
     def __repr__(self) -> str:
         return f"Smoothed({self.target!r}, {self.epsilon})"
-
-    def arrays(self) -> tuple[Any, ...]:
-        return self.target.arrays()
 
     def events(self) -> tuple[int, ...]:
         return self.target.events()
@@ -130,6 +129,7 @@ class Weighted(Target):
     """
 
     __slots__ = ("class_weight", "sample_weight", "target")
+    holds = ("target", "sample_weight", "class_weight")
 
     def __new__(
         cls,
@@ -168,10 +168,6 @@ class Weighted(Target):
             f"Weighted({self.target!r}, sample_weight={self.sample_weight!r}, "
             f"class_weight={self.class_weight!r})"
         )
-
-    def arrays(self) -> tuple[Any, ...]:
-        weights = (self.sample_weight, self.class_weight)
-        return (*self.target.arrays(), *(w for w in weights if w is not None))
 
     def events(self) -> tuple[int, ...]:
         return self.target.events()

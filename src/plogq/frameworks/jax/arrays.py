@@ -85,7 +85,9 @@ def ready(x: Array, of: str) -> bool:
     """Whether x is an array of this kind, "float" or "integer", that nothing is to be done to."""
     if WAITING and unmet():
         return False
-    return is_integer(x) if of == "integer" else x.dtype.name in float_names
+    if of == "float":
+        return x.dtype.name in float_names
+    return x.dtype.kind in "iu" and x.dtype.itemsize * 8 == jnp.iinfo(x.dtype).bits
 
 
 def dtype_name(x: Array) -> str:
@@ -133,7 +135,8 @@ def readable(x: Any, wait: bool = False) -> bool:
     if isinstance(x, np.ndarray):
         return True
     # NumPy has no arrays of more axes.
-    return x.ndim <= 64 and x.is_fully_addressable and (wait or device(x) == "cpu")
+    here = wait or next(iter(x.devices())).platform == "cpu"
+    return x.ndim <= 64 and x.is_fully_addressable and here
 
 
 def tracing() -> bool:

@@ -88,10 +88,15 @@ def taken_apart(kernel: Any, measure: Any, scores: Any) -> tuple[Call, list[Arra
         q = ("linear", scores.softcap, scores.filter)
     else:
         q = ("binary", scores.kind)
-    arrays = (*measure.arrays(), *scores.arrays())
+    of_p = measure.arrays()
+    present: list[bool] = []
+    held: list[Array] = []
+    for x in (*of_p, *scores.arrays()):
+        present.append(x is not None)
+        if x is not None:
+            held.append(jnp.asarray(x))
     kernel = formula if kernel.name == "formula" else kernel
-    call = Call(kernel, p, q, tuple(x is not None for x in arrays), len(measure.arrays()))
-    return call, [jnp.asarray(x) for x in arrays if x is not None]
+    return Call(kernel, p, q, tuple(present), len(of_p)), held
 
 
 def _sides(measure: BinaryMeasure) -> tuple[tuple[Any, Any], tuple[Any, Any]]:

@@ -37,13 +37,15 @@ def over_mesh(
     Inside, XLA finds out what goes where; losses lie as Q's events do. Where values
     are known, `check` looks at them first, as nothing can within.
     """
-    held = jax.tree.leaves((q, p))
-    if not all(isinstance(x, jax.Array | np.ndarray | np.generic | float) for x in held):
-        # What is of another framework is refused where P meets Q.
-        return None
-    explicit = [
-        m for x in held if AxisType.Explicit in (m := jax.typeof(x).sharding.mesh).axis_types
-    ]
+    held = q.arrays() if p is None else (*q.arrays(), *p.arrays())
+    explicit: list[Any] = []
+    for x in held:
+        if not isinstance(x, jax.Array | np.ndarray | np.generic):
+            # What is of another framework is refused where P meets Q.
+            return None
+        mesh = jax.typeof(x).sharding.mesh
+        if AxisType.Explicit in mesh.axis_types:
+            explicit.append(mesh)
     if not explicit:
         return None
     if all(map(xp.readable, held)):

@@ -27,7 +27,7 @@ _LABELS = {
 _OURS = (np.ndarray, type(None))
 
 
-def _job(p: Plain, x: Array, axis: int, softcap: float | None) -> Job | None:
+def job_of(p: Plain, x: Array, axis: int, softcap: float | None) -> Job | None:
     """The pair, or None for what is not plain."""
     y, sample, by_class = p.index, p.sample_weight, p.class_weight
     # Lists, and arrays of other frameworks, have sentences of their own.
@@ -52,30 +52,43 @@ def _job(p: Plain, x: Array, axis: int, softcap: float | None) -> Job | None:
     return job if job.fits else None
 
 
-def short(p: Plain, x: Array, axis: int, softcap: float | None, reduction: str) -> Any | None:
-    """H(P, Logits(x)) reduced, or None for what is not plain."""
-    job = _job(p, x, axis, softcap)
-    if job is None:
-        return None
+def loss_of(
+    job: Job, x: Array, reduction: str, events: Any, gradient: Array | None = None
+) -> tuple[float, Any] | None:
+    """The divisor and the reduced loss, None for a divisor that is beyond float32.
+
+    `gradient` takes that of the loss, of the sum for "none".
+    """
     kind = np.float64 if job.dtype == F64 else np.float32
-    losses = np.empty(p.index.shape, kind) if reduction == "none" else None
-    divisor, loss = job.forward(memory.exported(x), reduction, losses)
+    losses = np.empty(events, kind) if reduction == "none" else None
+    to = None if gradient is None else memory.exported(gradient)
+    divisor, loss = job.forward(memory.exported(x), reduction, losses, to)
     if divisor < 0:
         return None
-    return kind(loss) if losses is None else losses
+    return divisor, kind(loss) if losses is None else losses
+
+
+def gradient_of(job: Job, x: Array, d_loss: Any, gradient: Array) -> None:
+    """The gradient of Σ d_loss · loss after `loss_of`: d_loss is a number or a float64 each."""
+    number = d_loss.__class__ is float
+    each = d_loss if number else np.ascontiguousarray(d_loss, np.float64)
+    job.backward(memory.exported(x), each, memory.exported(gradient))
+
+
+def short(p: Plain, x: Array, axis: int, softcap: float | None, reduction: str) -> Any | None:
+    """H(P, Logits(x)) reduced, or None for what is not plain."""
+    job = job_of(p, x, axis, softcap)
+    found = None if job is None else loss_of(job, x, reduction, p.index.shape)
+    return None if found is None else found[1]
 
 
 def short_with_gradient(
     p: Plain, x: Array, axis: int, softcap: float | None, reduction: str
 ) -> tuple[Any, Array] | None:
     """The same with the gradient of the loss, of the sum for "none"; None for what is not plain."""
-    job = _job(p, x, axis, softcap)
+    job = job_of(p, x, axis, softcap)
     if job is None:
         return None
-    kind = np.float64 if job.dtype == F64 else np.float32
-    losses = np.empty(p.index.shape, kind) if reduction == "none" else None
     gradient = memory.like(x)
-    divisor, loss = job.forward(memory.exported(x), reduction, losses, memory.exported(gradient))
-    if divisor < 0:
-        return None
-    return (kind(loss) if losses is None else losses), gradient
+    found = loss_of(job, x, reduction, p.index.shape, gradient)
+    return None if found is None else (found[1], gradient)

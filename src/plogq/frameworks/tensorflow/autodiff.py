@@ -73,11 +73,6 @@ def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor,
     return loss, log_z_each
 
 
-def summed(kernel: Any, measure: Any, scores: Any, divisor: Any) -> Tensor | None:
-    """Σ loss / divisor as one step: here step by step is as quick."""
-    return None
-
-
 def _of_scores(pair: _Pair) -> Any:
     """The losses as a function of all arrays, with the gradient of Q's."""
     began_eager = tf.executing_eagerly()
