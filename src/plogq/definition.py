@@ -66,7 +66,8 @@ def cross_entropy(
         if done is not None:
             return done
     z_loss = check_reduction(reduction, normalizer, z_loss, q)
-    look = q.look() if isinstance(q, Q) else None
+    came: Any = q
+    look = came.look() if isinstance(came, Q) else None
     p = at_home(p, q, look)
     if look is not None and look.xp.name in autodiff.MESHES:
         options = {"reduction": reduction, "normalizer": normalizer, "z_loss": z_loss}
@@ -190,7 +191,8 @@ def kl_divergence(
         elsewhere.refuse("kl_divergence", others)
     check_reduction(reduction, normalizer, 0.0, q)
     p = at_home(p, q)
-    look = q.look() if isinstance(q, Q) else None
+    came: Any = q
+    look = came.look() if isinstance(came, Q) else None
     if look is not None and look.xp.name in autodiff.MESHES:
         options = {"reduction": reduction, "normalizer": normalizer}
         over = _over_mesh(kl_divergence, p, q, look, options)
@@ -224,7 +226,8 @@ def log_normalizer(q: Q) -> Any:
             f"{type(q).__name__} is taken as it is, so it has no log-normaliser; "
             "log_normalizer takes Logits, LinearLogits, ShardedLogits or BinaryLogits"
         )
-    look = q.look() if isinstance(q, Q) else None
+    came: Any = q
+    look = came.look() if isinstance(came, Q) else None
     if look is not None and look.xp.name in autodiff.MESHES:
         over = _over_mesh(_log_normalizer, None, q, look, {}, check=_log_normalizer)
         if over is not None:

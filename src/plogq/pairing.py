@@ -19,7 +19,7 @@ from .frameworks import Verbs, as_array, verbs
 from .kernels.table import Named, Refusal, choose
 from .ranks import agreement as sharded
 from .ranks import dtensors as placements
-from .representations import binary, predictions
+from .representations import binary
 from .representations.base import BinaryPrediction, Look, Prediction, mapped
 from .representations.targets import Labels, Probs, Target
 from .representations.wrappers import Smoothed, Weighted
@@ -80,11 +80,10 @@ def prepare(p: P, q: Q, look: Look | None = None) -> Pair:
     """
     if isinstance(p, binary.BinaryTarget):
         return _prepare_binary(p, binary.require_binary(_not_categorical(q, p)), look)
-    known = isinstance(p, Target) and isinstance(q, Prediction)
-    target: Target = p if known else require_p(p, q)
+    came: Any = p
+    target: Target = came if isinstance(came, Target) else require_p(came, q)
     if not isinstance(q, Prediction):
-        if not isinstance(q, BinaryPrediction):
-            predictions.require_prediction(q)
+        require_p(target, q)
         raise PairError(
             f"{target.needs()} is over exclusive classes and {type(q).__name__} over independent "
             "yes/no outcomes; write BinaryProbs(y) for the target, or Logits/Probs for Q"

@@ -62,8 +62,11 @@ def check(reduction: Any, normalizer: Any) -> None:
 class Counted(Protocol):
     """What is divided by: the mass of all events, or how many there are."""
 
-    xp: Any
-    events: tuple[Any, ...]
+    @property
+    def xp(self) -> Any: ...
+
+    @property
+    def events(self) -> tuple[Any, ...]: ...
 
     def total_mass(self) -> Any: ...
 

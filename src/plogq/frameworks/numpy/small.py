@@ -42,12 +42,12 @@ def job_of(p: Plain, x: Array, axis: int, softcap: float | None) -> Job | None:
     if sample is not None:
         if sample.shape != events:
             return None
-        sample = np.require(sample, np.float64, "CA")
+        sample = np.require(sample, np.float64, ["C", "A"])
     if by_class is not None:
         if by_class.shape != (classes,):
             return None
-        by_class = np.require(by_class, np.float64, "CA")
-    labels = y if y.flags.c_contiguous and y.flags.aligned else np.require(y, None, "CA")
+        by_class = np.require(by_class, np.float64, ["C", "A"])
+    labels = y if y.flags.c_contiguous and y.flags.aligned else np.require(y, y.dtype, ["C", "A"])
     job = Job(labels, kind, p, (sample, by_class), prod(events), classes, axis, dtype, softcap)
     return job if job.fits else None
 

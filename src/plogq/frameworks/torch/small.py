@@ -116,14 +116,14 @@ class _Short(torch.autograd.Function):
         *arrays: Tensor | None,
     ) -> Tensor:
         ctx.job, ctx.divisor, ctx.place = job, divisor, x.data_ptr()
-        ctx.options = p.ignore, p.epsilon
+        ctx.ignore, ctx.epsilon = p.ignore, p.epsilon
         ctx.save_for_backward(x, *arrays)
         return loss
 
     @staticmethod
     def backward(ctx: Any, d_loss: Tensor) -> Any:
         x, y, sample, by_class = ctx.saved_tensors
-        p = Plain(y, *ctx.options, sample, by_class)
+        p = Plain(y, ctx.ignore, ctx.epsilon, sample, by_class)
         divisor = ctx.divisor
         place = x.data_ptr()
         # A hook on saved tensors may give back others than it took.
