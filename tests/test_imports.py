@@ -17,84 +17,52 @@ PACKAGE = Path(plogq.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Each layer, and the layers that it may import. A module belongs to the longest name that fits.
-REPRESENTATIONS = ("targets", "predictions", "binary", "wrappers")
-BASE = ("errors", "arrays")
+BASE = ("errors", "frameworks", "frameworks.versions")
+ALGEBRA = ("algebra", "algebra.labels")
+REPRESENTATIONS = ("representations",)
 CORE = (
-    *REPRESENTATIONS,
-    "callers",
-    "checks",
-    "elsewhere",
-    "fields",
-    "formula",
-    "options",
-    "reduction",
-    "shaping",
-)
-OVER_RANKS = ("cuts", "placements", "sharded")
-KERNELS = (
-    "kernels",
-    "kernels.contract",
-    "kernels.labels",
-    "kernels.limits",
-    "kernels.sums",
-    "kernels.table",
+    *("representations", "callers", "checks", "elsewhere", "options", "reduction", "shaping"),
+    *ALGEBRA,
 )
 # What is known of arrays and losses, and the rules over both.
 FACTS = tuple(f"doctor.{n}" for n in ("facts", "contracts", "findings", "numbers", "rules"))
 # The command line and the scoring of files use what a caller may use.
-PUBLIC = ("", "kernels", *BASE)
+PUBLIC = ("", "kernels", "native", *ALGEBRA, *BASE)
 LAYERS: dict[str, tuple[str, ...]] = {
     "errors": (),
-    "arrays": ("errors", "arrays"),
-    # Kernels see their contract, their framework's verbs, the formula and one another.
-    "kernels.contract": ("kernels.limits", "kernels.sums", "arrays"),
-    "kernels.limits": (),
-    "kernels.rounding": (),
-    "kernels.sums": ("kernels",),
-    "kernels.labels": ("kernels", "errors"),
-    # Automatic differentiation gives kernels to a framework: it knows their contract, and those
-    # that it names in a recorded program.
-    "autodiff": (
-        *("autodiff", "formula", "kernels", "kernels.contract", "kernels.labels"),
-        *("kernels.limits", "arrays"),
-    ),
-    "kernels.table": (*KERNELS, *BASE),
-    "kernels": (*KERNELS, *BASE, "formula"),
+    # The mathematics knows no framework: it is given verbs.
+    "algebra": ("algebra", "algebra.labels"),
+    "algebra.labels": ("errors",),
+    "native": ("native", "algebra"),
+    # A framework is a folder: verbs, kernels, automatic differentiation.
+    "frameworks.versions": (),
+    "frameworks": (*ALGEBRA, *BASE, "native"),
+    "kernels": ("kernels", "ranks.kernel", "native", *ALGEBRA, *BASE),
     "options": BASE,
     "elsewhere": ("options",),
     "callers": (),
-    "softmax_twice": ("callers", "checks", "errors"),
+    "softmax_twice": ("checks", "errors"),
     "class_weights": ("options", *BASE),
-    "checks": ("kernels", "kernels.labels", "kernels.rounding", "kernels.sums", "options", *BASE),
-    "reduction": ("checks", "kernels.sums", "options", "", *BASE),
-    "shaping": ("kernels.limits", "options", *BASE),
-    "formula": ("kernels.contract", "kernels.limits", "arrays"),
-    **dict.fromkeys(
-        REPRESENTATIONS,
-        (
-            *REPRESENTATIONS,
-            "checks",
-            "class_weights",
-            "elsewhere",
-            "options",
-            "softmax_twice",
-            *KERNELS[1:-1],
-            *BASE,
-        ),
+    "checks": ("options", *ALGEBRA, *BASE),
+    "reduction": ("checks", "options", *ALGEBRA, *BASE),
+    "shaping": ("options", *ALGEBRA, *BASE),
+    "representations": (
+        *("representations", "checks", "class_weights", "elsewhere", "options", "softmax_twice"),
+        *(*ALGEBRA, *BASE),
     ),
-    "fields": REPRESENTATIONS,
     # Scores over ranks know how shards of the classes add up, and what ranks tell one another.
-    **dict.fromkeys(OVER_RANKS, (*OVER_RANKS, *CORE, "kernels", *KERNELS, *BASE)),
-    "pairing": (*OVER_RANKS, *CORE, "kernels.contract", "kernels.table", *BASE),
-    "definition": ("autodiff", "pairing", *CORE, *KERNELS[1:], *BASE),
+    "ranks.collectives": ("errors",),
+    "ranks.kernel": ("ranks.collectives", *ALGEBRA, *BASE),
+    "ranks": ("ranks", "ranks.collectives", "ranks.kernel", *CORE, *BASE),
+    "pairing": ("ranks", "kernels", *CORE, *BASE),
+    "definition": ("pairing", "kernels", *CORE, *BASE),
     "helpers": ("definition", "pairing", *CORE, *BASE),
-    "pytrees": ("fields", *BASE),
     "saved": BASE,
     "lazy": (),
     "interrupted": (),
     # `evaluate` and `diagnose` are named there, and loaded when they are used.
     "": (
-        *("definition", "helpers", "pytrees", "saved", "doctor", "doctor.diagnosis", "score"),
+        *("definition", "helpers", "saved", "doctor", "doctor.diagnosis", "score"),
         *("lazy", *CORE, *BASE),
     ),
     "compat": ("compat", "compat.declared", "lazy", "options", *PUBLIC),
@@ -112,7 +80,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     # Watching shares the linter's algebra of facts, and its printers.
     "doctor.watch": ("", *FACTS, "doctor.lint", "doctor.output", "doctor.watch"),
-    "doctor.diagnosis": (*FACTS, "doctor.watch", "definition", *REPRESENTATIONS, *BASE),
+    "doctor.diagnosis": (*FACTS, "doctor.watch", "definition", "representations", *BASE),
     "doctor": (*FACTS, "doctor.watch"),
     "choose": PUBLIC,
     "console": ("interrupted", "score", *PUBLIC),
@@ -130,10 +98,10 @@ LAYERS: dict[str, tuple[str, ...]] = {
 }
 # What may be imported besides ourselves and the standard library, and by whom.
 OUTSIDE = {
-    "arrays": {"jax", "numpy", "tensorflow", "torch"},
-    "autodiff": {"jax", "numpy", "tensorflow", "torch"},
-    "kernels": {"jax", "numpy", "tensorflow", "torch", "triton"},
-    "pytrees": {"jax"},
+    "frameworks": {"jax", "numpy", "tensorflow", "torch", "triton"},
+    "native": {"numpy"},
+    "ranks": {"torch"},
+    "representations": {"jax"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
     "score": {
@@ -210,7 +178,7 @@ def test_imports_run_downward_only(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: module_name(p) or "plogq")
-def test_only_arrays_and_kernels_of_the_core_import_numpy(path: Path) -> None:
+def test_only_frameworks_and_kernels_of_the_core_import_numpy(path: Path) -> None:
     """The formula is written once, in verbs; the definition knows no framework."""
     here = layer(module_name(path)).partition(".")[0]
     allowed = OUTSIDE.get(here, set())
@@ -223,11 +191,42 @@ def test_only_arrays_and_kernels_of_the_core_import_numpy(path: Path) -> None:
 def test_the_test_of_the_layers_sees_what_it_should(tmp_path: Path) -> None:
     """It reads imports inside functions, relative ones and whole-package ones."""
     found = dict.fromkeys(name for path in MODULES for name, ours in imports(path) if ours)
-    for expected in ("arrays", "kernels.contract", "kernels.table", "targets", "definition"):
+    for expected in ("frameworks", "algebra.contract", "kernels.table", "definition"):
         assert expected in found
-    lazy = [name for name, _ in imports(PACKAGE / "kernels" / "table.py")]
-    assert {"kernels.numpy", "kernels.torch"} <= set(lazy)
+    lazy = [name for name, _ in imports(PACKAGE / "frameworks" / "rows.py")]
+    assert {"frameworks.numpy.kernels", "frameworks.torch.kernels"} <= set(lazy)
     assert "definition" not in LAYERS["kernels"]
+
+
+def circles(ways: dict[str, set[str]]) -> list[set[str]]:
+    """The modules that lead back to themselves, in groups that all reach one another."""
+
+    @cache
+    def reached(start: str) -> frozenset[str]:
+        seen: set[str] = set()
+        todo = [start]
+        while todo:
+            for there in ways[todo.pop()] - seen:
+                seen.add(there)
+                todo.append(there)
+        return frozenset(seen)
+
+    found: list[set[str]] = []
+    for name in ways:
+        if name in reached(name) and not any(name in group for group in found):
+            found.append({n for n in reached(name) if name in reached(n)})
+    return found
+
+
+def test_no_two_files_import_each_other_straight_or_round_a_corner() -> None:
+    """Imports inside functions and for types alone are counted like all others."""
+    names = set(map(module_name, MODULES))
+    ways = {
+        module_name(path): {name for name, ours in imports(path) if ours and name in names}
+        for path in MODULES
+    }
+    assert not circles(ways)
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [{"b", "c"}]
 
 
 @cache

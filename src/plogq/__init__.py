@@ -31,7 +31,7 @@ from .helpers import (
     sparse_categorical_cross_entropy,
     sparse_softmax_cross_entropy,
 )
-from .representations import pytrees
+from .representations import pytrees as _pytrees
 from .representations.binary import BinaryLogits, BinaryProbs
 from .representations.predictions import LinearLogits, Logits, LogProbs, ShardedLogits
 from .representations.targets import Labels, Probs, SparseProbs
@@ -42,7 +42,7 @@ if _typing.TYPE_CHECKING:
     from . import doctor
     from .doctor.diagnosis import diagnose
 
-pytrees.offer()
+_pytrees.offer()
 saved.offer()
 
 __version__ = "0.1.0"

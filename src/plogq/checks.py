@@ -13,10 +13,10 @@ from contextvars import ContextVar
 from typing import Any
 
 from . import options
-from .algebra import rounding
 from .algebra.labels import place_of
 from .algebra.open_lengths import Length
 from .errors import DtypeError, ProbabilityError, ShapeError
+from .frameworks.numpy import rounding
 from .options import integer, shown
 
 _LEVELS = ("off", "on", "full")

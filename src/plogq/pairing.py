@@ -158,18 +158,18 @@ def _prepare_binary(p: binary.BinaryTarget, q: BinaryPrediction, look: Look | No
 def _with_kernel(p: P, q: Q, measure: Any, scores: Any, look: Look) -> Pair:
     xp = look.xp
     named = Named(type(p).__name__, type(q).__name__, xp.name, xp.device(look.array))
-    kernel, refusals = choose(named, measure, scores, _FORMULAS.get(xp) or formula_of(xp))
+    kernel, refusals = choose(named, measure, scores, _FORMULAS.get(xp.name) or formula_of(xp))
     return Pair(xp, q, measure, scores, named, kernel, refusals, look.events)
 
 
-_FORMULAS: dict[Verbs, Formula] = {}
+_FORMULAS: dict[str, Formula] = {}
 
 
 def formula_of(xp: Verbs) -> Formula:
     """The formula in the framework's own operations."""
-    found = _FORMULAS.get(xp)
+    found = _FORMULAS.get(xp.name)
     if found is None:
-        found = _FORMULAS[xp] = Formula(xp)
+        found = _FORMULAS[xp.name] = Formula(xp)
     return found
 
 

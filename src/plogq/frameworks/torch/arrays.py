@@ -333,6 +333,9 @@ def to_dtype(x: Tensor, dtype: str) -> Tensor:
 
 def from_host(x: Any, like: Tensor) -> Tensor:
     """An array of NumPy, in this framework and on the device of `like`."""
+    if torch.compiler.is_compiling():
+        # What torch.compile records of NumPy is tensors already.
+        return torch.as_tensor(x, device=like.device)
     if x.dtype.name == "bfloat16":
         return from_host(x.astype("float32"), like).to(torch.bfloat16)
     if like.device.type == "mps" and x.dtype.name == "float64":
