@@ -299,7 +299,7 @@ def _over_mesh(
     if isinstance(p, binary.BinaryTarget) and not isinstance(q, BinaryPrediction):
         return None
     axis = None if isinstance(p, binary.BinaryTarget) else look.axis
-    return autodiff.over_mesh(look.xp, function, check, p, q, axis, options)
+    return autodiff.MESHES[look.xp.name]().over_mesh(function, check, p, q, axis, options)
 
 
 def check_reduction(name: str, normalizer: Any, z_loss: float, q: Any) -> float:

@@ -53,8 +53,6 @@ class Pair:
             return 1.0
         with self.xp.quiet():
             divisor = reductions.divisor(self, reduction, normalizer)
-        if divisor.__class__ is int and divisor < 1 << 60:
-            return divisor
         self.scale = reductions.level(self.xp, divisor)
         if self.scale != 1.0:
             self.measure = self.measure.scaled(self.xp, self.scale)

@@ -114,7 +114,7 @@ def level(xp: Any, divisor: Any) -> float:
     Raises:
         ProbabilityError: weights that sum to ∞.
     """
-    size = float(divisor) if divisor.__class__ in (int, float) else _known(xp, divisor)
+    size = _known(xp, divisor)
     if size is None or size == 0 or isnan(size):
         return 1.0
     if isinf(size):

@@ -89,6 +89,7 @@ def _mesh() -> Any:
     return mesh
 
 
+# Where the types of arrays may say how they lie over a mesh of devices.
 MESHES: dict[str, Callable[[], Any]] = {"jax": _mesh}
 
 
@@ -118,19 +119,6 @@ def short(xp: Any, x: Any) -> Callable[..., Any] | None:
 def short_with_gradient(xp: Any) -> Callable[..., Any] | None:
     """The same with the gradient of the loss; for arrays without autodiff."""
     return _numpy_small().short_with_gradient if xp.name == "numpy" else None
-
-
-def over_mesh(
-    xp: Any,
-    function: Callable[..., Any],
-    check: Callable[[Any, Any], Any],
-    p: Any,
-    q: Any,
-    class_axis: int | None,
-    options: dict[str, Any],
-) -> Any | None:
-    """`function` of P and Q where their types say how they lie over devices; None for others."""
-    return MESHES[xp.name]().over_mesh(function, check, p, q, class_axis, options)
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:
