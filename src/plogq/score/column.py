@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import PlogqError
+from ..errors import PlogqError
 
 Array = NDArray[Any]
 Widths = Mapping[str, int]

@@ -9,19 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import (
-    BinaryLogits,
-    BinaryProbs,
-    Labels,
-    LinearLogits,
-    Logits,
-    Probs,
-    Weighted,
-    cross_entropy,
-    entropy,
-    log_normalizer,
-    value_and_grad,
-)
+from ..binary import BinaryLogits, BinaryProbs
+from ..definition import cross_entropy, entropy, log_normalizer, value_and_grad
+from ..predictions import LinearLogits, Logits
+from ..targets import Labels, Probs
+from ..wrappers import Weighted
 from .column import Array
 
 # More classes leave no events to fit a matrix of their squares.
