@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from .column import About, Array, Batch, Fault, Field, InputError, Widths
 from .dialect import sniff
 from .lines import Endless, blocks
 from .parsing import Lost, as_letters, decoded, holds_nan, is_text, parse
+from .threads import in_order
 
 _arrow: Any = pa
 
@@ -27,6 +28,7 @@ _HEADERS = 16
 _LONGEST_ROW = 64 << 20
 _SAMPLE = 1000
 _WIDE = 128
+_Read = tuple[Cells, Lost]
 _NUMERIC = ("whole", "real")
 
 
@@ -81,18 +83,19 @@ class CSV:
     def _blocks(self, names: Sequence[str]) -> Generator[_Block, None, None]:
         """The columns as text, and the lines that have too many fields or too few."""
         row, written = 0, self._dialect
-        # A block that is read as text in the end is read twice: where many are, at once.
-        tried, odd = 0, 0
         longest = max(_LONGEST_ROW, _HEADERS * written.start)
         between = " " if written.spaces else written.delimiter
-        read = blocks(self._path, written.start, self._block, longest, between, written.encoding)
+        data = blocks(self._path, written.start, self._block, longest, between, written.encoding)
+        tries = _Tries()
+
+        def read(block: tuple[bytes, float]) -> tuple[_Read, float]:
+            plain = self._plain(block[0])
+            typed = tries(lambda: self._typed(plain, names))
+            return typed or self._cells(plain, names), block[1]
+
         try:
-            with closing(read):
-                for data, done in read:
-                    data = self._plain(data)
-                    typed = self._typed(data, names) if odd * 4 <= tried else None
-                    tried, odd = tried + 1, odd + (typed is None)
-                    cells, lost = typed or self._cells(data, names)
+            with closing(data), closing(in_order(data, read, alone=self._block > _BLOCK)) as found:
+                for (cells, lost), done in found:
                     count = len(cells)
                     numbers = np.arange(row, row + count + len(lost))
                     if lost:
@@ -124,7 +127,7 @@ class CSV:
             data = b"".join(kept)
         return data
 
-    def _typed(self, data: bytes, names: Sequence[str]) -> tuple[Cells, Lost] | None:
+    def _typed(self, data: bytes, names: Sequence[str]) -> _Read | None:
         """Rows of numbers and of text, as pyarrow itself reads them; None where that is not what
         they are."""
         forms = {name: self._forms[name] for name in names}
@@ -142,7 +145,7 @@ class CSV:
             return None
         return Columns(columns, {}), lost
 
-    def _cells(self, data: bytes, names: Sequence[str]) -> tuple[Cells, Lost]:
+    def _cells(self, data: bytes, names: Sequence[str]) -> _Read:
         """Rows of text, and the rows that are left out."""
         lost: Lost = []
         mark = self._dialect.delimiter
@@ -163,6 +166,21 @@ class CSV:
                 why = f"{name} is not UTF-8 text"
                 faults[name] = Fault(wrong, lambda _, why=why: why)
         return Columns(texts, faults), lost
+
+
+class _Tries:
+    """Tries to read blocks as numbers, where that pays: a block that is not is read twice."""
+
+    def __init__(self) -> None:
+        self._all = self._vain = 0
+
+    def __call__(self, read: Callable[[], _Read | None]) -> _Read | None:
+        self._all += 1
+        if self._vain * 4 > self._all:
+            return None
+        found = read()
+        self._vain += found is None
+        return found
 
 
 @dataclass(frozen=True, slots=True)
