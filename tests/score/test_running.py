@@ -189,7 +189,7 @@ def test_totals_of_another_version() -> None:
     table, wish = table_of("columns")
     totals = empty_totals(Table(table), wish)
     state = totals.__getstate__() | {"version": 0}
-    with pytest.raises(InputError, match="version 0, and this plogq reads version 1"):
+    with pytest.raises(InputError, match="version 0, and this plogq reads version 2"):
         totals.again().__setstate__(state)
 
 

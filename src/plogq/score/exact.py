@@ -118,7 +118,9 @@ class Sums:
             self._end(np.zeros(1, np.int64) if place is None else place[ended])
             return self._add(np.where(ended, 0.0, values), place)
         upper = (bits & _UPPER).view(np.float64)
-        halves = (upper, values - upper)
+        # Of numbers that were float32 the lower halves are 0.
+        lower = values - upper
+        halves = (upper, lower) if lower.any() else (upper,)
         exponent -= low
         span = top - low + 1
         if place is None:
@@ -146,7 +148,7 @@ class Sums:
             power += low
         # Numbers below the smallest normal one stand for the same power of two as the next ones.
         power = np.maximum(power, 1) - 1
-        for half, at in zip(halves, (power + 27, power), strict=True):
+        for half, at in zip(halves, (power + 27, power), strict=False):
             sums = np.bincount(cell, half, shape[0] * shape[1]).reshape(shape)
             whole = np.ldexp(sums, -LEAST - at).astype(np.int64)
             if lanes:

@@ -19,7 +19,7 @@ from .summarise import summarised
 from .tally import Tally
 
 # What is pickled says of which version it is: one that means other sums is refused.
-_VERSION = 1
+_VERSION = 2
 # Enough rows for vectors to pay, few enough that a batch stays in the processor's cache: the
 # passes over it then cost a fraction of reading it.
 _MOST_ROWS = 1 << 16
