@@ -75,14 +75,10 @@ class Mass:
         self._sums.add(p if weight is None else p * weight[:, None], q)
 
     def _count(self, truth: Array, q: Array, axis: int) -> None:
-        # Rows of one class beside each other, so that their sum is one run through them. Integers
-        # of 16 bits are sorted by counting them.
-        order = np.argsort(truth.astype(np.uint16), kind="stable")
-        truth = truth[order]
-        starts = np.flatnonzero(np.diff(truth, prepend=-1))
-        units = np.rint(q.take(order, axis=1 - axis) * UNITS).astype(np.int64)
-        sums = np.add.reduceat(units, starts, axis=1 - axis)
-        self._units[truth[starts]] += sums.T if axis == 0 else sums
+        # Sums of whole numbers that float64 holds.
+        for k, given in enumerate(q if axis == 0 else q.T):
+            sums = np.bincount(truth, np.rint(given * UNITS), len(self._labels))
+            self._units[:, k] += sums.astype(np.int64)
 
     def merge(self, other: Mass) -> None:
         """Take in what another one of the same classes has taken in."""
