@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,11 @@ import numpy as np
 
 from .case import OURS, Case, Contender, Run, Work
 from .files import CLASSES, FULL, NEEDS, QUICK, clean, parquet, stream
-from .targets import Faster, Within
+from .targets import Error, Faster, Holds, Within
 
 Job = Callable[[int], Run]
+
+_COPIES = 3
 
 
 def _columns(path: Path) -> tuple[Any, Any]:
@@ -53,11 +57,73 @@ def _scored(path: Path, **wish: Any) -> Run:
     return lambda: score_file(path, Wish(**wish))
 
 
+def _copies(rows: int) -> Path:
+    """A folder that holds the same rows as several files, so that processes have enough to do for
+    their start to be no part of it."""
+    path = parquet(rows)
+    folder = path.with_suffix(".copies")
+    folder.mkdir(exist_ok=True)
+    for k in range(_COPIES):
+        copy = folder / f"{k}.parquet"
+        if not copy.exists():
+            os.link(path, copy)
+    return folder
+
+
 def _spread(workers: int, rows: int) -> Run:
+    """By so many processes on as many processors: one alone reads by a thread of its own, and so
+    would take two."""
     from plogq.score import Wish, score_spread
 
+    path = _copies(rows)
+
+    def run() -> Any:
+        every = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, sorted(every)[:workers])
+        try:
+            return score_spread(path, Wish(calibration=True, by="label"), workers=workers)
+        finally:
+            os.sched_setaffinity(0, every)
+
+    return run
+
+
+def _page(rows: int) -> Callable[[], str]:
+    """What `plogq report` makes of a file."""
+    from plogq.score import Wish, score_file
+
     path = parquet(rows)
-    return lambda: score_spread(path, Wish(calibration=True, by="label"), workers=workers)
+    return lambda: score_file(path, Wish(pictures=True, by="label"), worst=100).to_html()
+
+
+def _page_size(rows: int) -> int:
+    return len(_page(rows)().encode())
+
+
+def _miscalibration(rows: int) -> Callable[[], float]:
+    """Of every class against all others, as isotonic regression takes it away; their sum."""
+    from plogq.score import Wish, score_file
+
+    path = parquet(rows)
+    wish = Wish(calibration=True)
+    return lambda: sum(line.miscalibration for line in score_file(path, wish).classes)
+
+
+def _decompose(rows: int) -> Callable[[], float]:
+    from model_diagnostics.scoring import LogLoss, decompose
+
+    path = parquet(rows)
+
+    def run() -> float:
+        q, y = _columns(path)
+        found: list[float] = []
+        for k in range(CLASSES):
+            yes, said = (y == k).astype(np.float64), q[:, k].astype(np.float64)
+            table = decompose(yes, said, scoring_function=LogLoss())
+            found.append(table["miscalibration"].item())
+        return sum(found)
+
+    return run
 
 
 def _csv_read(rows: int) -> Run:
@@ -169,6 +235,42 @@ def _all(rows: int) -> Run:
     return _scored(parquet(rows), calibration=True, by="label")
 
 
+def _workers(quick: bool) -> Work:
+    rows = QUICK if quick else FULL
+    elements = _COPIES * rows * CLASSES
+    made = tuple(
+        replace(_contender(name, title, partial(_spread, count), rows, "scipy"), elements=elements)
+        for name, title, count in ((OURS, "two workers", 2), ("one", "one worker", 1))
+    )
+    return Work(made, elements=elements, close=clean)
+
+
+def _report(quick: bool) -> Work:
+    rows = QUICK if quick else FULL
+    needs = ("scipy", "jinja2", "matplotlib")
+    page = _contender("page", "its page, as memory", _page, rows // 10, *needs)
+    made = (
+        _contender(OURS, "plogq report", _page, rows, *needs),
+        _contender("score", _ALL, _all, rows, "scipy"),
+        replace(page, memory=lambda: _page_size(rows // 10)),
+    )
+    return Work(made, elements=rows * CLASSES, close=clean)
+
+
+def _diagnostics(_: bool) -> Work:
+    needs = ("model_diagnostics",)
+    made = (
+        _contender(OURS, "plogq score with calibration", _miscalibration, _SAMPLE, "scipy"),
+        _contender("decompose", "model-diagnostics decompose, a class each", _decompose,
+                   _SAMPLE, *needs),
+    )  # fmt: skip
+    return Work(
+        made, elements=_SAMPLE * CLASSES, reference=lambda: _decompose(_SAMPLE)(), close=clean
+    )
+
+
+# So many events of ten classes are all in the sample to which calibration is fitted.
+_SAMPLE = 1 << 14
 _SKLEARN, _ALL = ("sklearn",), "plogq score with calibration and slices"
 CASES = (
     Case(
@@ -200,13 +302,22 @@ CASES = (
     ),
     Case(
         "score-workers",
-        f"{_ALL}, by several processes, Parquet of 10 million rows × 10",
-        _work(
-            (OURS, "two workers", partial(_spread, 2), 1, ("scipy",)),
-            ("one", "one worker", partial(_spread, 1), 1, ("scipy",)),
-        ),
+        f"{_ALL}, by processes that have a processor each, Parquet of 30 million rows × 10",
+        _workers,
         (Faster("one", 1.7),),
         memory=False,
+    ),
+    Case(
+        "score-report",
+        "`plogq report` with slices, Parquet of 10 million rows × 10",
+        _report,
+        (Within("score", 1.2), Holds("page", 2_000_000)),
+    ),
+    Case(
+        "score-decompose",
+        "Miscalibration of every class, summed, Parquet of 16,384 rows × 10",
+        _diagnostics,
+        (Error(1e-6),),
     ),
     Case(
         "score-peers",

@@ -96,6 +96,21 @@ class LessMemory(Target):
 
 
 @dataclass(frozen=True, slots=True)
+class Holds(Target):
+    """The memory of a row is at most so many bytes."""
+
+    who: str
+    bytes: int
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        goal = f"{_title(outcomes, self.who)}: ≤ {_mb(self.bytes)}"
+        row = outcomes.rows.get(self.who)
+        if row is None or row.memory is None:
+            return _unmeasured(goal, outcomes, self.who)
+        return Verdict(goal, f"{row.memory / 1e6:.2f} MB", row.memory <= self.bytes)
+
+
+@dataclass(frozen=True, slots=True)
 class GradientError(Target):
     """The error of our gradient is at most `times` that of a contender."""
 

@@ -67,7 +67,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     ),
     "compat": ("compat", "compat.declared", "lazy", "options", *PUBLIC),
     "nn": ("class_weights", "lazy", "options", *PUBLIC),
-    "score": ("score", *PUBLIC),
+    "score": ("score", "checks", "definition", *REPRESENTATIONS, *BASE),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
     "compat.declared": (),
     **dict.fromkeys(FACTS, (*FACTS, "compat", "compat.declared")),
@@ -96,6 +96,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cli": ("commands", "interrupted", "choose", "doctor.watch", "score", *PUBLIC),
     "__main__": ("cli",),
 }
+# Rooms of which no file imports itself in the end.
+WITHOUT_CIRCLES = ("score",)
 # What may be imported besides ourselves and the standard library, and by whom.
 OUTSIDE = {
     "frameworks": {"jax", "numpy", "tensorflow", "torch", "triton"},
@@ -175,6 +177,25 @@ def test_imports_run_downward_only(path: Path) -> None:
         if ours:
             there = layer(name)
             assert there in LAYERS[here], f"{here or 'plogq'} imports {there or 'plogq'}: {name}"
+
+
+@pytest.mark.parametrize("room", WITHOUT_CIRCLES)
+def test_no_two_files_of_a_room_import_each_other(room: str) -> None:
+    """Not round a corner either, nor inside functions, nor for types alone."""
+    below = {module_name(path): {name for name, ours in imports(path) if ours} for path in MODULES}
+    inside = [name for name in below if name == room or name.startswith(f"{room}.")]
+    assert len(inside) > 1
+    assert [name for name in inside if name in _reached(below, name)] == []
+
+
+def _reached(below: dict[str, set[str]], start: str) -> set[str]:
+    """All modules that a module imports, itself or by others."""
+    seen, left = set[str](), set(below[start])
+    while left:
+        name = left.pop()
+        seen.add(name)
+        left |= below.get(name, set()) - seen
+    return seen
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: module_name(p) or "plogq")

@@ -12,8 +12,7 @@ from . import score_options as options
 from .console import stop
 from .score import InputError, Wish, score_file
 from .score.compare import scored_files
-from .score.comparison import Comparison, compared
-from .score.report import Report
+from .score.report import Comparison, Report
 from .score.shown import shown
 from .score.terminal import emit, say
 from .score.web import missing, page, write_page
@@ -100,7 +99,7 @@ def _several(
     scored = scored_files(files, wish, worst=worst, progress=options.progress, sliced=True)
     named = [(losses.name, found) for found, losses in scored]
     try:
-        return named, compared(scored, worst), ""
+        return named, Comparison.of(scored, worst), ""
     except InputError as error:
         if wish.on is not None:
             raise

@@ -163,6 +163,10 @@ CASES: dict[str, tuple[Callable[[Path], Path], str]] = {
         csv('p0,p1,n\n0.5,0.5,a"b\n"0.5","0.5","c""d\ne"\n0.5,0.5,"x\n1,2,3\n'),
         "x.csv, row 2: a quote is opened and never closed",
     ),
+    "columns without end": (
+        csv("p," * 1_000_000 + "label\n"),
+        "x.csv has 1,000,001 columns, and up to 262,144 are read",
+    ),
     "an unclosed quote in the header": (
         csv('p0,"p1,label\n0.5,0.5,1\n'), "a quote is opened in the first line and never closed"
     ),

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import brier_score_loss, log_loss
 
 from plogq.score import InputError, Report, Wish, score_file
+from plogq.score.recalibration import Classes
 
 Write = Callable[..., Path]
 ROWS = 3000
@@ -92,6 +94,20 @@ def test_classes_that_are_mixed_up_are_found_by_a_matrix(write: Write) -> None:
     assert report.miscalibration > report.temperature_gain + 0.1
     least = report.cross_entropy - report.miscalibration
     assert least == pytest.approx(plain.cross_entropy, rel=0.02)
+
+
+@pytest.mark.parametrize("shift", [0.0, 3.0])
+def test_the_matrix_is_that_of_scikit_learn(shift: float) -> None:
+    """Fitted to one half and applied to the other, though log-probabilities go together."""
+    scores = Z + shift * np.arange(4)
+    log_q = scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
+    halves = np.arange(0, ROWS, 2), np.arange(1, ROWS, 2)
+    fit = Classes(scores, Y, np.ones(ROWS))
+    for fitted, other in (halves, halves[::-1]):
+        model = LogisticRegression(C=np.inf, tol=1e-9, max_iter=5000)
+        model.fit(log_q[fitted], Y[fitted])
+        want = log_loss(Y[other], model.predict_proba(log_q[other]))
+        assert fit._by_matrix(fitted, other) == pytest.approx(want, abs=2e-5)
 
 
 @pytest.mark.parametrize("name", ["logit", "logp", "p"])

@@ -159,7 +159,7 @@ def test_the_c_locale(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "place"),
     [("plogq.score.running.read_events", ""), ("plogq.score.evaluate.find", ""),
-     ("plogq.commands.show", ""), ("plogq.score.running.make_report", "")],
+     ("plogq.commands.show", ""), ("plogq.score.running.summarised", "")],
 )  # fmt: skip
 def test_ctrl_c(write: Write, where: str, place: str) -> None:
     """In the middle of reading, of scoring and of printing: a word, and exit code 130."""
@@ -295,7 +295,8 @@ def test_nothing_is_left_open(write: Write, form: str, way: str) -> None:
     if way == "half read":
         batches = open_source(path).batches(["label"], 10, {})
         assert next(batches).rows
-        assert opened(path) >= 1
+        # A short text has been read to its end by then.
+        assert opened(path) >= (form != "csv")
         batches.close()
     elif way == "end":
         score_file(path, batch_rows=100)
@@ -347,7 +348,8 @@ def test_reading_text_leaves_no_thread_at_work(tmp_path: Path) -> None:
     batches.close()
     before = busy()
     time.sleep(0.3)
-    assert busy() == before
+    # Less where a thread has ended meanwhile.
+    assert busy() <= before
 
 
 def busy() -> int:

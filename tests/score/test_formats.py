@@ -14,6 +14,7 @@ import pytest
 from mpmath import mp, mpf
 
 from plogq.score import InputError, Report, Wish, score_file
+from plogq.score import text as text_files
 
 Write = Callable[..., Path]
 
@@ -133,6 +134,44 @@ def test_csv_delimiters_and_compression(tmp_path: Path, delimiter: str) -> None:
     with gzip.open(tmp_path / "x.csv.gz", "wt", encoding="utf-8-sig") as file:
         file.write(text)
     check(score_file(tmp_path / "x.csv.gz"))
+
+
+# Rows after good ones: what a block of numbers may have among them.
+ODD = {
+    "nothing": "",
+    "missing": "0.5,,0.25,1\n,0.5,0.5,0\n0.5,0.25,0.25,\n",
+    "quoted": '"0.5","0.25",0.25,1\n"",0.5,0.5,0\n',
+    "spaces": " 0.5,0.25 ,\t0.25, 1\n",
+    "no numbers": "NA,0.5,0.5,0\nnan,0.5,0.5,0\nNAN,0.5,0.5,0\n nan,0.5,0.5,0\n-nan,1,0,0\n",
+    "other words": "0.5,x,0.25,1\n0.5,0.25,0.25,one\n0.5,0.5%,0,1\n+0.5,1e-1,.4,1\n",
+    "infinite": "inf,0.5,0.5,0\n-inf,inf,0.5,1\nInfinity,0.5,0.5,0\n",
+    "another length": "0.5,0.5,1\n0.5,0.25,0.25,1,7\n",
+    "many": "x,0.5,0.25,1\n" * 10,
+}
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("odd", ODD)
+def test_a_block_of_numbers_is_read_as_its_fields_are(
+    tmp_path: Path, odd: str, decimal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = [
+        f"{','.join(map(str, row))},{label}\n" for row, label in zip(PROBS, LABELS, strict=True)
+    ]
+    text = "p0,p1,p2,label\n" + "".join(good) + ODD[odd] + "".join(good)
+    if decimal == ",":
+        text = text.replace(",", ";").replace(".", ",")
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    by_column: list[bool] = []
+    holds_nan = text_files.holds_nan
+    monkeypatch.setattr(text_files, "holds_nan", lambda x: by_column.append(True) or holds_nan(x))
+    fast = score_file(path, named_bad_rows=100).to_dict()
+    assert by_column or odd in ("spaces", "no numbers", "other words", "many")
+    # Blocks are read by fields where a column holds what is no number.
+    monkeypatch.setattr(text_files, "holds_nan", lambda _: True)
+    assert score_file(path, named_bad_rows=100).to_dict() == fast
+    assert fast["events"] >= 26
 
 
 def test_columns_are_ordered_by_their_number(write: Write) -> None:

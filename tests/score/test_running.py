@@ -55,10 +55,10 @@ BAD[40:60] = [0.25, 0.25, 0.25, 0.25]
 ASKED: dict[str, Any] = {"by": ("city", "patient"), "cluster": "patient"}
 FITTED = ASKED | {"calibration": True}
 CASES: dict[str, tuple[dict[str, Any], Wish]] = {
-    "columns": (columns("p", BAD) | {"label": LABEL}, Wish(**FITTED)),
+    "columns": (columns("p", BAD) | {"label": LABEL}, Wish(pictures=True, **FITTED)),
     "float32": (columns("p", BAD.astype(np.float32)) | {"label": LABEL}, Wish(**ASKED)),
-    "weights": (columns("p", BAD) | {"label": LABEL}, Wish(weight="w", **ASKED)),
-    "lists": (lists("probs", Q) | {"label": LABEL}, Wish(weight="w", **ASKED)),
+    "weights": (columns("p", BAD) | {"label": LABEL}, Wish(weight="w", pictures=True, **ASKED)),
+    "lists": (lists("probs", Q) | {"label": LABEL}, Wish(weight="w", pictures=True, **ASKED)),
     "logits": (columns("logit_", SCORES) | {"label": LABEL}, Wish(**ASKED)),
     "logits in lists": (
         lists("logits", SCORES.astype(np.float32)) | {"label": LABEL}, Wish(**ASKED)
@@ -67,15 +67,17 @@ CASES: dict[str, tuple[dict[str, Any], Wish]] = {
         columns("p", 3 * Q) | {"label": LABEL},
         Wish(prediction="p?", content="probs", renormalize=True, **ASKED),
     ),
-    "soft": (columns("p", Q) | columns("t", P), Wish(target="t*", weight="w", **ASKED)),
+    "soft": (
+        columns("p", Q) | columns("t", P), Wish(target="t*", weight="w", pictures=True, **ASKED)
+    ),
     "soft float32": (
         columns("p", Q.astype(np.float32)) | columns("t", P.astype(np.float32)),
-        Wish(target="t*", **ASKED),
+        Wish(target="t*", pictures=True, **ASKED),
     ),
     "yes or no": ({"q": Q[:, 0], "label": YES[:, 0]}, Wish(binary=True, **FITTED)),
     "yes or no, logits": (
         {"logit": SCORES[:, 0], "label": YES[:, 0]},
-        Wish(prediction="logit", content="logits", binary=True, weight="w", **ASKED),
+        Wish(prediction="logit", content="logits", binary=True, weight="w", pictures=True, **ASKED),
     ),
     "many yes or no": (
         columns("p_a", Q) | columns("t_a", YES),
@@ -168,7 +170,7 @@ def test_a_sample_of_many_rows_does_not_depend_on_cuts() -> None:
 
 def test_their_size_does_not_grow_with_rows() -> None:
     table, wish = table_of("columns")
-    totals = empty_totals(Table(table), replace(wish, calibration=False))
+    totals = empty_totals(Table(table), replace(wish, calibration=False, pictures=False))
     sizes: list[int] = []
     for k in range(20):
         totals.add(table, fragment=k)
@@ -189,7 +191,7 @@ def test_totals_of_another_version() -> None:
     table, wish = table_of("columns")
     totals = empty_totals(Table(table), wish)
     state = totals.__getstate__() | {"version": 0}
-    with pytest.raises(InputError, match="version 0, and this plogq reads version 1"):
+    with pytest.raises(InputError, match="version 0, and this plogq reads version 2"):
         totals.again().__setstate__(state)
 
 

@@ -3,12 +3,12 @@
 try:
     from .column import InputError
     from .compare import compare_files
-    from .comparison import Comparison, Difference
+    from .comparison import Difference
     from .display import ReliabilityDisplay
     from .engines import score_spread
     from .evaluate import score_file
     from .python import totals
-    from .report import Report
+    from .report import Comparison, Report
     from .running import Totals
     from .seen import Wish
 except ModuleNotFoundError as missing:

@@ -162,8 +162,12 @@ def text_lengths(values: Array) -> tuple[Array, Array]:
     )
 
 
-def distinct(values: Array) -> tuple[list[str], Array]:
-    """The texts of an array, each once, and which of them every row is; -1 for no text."""
-    encoded = _arrow.array(values, _arrow.string()).dictionary_encode()
+def distinct(values: Array) -> tuple[list[Any], Array]:
+    """The texts or numbers of an array, each once, and which of them every row is; -1 for none."""
+    if values.dtype.kind == "f":
+        # As there are two zeros, and halves that pyarrow does not tell apart.
+        values = values.astype(np.float64) + 0.0
+    kind = _arrow.string() if values.dtype.kind in "OUT" else None
+    encoded = _arrow.array(values, kind).dictionary_encode()
     rows: Array = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return encoded.dictionary.to_pylist(), rows

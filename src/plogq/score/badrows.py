@@ -11,7 +11,7 @@ import numpy as np
 from .column import Array, Batch, Fault, InputError, place_of
 from .find import Roles
 from .least import Least
-from .report import BadRow
+from .summary import BadRow
 from .tally import Tally
 
 # A label that comes a fifth as often as others, where there are five rows for each, is no accident.

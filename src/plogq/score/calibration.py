@@ -14,7 +14,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from .. import validation
+from ..checks import validation
 from .block import Block
 from .column import Array, InputError
 from .events import Events

@@ -59,7 +59,8 @@ class Cells(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Rows of text by column; `faults` are rows of columns that are no text."""
+    """Rows of text by column, or of numbers where all of a column read as such; `faults` are rows
+    of columns that are no text."""
 
     texts: Mapping[str, Any]
     faults: Mapping[str, Fault]
@@ -77,6 +78,9 @@ class Columns:
         """See `Cells`."""
         columns: dict[str, Column] = {}
         for name, array in self.texts.items():
+            if array.type == _arrow.float64():
+                columns[name] = column(array.slice(offset, rows), name)
+                continue
             fault = self.faults.get(name)
             faults = [] if fault is None else [_part(fault, offset, rows)]
             texts = array.slice(offset, rows)

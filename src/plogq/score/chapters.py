@@ -21,8 +21,8 @@ from .layout import (
     share,
 )  # fmt: skip
 from .page import many, nats, percent, with_error
-from .report import Report, WorstRow
 from .show import most_frequent
+from .summary import Summary, WorstRow
 from .svg import drawn
 
 # The deepest colour leaves text of the page's own on it as clear as it has to be.
@@ -30,7 +30,7 @@ _DEEPEST = 45
 _WIDE, _SQUARE = (5.4, 2.7), (5.4, 4.8)
 
 
-def chapter(report: Report, name: str, id: str) -> Chapter:
+def chapter(report: Summary, name: str, id: str) -> Chapter:
     """All that the report says of the file that is called so; `id` is that of nothing else."""
     return Chapter(
         id=id,
@@ -41,7 +41,7 @@ def chapter(report: Report, name: str, id: str) -> Chapter:
     )
 
 
-def _tiles(report: Report) -> Iterator[Tile]:
+def _tiles(report: Summary) -> Iterator[Tile]:
     r = report
     error = f"± {nats(r.standard_error)} nats" if not isnan(r.standard_error) else "nats"
     yield Tile("cross-entropy H", nats(r.cross_entropy), error)
@@ -61,7 +61,7 @@ def _tiles(report: Report) -> Iterator[Tile]:
         yield Tile("best temperature", nats(r.temperature), f"gains {nats(r.temperature_gain)}")
 
 
-def _sections(report: Report, id: str) -> Iterator[Section | None]:
+def _sections(report: Summary, id: str) -> Iterator[Section | None]:
     yield _reading(report, f"{id}-reading")
     yield _losses(report, f"{id}-losses")
     yield _calibration(report, f"{id}-calibration")
@@ -81,7 +81,7 @@ def _sections(report: Report, id: str) -> Iterator[Section | None]:
         yield _rows(report, report.worst, f"{id}-worst", "Worst rows", told)
 
 
-def _reading(report: Report, id: str) -> Section:
+def _reading(report: Summary, id: str) -> Section:
     """What was read, and what was not."""
     said = [f"{many(report.row_count, 'row')} read. What the columns were taken for:"]
     listed = list(report.reasons)
@@ -101,7 +101,7 @@ def _reading(report: Report, id: str) -> Section:
     return Section(id, "What was read", said, listed, sheets=sheets)
 
 
-def _losses(report: Report, id: str) -> Section | None:
+def _losses(report: Summary, id: str) -> Section | None:
     bins = report.histogram
     if not bins:
         return None
@@ -118,7 +118,7 @@ def _losses(report: Report, id: str) -> Section | None:
     return Section(id, "Losses", told, figures=[figure])
 
 
-def _calibration(report: Report, id: str) -> Section | None:
+def _calibration(report: Summary, id: str) -> Section | None:
     bins = report.reliability
     if not bins:
         return None
@@ -160,7 +160,7 @@ def _band(ends: tuple[float, float]) -> str:
     return f"{nats(ends[0])} to {nats(ends[1])}"
 
 
-def _baselines(report: Report, id: str) -> Section | None:
+def _baselines(report: Summary, id: str) -> Section | None:
     if not report.baselines:
         return None
     rows = tuple(
@@ -176,7 +176,7 @@ def _baselines(report: Report, id: str) -> Section | None:
     return Section(id, "Beside constant predictions", sheets=[sheet])
 
 
-def _classes(report: Report, id: str) -> Section | None:
+def _classes(report: Summary, id: str) -> Section | None:
     every = report.classes
     if report.tokens or not every:
         return None
@@ -203,7 +203,7 @@ def _classes(report: Report, id: str) -> Section | None:
     return Section(id, "Classes", told, sheets=[sheet])
 
 
-def _confusion(report: Report, id: str) -> Section | None:
+def _confusion(report: Summary, id: str) -> Section | None:
     found = report.confusion
     if found is None:
         return None
@@ -233,7 +233,7 @@ def _shade(value: float) -> Shade:
     return Shade(f"{value:.2f}" if value >= 0.005 else "·", round(sqrt(value) * _DEEPEST))
 
 
-def _slices(report: Report, column: str, id: str) -> Section:
+def _slices(report: Summary, column: str, id: str) -> Section:
     every = [line for line in report.slices if line.column == column]
     rows = tuple(
         (
@@ -254,7 +254,7 @@ def _slices(report: Report, column: str, id: str) -> Section:
 
 
 def _rows(
-    report: Report, rows: Sequence[WorstRow], id: str, title: str, told: str
+    report: Summary, rows: Sequence[WorstRow], id: str, title: str, told: str
 ) -> Section:  # fmt: skip
     lines = [(count(line.row), number(line.probability)) for line in rows]
     labels = [Cell(line.label) for line in rows]

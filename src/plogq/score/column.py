@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import PlogqError
+from ..errors import PlogqError
 
 Array = NDArray[Any]
 Widths = Mapping[str, int]
@@ -20,6 +20,8 @@ Kind = Literal["whole", "real", "boolean", "text", "list", "other"]
 # A report has a line for each class, and numbers that are kept for each: the memory of a file
 # that says to have more is not bounded by the file.
 MOST_CLASSES = 1 << 20
+# Names, forms and faults are kept for each column: these are as many as the largest vocabularies.
+MOST_COLUMNS = 1 << 18
 
 # A width that asks for the sum of every list, and how many values it has, whatever its length.
 RAGGED = -1

@@ -9,11 +9,10 @@ from os import PathLike
 from pathlib import Path
 
 from .column import Field, InputError
-from .comparison import Comparison, compared
 from .evaluate import opened_file, score_source
 from .kept import Keeper, Losses
 from .places import located
-from .report import Report
+from .report import Comparison, Report
 from .seen import Wish
 
 Progress = Callable[[str], AbstractContextManager[Callable[[float], None] | None]]
@@ -44,7 +43,7 @@ def compare_files(
     found = scored_files(
         paths, wish, strict=strict, worst=worst, batch_rows=batch_rows, progress=progress
     )
-    return compared(found, worst)
+    return Comparison.of(found, worst)
 
 
 def scored_files(

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from math import ceil, hypot, inf, nan
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,9 +15,8 @@ from .interval import NORMAL, Interval, around, uncertain
 from .kept import Losses
 from .matched import matched
 from .moments import Moments
-from .notebook import html
-from .report import Report, without_infinities
 from .slices import Groups
+from .summary import Summary, without_infinities
 from .tally import FEW
 
 
@@ -92,40 +89,13 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Predictions of the same rows, matched by the column `on` or by their order, and every two of
-    them beside each other."""
+class Differences:
+    """What a comparison holds: numbers alone."""
 
     names: tuple[str, ...]
     on: str | None
-    files: tuple[Report, ...]
+    files: tuple[Summary, ...]
     pairs: tuple[Difference, ...]
-
-    def to_html(self) -> str:
-        """The comparison and the reports of its files as one page of HTML; see `Report.to_html`.
-
-        Raises:
-            ModuleNotFoundError: Jinja2 or matplotlib is not installed.
-        """
-        from .web import page
-
-        return page(list(zip(self.names, self.files, strict=True)), self)
-
-    def save_html(self, path: str | PathLike[str]) -> None:
-        """Write the same to a file.
-
-        Raises:
-            ModuleNotFoundError: Jinja2 or matplotlib is not installed.
-            InputError: it cannot be written.
-        """
-        from .web import write_page
-
-        write_page(self.to_html(), Path(path))
-
-    def _repr_html_(self) -> str:
-        from .show_comparison import show_comparison
-
-        return html(lambda console: show_comparison(self, console, 20))
 
     def to_dict(self) -> dict[str, Any]:
         """The comparison for JSON, which knows no ∞ and no NaN: they become None."""
@@ -140,7 +110,7 @@ class Comparison:
         return without_infinities(plain)
 
 
-def compared(files: Sequence[tuple[Report, Losses]], worst: int) -> Comparison:
+def compared(files: Sequence[tuple[Summary, Losses]], worst: int) -> Differences:
     """Every two files, of which the losses are kept.
 
     Raises:
@@ -148,7 +118,7 @@ def compared(files: Sequence[tuple[Report, Losses]], worst: int) -> Comparison:
     """
     reports = [report for report, _ in files]
     aligned = matched([losses for _, losses in files], [report.row_count for report in reports])
-    return Comparison(
+    return Differences(
         names=tuple(each.name for each in aligned),
         on=aligned[0].roles.on,
         files=tuple(reports),

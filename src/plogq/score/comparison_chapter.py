@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from math import isfinite
 
 from . import plots
-from .comparison import Comparison, Difference
+from .comparison import Difference, Differences
 from .layout import MOST_ROWS, Cell, Chapter, Column, Section, Sheet, count, number
 from .page import nats, with_error
 from .show_comparison import interval, plus, sentences, signed, verdict
@@ -17,7 +17,7 @@ _MOST_PICTURES = 15
 _SIZE = (5.4, 1.5)
 
 
-def comparison_chapter(found: Comparison, id: str) -> Chapter:
+def comparison_chapter(found: Differences, id: str) -> Chapter:
     """Every two of the files beside each other; `id` is that of nothing else."""
     how = "in the same order" if found.on is None else f"matched by {found.on}"
     told = [f"{len(found.names)} files, their rows {how}."]
@@ -29,7 +29,7 @@ def comparison_chapter(found: Comparison, id: str) -> Chapter:
     return Chapter(id, "Comparison", told, (), sections)
 
 
-def _files(found: Comparison, id: str) -> Section:
+def _files(found: Differences, id: str) -> Section:
     rows = tuple(
         (
             Cell(name), count(report.events),
@@ -46,7 +46,7 @@ def _files(found: Comparison, id: str) -> Section:
     )
 
 
-def _pair(found: Comparison, pair: Difference, id: str, *, picture: bool) -> Iterator[Section]:
+def _pair(found: Differences, pair: Difference, id: str, *, picture: bool) -> Iterator[Section]:
     error = with_error(pair.finite_difference, pair.standard_error)
     lines = [
         ("difference", plus(error, pair.finite_difference), interval(pair.interval)),
@@ -101,7 +101,7 @@ def _slices(pair: Difference, id: str) -> Iterator[Sheet]:
         yield Sheet(f"{id}-slices{i}", caption, columns, rows, len(every), _ELSEWHERE)
 
 
-def _rows(found: Comparison, pair: Difference, id: str) -> Iterator[Sheet]:
+def _rows(found: Differences, pair: Difference, id: str) -> Iterator[Sheet]:
     if not pair.rows:
         return
     named, labels = found.on is not None, any(line.label for line in pair.rows)

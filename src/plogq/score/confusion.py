@@ -9,12 +9,12 @@ import numpy as np
 from .column import Array
 from .events import Events
 from .find import Roles
+from .outer import UNITS, Outer
 from .probabilities import probabilities
 
 # More classes are no table to read, and many more no matrix to hold.
 _TABLE, _MATRIX = 30, 2048
 _PAIRS = 30
-_UNITS = 2.0**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +40,17 @@ class Confusion:
 
 
 class Mass:
-    """Running totals: Σ w q of every class by the true class. Probabilities of labels without
-    weights are whole multiples of 2⁻³², far below what is shown, so that their sums are integers
-    and the same in whatever order they are added; others are summed as float64."""
+    """Running totals: Σ w q of every class by the true class, or Σ w p q by classes that are true
+    in part. Probabilities are taken as whole multiples of 2⁻³², far below what is shown, and what
+    is summed of them is exact: the same in whatever order they are added."""
 
     def __init__(self, roles: Roles) -> None:
         self._labels = roles.classes
         count = len(roles.classes)
         self._kept = roles.form not in ("tokens", "multi") and count <= _MATRIX
-        shape = (count, count) if self._kept else (0, 0)
-        self._units, self._sums = np.zeros(shape, np.int64), np.zeros(shape)
+        count = count if self._kept else 0
+        # Of labels without weights, which are whole numbers; and of all others.
+        self._units, self._sums = np.zeros((count, count), np.int64), Outer(count, count)
 
     def add(self, events: Events) -> None:
         """Take in the events of one batch."""
@@ -57,40 +58,38 @@ class Mass:
             return
         axis = events.prediction.axis
         q = probabilities(events.prediction.values, events.roles.content, axis)
-        weight = events.weight
         if axis is None:
             q, axis = np.stack([1 - q, q]), 0
-        if events.soft is not None:
-            p = events.soft.values
-            p = np.stack([1 - p, p]) if events.soft.axis is None else p
-            p = p.T if events.soft.axis == 1 else p
-            p = p if weight is None else p * weight
-            self._sums += p @ (q if axis == 1 else q.T)
+        weight, soft = events.weight, events.soft
+        if soft is None and weight is None:
+            self._count(events.truth, q, axis)
             return
-        # Rows of one class beside each other, so that their sum is one run through them. Integers
-        # of 16 bits are sorted by counting them.
-        order = np.argsort(events.truth.astype(np.uint16), kind="stable")
-        truth = events.truth[order]
-        starts = np.flatnonzero(np.diff(truth, prepend=-1))
-        q = q.take(order, axis=1 - axis)
-        if weight is not None:
-            q = q * (weight[order] if axis == 0 else weight[order][:, None])
-        else:
-            q = np.rint(q * _UNITS).astype(np.int64)
-        totals: Array = self._units if weight is None else self._sums
-        sums = np.add.reduceat(q, starts, axis=1 - axis, dtype=totals.dtype)
-        totals[truth[starts]] += sums.T if axis == 0 else sums
+        q = q.T if axis == 0 else q
+        if soft is None:
+            assert weight is not None
+            self._sums.add(weight, q, events.truth)
+            return
+        p = soft.values
+        p = np.stack([1 - p, p]) if soft.axis is None else p
+        p = np.rint((p if soft.axis == 1 else p.T).astype(np.float64) * UNITS) / UNITS
+        self._sums.add(p if weight is None else p * weight[:, None], q)
+
+    def _count(self, truth: Array, q: Array, axis: int) -> None:
+        # Sums of whole numbers that float64 holds.
+        for k, given in enumerate(q if axis == 0 else q.T):
+            sums = np.bincount(truth, np.rint(given * UNITS), len(self._labels))
+            self._units[:, k] += sums.astype(np.int64)
 
     def merge(self, other: Mass) -> None:
         """Take in what another one of the same classes has taken in."""
         self._units += other._units
-        self._sums += other._sums
+        self._sums.merge(other._sums)
 
     def result(self) -> Confusion | None:
         """What it comes to; None where there are too many classes, or none."""
         if not self._kept:
             return None
-        totals = self._units / _UNITS + self._sums
+        totals = self._units / UNITS + self._sums.floats()
         weight = totals.sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = totals / weight

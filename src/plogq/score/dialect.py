@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from .column import InputError
+from .column import MOST_COLUMNS, InputError
 from .lines import whole_rows
 from .naming import folded
 from .shown import excerpt
@@ -25,6 +25,7 @@ _STEP = 1 << 16
 _BOM = b"\xef\xbb\xbf"
 _FRACTION = re.compile(r"\s*[+-]?(\d*\.\d+|\d+\.\d*)([eE][+-]?\d+)?\s*|\s*[+-]?\d+[eE][+-]?\d+\s*")
 _COMMA = re.compile(r"\s*[+-]?\d*,\d+([eE][+-]?\d+)?\s*%?\s*")
+_QUOTED = re.compile(rb'"[^"]*"')
 _LETTER = re.compile(rb"[\xc0-\xfe]")
 # Rows of the beginning that tell how the others are written.
 _ROWS = 50
@@ -70,6 +71,13 @@ def sniff(path: Path, *, header: bool = True) -> Dialect:
     rest = _lines(text, after or len(text), is_all)
     delimiter = _delimiter(line, rest)
     spaces = delimiter == " "
+    count = line.count(delimiter.encode()) + 1
+    if count > MOST_COLUMNS:
+        raise InputError(
+            f"{path.name} has {count:,} columns, and up to {MOST_COLUMNS:,} are read: write the "
+            "numbers of a row as one list, in a column of Parquet or of JSON lines, or as a row of "
+            "a matrix in an .npy file"
+        )
     names = _names(line, delimiter) if line else []
     if not any(names):
         raise InputError(f"{path.name} is empty")
@@ -208,7 +216,11 @@ def _names(line: bytes, delimiter: str) -> list[str]:
         return _split(line)
     if whole_rows(line, delimiter)[1]:
         raise InputError("a quote is opened in the first line and never closed there")
-    count = line.count(delimiter.encode()) + 1
+    parts = line.split(delimiter.encode())
+    count = len(parts)
+    if all(_QUOTED.fullmatch(part) or b'"' not in part for part in parts):
+        # A column of pyarrow's for each takes a hundred times as long.
+        return [part.strip(b'"').decode("utf-8", "replace").strip() for part in parts]
     table = _csv.read_csv(
         _arrow.BufferReader(line + b"\n"),
         read_options=_csv.ReadOptions(

@@ -8,17 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import (
-    BinaryLogits,
-    BinaryProbs,
-    Labels,
-    Logits,
-    LogProbs,
-    Probs,
-    cross_entropy,
-    entropy,
-    validation,
-)
+from ..binary import BinaryLogits, BinaryProbs
+from ..checks import validation
+from ..definition import cross_entropy, entropy
+from ..predictions import Logits, LogProbs
+from ..targets import Labels, Probs
 from . import faults
 from .block import Block, across, read_block
 from .column import Array, Batch, Fault

@@ -64,7 +64,7 @@ class Sums:
             ended = np.flatnonzero(other._endless)
             self._end(ended if places is None else places[ended])
         self._additions += other._additions + 1
-        self._carry()
+        self._carry_in_time()
 
     @property
     def unit(self) -> int:
@@ -103,6 +103,16 @@ class Sums:
         found[self.endless] = np.inf
         return found
 
+    def nearly(self) -> Array:
+        """Every sum, but for its last bits, where there are too many to be rounded one by one; the
+        same number for the same sum."""
+        self._carry()
+        found = np.zeros(self.size)
+        for k in sorted(self._digits, reverse=True):
+            found += np.ldexp(self._digits[k].astype(np.float64), LEAST + _DIGIT * k)
+        found[self.endless] = np.inf
+        return found
+
     def total(self) -> float:
         """All sums together, rounded once."""
         if self.endless.any():
@@ -118,7 +128,9 @@ class Sums:
             self._end(np.zeros(1, np.int64) if place is None else place[ended])
             return self._add(np.where(ended, 0.0, values), place)
         upper = (bits & _UPPER).view(np.float64)
-        halves = (upper, values - upper)
+        # Of numbers that were float32 the lower halves are 0.
+        lower = values - upper
+        halves = (upper, lower) if lower.any() else (upper,)
         exponent -= low
         span = top - low + 1
         if place is None:
@@ -132,7 +144,7 @@ class Sums:
             cells, index = np.unique(place * span + exponent, return_inverse=True)
             self._add_cells(index, halves, low, (1, len(cells)), cells, span)
         self._additions += 1
-        self._carry()
+        self._carry_in_time()
 
     def _add_cells(
         self, cell: Array, halves: tuple[Array, ...], low: int, shape: tuple[int, int],
@@ -146,7 +158,7 @@ class Sums:
             power += low
         # Numbers below the smallest normal one stand for the same power of two as the next ones.
         power = np.maximum(power, 1) - 1
-        for half, at in zip(halves, (power + 27, power), strict=True):
+        for half, at in zip(halves, (power + 27, power), strict=False):
             sums = np.bincount(cell, half, shape[0] * shape[1]).reshape(shape)
             whole = np.ldexp(sums, -LEAST - at).astype(np.int64)
             if lanes:
@@ -185,10 +197,13 @@ class Sums:
             self._endless = np.zeros(self.size, bool)
         self._endless[places] = True
 
+    def _carry_in_time(self) -> None:
+        """Carry before a digit could overflow."""
+        if self._additions >= _ADDITIONS:
+            self._carry()
+
     def _carry(self) -> None:
-        """Bring every digit back to 32 bits before one of them could overflow."""
-        if self._additions < _ADDITIONS:
-            return
+        """Bring every digit back to 32 bits, which there is one way to do."""
         self._additions = 0
         for k in range(min(self._digits, default=0), max(self._digits, default=0) + 2):
             if k in self._digits:

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import Logits, log_normalizer
+from ..definition import log_normalizer
+from ..predictions import Logits
 from . import sums
 from .block import Block
 from .column import Array, Fault

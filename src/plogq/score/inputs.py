@@ -8,7 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from .. import BinaryLogits, BinaryProbs, Labels, Logits, LogProbs, Probs
+from ..binary import BinaryLogits, BinaryProbs
+from ..predictions import Logits, LogProbs
+from ..targets import Labels, Probs
 from .column import Array, InputError
 from .memory import as_numpy
 from .scale import Content

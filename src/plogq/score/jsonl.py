@@ -17,6 +17,7 @@ from . import arrow
 from .column import About, Array, Batch, Column, Fault, Field, InputError, Widths
 from .shown import excerpt
 from .streams import opened
+from .threads import in_order
 
 _arrow: Any = pa
 _json: Any = pajson
@@ -55,9 +56,13 @@ class JSONLines:
         tops = {name: self._top(name) for name in names}
         types = {top: self._types[top] for top in dict.fromkeys(tops.values())}
         row = 0
-        with closing(line_blocks(self._path)) as blocks:
-            for data, done in blocks:
-                read = _parsed(data, types)
+
+        def parsed(block: tuple[bytes, float]) -> tuple[_Read, float]:
+            return _parsed(block[0], types), block[1]
+
+        lines = line_blocks(self._path)
+        with closing(lines), closing(in_order(lines, parsed)) as found:
+            for read, done in found:
                 count: int = read.table.num_rows
                 numbers: Array = np.arange(row, row + count + len(read.lost))
                 lost: Lost = []

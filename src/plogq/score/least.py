@@ -8,17 +8,29 @@ from .column import Array
 
 
 class Least:
-    """The `most` rows of least key; of equal keys those whose place in the data comes first.
-
-    `columns` are their keys, their places, and whatever else is kept of them.
-    """
+    """The `most` rows of least key; of equal keys those whose place in the data comes first."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.columns: tuple[Array, ...] = ()
+        self._first: tuple[Array, ...] = ()
+        # Rows that may be among them: as many are put in order at once as are kept.
+        self._waiting: list[tuple[Array, ...]] = []
 
     def __len__(self) -> int:
         return len(self.columns[0]) if self.columns else 0
+
+    @property
+    def columns(self) -> tuple[Array, ...]:
+        """The keys of the rows, their places, and whatever else is kept of them, in order."""
+        self._settle()
+        return self._first
+
+    def _settle(self) -> None:
+        if self._waiting:
+            parts = [self._first, *self._waiting] if self._first else self._waiting
+            found = [np.concatenate(column) for column in zip(*parts, strict=True)]
+            order = np.lexsort((found[1], found[0]))[: self.most]
+            self._first, self._waiting = tuple(part[order] for part in found), []
 
     def wanted(self, keys: Array) -> Array:
         """Which rows of a batch, whose places ascend, may be among the first, by their keys alone;
@@ -26,8 +38,8 @@ class Least:
         if not self.most:
             return np.zeros(0, np.int64)
         index = np.arange(len(keys))
-        if len(self) == self.most:
-            index = np.flatnonzero(keys <= self.columns[0][-1])
+        if self._first and len(self._first[0]) == self.most:
+            index = np.flatnonzero(keys <= self._first[0][-1])
         if len(index) <= self.most:
             return index
         some = keys[index]
@@ -36,13 +48,11 @@ class Least:
 
     def add(self, keys: Array, places: Array, *others: Array) -> None:
         """Take in rows."""
-        found: tuple[Array, ...] = (keys, places, *others)
         if not len(keys) or not self.most:
             return
-        if self.columns:
-            found = tuple(map(np.concatenate, zip(self.columns, found, strict=True)))
-        order = np.lexsort((found[1], found[0]))[: self.most]
-        self.columns = tuple(part[order] for part in found)
+        self._waiting.append((keys, places, *others))
+        if sum(len(part[0]) for part in self._waiting) >= self.most:
+            self._settle()
 
     def merge(self, other: Least) -> None:
         """Take in the rows that another has kept."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from .arrow import owned
@@ -14,6 +16,7 @@ from .column import Array
 
 _arrow: Any = pa
 _csv: Any = pacsv
+_compute: Any = pc
 
 Lost = list[tuple[int, str]]
 
@@ -29,10 +32,16 @@ def parse(
     lost: Lost,
     *,
     empty_lines: bool = False,
+    numbers: Collection[str] = (),
+    decimal: str = ".",
 ) -> Any:
-    """Whole rows as a table of text: of `every` column those of these names.
+    """Whole rows as a table of text: of `every` column those of these names. Those of `numbers` are
+    read as such, and where one of their fields is none, pyarrow gives up.
 
     Rows of another number of fields are left out, and go to `lost` with their place.
+
+    Raises:
+        ArrowInvalid: a field of `numbers` is no number.
     """
 
     def skip(row: Any) -> str:
@@ -41,7 +50,7 @@ def parse(
         lost.append((row.number - 1, why))
         return "skip"
 
-    if not empty_lines and not data.strip(b"\r\n"):
+    if not empty_lines and not data[:1].strip(b"\r\n") and not data.strip(b"\r\n"):
         return _arrow.table({name: _arrow.array([], _arrow.string()) for name in names})
     return _csv.read_csv(
         owned(data),
@@ -55,12 +64,21 @@ def parse(
             ignore_empty_lines=not empty_lines,
         ),
         convert_options=_csv.ConvertOptions(
-            column_types=dict.fromkeys(every, _arrow.string()),
+            column_types=dict.fromkeys(every, _arrow.string())
+            | dict.fromkeys(numbers, _arrow.float64()),
+            decimal_point=decimal,
             include_columns=list(names),
             strings_can_be_null=True,
             null_values=list(NOTHING),
         ),
     )
+
+
+def holds_nan(numbers: Any) -> bool:
+    """Whether a column of numbers has words that stand for none: pyarrow knows some that are
+    misprints here, such as one with a space before it."""
+    total = _compute.sum(numbers).as_py()
+    return total is not None and isnan(total)
 
 
 def is_text(data: bytes) -> bool:

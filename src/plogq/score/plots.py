@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from .calibration import Bin
     from .histogram import LossBin
-    from .report import Report
+    from .summary import Summary
 
 
 def band(line: Bin) -> tuple[float, float]:
@@ -27,7 +27,7 @@ def band(line: Bin) -> tuple[float, float]:
     return 0.0 if p == 0 else max(0.0, low), 1.0 if p == 1 else min(1.0, high)
 
 
-def reliability(report: Report, ax: Any = None) -> Any:
+def reliability(report: Summary, ax: Any = None) -> Any:
     """What the model says beside how often it is right, with the 95% interval of each bin.
 
     Raises:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import Logits, log_normalizer
+from ..definition import log_normalizer
+from ..predictions import Logits
 from .column import Array
 from .scale import Content
 

@@ -9,25 +9,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import (
-    BinaryLogits,
-    BinaryProbs,
-    Labels,
-    LinearLogits,
-    Logits,
-    Probs,
-    Weighted,
-    cross_entropy,
-    entropy,
-    log_normalizer,
-    value_and_grad,
-)
+from ..binary import BinaryLogits, BinaryProbs
+from ..definition import cross_entropy, entropy, log_normalizer, value_and_grad
+from ..predictions import LinearLogits, Logits
+from ..targets import Labels, Probs
+from ..wrappers import Weighted
 from .column import Array
 
 # More classes leave no events to fit a matrix of their squares.
 _MATRIX_CLASSES, _MATRIX_EVENTS = 50, 8192
 # Where a probability is 0 its logarithm would take every sum with it.
 _LEAST = -100.0
+# The least spread of a direction, beside the largest and 1: where all sum to 1 one has none.
+_FLAT = 1e-10
 
 
 def _optimize() -> Any:
@@ -144,7 +138,12 @@ class Classes(Fit):
         fitted = fitted[:_MATRIX_EVENTS]
         log_z = np.asarray(log_normalizer(Logits(self.scores)))[:, None]
         hidden = np.maximum(self.scores - log_z, _LEAST)
-        count = hidden.shape[1]
+        count, mean = hidden.shape[1], hidden[fitted].mean(axis=0)
+        # Log-probabilities of several classes go up and down together. Turned so that they do not,
+        # the search takes a third of the steps; where it starts is the prediction as it is.
+        spread, turned = np.linalg.eigh(np.cov(hidden[fitted], rowvar=False))
+        scale = np.sqrt(np.maximum(spread, max(float(spread[-1]), 1.0) * _FLAT))
+        hidden = (hidden - mean) @ (turned / scale)
         target, given = self._target(fitted), hidden[fitted]
 
         def step(x: Array) -> tuple[float, Array]:
@@ -152,7 +151,7 @@ class Classes(Fit):
             loss, grad = value_and_grad(target, LinearLogits(given, weight, bias))
             return float(loss), np.concatenate([np.ravel(grad.weight), np.ravel(grad.bias)])
 
-        start = np.concatenate([np.eye(count).ravel(), np.zeros(count)])
+        start = np.concatenate([(scale[:, None] * turned.T).ravel(), mean])
         found: Any = _optimize().minimize(
             step, start, jac=True, method="L-BFGS-B", options={"maxiter": 100}
         )

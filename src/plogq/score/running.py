@@ -14,11 +14,12 @@ from .column import MOST_FRAGMENTS, Array, Batch, InputError, fragment_and_row, 
 from .events import Events, read_events
 from .find import Roles
 from .memory import Table, as_table, table_of
-from .report import Report, make_report
+from .report import Report
+from .summarise import summarised
 from .tally import Tally
 
 # What is pickled says of which version it is: one that means other sums is refused.
-_VERSION = 1
+_VERSION = 2
 # Enough rows for vectors to pay, few enough that a batch stays in the processor's cache: the
 # passes over it then cost a fraction of reading it.
 _MOST_ROWS = 1 << 16
@@ -156,8 +157,8 @@ class Totals:
                 check_misreading(self.roles, tally, bad, self.rows)
             if not tally.events:
                 raise InputError(self._nothing())
-            return make_report(
-                self.name, self.roles, tally, self.rows, self._left_out, bad.count,
+            return summarised(
+                Report, self.name, self.roles, tally, self.rows, self._left_out, bad.count,
                 bad.named(self._number), self._number,
             )  # fmt: skip
 

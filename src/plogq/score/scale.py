@@ -8,7 +8,9 @@ from typing import Literal
 
 import numpy as np
 
-from .. import Logits, log_normalizer, validation
+from ..checks import validation
+from ..definition import log_normalizer
+from ..predictions import Logits
 from . import sums
 from .column import Array, InputError
 from .naming import Group, folded, quoted

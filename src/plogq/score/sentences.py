@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from math import exp, isfinite, isnan
 
 from .page import many, nats, percent
-from .report import Report
 from .shown import excerpt
+from .summary import Summary
 
 # Below this a temperature changes no probability that is written with two decimals.
 _WARM = 0.02
@@ -17,19 +17,19 @@ _NOTHING = 5e-5
 _FEW = 0.3
 
 
-def left_out(report: Report) -> str:
+def left_out(report: Summary) -> str:
     """The rows that are left out on purpose."""
     why = "they have length 0" if report.tokens else "their label is ignored or they weigh 0"
     return f"{report.left_out:,} rows are left out: {why}."
 
 
-def bad_rows(report: Report) -> str:
+def bad_rows(report: Summary) -> str:
     """The rows that could not be scored."""
     have = "row is" if report.bad_rows == 1 else "rows are"
     return f"{report.bad_rows:,} bad {have} left out (rows count from 0):"
 
 
-def headline(report: Report) -> Iterator[str]:
+def headline(report: Summary) -> Iterator[str]:
     """How good the prediction is, and beside what."""
     r, unit = report, "token" if report.tokens else "event"
     of = many(r.events, "event")
@@ -76,7 +76,7 @@ def headline(report: Report) -> Iterator[str]:
             yield f"{says}nats, and so is better than the model."
 
 
-def _units(report: Report) -> Iterator[str]:
+def _units(report: Summary) -> Iterator[str]:
     for unit, bits in (
         ("byte", report.bits_per_byte), ("character", report.bits_per_character)
     ):  # fmt: skip
@@ -84,7 +84,7 @@ def _units(report: Report) -> Iterator[str]:
             yield f"That is {nats(bits)} bits per {unit}."
 
 
-def calibration(report: Report) -> Iterator[str]:
+def calibration(report: Summary) -> Iterator[str]:
     """Whether the model is as sure as it is right."""
     r = report
     if not isnan(r.miscalibration):
@@ -114,7 +114,7 @@ def calibration(report: Report) -> Iterator[str]:
     )
 
 
-def losses(report: Report) -> Iterator[str]:
+def losses(report: Summary) -> Iterator[str]:
     """Whether few events make most of the loss."""
     weight = cost = 0.0
     for line in report.histogram:
@@ -138,7 +138,7 @@ def losses(report: Report) -> Iterator[str]:
         yield f"{many(report.infinite, 'event')} of infinite loss not drawn."
 
 
-def confusion(report: Report) -> Iterator[str]:
+def confusion(report: Summary) -> Iterator[str]:
     """Where the most probability goes astray."""
     found = report.confusion
     if found is not None and found.pairs:

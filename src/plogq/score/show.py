@@ -10,11 +10,11 @@ from rich.table import Table
 
 from . import sentences
 from .page import Page, fitting, nats, percent, with_error
-from .report import ClassRow, Report, WorstRow
+from .summary import ClassRow, Summary, WorstRow
 from .terminal_plot import curve, legend
 
 
-def show(report: Report, console: Console, classes: int, *, plot: bool = False) -> None:
+def show(report: Summary, console: Console, classes: int, *, plot: bool = False) -> None:
     """Print the report, with at most `classes` rows of classes, and with the reliability curve if
     it is to be drawn."""
     width = console.width if plot else None
@@ -25,7 +25,7 @@ def show(report: Report, console: Console, classes: int, *, plot: bool = False) 
 class _Page(Page):
     """A report in the letters of an encoding."""
 
-    def __init__(self, report: Report, encoding: str, plot: int | None) -> None:
+    def __init__(self, report: Summary, encoding: str, plot: int | None) -> None:
         super().__init__(encoding)
         self._report, self._plot = report, plot
 

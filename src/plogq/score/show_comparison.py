@@ -7,12 +7,12 @@ from math import isfinite, isnan
 
 from rich.console import Console, RenderableType
 
-from .comparison import Comparison, Difference
+from .comparison import Difference, Differences
 from .page import Page, fitting, nats, with_error
-from .report import Report
+from .summary import Summary
 
 
-def show_comparison(found: Comparison, console: Console, slices: int) -> None:
+def show_comparison(found: Differences, console: Console, slices: int) -> None:
     """Print the comparison, with at most `slices` values of a column."""
     for part in _Page(found, console.encoding).parts(slices):
         console.print(fitting(part, console))
@@ -21,7 +21,7 @@ def show_comparison(found: Comparison, console: Console, slices: int) -> None:
 class _Page(Page):
     """A comparison in the letters of an encoding."""
 
-    def __init__(self, found: Comparison, encoding: str) -> None:
+    def __init__(self, found: Differences, encoding: str) -> None:
         super().__init__(encoding)
         self._found = found
 
@@ -37,7 +37,7 @@ class _Page(Page):
         for pair in found.pairs:
             yield from self._pair(pair, slices)
 
-    def _file(self, name: str, report: Report, *, alike: bool) -> Iterator[RenderableType]:
+    def _file(self, name: str, report: Summary, *, alike: bool) -> Iterator[RenderableType]:
         if not alike or name == self._found.names[0]:
             yield self.text("in each of them:" if alike else f"{name}:")
             for reason in report.reasons:

@@ -71,17 +71,14 @@ class Groups:
         """Which value each row of the batch has, by its place among all of them."""
         column = batch.columns[self.name]
         values = column.values
-        if values.dtype.kind in "OUT":
-            named, rows = arrow.distinct(values)
-        else:
-            some, rows = np.unique(values, return_inverse=True)
-            named = [_plain(v) for v in some.tolist()]
+        some, rows = arrow.distinct(values)
+        named = [_plain(v) for v in some]
         missing = rows < 0
         for fault in column.faults:
             missing |= fault.rows
         texts: list[str] = [*named, _MISSING]
         rows = np.where(missing, len(texts) - 1, rows)
-        there = np.unique(rows)
+        there = np.flatnonzero(np.bincount(rows, minlength=len(texts)))
         places = np.zeros(len(texts), np.int64)
         for i in map(int, there):
             places[i] = self._place(texts[i])

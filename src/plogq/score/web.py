@@ -8,11 +8,11 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
 from .chapters import chapter
 from .column import InputError
 from .comparison_chapter import comparison_chapter
@@ -20,8 +20,8 @@ from .layout import MOST_ROWS, Chapter
 from .shown import excerpt, shown
 
 if TYPE_CHECKING:
-    from .comparison import Comparison
-    from .report import Report
+    from .comparison import Differences
+    from .summary import Summary
 
 _PAGES = Path(__file__).parent / "pages"
 _NEEDED = ("jinja2", "matplotlib", "scipy")
@@ -37,8 +37,8 @@ def missing(*needed: str) -> str | None:
 
 
 def page(
-    reports: Sequence[tuple[str, Report]],
-    comparison: Comparison | None = None,
+    reports: Sequence[tuple[str, Summary]],
+    comparison: Differences | None = None,
     alone: str = "",
     progress: Callable[[float], None] | None = None,
 ) -> str:
@@ -82,7 +82,7 @@ def _laid_out(chapters: Sequence[Chapter], title: str) -> str:
     for most in _FEWER:
         text = template.render(
             chapters=marked, title=title, most=most, style=Markup(style), script=Markup(script),
-            script_hash=_hash(script), version=__version__,
+            script_hash=_hash(script), version=version("plogq"),
         )  # fmt: skip
         if len(text.encode()) <= _HEAVIEST:
             break
