@@ -8,6 +8,7 @@ from typing import Any
 
 from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made, Shape
 from . import moves
+from .machine import Desk
 from .values import Const, Terms, Unknown, Value
 
 _SMALL = 1e-3  # an epsilon: too small to be a scale
@@ -15,7 +16,7 @@ _LINEAR = {Made.SCORES, Made.PARAMETER}
 _LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX}
 
 
-def binary(on: Any, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
+def binary(on: Desk, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
     """a ∘ b where at least one is no constant."""
     if isinstance(op, ast.MatMult):
         return product(on, a, b, node)
@@ -30,7 +31,7 @@ def binary(on: Any, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Valu
     return Unknown()
 
 
-def _one(on: Any, op: ast.operator, x: Array, other: Value, node: ast.AST, left: bool) -> Value:
+def _one(on: Desk, op: ast.operator, x: Array, other: Value, node: ast.AST, left: bool) -> Value:
     """An array and a number, or something that is not known."""
     place = on.place(node)
     if isinstance(other, Const):
@@ -119,7 +120,7 @@ def _weighed(x: Array, op: ast.operator, left: bool) -> Array:
     return x.but(rising=None, made=None)
 
 
-def _two(on: Any, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value:
+def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value:
     """Two arrays."""
     place = on.place(node)
     shape = moves.broadcast(a.shape, b.shape)
@@ -204,7 +205,7 @@ def _alike(a: Array, b: Array) -> bool:
     return a.made is b.made and a.place == b.place and a.shape == b.shape
 
 
-def product(on: Any, a: Value, b: Value, node: ast.AST, transposed: bool = False) -> Value:
+def product(on: Desk, a: Value, b: Value, node: ast.AST, transposed: bool = False) -> Value:
     """A matrix product: scores where one side is a parameter."""
     x = a if isinstance(a, Array) else None
     w = b if isinstance(b, Array) else None
@@ -228,7 +229,7 @@ def product(on: Any, a: Value, b: Value, node: ast.AST, transposed: bool = False
     return Array(shape=shape, kind="float", batched=x is not None and x.batched)
 
 
-def negated(on: Any, value: Value, node: ast.AST) -> Value:
+def negated(on: Desk, value: Value, node: ast.AST) -> Value:
     """-x."""
     if isinstance(value, Terms):
         return emit(on, replace(value, negated=True), node)  # fmt: skip
@@ -248,7 +249,7 @@ def negated(on: Any, value: Value, node: ast.AST) -> Value:
     return Unknown()
 
 
-def _with_terms(on: Any, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
+def _with_terms(on: Desk, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
     terms, other = (a, b) if isinstance(a, Terms) else (b, a)
     assert isinstance(terms, Terms)
     if isinstance(op, ast.Mult):
@@ -263,7 +264,7 @@ def _with_terms(on: Any, op: ast.operator, a: Value, b: Value, node: ast.AST) ->
     return Unknown()
 
 
-def reduced(on: Any, terms: Terms, mean: bool, axis: Any, node: ast.AST) -> Value:
+def reduced(on: Desk, terms: Terms, mean: bool, axis: Any, node: ast.AST) -> Value:
     """The sum or the mean of terms, over an axis or over all."""
     over_classes = axis is None or axis is ... or axis in (-1, 1)
     whole_mean = mean and axis is None and not terms.reduced and not terms.picked
@@ -280,7 +281,7 @@ def reduced(on: Any, terms: Terms, mean: bool, axis: Any, node: ast.AST) -> Valu
 _TRUTH = {Made.ONE_HOT, Made.DATA, Made.NUMBERS, Made.MULTI_HOT}
 
 
-def emit(on: Any, terms: Terms, node: ast.AST) -> Value:
+def emit(on: Desk, terms: Terms, node: ast.AST) -> Value:
     """Note a hand-written loss once it is whole: negated and reduced."""
     if not (terms.negated and terms.reduced):
         return terms
@@ -291,7 +292,7 @@ def emit(on: Any, terms: Terms, node: ast.AST) -> Value:
     return terms
 
 
-def compared(on: Any, op: ast.cmpop, x: Array, other: Value, node: ast.AST) -> Value:
+def compared(on: Desk, op: ast.cmpop, x: Array, other: Value, node: ast.AST) -> Value:
     """A comparison: a threshold on what a model puts out, or zeros and ones."""
     number = other.value if isinstance(other, Const) else None
     ordered = isinstance(op, ast.Gt | ast.GtE | ast.Lt | ast.LtE)

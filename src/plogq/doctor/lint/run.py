@@ -15,9 +15,10 @@ from ..facts import Made, Seen, Sighting
 from ..findings import Finding, Level
 from ..rules import judge
 from .edits import Edit, edit_for
-from .interpreter import Interpreter
+from .library import LIBRARY
 from .modules import Module
 from .project import Project, of_library
+from .running.interpreter import Interpreter
 from .settings import Settings
 from .sources import Unreadable, may_import_losses, read_bytes, read_module, speaks_of_losses
 
@@ -184,7 +185,7 @@ def _one(path: Path, named: bool, settings: Settings, project: Project, report: 
 def _judged(module: Module, settings: Settings, project: Project, report: Report) -> None:
     """Follow a program and judge what was seen."""
     project.begin(module)
-    interpreter = Interpreter(module, project)
+    interpreter = Interpreter(module, project, LIBRARY)
     interpreter.run()
     report.faults += [(module.shown, fault) for fault in interpreter.faults]
     known = {(f.rule, f.place): f for f in report.findings}

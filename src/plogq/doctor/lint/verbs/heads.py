@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
 
 from ...facts import Array, Length, Made, place_of
 from .. import moves
+from ..machine import Desk
 from ..values import (
     Args,
     Unknown,
@@ -16,7 +16,7 @@ from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
 
 
 def head(
-    on: Any, x: Value | None, made: Made, axis: int | None, node: ast.AST, by: str = ""
+    on: Desk, x: Value | None, made: Made, axis: int | None, node: ast.AST, by: str = ""
 ) -> Array:
     """What a softmax, a sigmoid or an activation makes of x."""
     of = x if isinstance(x, Array) else None
@@ -55,7 +55,7 @@ def implicit(x: Value | None) -> int | None:
 
 
 def _soft(made: Made) -> Verb:
-    def soft(on: Any, args: Args) -> Value:
+    def soft(on: Desk, args: Args) -> Value:
         x = args.get(0, "input", "x", "logits", "a", "inputs")
         axis = axis_of(args, default="")
         if axis is ... or not isinstance(axis, int | str | None):
@@ -71,7 +71,7 @@ def _soft(made: Made) -> Verb:
 
 
 def _elementwise(made: Made) -> Verb:
-    def element(on: Any, args: Args) -> Value:
+    def element(on: Desk, args: Args) -> Value:
         x = args.get(0, "input", "x", "logits", "a", "inputs")
         return head(on, x, made, None, args.node)
 
@@ -90,7 +90,7 @@ VERBS["tanh"] = _elementwise(Made.TANH)
 
 
 @verb("exp")
-def exp(on: Any, args: Args) -> Value:
+def exp(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -103,7 +103,7 @@ def exp(on: Any, args: Args) -> Value:
 
 
 @verb("log log_")
-def log(on: Any, args: Args) -> Value:
+def log(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -117,7 +117,7 @@ def log(on: Any, args: Args) -> Value:
 
 
 @verb("logsumexp reduce_logsumexp")
-def logsumexp(on: Any, args: Args) -> Value:
+def logsumexp(on: Desk, args: Args) -> Value:
     x = array_of(args)
     axis = axis_of(args)
     return Array(by="logsumexp", source=x, kind="float",
@@ -126,17 +126,17 @@ def logsumexp(on: Any, args: Args) -> Value:
 
 @verb("gumbel_softmax multi_head_attention_forward scaled_dot_product_attention normalize "
       "layer_norm batch_norm group_norm embedding")  # fmt: skip
-def nothing_known(on: Any, args: Args) -> Value:
+def nothing_known(on: Desk, args: Args) -> Value:
     return Unknown()
 
 
 @verb("dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout")
-def dropout(on: Any, args: Args) -> Value:
+def dropout(on: Desk, args: Args) -> Value:
     x = array_of(args)
     return Unknown() if x is None else moves.stepped(x, "dropout", on.place(args.node))
 
 
 @verb("leaky_relu elu selu gelu silu swish mish hardswish prelu celu")
-def activation(on: Any, args: Args) -> Value:
+def activation(on: Desk, args: Args) -> Value:
     x = array_of(args)
     return Array(shape=x.shape if x else None, kind="float", batched=bool(x and x.batched))

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...facts import Array, Made, Place, Shape, place_of
 from .. import arithmetic
+from ..machine import Desk
 from ..values import (
     Args,
     Const,
@@ -19,7 +20,7 @@ from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
 
 
 def _reduce(mean: bool) -> Verb:
-    def reduce(on: Any, args: Args) -> Value:
+    def reduce(on: Desk, args: Args) -> Value:
         x = args.get(0, "input", "x", "a", "input_tensor")
         axis = axis_of(args)
         if isinstance(x, Terms):
@@ -66,7 +67,7 @@ VERBS["mean"] = VERBS["reduce_mean"] = VERBS["nanmean"] = _reduce(True)
 
 
 @verb("max min amax amin reduce_max reduce_min topk sort")
-def extreme(on: Any, args: Args) -> Value:
+def extreme(on: Desk, args: Args) -> Value:
     x = array_of(args)
     axis = axis_of(args)
     name = function_of(args)
