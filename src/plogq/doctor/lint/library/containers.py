@@ -66,6 +66,7 @@ def of_dict(on: Machine, of: Dict, name: str) -> Value:
 
 def of_list(on: Machine, of: List, name: str) -> Value:
     """A method of a list, whose changes can be taken back."""
+
     def changed(items: Any) -> Value:
         on.write(of, "items", items)
         return NONE
