@@ -110,6 +110,7 @@ class Array:
     scrambled: Step | None = None  # a reshape that tore events and classes apart
     rising: bool | None = None  # of weights from counts: a more frequent class weighs more
     detached: bool = False
+    ways: tuple[Array, ...] = ()  # outputs of a model, each on one way of a branch alone
 
     @property
     def rank(self) -> int | None:

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from ..facts import Cut, Place, Seen
 from .modules import Module
 from .slots import Scope, Slots
+from .supposed import Supposed
 from .values import Args, Function, Instance, Model, Record, UserClass, Value
 
 NOWHERE = ast.Constant(value=None, lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
@@ -59,6 +60,7 @@ class Machine(Protocol):
     scope: Scope
     left: int
     found: list[Sight]
+    supposed: list[tuple[Supposed, ast.AST, Module]]
     cuts: list[Cut]
     journal: list[tuple[Slots, Any, Any]]
     stack: list[ast.AST]

@@ -36,7 +36,10 @@ from .layers import LAYERS, chained
 def called(on: Machine, f: Value, args: Args) -> Value:
     """What calling something that is no function of the program gives."""
     if isinstance(f, Ref):
-        return _named(on, f.name, args)
+        found = _named(on, f.name, args)
+        named = not isinstance(found, Unknown) or found.name
+        # What an unseen function is called may say what it gives.
+        return found if named else Unknown(f.name.rpartition(".")[2])
     if isinstance(f, Loss):
         return losses.called(on, f, args)
     if isinstance(f, Chain):
@@ -49,7 +52,7 @@ def called(on: Machine, f: Value, args: Args) -> Value:
         do = f.slots.get("__call__")
         if isinstance(do, Native):
             return do.call(on, args)
-    return Unknown()
+    return Unknown(f.name if isinstance(f, Unknown) else "")
 
 
 def _instance(on: Machine, f: Instance, args: Args) -> Value:

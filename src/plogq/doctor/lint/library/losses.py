@@ -9,6 +9,7 @@ from ...contracts import Contract, with_logits
 from ...facts import Array, Sighting
 from ..machine import Machine
 from ..modules import Module
+from ..supposed import suppose
 from ..values import (
     Args,
     Const,
@@ -147,10 +148,25 @@ def see(
     seen = Sighting(
         contract, place or on.place(node), q, p, known, w if isinstance(w, Array) else None
     )
-    on.see(seen, made_at if place is not None else node, made_at, module)
+    call = made_at if place is not None else node
+    on.see(seen, call, made_at, module)
+    if place is None:
+        given = _argument(contract, node)
+        on.supposed += [(s, call, module) for s in suppose(seen, prediction, given, seen.place)]
     if known.get("reduction") == "none" or contract.reduces.value.startswith("one loss"):
         return Array(kind="float", by="loss")
     return out
+
+
+def _argument(contract: Contract, node: ast.expr) -> ast.expr | None:
+    """The code of the prediction in a call of a loss."""
+    if not isinstance(node, ast.Call):
+        return None
+    named = {k.arg: k.value for k in node.keywords}
+    at = 1 if contract.target_first else 0
+    if at < len(node.args) and not any(isinstance(a, ast.Starred) for a in node.args[: at + 1]):
+        return node.args[at]
+    return next((named[name] for name in contract.prediction if name in named), None)
 
 
 def as_array(on: Machine, value: Value | None) -> Array | None:

@@ -15,6 +15,7 @@ from ..journal import Journal
 from ..machine import NOWHERE, Imports, Library, OutOfBudget, Sight
 from ..modules import Module
 from ..relevance import relevant
+from ..supposed import Supposed
 from ..values import (
     Args,
     Const,
@@ -41,6 +42,7 @@ class Interpreter(Journal):
         self.project = project
         self.left = _BUDGET + 8 * len(module.lines)
         self.found: list[Sight] = []
+        self.supposed: list[tuple[Supposed, ast.AST, Module]] = []
         self.cuts: list[Cut] = []
         self.stack: list[ast.AST] = []
         self.returns: list[list[Value]] = []

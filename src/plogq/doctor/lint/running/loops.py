@@ -54,7 +54,7 @@ def _loop(on: Machine, node: ast.stmt, turn: Callable[[], Any]) -> None:
         old = on.scope.slots.get(name)
         if isinstance(old, Const):
             on.write(on.scope, name, Unknown(name))
-    mark, seen = len(on.journal), len(on.found)
+    mark, seen, supposed = len(on.journal), len(on.found), len(on.supposed)
     cuts, returned = len(on.cuts), [len(r) for r in on.returns]
     turn()
     firsts: Changed = {}
@@ -69,7 +69,7 @@ def _loop(on: Machine, node: ast.stmt, turn: Callable[[], Any]) -> None:
     if not changed:
         return
     on.rollback(mark)
-    del on.found[seen:], on.cuts[cuts:]
+    del on.found[seen:], on.supposed[supposed:], on.cuts[cuts:]
     for r, n in zip(on.returns, returned, strict=True):
         del r[n:]
     for target, key, old, new in changed:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ...facts import Array
+from ...facts import OUTPUTS, Array
 from .kinds import Const, Loss, Ref, Terms, Tuple, Unknown, Value
 
 
@@ -49,7 +49,8 @@ def join_arrays(a: Array, b: Array) -> Array:
     if shape is None and a.shape is not None and b.shape is not None and a.rank == b.rank:
         shape = tuple(x if x == y else None for x, y in zip(a.shape, b.shape, strict=True))
     if a.made is not b.made:
-        return Array(shape=shape, kind=a.kind if a.kind == b.kind else None)
+        ways = dict.fromkeys(w for x in (a, b) for w in (x.ways or (x,)) if w.made in OUTPUTS)
+        return Array(shape=shape, kind=a.kind if a.kind == b.kind else None, ways=tuple(ways))
     lows = None if a.low is None or b.low is None else min(a.low, b.low)
     highs = None if a.high is None or b.high is None else max(a.high, b.high)
     return a.but(

@@ -28,6 +28,11 @@ class Unknown:
     def __init__(self, name: str = "", tag: str = "") -> None:
         self.tag = tag or f"{name}#{next(_tags)}"
 
+    @property
+    def name(self) -> str:
+        """What it was called last: by a parameter, an attribute or a function."""
+        return self.tag.rpartition(".")[2].partition("#")[0]
+
     def __repr__(self) -> str:
         return f"Unknown({self.tag})"
 
