@@ -13,7 +13,7 @@ from .values import Const, Terms, Unknown, Value
 
 _SMALL = 1e-3  # an epsilon: too small to be a scale
 _LINEAR = {Made.SCORES, Made.PARAMETER}
-_LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX}
+LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX, Made.LOG_OF_SCORES}
 
 
 def binary(on: Desk, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
@@ -41,13 +41,15 @@ def _one(on: Desk, op: ast.operator, x: Array, other: Value, node: ast.AST, left
         return _with_number(x, op, c, place, left)
     if x.made is Made.COUNTS or x.rising is not None:
         return _weighed(x, op, left)
+    if x.made in (Made.NORMAL, Made.PARAMETER) and isinstance(op, ast.Sub) and left:
+        return x  # a step of gradient descent
     if x.made is Made.SCORES and isinstance(op, ast.Add):
         return moves.stepped(x, "scale", place)
     if x.made is Made.SCORES and isinstance(op, ast.Div | ast.Mult) and left:
         return moves.stepped(x, "scale", place)
     if x.made is Made.SOFTMAX and isinstance(op, ast.Div) and left:
         return Array(shape=None, kind="float")
-    if x.made in _LOGS and isinstance(op, ast.Mult):
+    if x.made in LOGS and isinstance(op, ast.Mult):
         return Terms(x, None)
     return Unknown()
 
@@ -137,8 +139,9 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
             if inner is not None and inner.by == "exp" and inner.source == a:
                 by = "x - log(sum(exp(x)))"
                 return _log_softmax(by, place, b.source.axis, a, batched)
-        if b.by == "max" and b.source is not None and a.made is Made.SCORES:
-            return a  # a shift for the exponential's sake
+        if b.by == "max" and b.source is not None and a.made in OUTPUTS:
+            # A shift for the exponential's sake.
+            return a if a.made is Made.SCORES else moves.stepped(a, "shift", place)
     if isinstance(op, ast.Div) and b.by == "sum" and b.source is not None and b.source == a:
         if a.by == "exp":
             inner = a.source
@@ -157,12 +160,14 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
         return a.but(shape=shape)
     if isinstance(op, ast.Mult):
         for logs, other in ((a, b), (b, a)):
-            if logs.made in _LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
+            if logs.made in LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
                 if _column_and_row(logs.shape, other.shape):
                     on.see(HandWritten(place, logs, other, broadcast=True), node)
-                if logs.made in _LOGS:
+                if logs.made in LOGS:
                     turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
                     return Terms(logs, other, negated=turned)
+    if isinstance(op, ast.Sub) and a.made in (Made.NORMAL, Made.PARAMETER) and b.made is None:
+        return a.but(shape=shape if a.shape is None else a.shape)  # a step of gradient descent
     if isinstance(op, ast.Add | ast.Sub | ast.Mult) and {a.made, b.made} <= {
         Made.NORMAL, Made.UNIFORM, Made.DATA
     }:  # fmt: skip
@@ -234,14 +239,14 @@ def negated(on: Desk, value: Value, node: ast.AST) -> Value:
     if isinstance(value, Terms):
         return emit(on, replace(value, negated=True), node)  # fmt: skip
     if isinstance(value, Array):
-        if value.made in _LOGS and any(s.verb == "slice" for s in value.path):
+        if value.made in LOGS and any(s.verb == "slice" for s in value.path):
             return Terms(value, None, negated=True, picked=True)
         if value.made in (Made.SCORES, None, Made.LABELS, Made.NUMBERS):
             low = None if value.high is None else -value.high
             high = None if value.low is None else -value.low
             return value.but(low=low, high=high, source=value if value.made is None or
                              value.made is Made.SCORES else value.source)  # fmt: skip
-        if value.made in _LOGS:
+        if value.made in LOGS:
             return Terms(value, None, negated=True)
         if value.made in _TRUTH:
             return moves.stepped(value, "negate", on.place(node)).but(low=None, high=None)
@@ -286,6 +291,12 @@ def emit(on: Desk, terms: Terms, node: ast.AST) -> Value:
     if not (terms.negated and terms.reduced):
         return terms
     target = terms.target
+    if (
+        terms.logs.made is Made.LOG_OF_SCORES
+        and not terms.picked
+        and (target is None or target.made not in (Made.ONE_HOT, Made.MULTI_HOT))
+    ):
+        return terms  # of rates, say, beside counts
     if terms.picked or (target is not None and target.made in _TRUTH):
         seen = HandWritten(on.place(node), terms.logs, target, terms.mean, terms.events)
         on.see(seen, node)

@@ -34,6 +34,7 @@ _BETWEEN = frozenset(
                  "utils/_contextlib.py", "_jit_internal.py", "_VF.py")
 )  # fmt: skip
 _LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX, Made.LOG_SIGMOID}
+_HEADS = {Made.SOFTMAX, Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX}
 _FLATTENS = frozenset({"view", "reshape", "flatten", "ravel"})
 
 
@@ -197,9 +198,21 @@ class Hands:
                 axis=None if axis is None else axis - gone + 1, shape=None
             )
         keys: list[Any] = [
-            k if isinstance(k, slice) or k is None or k is ... else self.value(k) for k in given
+            k if isinstance(k, slice) or k is None or k is ... else self._key(known, k)
+            for k in given
         ]
         return self.bench.index(known, keys)
+
+    def _key(self, x: Array, key: Any) -> Value:
+        """A part of an index; where classes are looked up, by its numbers: 0, 1, 2, … or labels."""
+        found = self.value(key)
+        if x.made not in _HEADS or x.rank != 2 or not isinstance(found, Array) or found.rank != 1:
+            return found
+        numbers = read(key) if found.kind == "int" else None
+        if numbers is None:
+            return found
+        in_order = len(numbers) > 1 and bool((numbers == range(len(numbers))).all())
+        return found.but(by="arange") if in_order else found.but(made=Made.LABELS)
 
     def _keep(self, out: Any, value: Any) -> None:
         """Put facts beside the result."""

@@ -102,15 +102,25 @@ def exp(on: Desk, args: Args) -> Value:
                  axis=x.axis, width=x.width)  # fmt: skip
 
 
+_LOGARITHMS = {
+    Made.SOFTMAX: Made.LOG_OF_SOFTMAX,
+    Made.SIGMOID: Made.LOG_SIGMOID,
+    Made.SCORES: Made.LOG_OF_SCORES,
+    Made.LOG_SOFTMAX: Made.LOG_OF_SCORES,
+}
+
+
 @verb("log log_")
 def log(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
-    made = {
-        Made.SOFTMAX: Made.LOG_OF_SOFTMAX, Made.SIGMOID: Made.LOG_SIGMOID,
-    }.get(x.made) if x.made is not None else None  # fmt: skip
-    if made is None or (x.scaled and not any(s.verb == "clip" for s in x.path)):
+    made = _LOGARITHMS.get(x.made) if x.made is not None else None
+    if made is Made.LOG_OF_SCORES and not any(s.verb in ("scale", "clip") for s in x.path):
+        # NaN below 0; "source" says of what.
+        return x.but(made=made, by=on.module.text(args.node), place=on.place(args.node), source=x)
+    scaled = x.scaled and not any(s.verb == "clip" for s in x.path)
+    if made is None or made is Made.LOG_OF_SCORES or scaled:
         return Array(by="log", shape=x.shape, kind="float", source=x, batched=x.batched)
     return x.but(made=made, by=on.module.text(args.node), place=on.place(args.node),
                  path=tuple(s for s in x.path if s.verb != "clip"))  # fmt: skip

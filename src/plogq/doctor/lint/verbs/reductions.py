@@ -27,7 +27,7 @@ def _reduce(mean: bool) -> Verb:
             return arithmetic.reduced(on, x, mean, axis, args.node)
         if not isinstance(x, Array):
             return Unknown()
-        if x.made in (Made.LOG_OF_SOFTMAX, Made.LOG_SOFTMAX) and x.axis is None:
+        if x.made in arithmetic.LOGS and x.axis is None:
             return Terms(x, None, reduced=True, picked=True)
         by = on.module.text(args.node)
         return collapsed(x, axis, args, mean, by, on.place(args.node))
@@ -78,8 +78,11 @@ def extreme(on: Desk, args: Args) -> Value:
         axis = axis if isinstance(axis, int) else -1
     if axis is None:
         return Array(by="max", source=x, shape=(), kind="float")
-    pair = last in ("max", "min", "topk", "sort") and not name.startswith(
-        ("np.", "jnp.", "numpy.", "tf.")
+    # "keepdims" is NumPy's word; PyTorch's max over an axis gives places too.
+    pair = (
+        last in ("max", "min", "topk", "sort")
+        and "keepdims" not in args.kw
+        and (not name.startswith(("np.", "jnp.", "numpy.", "tf.")))
     )
     top = Array(by="max", source=x, kind="float", axis=axis if isinstance(axis, int) else None)
     if not pair:

@@ -205,6 +205,7 @@ def arange(on: Desk, args: Args) -> Value:
     first = args.constant(0, "stop", "end", "n")
     one = len(args.pos) == 1 and isinstance(first, int)
     return Array(
+        by="arange" if last_name(args) == "arange" else "",
         shape=(first,) if one else (None,),
         kind="float" if last_name(args) == "linspace" else "int",
         low=0 if one else None,
