@@ -38,6 +38,7 @@ _OWN = {
 
 
 FRAMEWORKS = (*_OWN, "sklearn")
+_FRAMEWORK = r"^(import|from) (torch|jax|tensorflow|keras)"
 
 
 def framework(program: Program) -> str:
@@ -73,6 +74,8 @@ _NOT_HERE = (
 def cannot_run(program: Program, said: dict[str, Any]) -> bool:
     """Whether a program's loss was never reached, through no fault of the doctor's."""
     error = said["error"] or ""
+    if "by_hand" in program.family and not re.search(_FRAMEWORK, program.text, re.M):
+        return True  # written in NumPy: nothing is called that could be watched
     return program.name in _NEVER_CALLED or error.startswith(_NOT_HERE)
 
 

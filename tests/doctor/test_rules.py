@@ -11,7 +11,7 @@ import pytest
 
 import plogq.doctor
 from plogq.doctor.contracts import CONTRACTS
-from plogq.doctor.facts import Array, Cut, HandWritten, Made, Place, Sighting
+from plogq.doctor.facts import Array, Cut, HandWritten, Made, Place, Sighting, Step
 from plogq.doctor.findings import Level
 from plogq.doctor.lint.run import lint_text
 from plogq.doctor.rules import RULES, judge
@@ -115,7 +115,31 @@ def test_thresholds_and_sums_are_judged_too() -> None:
     assert not list(judge(HandWritten(HERE, logs, array(Made.ONE_HOT))))
 
 
+def test_sums_that_are_wrong_by_what_the_logarithm_is_of() -> None:
+    hot = array(Made.ONE_HOT, axis=-1)
+
+    def said(logs: Array, target: Array | None = hot) -> list[str]:
+        return [f.rule for f in judge(HandWritten(HERE, logs, target))]
+
+    softmax, scores = array(Made.SOFTMAX, axis=-1), array(Made.SCORES, axis=-1)
+    for made in (Made.LOG_OF_SOFTMAX, Made.LOG_SOFTMAX):
+        assert said(array(made, axis=-1, source=softmax)) == ["PQ001"]
+        assert said(array(made, axis=0)) == ["PQ011"]
+        assert said(array(made, axis=0), hot.but(axis=0)) != ["PQ011"]
+        assert said(array(made, across=0), None) == ["PQ011"]
+        assert "PQ001" not in said(array(made, axis=-1, source=scores))
+    (found,) = judge(
+        HandWritten(HERE, array(Made.LOG_SOFTMAX, source=softmax.but(path=(Step("scale"),))), hot)
+    )
+    assert found.level is Level.WARNING  # sharpened, it may be meant
+    assert said(array(Made.LOG_OF_SCORES, source=scores)) == ["PQ003"]
+    assert said(array(Made.LOG_OF_SCORES, source=array(Made.LOG_SOFTMAX))) == ["PQ003"]
+    assert said(array(Made.LOG_OF_SOFTMAX, path=(Step("columns"),)), None) == ["PQ020"]
+    assert said(array(Made.LOG_OF_SOFTMAX, by="np.log(p)"), None) == []  # NumPy has no other
+
+
 def test_two_rules_of_one_code_for_one_kind_are_refused() -> None:
+    before = list(RULES["PQ001"])
     with pytest.raises(ValueError, match="PQ001 is entered twice"):
         rule("PQ001", "another", Level.ERROR, Sighting)(lambda seen: None)
-    assert len(RULES["PQ001"]) == 1
+    assert RULES["PQ001"] == before

@@ -51,6 +51,10 @@ def lint(
     output: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write there instead of to the terminal.")
     ] = None,
+    show_unknown: Annotated[
+        bool,
+        typer.Option("--show-unknown", help="Also what only a name or one way of a branch says."),
+    ] = False,
     fix: Annotated[
         bool, typer.Option("--fix", help="Make the fixes that are local and unambiguous.")
     ] = False,
@@ -96,7 +100,7 @@ def lint(
             stop("lint", f"there is no file or folder {visible(str(path))}")
     try:
         settings = read_settings(Path() if len(given) != 1 else given[0])
-        settings = with_options(settings, select, ignore, exclude or ())
+        settings = with_options(settings, select, ignore, exclude or (), show_unknown)
     except BadSettings as error:
         stop("lint", str(error))
     with progress() as moved:

@@ -23,6 +23,7 @@ class Made(StrEnum):
     SOFTMAX = "softmax"
     LOG_SOFTMAX = "log_softmax"
     LOG_OF_SOFTMAX = "log of a softmax"
+    LOG_OF_SCORES = "log of scores"  # or of log-probabilities: NaN below 0
     SIGMOID = "sigmoid"
     LOG_SIGMOID = "log_sigmoid"
     SCORES = "a linear layer"
@@ -82,7 +83,7 @@ class Place:
 class Step:
     """One movement of the data between its maker and the loss."""
 
-    verb: str  # "reshape", "transpose", "squeeze", "slice", "scale", "clip", "cast", …
+    verb: str  # "reshape", "transpose", "squeeze", "slice", "columns", "scale", "clip", "cast", …
     place: Place | None = None
 
 
@@ -110,6 +111,7 @@ class Array:
     scrambled: Step | None = None  # a reshape that tore events and classes apart
     rising: bool | None = None  # of weights from counts: a more frequent class weighs more
     detached: bool = False
+    ways: tuple[Array, ...] = ()  # outputs of a model, each on one way of a branch alone
 
     @property
     def rank(self) -> int | None:

@@ -8,14 +8,15 @@ from typing import Any
 
 from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made, Shape
 from . import moves
+from .machine import Desk
 from .values import Const, Terms, Unknown, Value
 
 _SMALL = 1e-3  # an epsilon: too small to be a scale
 _LINEAR = {Made.SCORES, Made.PARAMETER}
-_LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX}
+LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX, Made.LOG_OF_SCORES}
 
 
-def binary(on: Any, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
+def binary(on: Desk, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
     """a ∘ b where at least one is no constant."""
     if isinstance(op, ast.MatMult):
         return product(on, a, b, node)
@@ -30,7 +31,7 @@ def binary(on: Any, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Valu
     return Unknown()
 
 
-def _one(on: Any, op: ast.operator, x: Array, other: Value, node: ast.AST, left: bool) -> Value:
+def _one(on: Desk, op: ast.operator, x: Array, other: Value, node: ast.AST, left: bool) -> Value:
     """An array and a number, or something that is not known."""
     place = on.place(node)
     if isinstance(other, Const):
@@ -40,13 +41,15 @@ def _one(on: Any, op: ast.operator, x: Array, other: Value, node: ast.AST, left:
         return _with_number(x, op, c, place, left)
     if x.made is Made.COUNTS or x.rising is not None:
         return _weighed(x, op, left)
+    if x.made in (Made.NORMAL, Made.PARAMETER) and isinstance(op, ast.Sub) and left:
+        return x  # a step of gradient descent
     if x.made is Made.SCORES and isinstance(op, ast.Add):
         return moves.stepped(x, "scale", place)
     if x.made is Made.SCORES and isinstance(op, ast.Div | ast.Mult) and left:
         return moves.stepped(x, "scale", place)
     if x.made is Made.SOFTMAX and isinstance(op, ast.Div) and left:
         return Array(shape=None, kind="float")
-    if x.made in _LOGS and isinstance(op, ast.Mult):
+    if x.made in LOGS and isinstance(op, ast.Mult):
         return Terms(x, None)
     return Unknown()
 
@@ -119,7 +122,7 @@ def _weighed(x: Array, op: ast.operator, left: bool) -> Array:
     return x.but(rising=None, made=None)
 
 
-def _two(on: Any, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value:
+def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value:
     """Two arrays."""
     place = on.place(node)
     shape = moves.broadcast(a.shape, b.shape)
@@ -136,8 +139,9 @@ def _two(on: Any, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value:
             if inner is not None and inner.by == "exp" and inner.source == a:
                 by = "x - log(sum(exp(x)))"
                 return _log_softmax(by, place, b.source.axis, a, batched)
-        if b.by == "max" and b.source is not None and a.made is Made.SCORES:
-            return a  # a shift for the exponential's sake
+        if b.by == "max" and b.source is not None and a.made in OUTPUTS:
+            # A shift for the exponential's sake.
+            return a if a.made is Made.SCORES else moves.stepped(a, "shift", place)
     if isinstance(op, ast.Div) and b.by == "sum" and b.source is not None and b.source == a:
         if a.by == "exp":
             inner = a.source
@@ -156,12 +160,14 @@ def _two(on: Any, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value:
         return a.but(shape=shape)
     if isinstance(op, ast.Mult):
         for logs, other in ((a, b), (b, a)):
-            if logs.made in _LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
+            if logs.made in LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
                 if _column_and_row(logs.shape, other.shape):
                     on.see(HandWritten(place, logs, other, broadcast=True), node)
-                if logs.made in _LOGS:
+                if logs.made in LOGS:
                     turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
                     return Terms(logs, other, negated=turned)
+    if isinstance(op, ast.Sub) and a.made in (Made.NORMAL, Made.PARAMETER) and b.made is None:
+        return a.but(shape=shape if a.shape is None else a.shape)  # a step of gradient descent
     if isinstance(op, ast.Add | ast.Sub | ast.Mult) and {a.made, b.made} <= {
         Made.NORMAL, Made.UNIFORM, Made.DATA
     }:  # fmt: skip
@@ -204,7 +210,7 @@ def _alike(a: Array, b: Array) -> bool:
     return a.made is b.made and a.place == b.place and a.shape == b.shape
 
 
-def product(on: Any, a: Value, b: Value, node: ast.AST, transposed: bool = False) -> Value:
+def product(on: Desk, a: Value, b: Value, node: ast.AST, transposed: bool = False) -> Value:
     """A matrix product: scores where one side is a parameter."""
     x = a if isinstance(a, Array) else None
     w = b if isinstance(b, Array) else None
@@ -228,19 +234,19 @@ def product(on: Any, a: Value, b: Value, node: ast.AST, transposed: bool = False
     return Array(shape=shape, kind="float", batched=x is not None and x.batched)
 
 
-def negated(on: Any, value: Value, node: ast.AST) -> Value:
+def negated(on: Desk, value: Value, node: ast.AST) -> Value:
     """-x."""
     if isinstance(value, Terms):
         return emit(on, replace(value, negated=True), node)  # fmt: skip
     if isinstance(value, Array):
-        if value.made in _LOGS and any(s.verb == "slice" for s in value.path):
+        if value.made in LOGS and any(s.verb == "slice" for s in value.path):
             return Terms(value, None, negated=True, picked=True)
         if value.made in (Made.SCORES, None, Made.LABELS, Made.NUMBERS):
             low = None if value.high is None else -value.high
             high = None if value.low is None else -value.low
             return value.but(low=low, high=high, source=value if value.made is None or
                              value.made is Made.SCORES else value.source)  # fmt: skip
-        if value.made in _LOGS:
+        if value.made in LOGS:
             return Terms(value, None, negated=True)
         if value.made in _TRUTH:
             return moves.stepped(value, "negate", on.place(node)).but(low=None, high=None)
@@ -248,7 +254,7 @@ def negated(on: Any, value: Value, node: ast.AST) -> Value:
     return Unknown()
 
 
-def _with_terms(on: Any, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
+def _with_terms(on: Desk, op: ast.operator, a: Value, b: Value, node: ast.AST) -> Value:
     terms, other = (a, b) if isinstance(a, Terms) else (b, a)
     assert isinstance(terms, Terms)
     if isinstance(op, ast.Mult):
@@ -263,7 +269,7 @@ def _with_terms(on: Any, op: ast.operator, a: Value, b: Value, node: ast.AST) ->
     return Unknown()
 
 
-def reduced(on: Any, terms: Terms, mean: bool, axis: Any, node: ast.AST) -> Value:
+def reduced(on: Desk, terms: Terms, mean: bool, axis: Any, node: ast.AST) -> Value:
     """The sum or the mean of terms, over an axis or over all."""
     over_classes = axis is None or axis is ... or axis in (-1, 1)
     whole_mean = mean and axis is None and not terms.reduced and not terms.picked
@@ -280,18 +286,24 @@ def reduced(on: Any, terms: Terms, mean: bool, axis: Any, node: ast.AST) -> Valu
 _TRUTH = {Made.ONE_HOT, Made.DATA, Made.NUMBERS, Made.MULTI_HOT}
 
 
-def emit(on: Any, terms: Terms, node: ast.AST) -> Value:
+def emit(on: Desk, terms: Terms, node: ast.AST) -> Value:
     """Note a hand-written loss once it is whole: negated and reduced."""
     if not (terms.negated and terms.reduced):
         return terms
     target = terms.target
+    if (
+        terms.logs.made is Made.LOG_OF_SCORES
+        and not terms.picked
+        and (target is None or target.made not in (Made.ONE_HOT, Made.MULTI_HOT))
+    ):
+        return terms  # of rates, say, beside counts
     if terms.picked or (target is not None and target.made in _TRUTH):
         seen = HandWritten(on.place(node), terms.logs, target, terms.mean, terms.events)
         on.see(seen, node)
     return terms
 
 
-def compared(on: Any, op: ast.cmpop, x: Array, other: Value, node: ast.AST) -> Value:
+def compared(on: Desk, op: ast.cmpop, x: Array, other: Value, node: ast.AST) -> Value:
     """A comparison: a threshold on what a model puts out, or zeros and ones."""
     number = other.value if isinstance(other, Const) else None
     ordered = isinstance(op, ast.Gt | ast.GtE | ast.Lt | ast.LtE)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-from ..facts import Array, Made
+from ..facts import Array, Made, Step
 from . import moves
-from .values import Const, List, Tuple, Unknown, Value, plain, slice_of
+from .machine import Desk, Machine
+from .values import Const, Iter, List, Tuple, Unknown, Value, plain, slice_of
 
 
-def indexed(on: Any, x: Array, index: ast.expr, node: ast.AST) -> Value:
+def indexed(on: Machine, x: Array, index: ast.expr, node: ast.AST) -> Value:
     """x[index]."""
     parts = index.elts if isinstance(index, ast.Tuple) else [index]
     if x.by == "eye" and len(parts) == 1:
-        return _rows_of_eye(on, x, on.eval(parts[0]), node)
+        return rows_of_eye(on, x, on.eval(parts[0]), node)
     if x.made is Made.DATA and x.shape is None:
         key = on.eval(parts[0]) if len(parts) == 1 and not isinstance(parts[0], ast.Slice) else None
         if isinstance(key, Const) and isinstance(key.value, str | int):
@@ -23,7 +24,7 @@ def indexed(on: Any, x: Array, index: ast.expr, node: ast.AST) -> Value:
     keys: list[Any] = []
     for part in parts:
         if isinstance(part, ast.Slice):
-            keys.append(on.slice(part))
+            keys.append(sliced(on, part))
         elif isinstance(part, ast.Constant) and part.value is ...:
             keys.append(...)
         elif isinstance(part, ast.Constant) and part.value is None:
@@ -31,16 +32,21 @@ def indexed(on: Any, x: Array, index: ast.expr, node: ast.AST) -> Value:
         else:
             keys.append(on.eval(part))
     lists = [k for k in keys if isinstance(k, Array | List) or _is_range(k)]
+    # Beside 0, 1, 2, … what is not known is the class of each event.
+    if any(map(_is_range, lists)):
+        lists = [k for k in keys if isinstance(k, Unknown) or k in lists]
     if len(lists) >= 2:
-        return _looked_up(x, lists, place)
-    return _by_parts(x, parts, keys, place)
+        return looked_up(x, lists, place)
+    return by_parts(x, parts, keys, place)
 
 
 def _is_range(key: Any) -> bool:
-    return isinstance(key, Const) and isinstance(key.value, range)
+    if isinstance(key, Array):
+        return key.by == "arange"
+    return isinstance(key, Iter) or (isinstance(key, Const) and isinstance(key.value, range))
 
 
-def _by_parts(x: Array, parts: list[ast.expr], keys: list[Any], place: Any) -> Value:
+def by_parts(x: Array, parts: list[ast.expr], keys: list[Any], place: Any) -> Value:
     """One part after the other: an index drops its axis, a slice keeps it, None makes one."""
     out = x
     at = 0  # the axis of the array as it is by now
@@ -62,7 +68,8 @@ def _by_parts(x: Array, parts: list[ast.expr], keys: list[Any], place: Any) -> V
         elif isinstance(key, Array | List):
             if isinstance(key, Array) and key.kind == "bool" and (key.rank or 1) > 1:
                 return Array(kind=x.kind, made=x.made if x.axis is None else None)
-            out = _shortened(out, at, None, place)
+            every = _of_every_event(out, at, key)
+            out = _shortened(out, at, None, place) if every is None else every
             at += 1
         elif isinstance(key, Const) and isinstance(key.value, int):
             out = moves.pick(out, at, place)
@@ -79,6 +86,19 @@ def _by_parts(x: Array, parts: list[ast.expr], keys: list[Any], place: Any) -> V
         else:
             return Array(kind=x.kind)
     return out
+
+
+def _of_every_event(x: Array, at: int, key: Array | List) -> Array | None:
+    """p[:, y] with one y for each row: of every event the classes of all events."""
+    if x.made not in (Made.SOFTMAX, Made.LOG_SOFTMAX) or x.shape is None or x.rank != 2 or at != 1:
+        return None
+    if not isinstance(key, Array) or key.made is not Made.LABELS or key.shape is None:
+        return None
+    n = x.shape[0]
+    if n is None or key.shape != (n,) or n == x.shape[1] or not _axis_hit(x, 1):
+        return None
+    step = Step("columns", x.place)
+    return x.but(axis=None, width=None, shape=(n, n), across=None, path=(*x.path, step))
 
 
 def _axis_hit(x: Array, at: int) -> bool:
@@ -117,14 +137,17 @@ def _shortened(x: Array, at: int, n: int | None, place: Any) -> Array:
     return out
 
 
-def _looked_up(x: Array, lists: list[Any], place: Any) -> Array:
+def looked_up(x: Array, lists: list[Any], place: Any) -> Array:
     """Rows and columns by two lists: of each event the class that is given."""
     out = moves.stepped(x, "slice", place)
     n = lists[0].shape if isinstance(lists[0], Array) else None
-    return out.but(axis=None, width=None, shape=n, across=None)
+    counted = [at for at, key in enumerate(lists) if _is_range(key)]
+    over = moves.place_of(x.axis, x.rank if x.rank is not None else 2)
+    wrong = x.made in (Made.SOFTMAX, Made.LOG_SOFTMAX) and len(lists) == 2 and counted == [over]
+    return out.but(axis=None, width=None, shape=n, across=over if wrong else None)
 
 
-def _rows_of_eye(on: Any, x: Array, key: Value, node: ast.AST) -> Value:
+def rows_of_eye(on: Desk, x: Array, key: Value, node: ast.AST) -> Value:
     """np.eye(K)[y]: one-hot rows."""
     if isinstance(key, Const):
         return moves.pick(x.but(by="row of eye"), 0, on.place(node))
@@ -140,3 +163,14 @@ def _rows_of_eye(on: Any, x: Array, key: Value, node: ast.AST) -> Value:
         x.shape[-1] if x.shape is not None else None, shape=shape, kind="float", low=0, high=1,
         batched=isinstance(key, Array) and key.batched,
     )  # fmt: skip
+
+
+def sliced(on: Machine, node: ast.Slice) -> Value:
+    """start:stop:step, where the code shows all three."""
+    parts = [None if p is None else on.eval(p) for p in (node.lower, node.upper, node.step)]
+    values = [p.value if isinstance(p, Const) else None for p in parts]
+    if any(p is not None and not isinstance(p, Const) for p in parts):
+        return Unknown()
+    if any(v is not None and not isinstance(v, int) for v in values):
+        return Unknown()
+    return Const(slice(*values))

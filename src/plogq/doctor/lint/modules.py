@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..facts import Place
-from .values import Scope
+from .slots import Scope
 
 
 @dataclass(eq=False)

@@ -6,15 +6,12 @@ import ast
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+from .machine import Machine
 from .modules import Module
 from .names import LIBRARIES
 from .sources import Unreadable, read_module
 from .values import Record, Ref, Scope, Unknown, Value
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
 
 _FOLLOWED = 40  # files of the project for one that is read
 _MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git", "requirements.txt")
@@ -76,7 +73,7 @@ class Project:
 
     # Loading them
 
-    def load(self, path: Path, on: Interpreter) -> Module | None:
+    def load(self, path: Path, on: Machine) -> Module | None:
         """A module of the project, run once; None where it cannot be read."""
         if path in self.known:
             return self.known[path]
@@ -114,7 +111,7 @@ class Project:
         return None if path is None else self._module_of(path)
 
     def _module_of(self, path: Path) -> Record:
-        def load(on: Any) -> Value:
+        def load(on: Machine) -> Value:
             found = self.load(path, on)
             if found is None:
                 return Unknown()
@@ -150,7 +147,7 @@ class Project:
         if path is None:
             return Unknown(name)
 
-        def load(on: Any) -> Value:
+        def load(on: Machine) -> Value:
             found = self.load(path, on)
             if found is None:
                 return Unknown(name)
@@ -161,7 +158,7 @@ class Project:
 
         return Record("lazy", load=load)
 
-    def star(self, node: ast.ImportFrom, module: Module, on: Interpreter) -> None:
+    def star(self, node: ast.ImportFrom, module: Module, on: Machine) -> None:
         """`from module import *`."""
         if node.level:
             base = self._relative(node, module)

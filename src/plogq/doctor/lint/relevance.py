@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 import re
 
-_SPEAKS = re.compile(r"loss|entropy|criteri|kl_?div|kld|nll|objective|bce", re.IGNORECASE)
-_BY_HAND = ({"softmax", "log"}, {"softmax", "log2"})
+_SPEAKS = re.compile(r"loss|entropy|criteri|^crit$|kl_?div|kld|nll|objective|bce", re.IGNORECASE)
+_BY_HAND = ({"softmax", "log"}, {"softmax", "log2"}, {"exp", "log"})
 
 Def = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..contracts import Takes
-from ..facts import Made, Seen, Sighting
+from ..facts import Array, Made, Seen, Sighting
 from ..findings import Finding, Level
 from ..rules import judge
 from .edits import Edit, edit_for
-from .interpreter import Interpreter
+from .library import LIBRARY
 from .modules import Module
 from .project import Project, of_library
+from .running.interpreter import Interpreter
 from .settings import Settings
 from .sources import Unreadable, may_import_losses, read_bytes, read_module, speaks_of_losses
 
@@ -58,6 +59,7 @@ class Report:
     faults: list[tuple[str, Exception]] = field(default_factory=list[tuple[str, Exception]])
     edits: dict[Finding, Edit] = field(default_factory=dict[Finding, Edit])
     sources: dict[str, Module] = field(default_factory=dict[str, Module])
+    unknown: int = 0  # findings of that level that were not asked for
 
 
 def shown(path: Path) -> str:
@@ -184,7 +186,7 @@ def _one(path: Path, named: bool, settings: Settings, project: Project, report: 
 def _judged(module: Module, settings: Settings, project: Project, report: Report) -> None:
     """Follow a program and judge what was seen."""
     project.begin(module)
-    interpreter = Interpreter(module, project)
+    interpreter = Interpreter(module, project, LIBRARY)
     interpreter.run()
     report.faults += [(module.shown, fault) for fault in interpreter.faults]
     known = {(f.rule, f.place): f for f in report.findings}
@@ -204,6 +206,30 @@ def _judged(module: Module, settings: Settings, project: Project, report: Report
             edit = None if f.option is None else edit_for(node, source, f.option)
             if edit is not None:
                 report.edits[f] = edit
+    for f in _supposed(interpreter, settings):
+        if (f.rule, f.place) in known:
+            continue
+        known[f.rule, f.place] = f
+        if settings.show_unknown:
+            report.findings.append(f)
+            report.sources.setdefault(f.place.file, module)
+        else:
+            report.unknown += 1
+
+
+def _supposed(on: Interpreter, settings: Settings) -> Iterator[Finding]:
+    """What may be wrong where no run of the code showed what the loss gets."""
+    seen = {s.place for s, *_ in on.found if isinstance(s, Sighting) and _known(s.prediction)}
+    for supposed, call, source in on.supposed:
+        if supposed.seen.place in seen:
+            continue
+        for f in supposed.findings():
+            if settings.wants(f.rule, source.path) and not _silenced(f, call, source):
+                yield f
+
+
+def _known(q: Array | None) -> bool:
+    return q is not None and q.made not in (None, Made.DATA)
 
 
 def _cuts(on: Interpreter) -> Iterator[tuple[Seen, ast.AST | None, ast.expr | None, Module]]:

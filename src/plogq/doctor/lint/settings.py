@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from ..rules import RULES
 
-_KEYS = ("select", "ignore", "exclude", "per-file-ignores")
+_KEYS = ("select", "ignore", "exclude", "per-file-ignores", "show-unknown")
 
 
 class BadSettings(ValueError):
@@ -26,6 +26,7 @@ class Settings:
     ignore: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = field(default=())
+    show_unknown: bool = False  # what only a name or one way of a branch speaks for
     root: Path | None = None  # the folder of pyproject.toml, for patterns
 
     def wants(self, code: str, file: Path | None) -> bool:
@@ -117,6 +118,7 @@ def _from_file(file: Path) -> Settings:
         codes(_texts(given.get("ignore", []), "ignore", file), "ignore"),
         _texts(given.get("exclude", []), "exclude", file),
         _per_file(given.get("per-file-ignores", {}), file),
+        _flag(given.get("show-unknown", False), "show-unknown", file),
         file.parent,
     )
 
@@ -131,6 +133,12 @@ def _per_file(given: Any, file: Path) -> tuple[tuple[str, tuple[str, ...]], ...]
     )
 
 
+def _flag(given: Any, key: str, file: Path) -> bool:
+    if isinstance(given, bool):
+        return given
+    raise BadSettings(f"{key} in [tool.plogq.lint] of {file} should be true or false")
+
+
 def _texts(given: Any, key: str, file: Path) -> tuple[str, ...]:
     if isinstance(given, list) and all(isinstance(x, str) for x in cast("list[Any]", given)):
         return tuple(cast("list[str]", given))
@@ -138,11 +146,19 @@ def _texts(given: Any, key: str, file: Path) -> tuple[str, ...]:
 
 
 def with_options(
-    settings: Settings, select: str | None, ignore: str | None, exclude: Sequence[str]
+    settings: Settings,
+    select: str | None,
+    ignore: str | None,
+    exclude: Sequence[str],
+    show_unknown: bool = False,
 ) -> Settings:
     """The settings with what the command line says: a selection replaces, the rest is added."""
     if select is not None:
         settings = replace(settings, select=codes(select, "--select"))
     if ignore is not None:
         settings = replace(settings, ignore=settings.ignore + codes(ignore, "--ignore"))
-    return replace(settings, exclude=settings.exclude + tuple(exclude))
+    return replace(
+        settings,
+        exclude=settings.exclude + tuple(exclude),
+        show_unknown=settings.show_unknown or show_unknown,
+    )

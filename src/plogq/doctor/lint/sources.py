@@ -34,7 +34,8 @@ def speaks_of_losses(data: bytes) -> bool:
     """Whether a file has a name in it that any rule could speak of."""
     if any(word in data for word in _SPEAKS_OF_LOSSES):
         return True
-    return b"softmax" in data and b"log(" in data  # written by hand
+    # Written by hand.
+    return b"log(" in data and (b"softmax" in data or (b"np.exp(" in data and b"np.log(" in data))
 
 
 def may_import_losses(data: bytes) -> bool:

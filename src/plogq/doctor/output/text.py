@@ -124,6 +124,9 @@ def summary(report: Report) -> str:
     files = f"{report.files:,} file{'s' if report.files != 1 else ''}"
     found = counted(report.findings)
     said = f"Found {found} in {files}." if found else f"No findings in {files}."
+    if report.unknown:
+        n = report.unknown
+        said += f" {n:,} more where the source was not seen: --show-unknown."
     if report.edits:
         n = len(report.edits)
         said += f" {n:,} can be fixed with --fix."

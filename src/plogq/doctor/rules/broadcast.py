@@ -67,10 +67,18 @@ def silent_broadcast(seen: Sighting) -> Verdict | None:
     )
 
 
-@rule("PQ020", "silent-broadcast", Level.ERROR, HandWritten)
+@rule("PQ020", "silent-broadcast", Level.ERROR, HandWritten, hides=("PQ021",))
 def broadcast_by_hand(seen: HandWritten) -> Verdict | None:
-    """A hand-written loss that multiplies (N, 1) by (N,)."""
+    """A hand-written loss that multiplies (N, 1) by (N,), or looks up every label in every row."""
     q, p = seen.logs, seen.target
+    if any(step.verb == "columns" for step in q.path):
+        return Verdict(
+            f"this loss looks up the labels of all events in each row of {origin(q, seen.place)}: "
+            "N × N numbers, and every prediction is compared with every target",
+            "look up one class in each row: p[np.arange(len(y)), y]",
+            q.place,
+            (f"the logarithm comes from {origin(q, seen.place)}",),
+        )
     if not seen.broadcast or p is None or q.shape is None or p.shape is None:
         return None
     return Verdict(

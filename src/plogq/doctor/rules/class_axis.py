@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..contracts import Takes
-from ..facts import Array, Made, Sighting, place_of
+from ..facts import Array, HandWritten, Made, Sighting, place_of
 from ..findings import Level, Verdict
 from .registry import rule
 from .words import evidence, origin, where
@@ -73,6 +73,29 @@ def wrong_class_axis(seen: Sighting) -> Verdict | None:
         f"move them: .transpose({there}, {here}), or flatten the events: .reshape(-1, K)",
         q.place,
         evidence(seen),
+    )
+
+
+@rule("PQ011", "wrong-class-axis", Level.ERROR, HandWritten, hides=("PQ021",))
+def wrong_axis_by_hand(seen: HandWritten) -> Verdict | None:
+    """A hand-written loss over a softmax of another axis than that of the classes."""
+    logs, p = seen.logs, seen.target
+    if logs.made not in (Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX):
+        return None
+    over = logs.across
+    if p is not None and p.made is Made.ONE_HOT:
+        rank = logs.rank or p.rank or 2
+        here, there = place_of(logs.axis, rank), place_of(p.axis, rank)
+        over = here if here is not None and there is not None and here != there else None
+    if over is None:
+        return None
+    what = "the events of the batch" if over == 0 else "another axis than that of the classes"
+    return Verdict(
+        f"the softmax in {origin(logs, seen.place)} is over axis {over}, {what}: each event's "
+        "probabilities do not sum to 1, and depend on the others in the batch",
+        "apply it over the classes: axis=-1 (dim=-1), with keepdims where it is divided by hand",
+        logs.place,
+        (f"the logarithm comes from {origin(logs, seen.place)}",),
     )
 
 

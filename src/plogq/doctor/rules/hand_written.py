@@ -76,8 +76,8 @@ def hand_written_sum(seen: HandWritten) -> Verdict | None:
             head,
             said,
         )
-    if logs.made is not Made.LOG_OF_SOFTMAX:
-        return None
+    if logs.made is not Made.LOG_OF_SOFTMAX or logs.by.startswith(("np.", "numpy.")):
+        return None  # NumPy has no log_softmax, and no gradient to lose
     return Verdict(
         f"this loss takes the logarithm of a softmax, from {origin(logs, seen.place)}: where a "
         "probability underflows to 0 (a gap of 104 in float32) it is -∞, or the limit of an "

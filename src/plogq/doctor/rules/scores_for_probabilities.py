@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..contracts import Takes
-from ..facts import Made, Sighting
+from ..facts import HandWritten, Made, Sighting
 from ..findings import Level, Verdict
 from .registry import rule
 from .words import evidence, origin
@@ -66,6 +66,24 @@ def scores_for_probabilities(seen: Sighting) -> Verdict | None:
         f"{origin(q, seen.place)}: {follows}",
         mend, q.place, evidence(seen), option=option,
     )  # fmt: skip
+
+
+@rule("PQ003", "scores-for-probabilities", Level.ERROR, HandWritten, hides=("PQ021",))
+def logarithm_of_scores(seen: HandWritten) -> Verdict | None:
+    """A hand-written loss that takes the logarithm of scores, or of log-probabilities."""
+    logs, of = seen.logs, seen.logs.source
+    if logs.made is not Made.LOG_OF_SCORES or of is None:
+        return None
+    what = _WRONG.get(of.made or Made.SCORES, "numbers below 0")
+    return Verdict(
+        f"this loss takes the logarithm, {origin(logs, seen.place)}, of {what}, from "
+        f"{origin(of, seen.place)}: below 0 it is NaN, and the cross-entropy is of no distribution",
+        "take the logarithm of a softmax of them"
+        if of.made is Made.SCORES
+        else "they are logarithms already: drop the log",
+        of.place,
+        (f"the logarithm is of what comes from {origin(of, seen.place)}",),
+    )
 
 
 def _clipped(path: tuple[object, ...]) -> bool:

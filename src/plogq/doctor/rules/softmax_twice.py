@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..contracts import Takes
-from ..facts import Made, Sighting
+from ..facts import HandWritten, Made, Sighting
 from ..findings import Level, Verdict
 from ..numbers import band_in_words
 from .registry import rule
@@ -57,3 +57,22 @@ def softmax_before_scores_loss(seen: Sighting) -> Verdict | None:
         evidence(seen),
         Level.WARNING if q.scaled else None,
     )
+
+
+@rule("PQ001", "softmax-before-scores-loss", Level.ERROR, HandWritten, hides=("PQ021",))
+def softmax_twice_by_hand(seen: HandWritten) -> Verdict | None:
+    """A hand-written loss that takes the logarithm of the softmax of a softmax."""
+    logs, head = seen.logs, seen.logs.source
+    if logs.made not in (Made.LOG_OF_SOFTMAX, Made.LOG_SOFTMAX) or head is None:
+        return None
+    if head.made not in (Made.SOFTMAX, Made.PROBABILITIES):
+        return None
+    return Verdict(
+        f"this loss applies a softmax before its logarithm, {origin(logs, seen.place)}, to what "
+        f"{origin(head, seen.place)} made probabilities already: {band_in_words(classes(head))}",
+        "give it the scores from before the first softmax",
+        head.place,
+        (f"the logarithm comes from {origin(logs, seen.place)}",
+         f"what it is of comes from {origin(head, seen.place)}"),
+        Level.WARNING if head.scaled else None,
+    )  # fmt: skip

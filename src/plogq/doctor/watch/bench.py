@@ -11,9 +11,9 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from ..facts import Array, Cut, HandWritten, Place
+from ..facts import Array, Cut, HandWritten, Place, Seen
 from ..lint import arithmetic, indexing
-from ..lint.data import MAKERS
+from ..lint.library.data import MAKERS
 from ..lint.values import Args, Const, List, Ref, Terms, Tuple, Unknown, Value
 from ..lint.verbs import VERBS
 from .sightings import Sightings
@@ -48,7 +48,7 @@ class Bench:
     def text(self, node: ast.AST, limit: int = 60) -> str:
         return self.where()[1]
 
-    def see(self, seen: Any, *rest: Any) -> None:
+    def see(self, seen: Seen, call: ast.AST | None = None) -> None:
         if isinstance(seen, HandWritten):
             self.sums.append(seen)
 
@@ -103,7 +103,7 @@ class Bench:
     def index(self, x: Array, keys: list[Value | slice | Any | None]) -> Value:
         """x[keys]: numbers, slices, None, ... and arrays."""
         if x.by == "eye" and len(keys) == 1 and isinstance(keys[0], Array):
-            return indexing._rows_of_eye(self, x, keys[0], self.node("", "index"))
+            return indexing.rows_of_eye(self, x, keys[0], self.node("", "index"))
         parts: list[ast.expr] = [
             ast.Slice() if isinstance(k, slice) else ast.Constant(None) for k in keys
         ]
@@ -111,8 +111,8 @@ class Bench:
         place = self.where()[0]
         lists = [k for k in known if isinstance(k, Array | List)]
         if len(lists) >= 2:
-            return indexing._looked_up(x, lists, place)
-        return indexing._by_parts(x, parts, known, place)
+            return indexing.looked_up(x, lists, place)
+        return indexing.by_parts(x, parts, known, place)
 
 
 def trimmed(x: Array, depth: int = _DEPTH) -> Array:

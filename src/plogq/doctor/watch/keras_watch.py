@@ -22,6 +22,7 @@ from . import layers
 from .evidence import Numbers
 from .keras_graph import head_of
 from .keras_source import argument
+from .pipelines import labels_of
 from .places import is_library, place_of, user_frame
 from .store import Store
 from .watch import Watch
@@ -235,6 +236,8 @@ class Keras:
             if watch.trusts("Keras"):
                 try:
                     y = args[1] if len(args) > 1 else kwargs.get("y")
+                    if y is None:
+                        y = labels_of(args[0] if args else kwargs.get("x"))
                     self.fitted.set(model, _numbers(y, watch))
                 except Exception as error:
                     watch.fault("Keras", error)

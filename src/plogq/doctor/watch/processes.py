@@ -1,4 +1,4 @@
-"""The other processes of a run: those it spawns, and the ranks beside it under torchrun."""
+"""The other processes of a run: those it spawns or forks, and the ranks under torchrun."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .forks import Forks
 from .report import Seen, seen_by, written
 from .session import Session
 
@@ -35,14 +36,22 @@ class Family:
         self.session = session
         self.rank = rank()
         self.folder: Path | None = None
+        self.forks = Forks(session, self.made)
+
+    def made(self) -> Path:
+        """The folder, made where there is none yet."""
+        if self.folder is None:
+            self.folder = Path(tempfile.mkdtemp(prefix="plogq-doctor-"))
+        return self.folder
 
     def start(self) -> None:
-        """Have spawned processes begin a watch of their own."""
+        """Have spawned and forked processes begin a watch of their own."""
         if self.rank is not None:
             parts = ("TORCHELASTIC_RUN_ID", "MASTER_PORT", "TORCHELASTIC_RESTART_COUNT")
             name = "-".join(["plogq-doctor", *(os.environ.get(part, "0") for part in parts)])
             self.folder = Path(tempfile.gettempdir()) / name
             self.folder.mkdir(exist_ok=True)
+        self.forks.start()
         try:
             from multiprocessing import spawn
         except ImportError:
@@ -52,9 +61,7 @@ class Family:
         def get_preparation_data(name: str) -> dict[str, Any]:
             data = before(name)
             if self.session.watch.active:
-                if self.folder is None:
-                    self.folder = Path(tempfile.mkdtemp(prefix="plogq-doctor-"))
-                data["plogq_doctor"] = Begin(str(self.folder))
+                data["plogq_doctor"] = Begin(str(self.made()))
             return data
 
         self.session.watch.replace(spawn, "get_preparation_data", get_preparation_data)
@@ -67,6 +74,7 @@ class Family:
         """What all processes saw: on rank 0, and where there are no ranks."""
         if self.folder is None:
             return seen
+        self.forks.told(seen)
         if self.rank:
             written(seen, self.folder / f"rank-{self.rank}.json")
             return seen

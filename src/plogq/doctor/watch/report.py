@@ -53,7 +53,9 @@ class Seen:
         self.sites = max(self.sites, other["call_sites"])
         self.calls += other["calls"]
         self.watched = {**other["watched"], **self.watched}
-        self.unseen = list(dict.fromkeys([*self.unseen, *other["not_seen"]]))
+        unseen = dict.fromkeys([*self.unseen, *other["not_seen"]])
+        # A process that calls no loss is nothing to speak of beside one that does.
+        self.unseen = [u for u in unseen if not (self.sites and u.startswith("nothing:"))]
         self.faults = list(dict.fromkeys([*self.faults, *other["faults"]]))
         self.crash = self.crash or other["crash"] or ""
 

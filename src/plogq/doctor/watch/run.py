@@ -55,12 +55,15 @@ def run(target: str, arguments: list[str], module: bool) -> Ended:
     try:
         code = _run(target, module, session)
         _wait_for_threads()
+        if not session.watch.forked:
+            _wait_for_processes()
     finally:
         sys.argv, sys.modules["__main__"] = argv, before
         if sys.path and sys.path[0] != first:
             sys.path[0] = first
         watch = session.stop()
     if watch.forked:
+        family.forks.leave()
         os._exit(code)  # a copy of the process: the report is the parent's
     return Ended(code, family.merged(seen_by(watch)))
 
@@ -124,5 +127,19 @@ def _wait_for_threads() -> None:
         for thread in threading.enumerate():
             if thread is not threading.current_thread() and not thread.daemon:
                 thread.join()
+    except KeyboardInterrupt:
+        return
+
+
+def _wait_for_processes() -> None:
+    """Python waits for the children of multiprocessing too, but for daemons."""
+    if "multiprocessing.process" not in sys.modules:
+        return
+    from multiprocessing import active_children
+
+    try:
+        for child in active_children():
+            if not child.daemon:
+                child.join()
     except KeyboardInterrupt:
         return

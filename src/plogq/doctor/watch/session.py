@@ -11,7 +11,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 from .watch import Watch
 
@@ -71,6 +71,13 @@ class Finder(importlib.abc.MetaPathFinder):
             self.session.watch.unseen[f"{NAMES[name]} (its loader cannot be followed)"] = None
 
 
+class Forked(Protocol):
+    """Who is told of forks."""
+
+    def before(self) -> None: ...
+    def in_child(self) -> None: ...
+
+
 class Session:
     """One watch from its start to its end."""
 
@@ -78,6 +85,7 @@ class Session:
         self.watch = Watch()
         self.begun: set[str] = set()
         self.finder = Finder(self)
+        self.forks: Forked | None = None  # who looks after forked processes
 
     def start(self) -> Session:
         """Watch what is imported by now, and what will be."""
@@ -148,14 +156,33 @@ _registered: list[bool] = []
 
 
 def _at_fork(session: Session) -> None:
-    """A forked process looks at nothing: its parent's findings are not its own."""
+    """A forked process looks at nothing by itself: its parent's findings are not its own."""
     _running.append(session)
     if not _registered and hasattr(os, "register_at_fork"):
         _registered.append(True)
-        os.register_at_fork(after_in_child=_forked)
+        os.register_at_fork(before=_forking, after_in_child=_forked)
+
+
+def _forking() -> None:
+    for session in _running:
+        if not session.watch.active:
+            continue
+        if session.forks is None:
+            session.watch.unseen["forked processes"] = None
+            continue
+        try:
+            session.forks.before()
+        except Exception as error:
+            session.watch.fault("forks", error)
 
 
 def _forked() -> None:
     for session in _running:
-        session.watch.active = False
+        active, session.watch.active = session.watch.active, False
         session.watch.forked = True
+        if active and session.forks is not None:
+            try:
+                session.forks.in_child()
+            except Exception as error:
+                session.watch.active = False
+                session.watch.fault("forks", error)

@@ -1,4 +1,4 @@
-"""PyTorch: a function mode that follows facts from operation to operation, and notes losses."""
+"""PyTorch: a function mode that sees every call, and hands it to its thread's hands."""
 
 # PyTorch types its own functions only in part.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -11,34 +11,17 @@ from __future__ import annotations
 import sys
 import threading
 from types import FrameType
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as functional
 from torch.overrides import TorchFunctionMode
 
-from ..contracts import CONTRACTS
-from ..facts import Array, HandWritten, Made, Place
-from ..facts import place_of as place_at
-from ..lint.moves import stepped
-from .bench import Bench, Const, List, Ref, Terms, Tuple, Unknown, Value, settled
-from .evidence import Evidence, Numbers
-from .layers import current
-from .places import place_of, user_frame
 from .store import Store
-from .torch_arrays import kind_of, library_of, options_of, plain, read, tells
-from .torch_verbs import CONVOLUTIONS, LOSSES, POSITIONS, Plan, plan_of
+from .torch_hands import Hands
+from .torch_verbs import Plan, plan_of
 from .watch import Watch
 
-_MODULES = torch.nn.modules.__file__.rpartition("__init__")[0]
-# Between a function's call and its being seen.
-_BETWEEN = frozenset(
-    f"{torch.__file__.rpartition('__init__')[0]}{name}"
-    for name in ("overrides.py", "functional.py", "_tensor.py", "nn/functional.py",
-                 "utils/_contextlib.py", "_jit_internal.py", "_VF.py")
-)  # fmt: skip
-_LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX, Made.LOG_SIGMOID}
-_FLATTENS = frozenset({"view", "reshape", "flatten", "ravel"})
 _plans: dict[Any, Plan | None] = {}
 
 
@@ -91,7 +74,7 @@ class Mode(TorchFunctionMode):
         """Those of this thread, at a frame."""
         hands = getattr(self.local, "hands", None)
         if hands is None:
-            hands = self.local.hands = Hands(self)
+            hands = self.local.hands = Hands(self.watch, self.store, self.built, self.rows)
         hands.at(frame)
         return hands
 
@@ -111,246 +94,4 @@ class Mode(TorchFunctionMode):
             raise
 
 
-class Hands:
-    """One thread's bench, and how it reads tensors."""
-
-    def __init__(self, mode: Mode) -> None:
-        self.mode, self.store = mode, mode.store
-        self.bench = Bench(self.where)
-        self.frame: FrameType | None = None
-        self.found: tuple[Place, str] | None = None
-
-    def at(self, frame: FrameType) -> None:
-        """Work is being done for this frame."""
-        caller: FrameType | None = frame
-        while caller is not None and caller.f_code.co_filename in _BETWEEN:
-            caller = caller.f_back
-        self.frame, self.found = caller, None
-
-    def where(self) -> tuple[Place, str]:
-        """Where the function was called, or where its layer was made."""
-        if self.found is None:
-            self.found = self._where(self.frame)
-        return self.found
-
-    def _where(self, frame: FrameType | None) -> tuple[Place, str]:
-        layer = current()
-        if layer is not None:
-            return layer
-        if frame is not None and frame.f_code.co_filename.startswith(_MODULES):
-            module = frame.f_locals.get("self")
-            known = self.mode.built.get(module)
-            if known is not None:
-                return known
-            place, _ = place_of(user_frame(frame))
-            return place, f"nn.{type(module).__name__}" if module is not None else ""
-        outer = user_frame(frame)
-        place, text = place_of(outer)
-        return place, text if outer is frame else ""
-
-    # Reading
-
-    def value(self, x: Any) -> Value:
-        """An argument as the verbs take it."""
-        if isinstance(x, torch.Tensor):
-            known = self.store.get(x)
-            return known if known is not None else plain(x)
-        if x is None or isinstance(x, bool | int | float | str):
-            return Const(x)
-        if isinstance(x, tuple | list):
-            items = tuple(self.value(i) for i in cast("list[Any]", x)[:64])
-            return List(items) if isinstance(x, list) else Tuple(items)
-        if isinstance(x, torch.dtype):
-            return Ref(str(x))
-        if isinstance(x, range):
-            return List(())
-        return Unknown()
-
-    def knows(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-        """Whether anything is known of one of the arguments."""
-        get = self.store.get
-        for x in (*args, *kwargs.values()) if kwargs else args:
-            if isinstance(x, torch.Tensor):
-                if get(x) is not None:
-                    return True
-            elif isinstance(x, tuple | list) and any(
-                get(i) is not None for i in cast("list[Any]", x)[:16] if isinstance(i, torch.Tensor)
-            ):
-                return True
-        return False
-
-    # Following
-
-    def follow(self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
-        """Keep what is known of the result of a function."""
-        if plan.kind == "lost":
-            if args:
-                self.store.drop(args[0])
-            return
-        if plan.kind == "setitem":
-            known = self.store.get(args[0])
-            number = isinstance(args[2], int | float)
-            if known is not None and not (
-                isinstance(known, Array) and known.made is Made.SCORES and number
-            ):
-                self.store.drop(args[0])
-            return
-        if plan.name in _FLATTENS and args and isinstance(out, torch.Tensor):
-            x = args[0]
-            if out.dim() == 1 and x.dim() == 2 and kind_of(x) == "int":
-                self.mode.rows.set(out, x)
-        if not plan.source and not self.knows(args, kwargs):
-            if plan.inplace and args:
-                self.store.drop(args[0])
-            return
-        if plan.kind == "getitem":
-            value = self._item(args[0], args[1])
-        elif plan.kind == "conv":
-            value = self._convolved(plan.name, out)
-        elif plan.kind == "resized":
-            known = self.store.get(args[0]) if args else None
-            keeps = isinstance(known, Array) and known.made is Made.SCORES
-            value = stepped(known, "resize", None) if keeps and known is not None else Unknown()
-        else:
-            value = self._verb(plan, args, kwargs, out)
-        self._keep(out, value)
-        self._notes()
-
-    def _verb(self, plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> Value:
-        name = plan.name
-        pos = [self.value(x) for x in args]
-        kw = {k: self.value(x) for k, x in kwargs.items() if k not in ("out", "_stacklevel")}
-        if plan.swapped:
-            pos = pos[::-1]
-        if name in ("mul", "multiply", "mul_"):
-            pos = self._weighed(pos, args[::-1] if plan.swapped else args)
-        if name == "addmm":
-            pos, name = pos[1:], "matmul"
-        if name == "linear" and isinstance(out, torch.Tensor):
-            x = pos[0]
-            pos[0] = x.but(batched=out.dim() >= 2) if isinstance(x, Array) else x
-        if name == "softmin":
-            name = "softmax"
-        return self.bench.do("torch", name, pos, kw)
-
-    def _weighed(self, pos: list[Value], args: tuple[Any, ...]) -> list[Value]:
-        """Before y · log q: what y is, from its numbers."""
-        for i, j in ((0, 1), (1, 0)):
-            logs, other = pos[i], pos[j]
-            if not (isinstance(logs, Array) and logs.made in _LOGS and isinstance(other, Array)):
-                continue
-            y = args[j]
-            if other.made is None and isinstance(y, torch.Tensor) and 2 <= y.dim() == logs.rank:
-                seen, numbers, axis = Evidence(), read(y), logs.axis
-                if numbers is not None and axis is not None:
-                    seen.add(numbers, axis)
-                    if seen.all_hot:
-                        pos[j] = other.but(made=Made.ONE_HOT, axis=axis)
-        return pos
-
-    def _convolved(self, name: str, out: Any) -> Value:
-        place, text = self.where()
-        axis = out.dim() - CONVOLUTIONS[name] - 1
-        return Array(Made.SCORES, text, place, axis, out.shape[axis], shape=tuple(out.shape),
-                     kind="float", batched=axis == 1)  # fmt: skip
-
-    def _item(self, x: Any, key: Any) -> Value:
-        known = self.value(x)
-        if not isinstance(known, Array):
-            return Unknown()
-        given = cast("tuple[Any, ...]", key) if isinstance(key, tuple) else (key,)
-        if len(given) == 1 and isinstance(key, torch.Tensor) and key.dtype is torch.bool:
-            # A mask over the first axes: what is left of them is one.
-            gone = key.dim()
-            axis = place_at(known.axis, known.rank)
-            if axis is not None and axis < gone:
-                return Unknown()
-            return stepped(known, "slice", None).but(
-                axis=None if axis is None else axis - gone + 1, shape=None
-            )
-        keys: list[Any] = [
-            k if isinstance(k, slice) or k is None or k is ... else self.value(k) for k in given
-        ]
-        return self.bench.index(known, keys)
-
-    def _keep(self, out: Any, value: Any) -> None:
-        """Put facts beside the result."""
-        if isinstance(out, torch.Tensor):
-            self._keep_one(out, value)
-        elif isinstance(out, tuple | list):
-            slots = getattr(value, "slots", None)
-            parts = slots.get("items") if slots else value
-            items = getattr(parts, "items", None)
-            if isinstance(items, tuple) and len(cast("tuple[Any, ...]", items)) == len(
-                cast("list[Any]", out)
-            ):
-                for o, v in zip(
-                    cast("list[Any]", out), cast("tuple[Any, ...]", items), strict=True
-                ):
-                    if isinstance(o, torch.Tensor):
-                        self._keep_one(o, v)
-
-    def _keep_one(self, out: torch.Tensor, value: Any) -> None:
-        if isinstance(value, Array):
-            if tells(value):
-                self.store.set(out, settled(value, tuple(out.shape), kind_of(out)))
-                return
-        elif isinstance(value, Terms):
-            self.store.set(out, value)
-            return
-        self.store.drop(out)
-
-    def _notes(self) -> None:
-        """Hand on what the verbs noted."""
-        self.bench.hand_on(self.mode.watch.sightings, self._written_at)
-
-    def _written_at(self, _: HandWritten) -> Place | None:
-        """The user's line that is at work, if no library stands between."""
-        outer = user_frame(self.frame)
-        return place_of(outer)[0] if outer is self.frame else None
-
-    # Losses
-
-    def loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Note a call of a loss."""
-        given = dict(zip(("input", "target", *POSITIONS[name]), args, strict=False)) | kwargs
-        x, y = given.get("input"), given.get("target")
-        if not isinstance(x, torch.Tensor) or not isinstance(y, torch.Tensor):
-            return None
-        frame = self.frame
-        module = f"torch.nn.{LOSSES[name][1]}"
-        of_module = frame is not None and frame.f_code.co_filename.startswith(_MODULES)
-        contract = CONTRACTS[module if of_module else f"torch.nn.functional.{name}"]
-        outer = user_frame(frame)
-        place, _ = place_of(outer)
-        library = library_of(frame, outer)
-        options = options_of(given)
-        w = given.get("pos_weight") if given.get("pos_weight") is not None else given.get("weight")
-        if not isinstance(w, torch.Tensor):
-            w = None
-        q, p = self.value(x), self.value(y)
-        kind = self.mode.watch.sightings.note(
-            contract, place,
-            settled(q, tuple(x.shape), kind_of(x)) if isinstance(q, Array) else plain(x),
-            settled(p, tuple(y.shape), kind_of(y)) if isinstance(p, Array) else plain(y),
-            options, lambda: read(x), lambda: self._read_target(y),
-            self._weight(w), None if w is None else lambda: read(w), library,
-        )  # fmt: skip
-        return contract, place, kind
-
-    def _read_target(self, y: torch.Tensor) -> Numbers | None:
-        """The numbers of labels; flattened ones in the rows that they came from."""
-        base = y._base if y.dim() == 1 and kind_of(y) == "int" else None
-        if base is not None and (base.dim() != 2 or base.numel() != y.numel()):
-            base = None
-        rows = base if base is not None else self.mode.rows.get(y)
-        return read(rows if rows is not None else y)
-
-    def _weight(self, w: torch.Tensor | None) -> Array | None:
-        if w is None:
-            return None
-        found = self.value(w)
-        return found if isinstance(found, Array) else plain(w)
-
-
-__all__ = ["Hands", "Mode"]
+__all__ = ["Mode"]

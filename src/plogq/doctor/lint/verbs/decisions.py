@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...facts import OUTPUTS, PROBABILITIES, Array, Cut, Made, Shape, place_of
 from .. import moves
+from ..machine import Desk
 from ..values import (
     Args,
     Const,
@@ -17,7 +16,7 @@ from .registry import array_of, axis_of, function_of, verb
 
 
 @verb("argmax argmin argsort")
-def argmax(on: Any, args: Args) -> Value:
+def argmax(on: Desk, args: Args) -> Value:
     x = array_of(args)
     axis = axis_of(args)
     keep = args.constant(2, "keepdim", "keepdims", default=False)
@@ -39,7 +38,7 @@ def argmax(on: Any, args: Args) -> Value:
 
 
 @verb("round round_ rint floor ceil trunc heaviside")
-def rounded(on: Any, args: Args) -> Value:
+def rounded(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None or x.made not in OUTPUTS:
         return Array(shape=x.shape if x else None, kind="float")
@@ -51,7 +50,7 @@ def rounded(on: Any, args: Args) -> Value:
 
 
 @verb("sign sgn")
-def sign(on: Any, args: Args) -> Value:
+def sign(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -60,7 +59,7 @@ def sign(on: Any, args: Args) -> Value:
 
 
 @verb("where")
-def where(on: Any, args: Args) -> Value:
+def where(on: Desk, args: Args) -> Value:
     condition, a, b = args.get(0, "condition", "cond"), args.get(1, "x", "input"), args.get(
         2, "y", "other"
     )  # fmt: skip
@@ -93,7 +92,7 @@ def where(on: Any, args: Args) -> Value:
 
 
 @verb("clip clamp clamp_ clip_by_value clamp_min clamp_max maximum minimum nan_to_num")
-def clip(on: Any, args: Args) -> Value:
+def clip(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from typing import Any
 
 from ...facts import Array, Length, Made, place_of
 from .. import moves
+from ..machine import Desk
 from ..values import (
     Args,
     Unknown,
@@ -16,7 +16,7 @@ from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
 
 
 def head(
-    on: Any, x: Value | None, made: Made, axis: int | None, node: ast.AST, by: str = ""
+    on: Desk, x: Value | None, made: Made, axis: int | None, node: ast.AST, by: str = ""
 ) -> Array:
     """What a softmax, a sigmoid or an activation makes of x."""
     of = x if isinstance(x, Array) else None
@@ -55,7 +55,7 @@ def implicit(x: Value | None) -> int | None:
 
 
 def _soft(made: Made) -> Verb:
-    def soft(on: Any, args: Args) -> Value:
+    def soft(on: Desk, args: Args) -> Value:
         x = args.get(0, "input", "x", "logits", "a", "inputs")
         axis = axis_of(args, default="")
         if axis is ... or not isinstance(axis, int | str | None):
@@ -71,7 +71,7 @@ def _soft(made: Made) -> Verb:
 
 
 def _elementwise(made: Made) -> Verb:
-    def element(on: Any, args: Args) -> Value:
+    def element(on: Desk, args: Args) -> Value:
         x = args.get(0, "input", "x", "logits", "a", "inputs")
         return head(on, x, made, None, args.node)
 
@@ -90,7 +90,7 @@ VERBS["tanh"] = _elementwise(Made.TANH)
 
 
 @verb("exp")
-def exp(on: Any, args: Args) -> Value:
+def exp(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -102,22 +102,32 @@ def exp(on: Any, args: Args) -> Value:
                  axis=x.axis, width=x.width)  # fmt: skip
 
 
+_LOGARITHMS = {
+    Made.SOFTMAX: Made.LOG_OF_SOFTMAX,
+    Made.SIGMOID: Made.LOG_SIGMOID,
+    Made.SCORES: Made.LOG_OF_SCORES,
+    Made.LOG_SOFTMAX: Made.LOG_OF_SCORES,
+}
+
+
 @verb("log log_")
-def log(on: Any, args: Args) -> Value:
+def log(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
-    made = {
-        Made.SOFTMAX: Made.LOG_OF_SOFTMAX, Made.SIGMOID: Made.LOG_SIGMOID,
-    }.get(x.made) if x.made is not None else None  # fmt: skip
-    if made is None or (x.scaled and not any(s.verb == "clip" for s in x.path)):
+    made = _LOGARITHMS.get(x.made) if x.made is not None else None
+    if made is Made.LOG_OF_SCORES and not any(s.verb in ("scale", "clip") for s in x.path):
+        # NaN below 0; "source" says of what.
+        return x.but(made=made, by=on.module.text(args.node), place=on.place(args.node), source=x)
+    scaled = x.scaled and not any(s.verb == "clip" for s in x.path)
+    if made is None or made is Made.LOG_OF_SCORES or scaled:
         return Array(by="log", shape=x.shape, kind="float", source=x, batched=x.batched)
     return x.but(made=made, by=on.module.text(args.node), place=on.place(args.node),
                  path=tuple(s for s in x.path if s.verb != "clip"))  # fmt: skip
 
 
 @verb("logsumexp reduce_logsumexp")
-def logsumexp(on: Any, args: Args) -> Value:
+def logsumexp(on: Desk, args: Args) -> Value:
     x = array_of(args)
     axis = axis_of(args)
     return Array(by="logsumexp", source=x, kind="float",
@@ -126,17 +136,17 @@ def logsumexp(on: Any, args: Args) -> Value:
 
 @verb("gumbel_softmax multi_head_attention_forward scaled_dot_product_attention normalize "
       "layer_norm batch_norm group_norm embedding")  # fmt: skip
-def nothing_known(on: Any, args: Args) -> Value:
+def nothing_known(on: Desk, args: Args) -> Value:
     return Unknown()
 
 
 @verb("dropout dropout1d dropout2d dropout3d alpha_dropout feature_dropout")
-def dropout(on: Any, args: Args) -> Value:
+def dropout(on: Desk, args: Args) -> Value:
     x = array_of(args)
     return Unknown() if x is None else moves.stepped(x, "dropout", on.place(args.node))
 
 
 @verb("leaky_relu elu selu gelu silu swish mish hardswish prelu celu")
-def activation(on: Any, args: Args) -> Value:
+def activation(on: Desk, args: Args) -> Value:
     x = array_of(args)
     return Array(shape=x.shape if x else None, kind="float", batched=bool(x and x.batched))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...facts import Array
 from .. import moves
+from ..machine import Desk
 from ..values import (
     Args,
     Const,
@@ -21,7 +20,7 @@ from .registry import VERBS, Verb, array_of, axis_of, cast, function_of, kind_of
 
 
 @verb("reshape view reshape_ resize")
-def reshape(on: Any, args: Args) -> Value:
+def reshape(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return _shaped_unknown(args)
@@ -59,7 +58,7 @@ def _shaped_unknown(args: Args) -> Value:
 
 
 @verb("flatten ravel")
-def flatten(on: Any, args: Args) -> Value:
+def flatten(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -73,7 +72,7 @@ def flatten(on: Any, args: Args) -> Value:
 
 
 @verb("permute transpose transpose_ swapaxes swapdims")
-def transpose(on: Any, args: Args) -> Value:
+def transpose(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -103,7 +102,7 @@ def transpose(on: Any, args: Args) -> Value:
 
 
 @verb("t T mT H mH matrix_transpose adjoint")
-def turned(on: Any, args: Args) -> Value:
+def turned(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -113,7 +112,7 @@ def turned(on: Any, args: Args) -> Value:
 
 
 @verb("movedim moveaxis")
-def movedim(on: Any, args: Args) -> Value:
+def movedim(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -128,7 +127,7 @@ def movedim(on: Any, args: Args) -> Value:
 
 
 @verb("squeeze squeeze_")
-def squeeze(on: Any, args: Args) -> Value:
+def squeeze(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -139,7 +138,7 @@ def squeeze(on: Any, args: Args) -> Value:
 
 
 @verb("unsqueeze unsqueeze_ expand_dims")
-def unsqueeze(on: Any, args: Args) -> Value:
+def unsqueeze(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None:
         return Unknown()
@@ -150,7 +149,7 @@ def unsqueeze(on: Any, args: Args) -> Value:
 @verb("contiguous clone copy numpy cpu cuda to requires_grad_ to_dense identity "
       "block_until_ready copy_to_host device_put device_get asnumpy pin_memory share_memory_ "
       "print_tensor ensure_shape tolist to_numpy convert_to_numpy type_as")  # fmt: skip
-def unchanged(on: Any, args: Args) -> Value:
+def unchanged(on: Desk, args: Args) -> Value:
     x = args.get(0, "input", "x", "tensor", "inputs")
     if not isinstance(x, Array):
         return x if isinstance(x, Terms) else Unknown()
@@ -163,7 +162,7 @@ def unchanged(on: Any, args: Args) -> Value:
 
 
 @verb("detach detach_ stop_gradient")
-def detach(on: Any, args: Args) -> Value:
+def detach(on: Desk, args: Args) -> Value:
     x = array_of(args)
     return Unknown() if x is None else moves.stepped(x, "detach", on.place(args.node)).but(
         detached=True
@@ -171,7 +170,7 @@ def detach(on: Any, args: Args) -> Value:
 
 
 def _cast_verb(kind: str) -> Verb:
-    def to_kind(on: Any, args: Args) -> Value:
+    def to_kind(on: Desk, args: Args) -> Value:
         x = array_of(args)
         return Array(kind=kind) if x is None else cast(on, x, kind, args)
 
@@ -187,7 +186,7 @@ for _kind_name, _names in (
 
 
 @verb("astype cast type view_as_dtype")
-def astype(on: Any, args: Args) -> Value:
+def astype(on: Desk, args: Args) -> Value:
     x = array_of(args)
     kind = kind_of(args.get(1, "dtype"))
     if x is None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ...facts import Array, Made, Place, Shape, place_of
 from .. import arithmetic
+from ..machine import Desk
 from ..values import (
     Args,
     Const,
@@ -19,14 +20,14 @@ from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
 
 
 def _reduce(mean: bool) -> Verb:
-    def reduce(on: Any, args: Args) -> Value:
+    def reduce(on: Desk, args: Args) -> Value:
         x = args.get(0, "input", "x", "a", "input_tensor")
         axis = axis_of(args)
         if isinstance(x, Terms):
             return arithmetic.reduced(on, x, mean, axis, args.node)
         if not isinstance(x, Array):
             return Unknown()
-        if x.made in (Made.LOG_OF_SOFTMAX, Made.LOG_SOFTMAX) and x.axis is None:
+        if x.made in arithmetic.LOGS and x.axis is None:
             return Terms(x, None, reduced=True, picked=True)
         by = on.module.text(args.node)
         return collapsed(x, axis, args, mean, by, on.place(args.node))
@@ -66,7 +67,7 @@ VERBS["mean"] = VERBS["reduce_mean"] = VERBS["nanmean"] = _reduce(True)
 
 
 @verb("max min amax amin reduce_max reduce_min topk sort")
-def extreme(on: Any, args: Args) -> Value:
+def extreme(on: Desk, args: Args) -> Value:
     x = array_of(args)
     axis = axis_of(args)
     name = function_of(args)
@@ -77,8 +78,11 @@ def extreme(on: Any, args: Args) -> Value:
         axis = axis if isinstance(axis, int) else -1
     if axis is None:
         return Array(by="max", source=x, shape=(), kind="float")
-    pair = last in ("max", "min", "topk", "sort") and not name.startswith(
-        ("np.", "jnp.", "numpy.", "tf.")
+    # "keepdims" is NumPy's word; PyTorch's max over an axis gives places too.
+    pair = (
+        last in ("max", "min", "topk", "sort")
+        and "keepdims" not in args.kw
+        and (not name.startswith(("np.", "jnp.", "numpy.", "tf.")))
     )
     top = Array(by="max", source=x, kind="float", axis=axis if isinstance(axis, int) else None)
     if not pair:

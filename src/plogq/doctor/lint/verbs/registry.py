@@ -8,6 +8,7 @@ from typing import Any
 
 from ...facts import PROBABILITIES, Array, Made
 from .. import moves
+from ..machine import Desk
 from ..values import (
     Args,
     Const,
@@ -15,7 +16,7 @@ from ..values import (
     Value,
 )  # fmt: skip
 
-Verb = Callable[[Any, Args], Value]
+Verb = Callable[[Desk, Args], Value]
 VERBS: dict[str, Verb] = {}
 
 
@@ -67,7 +68,7 @@ def kind_of(value: Value | None) -> str | None:
     return "bool" if text in ("bool", "bool_") else None
 
 
-def cast(on: Any, x: Array, kind: str, args: Args) -> Array:
+def cast(on: Desk, x: Array, kind: str, args: Args) -> Array:
     out = moves.stepped(x, "cast", on.place(args.node)).but(kind=kind)
     if kind in ("int", "bool") and x.made in PROBABILITIES:
         return Array(Made.ROUND, on.module.text(args.node), on.place(args.node), x.axis, x.width,

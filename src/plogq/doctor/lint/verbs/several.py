@@ -8,6 +8,7 @@ from typing import Any
 
 from ...facts import PROBABILITIES, Array, Made, Shape
 from .. import arithmetic, moves
+from ..machine import Desk
 from ..values import (
     Args,
     Const,
@@ -20,7 +21,7 @@ from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
 
 
 @verb("cat concat concatenate vstack row_stack hstack")
-def cat(on: Any, args: Args) -> Value:
+def cat(on: Desk, args: Args) -> Value:
     given = args.get(0, "tensors", "arrays", "values", "xs")
     if isinstance(given, Iter) and isinstance(given.item, Array):
         return given.item.but(shape=_open_first(given.item.shape))
@@ -45,7 +46,7 @@ def _open_first(shape: Shape | None) -> Shape | None:
 
 
 @verb("stack")
-def stack(on: Any, args: Args) -> Value:
+def stack(on: Desk, args: Args) -> Value:
     given = args.get(0, "tensors", "arrays", "values")
     axis = axis_of(args, default=0)
     items: Sequence[Any] | None = None
@@ -66,7 +67,7 @@ def stack(on: Any, args: Args) -> Value:
 
 
 @verb("gather take_along_axis take_along_dim gather_nd")
-def gather(on: Any, args: Args) -> Value:
+def gather(on: Desk, args: Args) -> Value:
     x = array_of(args, "params")
     if x is None:
         return Unknown()
@@ -76,7 +77,7 @@ def gather(on: Any, args: Args) -> Value:
 
 
 @verb("matmul mm bmm einsum")
-def matmul(on: Any, args: Args) -> Value:
+def matmul(on: Desk, args: Args) -> Value:
     pos = args.pos
     if pos and isinstance(pos[0], Const) and isinstance(pos[0].value, str):
         pos = pos[1:]
@@ -89,7 +90,7 @@ VERBS["dot"] = VERBS["tensordot"] = matmul
 
 
 @verb("linear")
-def linear(on: Any, args: Args) -> Value:
+def linear(on: Desk, args: Args) -> Value:
     w = args.get(1, "weight")
     x = array_of(args)
     width = None
@@ -103,7 +104,7 @@ def linear(on: Any, args: Args) -> Value:
 
 
 def _operator(op: ast.operator) -> Verb:
-    def operate(on: Any, args: Args) -> Value:
+    def operate(on: Desk, args: Args) -> Value:
         a, b = args.get(0, "input", "x", "x1"), args.get(1, "other", "y", "x2")
         if a is None or b is None:
             return Unknown()
@@ -121,12 +122,12 @@ for _names, _op in (
 
 
 @verb("neg negative")
-def neg(on: Any, args: Args) -> Value:
+def neg(on: Desk, args: Args) -> Value:
     return arithmetic.negated(on, args.get(0, "input", "x") or Unknown(), args.node)
 
 
 def _compare(op: ast.cmpop) -> Verb:
-    def compare(on: Any, args: Args) -> Value:
+    def compare(on: Desk, args: Args) -> Value:
         a, b = args.get(0, "input", "x"), args.get(1, "other", "y")
         if isinstance(a, Array) and b is not None:
             return arithmetic.compared(on, op, a, b, args.node)

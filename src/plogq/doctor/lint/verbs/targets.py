@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ...facts import Array, Length, Made, place_of
+from ..machine import Desk
 from ..values import (
     Args,
     Const,
@@ -18,7 +17,7 @@ from .registry import array_of, axis_of, function_of, verb
 
 
 @verb("one_hot to_categorical")
-def one_hot(on: Any, args: Args) -> Value:
+def one_hot(on: Desk, args: Args) -> Value:
     y = args.get(0, "input", "x", "indices", "y", "tensor")
     k = args.get(1, "num_classes", "depth")
     of = y if isinstance(y, Array) else None
@@ -37,7 +36,7 @@ def one_hot(on: Any, args: Args) -> Value:
 
 
 @verb("scatter_ scatter")
-def scatter(on: Any, args: Args) -> Value:
+def scatter(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if (
         x is None
@@ -55,7 +54,7 @@ def scatter(on: Any, args: Args) -> Value:
 
 
 @verb("bincount unique value_counts histc")
-def counts(on: Any, args: Args) -> Value:
+def counts(on: Desk, args: Args) -> Value:
     made = Array(Made.COUNTS, on.module.text(args.node), on.place(args.node), kind="int",
                  shape=(None,), rising=True)  # fmt: skip
     name = function_of(args).rstrip(".").rpartition(".")[2]
@@ -66,24 +65,24 @@ def counts(on: Any, args: Args) -> Value:
 
 
 @verb("multinomial categorical")
-def sampled(on: Any, args: Args) -> Value:
+def sampled(on: Desk, args: Args) -> Value:
     return Array(Made.LABELS, on.module.text(args.node), on.place(args.node), kind="int")
 
 
 @verb("repeat tile expand broadcast_to expand_as repeat_interleave roll flip")
-def repeated(on: Any, args: Args) -> Value:
+def repeated(on: Desk, args: Args) -> Value:
     x = array_of(args)
     return Unknown() if x is None else x.but(shape=None, axis=x.axis if x.rank is None or
                                              (x.axis or 0) < 0 else None)  # fmt: skip
 
 
 @verb("item")
-def item(on: Any, args: Args) -> Value:
+def item(on: Desk, args: Args) -> Value:
     return Unknown()
 
 
 @verb("size")
-def size(on: Any, args: Args) -> Value:
+def size(on: Desk, args: Args) -> Value:
     x = array_of(args)
     if x is None or x.shape is None:
         return Unknown("size")
@@ -96,7 +95,7 @@ def size(on: Any, args: Args) -> Value:
 
 
 @verb("dim ndimension rank ndim")
-def rank(on: Any, args: Args) -> Value:
+def rank(on: Desk, args: Args) -> Value:
     x = array_of(args)
     return Unknown() if x is None or x.rank is None else Const(x.rank)
 
@@ -104,7 +103,7 @@ def rank(on: Any, args: Args) -> Value:
 @verb("apply_ map_ index_select masked_fill masked_fill_ masked_select pad chunk split unbind "
       "unstack isnan isfinite abs square pow sqrt var std norm cumsum all any "
       "backward")  # fmt: skip
-def other(on: Any, args: Args) -> Value:
+def other(on: Desk, args: Args) -> Value:
     x = array_of(args)
     name = function_of(args).rstrip(".").rpartition(".")[2]
     if name in ("masked_fill", "masked_fill_") and x is not None:

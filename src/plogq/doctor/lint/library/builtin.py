@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..facts import Array
-from .values import (
+from ...facts import Array
+from ..machine import Machine
+from ..values import (
     NONE,
     Args,
     Const,
@@ -22,10 +23,11 @@ from .values import (
     Unknown,
     UserClass,
     Value,
-)  # fmt: skip
+    of_length,
+)
 
 
-def _super(on: Any, args: Args) -> Value:
+def _super(on: Machine, args: Args) -> Value:
     if args.pos and isinstance(args.pos[0], UserClass) and len(args.pos) > 1:
         return Record("super", cls=args.pos[0], receiver=args.pos[1])
     if on.owners and on.owners[-1][0] is not None:
@@ -34,24 +36,22 @@ def _super(on: Any, args: Args) -> Value:
     return Unknown()
 
 
-def _range(on: Any, args: Args) -> Value:
+def _range(on: Machine, args: Args) -> Value:
     values = [a.value for a in args.pos if isinstance(a, Const) and isinstance(a.value, int)]
     if len(values) != len(args.pos) or not values or (len(values) == 3 and values[2] == 0):
         return Iter(Unknown("i"))
     return Const(range(*values[:3]))
 
 
-def _len(on: Any, args: Args) -> Value:
+def _len(on: Machine, args: Args) -> Value:
     x = args.get(0)
     if isinstance(x, Array) and x.shape:
-        from .values import of_length
-
         return of_length(x.shape[0])
     items = on.items(x) if x is not None and not isinstance(x, Iter) else None
     return Unknown("len") if items is None else Const(len(items))
 
 
-def _enumerate(on: Any, args: Args) -> Value:
+def _enumerate(on: Machine, args: Args) -> Value:
     x = args.get(0) or Unknown()
     items = on.items(x) if not isinstance(x, Iter) else None
     if items is not None and len(items) <= 64:
@@ -60,7 +60,7 @@ def _enumerate(on: Any, args: Args) -> Value:
     return Iter(Tuple((Unknown("i"), on.element(x, node))))
 
 
-def _zip(on: Any, args: Args) -> Value:
+def _zip(on: Machine, args: Args) -> Value:
     several = [on.items(x) if not isinstance(x, Iter) else None for x in args.pos]
     if several and all(items is not None for items in several):
         rows = zip(*[items or () for items in several], strict=False)
@@ -71,7 +71,7 @@ def _zip(on: Any, args: Args) -> Value:
     )))  # fmt: skip
 
 
-def _same(on: Any, args: Args) -> Value:
+def passed_on(on: Machine, args: Args) -> Value:
     """What goes through a progress bar, iter or list."""
     x = args.get(0, "iterable")
     if x is None:
@@ -87,20 +87,20 @@ def _same(on: Any, args: Args) -> Value:
     return x
 
 
-def _next(on: Any, args: Args) -> Value:
+def _next(on: Machine, args: Args) -> Value:
     x = args.get(0)
     node = args.first
     return Unknown() if x is None else on.element(x, node)
 
 
-def _getattr(on: Any, args: Args) -> Value:
+def _getattr(on: Machine, args: Args) -> Value:
     name = args.constant(1)
     if isinstance(name, str) and args.pos:
         return on.get_attribute(args.pos[0], name, args.node)
     return Unknown()
 
 
-def _isinstance(on: Any, args: Args) -> Value:
+def _isinstance(on: Machine, args: Args) -> Value:
     x, kinds = args.get(0), args.get(1)
     names = [kinds] if not isinstance(kinds, Tuple) else list(kinds.items)
     wanted = {getattr(k, "name", "") for k in names}
@@ -113,7 +113,7 @@ def _isinstance(on: Any, args: Args) -> Value:
     return Unknown()
 
 
-def _dict(on: Any, args: Args) -> Value:
+def _dict(on: Machine, args: Args) -> Value:
     first = args.get(0)
     if first is None:
         return Dict(args.kw, args.open)
@@ -130,7 +130,7 @@ def _dict(on: Any, args: Args) -> Value:
 
 
 def _number(kind: type) -> Any:
-    def number(on: Any, args: Args) -> Value:
+    def number(on: Machine, args: Args) -> Value:
         x = args.get(0)
         if isinstance(x, Const) and isinstance(x.value, int | float | str):
             try:
@@ -142,7 +142,7 @@ def _number(kind: type) -> Any:
     return number
 
 
-def _map(on: Any, args: Args) -> Value:
+def _map(on: Machine, args: Args) -> Value:
     f, x = args.get(0), args.get(1)
     if f is None or x is None:
         return Unknown()
@@ -152,14 +152,14 @@ def _map(on: Any, args: Args) -> Value:
     return Iter(on.call(f, Args([on.element(x, args.node)], {}, args.node)))
 
 
-def _reversed(on: Any, args: Args) -> Value:
+def _reversed(on: Machine, args: Args) -> Value:
     x = args.get(0)
     items = on.items(x) if x is not None and not isinstance(x, Iter) else None
     return List(tuple(reversed(items))) if items is not None else Unknown()
 
 
 def _extreme(which: Any) -> Any:
-    def extreme(on: Any, args: Args) -> Value:
+    def extreme(on: Machine, args: Args) -> Value:
         values = [a.value for a in args.pos if isinstance(a, Const)]
         if len(values) == len(args.pos) >= 2:
             try:
@@ -171,11 +171,11 @@ def _extreme(which: Any) -> Any:
     return extreme
 
 
-def _nothing(on: Any, args: Args) -> Value:
+def _nothing(on: Machine, args: Args) -> Value:
     return NONE
 
 
-def _sum(on: Any, args: Args) -> Value:
+def _sum(on: Machine, args: Args) -> Value:
     return Unknown()
 
 
@@ -183,16 +183,14 @@ BUILTINS: dict[str, Value] = {
     name: Native(call, name)
     for name, call in {
         "super": _super, "range": _range, "len": _len, "enumerate": _enumerate, "zip": _zip,
-        "iter": _same, "list": _same, "sorted": _same, "next": _next, "getattr": _getattr,
-        "isinstance": _isinstance, "dict": _dict, "float": _number(float), "int": _number(int),
-        "map": _map, "reversed": _reversed, "print": _nothing, "max": _extreme(max),
-        "min": _extreme(min), "sum": _sum, "tqdm": _same,
+        "iter": passed_on, "list": passed_on, "sorted": passed_on, "next": _next,
+        "getattr": _getattr, "isinstance": _isinstance, "dict": _dict, "float": _number(float),
+        "int": _number(int), "map": _map, "reversed": _reversed, "print": _nothing,
+        "max": _extreme(max), "min": _extreme(min), "sum": _sum, "tqdm": passed_on,
     }.items()
 }  # fmt: skip
-BUILTINS["tuple"] = Native(_same, "tuple")
+BUILTINS["tuple"] = Native(passed_on, "tuple")
 BUILTINS["bool"] = Ref("builtins.bool")
 BUILTINS["object"] = Ref("builtins.object")
 BUILTINS["staticmethod"] = Native(lambda on, args: args.get(0) or Unknown(), "staticmethod")
 BUILTINS["__file__"] = Unknown("__file__")
-
-same = _same

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import data
-from .values import (
+from ..machine import Machine
+from ..values import (
     Args,
     Const,
     Dict,
@@ -20,12 +20,13 @@ from .values import (
     Tuple,
     Unknown,
     Value,
-)  # fmt: skip
+)
+from .data import batches
 
 _CALLABLE = (Function, Method, Native, Partial, Instance)
 
 
-def _itself(on: Any, args: Args) -> Value:
+def _itself(on: Machine, args: Args) -> Value:
     """jit, compile, DataParallel: the same function or model."""
     f = args.get(0, "fun", "func", "model", "module", "f", "fn")
     if f is None:
@@ -34,13 +35,13 @@ def _itself(on: Any, args: Args) -> Value:
 
 
 def _grad(value: bool) -> Any:
-    def grad(on: Any, args: Args) -> Value:
+    def grad(on: Machine, args: Args) -> Value:
         f = args.get(0, "fun", "f")
         if f is None:
             return Native(lambda on, given: grad(on, given), "decorator")
         aux = args.constant(None, "has_aux", default=False)
 
-        def call(on: Any, given: Args) -> Value:
+        def call(on: Machine, given: Args) -> Value:
             out = on.call(f, given)
             if value:
                 return Tuple((out, Unknown("grads")))
@@ -54,42 +55,44 @@ def _grad(value: bool) -> Any:
     return grad
 
 
-def _vmap(on: Any, args: Args) -> Value:
+def _vmap(on: Machine, args: Args) -> Value:
     f = args.get(0, "fun", "func")
     if f is None:
         return Unknown()
     axes = args.get(1, "in_axes", "in_dims")
 
-    def call(on: Any, given: Args) -> Value:
+    def call(on: Machine, given: Args) -> Value:
         pos: list[Value] = []
         for i, value in enumerate(given.pos):
             axis = axes.items[i] if isinstance(axes, Tuple) and i < len(axes.items) else axes
             kept = isinstance(axis, Const) and axis.value is None
-            pos.append(value if kept else data.one(value) if not isinstance(value, Dict) else value)
-        return data.batched(on.call(f, Args(pos, given.kw, given.node, given.open)))
+            pos.append(
+                value if kept else batches.one(value) if not isinstance(value, Dict) else value
+            )
+        return batches.batched(on.call(f, Args(pos, given.kw, given.node, given.open)))
 
     return Native(call, "vmap")
 
 
-def _scan(on: Any, args: Args) -> Value:
+def _scan(on: Machine, args: Args) -> Value:
     f, init, xs = args.get(0, "f"), args.get(1, "init"), args.get(2, "xs")
     if f is None or init is None:
         return Unknown()
-    item = data.one(xs) if xs is not None else Unknown()
+    item = batches.one(xs) if xs is not None else Unknown()
     out = on.call(f, Args([init, item], {}, args.node))
     if isinstance(out, Tuple) and len(out.items) == 2:
-        return Tuple((Unknown("carry"), data.batched(out.items[1])))
+        return Tuple((Unknown("carry"), batches.batched(out.items[1])))
     return Unknown()
 
 
-def _fori(on: Any, args: Args) -> Value:
+def _fori(on: Machine, args: Args) -> Value:
     f, init = args.get(2, "body_fun"), args.get(3, "init_val")
     if f is not None and init is not None:
         on.call(f, Args([Unknown("i"), init], {}, args.node))
     return Unknown()
 
 
-def _checkpointed(on: Any, args: Args) -> Value:
+def _checkpointed(on: Machine, args: Args) -> Value:
     """torch.utils.checkpoint.checkpoint(f, *args)."""
     if not args.pos:
         return Unknown()
@@ -97,21 +100,21 @@ def _checkpointed(on: Any, args: Args) -> Value:
     return on.call(args.pos[0], Args(args.pos[1:], kw, args.node, args.open))
 
 
-def _train_state(on: Any, args: Args) -> Value:
+def _train_state(on: Machine, args: Args) -> Value:
     """flax' TrainState.create(apply_fn=…, params=…, tx=…)."""
     return Record("state", **args.kw)
 
 
-def _prepared(on: Any, args: Args) -> Value:
+def _prepared(on: Machine, args: Args) -> Value:
     """accelerator.prepare(model, optimizer, loader)."""
     return args.pos[0] if len(args.pos) == 1 else Tuple(tuple(args.pos))
 
 
-def _tree_map(on: Any, args: Args) -> Value:
+def _tree_map(on: Machine, args: Args) -> Value:
     return Unknown()
 
 
-def _functional_call(on: Any, args: Args) -> Value:
+def _functional_call(on: Machine, args: Args) -> Value:
     """torch.func.functional_call(model, params, x)."""
     if len(args.pos) < 3:
         return Unknown()
@@ -122,20 +125,20 @@ def _functional_call(on: Any, args: Args) -> Value:
     return on.call(args.pos[0], Args(pos, {}, args.node))
 
 
-def _transformed(on: Any, args: Args) -> Value:
+def _transformed(on: Machine, args: Args) -> Value:
     """hk.transform(f): init and apply."""
     f = args.get(0, "f")
     if f is None:
         return Unknown()
 
-    def apply(on: Any, given: Args) -> Value:
+    def apply(on: Machine, given: Args) -> Value:
         drop = 2 if len(given.pos) >= 3 else 1
         return on.call(f, given.rest(drop))
 
     return Record("transformed", apply=Native(apply, "apply"))
 
 
-CALLS: dict[str, Callable[[Any, Args], Any]] = {
+CALLS: dict[str, Callable[[Machine, Args], Any]] = {
     **dict.fromkeys(
         [
             "jax.jit",

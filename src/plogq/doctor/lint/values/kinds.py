@@ -10,14 +10,12 @@ import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
-from ..contracts import Contract
-from ..facts import Array, Length
-
-if TYPE_CHECKING:
-    from .interpreter import Interpreter
-    from .modules import Module
+from ...contracts import Contract
+from ...facts import Array
+from ..modules import Module
+from ..slots import Scope, Slots
 
 _tags = count()
 
@@ -29,6 +27,11 @@ class Unknown:
 
     def __init__(self, name: str = "", tag: str = "") -> None:
         self.tag = tag or f"{name}#{next(_tags)}"
+
+    @property
+    def name(self) -> str:
+        """What it was called last: by a parameter, an attribute or a function."""
+        return self.tag.rpartition(".")[2].partition("#")[0]
 
     def __repr__(self) -> str:
         return f"Unknown({self.tag})"
@@ -58,15 +61,6 @@ class Tuple:
     items: tuple[Value, ...]
 
 
-class Slots:
-    """An object that can change: every change goes through the interpreter's journal."""
-
-    __slots__ = ("slots",)
-
-    def __init__(self, **slots: Any) -> None:
-        self.slots: dict[Any, Any] = slots
-
-
 class List(Slots):
     """A list; its slot "items" is a tuple, or None where a branch may have changed it."""
 
@@ -89,25 +83,6 @@ class Dict(Slots):
         super().__init__()
         self.slots.update(items)
         self.open = open
-
-
-class Scope(Slots):
-    """Names, and the scope around them."""
-
-    __slots__ = ("parent",)
-
-    def __init__(self, parent: Scope | None) -> None:
-        super().__init__()
-        self.parent = parent
-
-    def find(self, name: str) -> Any:
-        scope: Scope | None = self
-        while scope is not None:
-            found = scope.slots.get(name)
-            if found is not None:
-                return found
-            scope = scope.parent
-        return None
 
 
 @dataclass(eq=False, slots=True)
@@ -194,7 +169,7 @@ class Record(Slots):
 class Native:
     """Something that can be called, and what calling it gives."""
 
-    call: Callable[[Interpreter, Args], Value]
+    call: Callable[[Any, Args], Value]  # given the machine that runs it
     name: str = ""
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
 
@@ -312,12 +287,6 @@ def several(value: Any) -> list[Any] | None:
     return list(cast("list[Any]", value)) if isinstance(value, list | tuple) else None
 
 
-def slice_of(value: Any) -> slice[Any, Any, Any] | None:
-    """The slice that a constant is, if it is one."""
-    part: Any = value.value if isinstance(value, Const) else None
-    return cast("slice[Any, Any, Any]", part) if isinstance(part, slice) else None
-
-
 def plain(value: Any) -> Any:
     """A Python value from constants, tuples and lists of them; None where something is unknown."""
     if isinstance(value, Const):
@@ -331,86 +300,3 @@ def plain(value: Any) -> Any:
             return None
         return tuple(found) if isinstance(value, Tuple) else found
     return None
-
-
-def length_of(value: Any) -> Length:
-    """A value as a length: a number, the tag of an unknown one, or None."""
-    if isinstance(value, Const):
-        return value.value if isinstance(value.value, int) else None
-    return value.tag if isinstance(value, Unknown) else None
-
-
-def of_length(length: Length) -> Value:
-    """A length as a value."""
-    if isinstance(length, int):
-        return Const(length)
-    return Unknown(tag=length or "")
-
-
-def lengths_of(value: Any) -> tuple[Length, ...] | None:
-    """A shape from a value: a number, a tuple or a list."""
-    if isinstance(value, Tuple | List):
-        return None if value.items is None else tuple(length_of(i) for i in value.items)
-    if isinstance(value, Const) and isinstance(value.value, int):
-        return (value.value,)
-    items = several(value.value) if isinstance(value, Const) else None
-    return None if items is None else tuple(x if isinstance(x, int) else None for x in items)
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two values are the same for all that is known of them."""
-    if a is b:
-        return True
-    if isinstance(a, Const) and isinstance(b, Const):
-        return type(a.value) is type(b.value) and a.value == b.value
-    if isinstance(a, Ref | Array | Terms) and type(a) is type(b):
-        return a == b
-    if isinstance(a, Tuple) and isinstance(b, Tuple):
-        return len(a.items) == len(b.items) and all(
-            same(x, y) for x, y in zip(a.items, b.items, strict=True)
-        )
-    return False
-
-
-def join(a: Any, b: Any) -> Any:
-    """What is known where either of two values may be there."""
-    if same(a, b):
-        return a
-    if isinstance(a, Array) and isinstance(b, Array):
-        return join_arrays(a, b)
-    if isinstance(a, Tuple) and isinstance(b, Tuple) and len(a.items) == len(b.items):
-        return Tuple(tuple(join(x, y) for x, y in zip(a.items, b.items, strict=True)))
-    if isinstance(a, Loss) and isinstance(b, Loss) and a.contract == b.contract:
-        return Loss(
-            a.contract,
-            {k: a.options[k] if k in a.options and k in b.options
-             and same(a.options[k], b.options[k]) else Unknown(k)
-             for k in {**a.options, **b.options}},
-            a.node, a.module,
-        )  # fmt: skip
-    return Unknown()
-
-
-def join_arrays(a: Array, b: Array) -> Array:
-    """The facts that two arrays share."""
-    shape = a.shape if a.shape == b.shape else None
-    if shape is None and a.shape is not None and b.shape is not None and a.rank == b.rank:
-        shape = tuple(x if x == y else None for x, y in zip(a.shape, b.shape, strict=True))
-    if a.made is not b.made:
-        return Array(shape=shape, kind=a.kind if a.kind == b.kind else None)
-    lows = None if a.low is None or b.low is None else min(a.low, b.low)
-    highs = None if a.high is None or b.high is None else max(a.high, b.high)
-    return a.but(
-        shape=shape,
-        axis=a.axis if a.axis == b.axis else None,
-        width=a.width if a.width == b.width else None,
-        path=a.path if a.scaled or not b.scaled else b.path,
-        kind=a.kind if a.kind == b.kind else None,
-        low=lows,
-        high=highs,
-        batched=a.batched and b.batched,
-        across=a.across if a.across == b.across else None,
-        scrambled=a.scrambled if a.scrambled and b.scrambled else None,
-        rising=a.rising if a.rising == b.rising else None,
-        detached=a.detached or b.detached,
-    )

@@ -1,0 +1,151 @@
+"""Calls of what is no function of the program: names of libraries, layers, losses, models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...contracts import CONTRACTS
+from ..machine import Machine
+from ..names import array_function, canonical
+from ..values import (
+    Args,
+    Chain,
+    Dict,
+    Function,
+    Instance,
+    Iter,
+    List,
+    Loss,
+    Model,
+    Native,
+    Partial,
+    Record,
+    Ref,
+    Tuple,
+    Unknown,
+    Value,
+)
+from ..verbs import VERBS
+from . import data, losses, models, transforms
+from .builtin import passed_on
+from .data import batches, sets
+from .layers import LAYERS, chained
+
+
+def called(on: Machine, f: Value, args: Args) -> Value:
+    """What calling something that is no function of the program gives."""
+    if isinstance(f, Ref):
+        found = _named(on, f.name, args)
+        named = not isinstance(found, Unknown) or found.name
+        # What an unseen function is called may say what it gives.
+        return found if named else Unknown(f.name.rpartition(".")[2])
+    if isinstance(f, Loss):
+        return losses.called(on, f, args)
+    if isinstance(f, Chain):
+        return chained(on, f, args)
+    if isinstance(f, Model):
+        return f.slots["output"]
+    if isinstance(f, Instance):
+        return _instance(on, f, args)
+    if isinstance(f, Record):
+        do = f.slots.get("__call__")
+        if isinstance(do, Native):
+            return do.call(on, args)
+    return Unknown(f.name if isinstance(f, Unknown) else "")
+
+
+def _instance(on: Machine, f: Instance, args: Args) -> Value:
+    for name in ("__call__", "forward", "call"):
+        found = f.cls.find(name)
+        if isinstance(found, Function):
+            return on.call_function(found, args, f)
+    chain = f.slots.get("__chain__")
+    if isinstance(chain, Chain):
+        return chained(on, chain, args)
+    if isinstance(chain, Loss):
+        return losses.called(on, chain, args)
+    return Unknown()
+
+
+def _named(on: Machine, written: str, args: Args) -> Value:
+    """A call of a name of a library."""
+    name = canonical(written)
+    contract = CONTRACTS.get(name)
+    if contract is not None:
+        return losses.made(on, contract, args) if contract.module else losses.function(
+            on, contract, args
+        )  # fmt: skip
+    if name in LAYERS:
+        return LAYERS[name](on, args)
+    known = _CALLS.get(name)
+    if known is not None:
+        return known(on, args)
+    short = array_function(name)
+    if short is not None and short in VERBS and not (short in data.MAKERS and _makes(name)):
+        return VERBS[short](on, args)
+    head, _, last = name.rpartition(".")
+    if last in data.MAKERS and (head in data.MAKER_MODULES):
+        return data.MAKERS[last](on, args)
+    return models.called(on, name, args)
+
+
+def _makes(name: str) -> bool:
+    """Whether a name that is a verb too makes an array here: numpy.random.permutation."""
+    return name.rpartition(".")[0].endswith("random")
+
+
+def _partial(on: Machine, args: Args) -> Value:
+    if not args.pos:
+        return Unknown()
+    return Partial(args.pos[0], tuple(args.pos[1:]), dict(args.kw))
+
+
+def _rng(on: Machine, args: Args) -> Value:
+    return Record("rng")
+
+
+def _first(on: Machine, args: Args) -> Value:
+    return args.pos[0] if args.pos else Unknown()
+
+
+_CALLS: dict[str, Callable[[Machine, Args], Any]] = {
+    "functools.partial": _partial,
+    "jax.tree_util.Partial": _partial,
+    "numpy.random.default_rng": _rng,
+    "numpy.random.RandomState": _rng,
+    "numpy.random.Generator": _rng,
+    "torch.utils.data.DataLoader": batches.loader,
+    "torch_geometric.loader.DataLoader": batches.loader,
+    "torch.utils.data.TensorDataset": batches.tensor_dataset,
+    "torch.utils.data.random_split": lambda on, args: List((args.pos[0],) * 3)
+    if args.pos else Unknown(),
+    "torch.utils.data.Subset": _first,
+    "torch.utils.data.dataset.TensorDataset": batches.tensor_dataset,
+    "tensorflow.data.Dataset.from_tensor_slices": batches.slices,
+    "tensorflow.data.Dataset.from_tensors": lambda on, args: Iter(_first(on, args)),
+    "tensorflow.data.Dataset.zip": lambda on, args: Iter(
+        Tuple(tuple(on.element(i, args.node) for i in on.items(args.pos[0]) or ()))
+    ) if args.pos else Unknown(),
+    "sklearn.model_selection.train_test_split": sets.split,
+    "torch.nn.utils.rnn.pad_sequence": sets.padded,
+    "keras.utils.pad_sequences": sets.padded,
+    "keras.preprocessing.sequence.pad_sequences": sets.padded,
+    "tqdm.tqdm": passed_on,
+    "tqdm.auto.tqdm": passed_on,
+    "tqdm.notebook.tqdm": passed_on,
+    "tqdm.trange": lambda on, args: Iter(Unknown("i")),
+    "rich.progress.track": passed_on,
+    "copy.deepcopy": _first,
+    "copy.copy": _first,
+    "typing.cast": lambda on, args: args.get(1) or Unknown(),
+    "collections.OrderedDict": lambda on, args: args.pos[0] if args.pos else Dict(args.kw),
+    "collections.deque": lambda on, args: List(()),
+    "itertools.chain": passed_on,
+    "itertools.cycle": passed_on,
+    "itertools.islice": passed_on,
+    "types.SimpleNamespace": lambda on, args: Record("namespace", **args.kw),
+    "argparse.Namespace": lambda on, args: Record("namespace", **args.kw),
+    "torch.nn.functional.embedding": lambda on, args: Unknown(),
+    **transforms.CALLS,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""A program run in thought: what its statements and expressions do to what is known."""

@@ -1,0 +1,148 @@
+"""Statements: each says whether the next one is reached.
+
+Both ways of an `if` whose condition is not known are taken, and what they leave is joined.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import Any
+
+from ..machine import Machine
+from ..values import (
+    NONE,
+    Args,
+    Const,
+    Function,
+    Instance,
+    List,
+    Unknown,
+)
+from .containers import truth
+from .definitions import DEFINITIONS
+from .loops import LOOPS
+
+
+def expr_statement(on: Machine, node: ast.Expr) -> None:
+    if not isinstance(node.value, ast.Constant):
+        on.eval(node.value)
+
+
+def assign_statement(on: Machine, node: ast.Assign) -> None:
+    value = on.eval(node.value)
+    for target in node.targets:
+        on.assign(target, value)
+
+
+def ann_assign(on: Machine, node: ast.AnnAssign) -> None:
+    if node.value is not None:
+        on.assign(node.target, on.eval(node.value))
+
+
+def aug_assign(on: Machine, node: ast.AugAssign) -> None:
+    old = on.eval(node.target)
+    new = on.eval(node.value)
+    if isinstance(old, List) and isinstance(node.op, ast.Add):
+        more = on.items(new)
+        items = old.items
+        on.write(old, "items", None if more is None or items is None else items + more)
+        return
+    on.assign(node.target, on.binary(node.op, old, new, node))
+
+
+def return_statement(on: Machine, node: ast.Return) -> bool:
+    value = NONE if node.value is None else on.eval(node.value)
+    if on.returns:
+        on.returns[-1].append(value)
+    return False
+
+
+def stop_statement(on: Machine, node: ast.stmt) -> bool:
+    if isinstance(node, ast.Raise) and node.exc is not None:
+        on.eval(node.exc)
+    return False
+
+
+def if_statement(on: Machine, node: ast.If) -> bool:
+    known = truth(on.eval(node.test))
+    if known is not None:
+        return on.block(node.body if known else node.orelse)
+    return on.ways([lambda: on.block(node.body), lambda: on.block(node.orelse)])
+
+
+def try_statement(on: Machine, node: ast.Try) -> bool:
+    live = on.block(node.body)
+    if live:
+        live = on.block(node.orelse)
+    ways: list[Callable[[], bool]] = [lambda: live]
+    ways += [lambda h=handler: on.block(h.body) for handler in node.handlers]
+    out = on.ways(ways) if node.handlers else live
+    return on.block(node.finalbody) and out
+
+
+def with_statement(on: Machine, node: ast.With | ast.AsyncWith) -> bool:
+    for item in node.items:
+        value = on.eval(item.context_expr)
+        if item.optional_vars is not None:
+            entered = value
+            if isinstance(value, Instance):
+                enter = value.cls.find("__enter__")
+                entered = (
+                    on.call_function(enter, Args([], {}, item.context_expr), value)
+                    if isinstance(enter, Function) else Unknown()
+                )  # fmt: skip
+            on.assign(item.optional_vars, entered)
+    return on.block(node.body)
+
+
+def match_statement(on: Machine, node: ast.Match) -> bool:
+    subject = on.eval(node.subject)
+    ways: list[Callable[[], bool]] = []
+    whole = False
+    for case in node.cases:
+        pattern = case.pattern
+        if isinstance(pattern, ast.MatchValue) and isinstance(subject, Const):
+            wanted = on.eval(pattern.value)
+            if isinstance(wanted, Const):
+                if wanted.value == subject.value:
+                    return on.block(case.body)
+                continue
+        if isinstance(pattern, ast.MatchAs) and pattern.pattern is None:
+            whole = whole or case.guard is None
+        ways.append(lambda c=case: on.block(c.body))
+    if not whole:
+        ways.append(lambda: True)
+    return on.ways(ways)
+
+
+def delete_statement(on: Machine, node: ast.Delete) -> None:
+    for target in node.targets:
+        if isinstance(target, ast.Subscript):
+            on.assign(target, Unknown())
+
+
+def global_statement(on: Machine, node: ast.Global) -> None:
+    on.scope.slots.setdefault("__global__", set()).update(node.names)
+
+
+STATEMENTS: dict[type, Callable[[Machine, Any], Any]] = {
+    **DEFINITIONS,
+    **LOOPS,
+    ast.Expr: expr_statement,
+    ast.Assign: assign_statement,
+    ast.AnnAssign: ann_assign,
+    ast.AugAssign: aug_assign,
+    ast.Return: return_statement,
+    ast.Raise: stop_statement,
+    ast.Break: stop_statement,
+    ast.Continue: stop_statement,
+    ast.If: if_statement,
+    ast.Try: try_statement,
+    ast.TryStar: try_statement,
+    ast.With: with_statement,
+    ast.AsyncWith: with_statement,
+    ast.Match: match_statement,
+    ast.Delete: delete_statement,
+    ast.Global: global_statement,
+}
