@@ -20,6 +20,18 @@ import plogq.cli, plogq.commands, plogq.choose_command
 import pandas, plogq.score.evaluate, plogq.score.tables, plogq.score.terminal
 import plogq.kernels.numpy, plogq.kernels.cpu.binding
 """
+PYTEST = "import pytest\ndef main(): sys.exit(pytest.main())"
+# What Keras loads, whatever its backend is, and that takes seconds. Keras itself and plogq are not
+# there, nor is TensorFlow, which would load Keras and has to come after Triton.
+KERAS = """
+import importlib, sys
+for name in ("triton", "torch", "h5py", "jax", "pandas", "sklearn", "pytest"):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+assert not {"keras", "plogq", "tensorflow"} & set(sys.modules)
+"""
 # What a child is left with is what a command starts with: its streams, and a program that ends.
 SERVER = """
 import json, os, sys

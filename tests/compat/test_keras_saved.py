@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ..forked import commands
+from ..forked import KERAS, commands
 
 SAVING = """
 import keras
@@ -29,14 +29,10 @@ print(type(model.loss).__module__, type(model.loss).__name__, model.loss.label_s
 """
 
 
-# PyTorch is loaded before the process is doubled, Keras and plogq are not.
-LOADS = "import sys, warnings, h5py, torch; assert not {'keras', 'plogq'} & set(sys.modules)"
-
-
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Keras on PyTorch, which starts sooner than the others."""
-    code = f"import sys, warnings\nwarnings.simplefilter('ignore')\n{program}\nmain = sys.exit"
-    return commands(LOADS, KERAS_BACKEND="torch").run(*arguments, code=code)
+    """Keras on PyTorch, in a process that has loaded neither it nor plogq."""
+    code = f"import warnings\nwarnings.simplefilter('ignore')\n{program}\nmain = sys.exit"
+    return commands(KERAS).run(*arguments, code=code, env={"KERAS_BACKEND": "torch"})
 
 
 @pytest.fixture(scope="module")

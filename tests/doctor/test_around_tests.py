@@ -9,7 +9,7 @@ import pytest
 
 import plogq.doctor
 
-from ..forked import commands
+from ..forked import PYTEST, commands
 
 torch = pytest.importorskip("torch")
 
@@ -58,7 +58,7 @@ def run(tmp_path: Path, *options: str) -> dict[str, str]:
     done = commands("import torch, pytest").run(
         "-p", "plogq.doctor.pytest_plugin", "-q", "-rA", "-p", "no:cacheprovider",
         "--rootdir", ".", *options,
-        code="import pytest\ndef main(): sys.exit(pytest.main())", folder=tmp_path,
+        code=PYTEST, folder=tmp_path,
     )  # fmt: skip
     lines = [x.split(" - ")[0].split() for x in done.stdout.splitlines()
              if x.startswith(("PASSED ", "FAILED ", "ERROR "))]  # fmt: skip
