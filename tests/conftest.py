@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, settings
 from plogq.kernels import table
 from plogq.native import processor as cpu
 
+# Threads that have nothing to do sleep, and leave the processors to the other processes.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Without a GPU Triton's kernels run under its interpreter, which it asks for as it is loaded.
 _GPU = any(Path(x).exists() for x in ("/dev/nvidiactl", "/dev/kfd"))
 os.environ.setdefault("TRITON_INTERPRET", "0" if _GPU else "1")
@@ -24,9 +26,13 @@ os.environ.setdefault("TRITON_INTERPRET", "0" if _GPU else "1")
 with suppress(ImportError):
     import triton as triton
 
-# Programs that JAX compiles are kept, for every process of the tests and for the next time.
-_PROGRAMS = Path(__file__).parents[1] / ".cache" / "jax"
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_PROGRAMS))
+# Programs that are compiled are kept, for every process of the tests and for the next time.
+_KEPT = Path(__file__).parents[1] / ".cache"
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(_KEPT / "jax"))
+os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(_KEPT / "torch"))
+os.environ.setdefault("TRITON_CACHE_DIR", str(_KEPT / "triton"))
+# PyTorch starts a pool of processes to compile in, each of which imports it first.
+os.environ.setdefault("TORCHINDUCTOR_COMPILE_THREADS", "1")
 for _name in ("MIN_COMPILE_TIME_SECS", "MIN_ENTRY_SIZE_BYTES"):
     os.environ.setdefault(f"JAX_PERSISTENT_CACHE_{_name}", "0")
 
@@ -64,13 +70,26 @@ def pytest_report_header() -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Programs of JAX that nothing asks for any more would stay for ever.
-    kept = () if hasattr(config, "workerinput") else _PROGRAMS.glob("*")
-    if sum(x.stat().st_size for x in kept) > 1 << 29:
-        rmtree(_PROGRAMS)
+    # Programs that nothing asks for any more would stay for ever.
+    for folder in () if hasattr(config, "workerinput") else _KEPT.glob("*"):
+        if sum(x.stat().st_size for x in folder.rglob("*") if x.is_file()) > 1 << 29:
+            rmtree(folder)
     config.addinivalue_line(
         "markers", "slow: compiles many programs or starts processes; -m 'not slow' leaves it out"
     )
+
+
+@pytest.fixture(scope="module")
+def unoptimised() -> Iterator[None]:
+    """JAX compiles without optimising, in half of the time, for files that ask what is called."""
+    import jax
+
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+    # Numbers of the files to come are those of optimised programs.
+    jax.clear_caches()
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""The command `plogq`, a process for each call, all doubled from one that has loaded it already."""
+"""A process for each call, all doubled from one that has loaded what takes its time.
+
+That is the command `plogq`, or a program after other imports: a framework takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,27 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-# What a child is left with is what a command starts with: its streams, and a program that ends.
-SERVER = """
-import json, os, sys
+COMMAND = """
 import plogq.cli, plogq.commands, plogq.choose_command
 import pandas, plogq.score.evaluate, plogq.score.tables, plogq.score.terminal
 import plogq.frameworks.numpy.kernels, plogq.native.stored
+"""
+PYTEST = "import pytest\ndef main(): sys.exit(pytest.main())"
+# What Keras loads, whatever its backend is, and that takes seconds. Keras itself and plogq are not
+# there, nor is TensorFlow, which would load Keras and has to come after Triton.
+KERAS = """
+import importlib, sys
+for name in ("triton", "torch", "h5py", "jax", "pandas", "sklearn", "pytest"):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+assert not {"keras", "plogq", "tensorflow"} & set(sys.modules)
+"""
+# What a child is left with is what a command starts with: its streams, and a program that ends.
+SERVER = """
+import json, os, sys
+exec(sys.argv[2])
 
 asked, answers = os.fdopen(os.dup(0), "rb", 0), int(sys.argv[1])
 for line in iter(asked.readline, b""):
@@ -37,6 +55,7 @@ for stream, path in enumerate(given["streams"]):
     os.close(file)
 os.environ.clear()
 os.environ.update(given["env"])
+os.chdir(given["folder"])
 sys.argv = ["plogq", *given["arguments"]]
 exec(given["code"])
 main()
@@ -44,13 +63,13 @@ main()
 
 
 class Commands:
-    """One loaded process, started with these variables, and doubled for every call."""
+    """One process that has run `loads`, with these variables, and is doubled for every call."""
 
-    def __init__(self, env: dict[str, str]) -> None:
+    def __init__(self, env: dict[str, str], loads: str = COMMAND) -> None:
         self.env = env
         answers, writing = os.pipe()
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SERVER, str(writing)],
+            [sys.executable, "-c", SERVER, str(writing), loads],
             stdin=subprocess.PIPE,
             # Its own streams are made for what cannot be sought in, and nothing is written there.
             stdout=writing,
@@ -70,18 +89,20 @@ class Commands:
         text: bool = True,
         stdout: str | None = None,
         stderr: str | None = None,
+        folder: Path | None = None,
     ) -> subprocess.CompletedProcess[Any]:
-        """`plogq` with these arguments; code that imports `main` may come before it."""
-        with tempfile.TemporaryDirectory() as folder:
+        """`plogq` with these arguments in this folder; code that imports `main` may come first."""
+        with tempfile.TemporaryDirectory() as streams:
             paths = [Path(os.devnull)]
             for name, given in (("out", stdout), ("err", stderr)):
-                paths.append(Path(given or f"{folder}/{name}"))
+                paths.append(Path(given or f"{streams}/{name}"))
                 if given is None:
                     paths[-1].touch()
             asked = {
                 "arguments": [str(a) for a in arguments],
                 "code": code or "from plogq.cli import main",
                 "env": self.env | (env or {}),
+                "folder": str(folder or Path.cwd()),
                 "streams": [str(p) for p in paths],
             }
             assert self.process.stdin is not None
@@ -105,8 +126,8 @@ class Commands:
 
 
 @cache
-def commands(**env: str) -> Commands:
+def commands(loads: str = COMMAND, **env: str) -> Commands:
     """The process with these variables, and of this one's all but those that Python reads."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "LC_", "LANG"))}
     ours = {k: v for k, v in os.environ.items() if k in ("PYTHONPATH", "PYTHONDEVMODE")}
-    return Commands(kept | ours | env)
+    return Commands(kept | ours | env, loads)

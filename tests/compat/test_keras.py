@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from .. import unoptimised
+from ..forked import KERAS, PYTEST, commands
 
 FOLDER = Path(__file__).parent / "on_backend"
 # Each backend, and how many tests it has at least; NumPy has no gradients, and trains nothing.
@@ -18,15 +18,11 @@ BACKENDS = {"tensorflow": 180, "jax": 180, "torch": 180, "numpy": 110}
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_it_is_keras_on_this_backend(backend: str) -> None:
-    program = [sys.executable, "-m", "pytest", str(FOLDER), "-n", "0", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        program,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        cwd=FOLDER.parents[2],
-        env=os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    done = commands(KERAS).run(
+        *(str(FOLDER), "-n", "0", "-p", "no:cacheprovider"),
+        code=PYTEST,
+        folder=FOLDER.parents[2],
+        env=unoptimised.environment(KERAS_BACKEND=backend, TF_CPP_MIN_LOG_LEVEL="3"),
     )
     assert done.returncode == 0, done.stdout[-10_000:]
     passed = re.search(r"(\d+) passed", done.stdout)

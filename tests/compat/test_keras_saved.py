@@ -1,16 +1,15 @@
-"""Saved models in fresh processes: what must be imported for a loss of ours to be found again."""
+"""Saved models in other processes: what must be imported for a loss of ours to be found again."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from ..forked import KERAS, commands
+
 SAVING = """
-import sys
 import keras
 import numpy as np
 import plogq.compat.keras as ours
@@ -22,7 +21,6 @@ model.fit(np.ones((2, 4)), np.eye(3)[:2], verbose=0)
 model.save(sys.argv[1])
 """
 LOADING = """
-import sys
 {0}
 from keras.models import load_model
 
@@ -32,14 +30,9 @@ print(type(model.loss).__module__, type(model.loss).__name__, model.loss.label_s
 
 
 def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Keras on PyTorch, which starts sooner than the others."""
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", program, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | {"KERAS_BACKEND": "torch"},
-    )
+    """Keras on PyTorch, in a process that has loaded neither it nor plogq."""
+    code = f"import warnings\nwarnings.simplefilter('ignore')\n{program}\nmain = sys.exit"
+    return commands(KERAS).run(*arguments, code=code, env={"KERAS_BACKEND": "torch"})
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,8 @@ import plogq.compat.optax as compat
 from .. import oracle
 from ..test_imports import loaded
 
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 RNG = np.random.default_rng(11)
 Z = jnp.asarray(RNG.normal(size=(4, 5)), jnp.float32)
 P = jnp.asarray(RNG.dirichlet(np.ones(5), 4), jnp.float32)

@@ -20,8 +20,9 @@ from typing import Any
 
 from .programs import Program, programs
 
+# What cannot be undone: such programs are the last of their process.
+_TF1 = re.compile(r"disable_v2_behavior|disable_eager_execution")
 _OWN = {
-    "tf1": re.compile(r"disable_v2_behavior|disable_eager_execution"),
     "keras": re.compile(
         r"^\s*(import|from) keras|^import .*\bkeras\b|tf\.keras"
         r"|tensorflow\.keras|tensorflow import keras",
@@ -43,6 +44,8 @@ _FRAMEWORK = r"^(import|from) (torch|jax|tensorflow|keras)"
 
 def framework(program: Program) -> str:
     """The framework that a program needs a process of."""
+    if _TF1.search(program.text):
+        return "tensorflow"
     for name, pattern in _OWN.items():
         if pattern.search(program.text):
             return name
@@ -173,15 +176,16 @@ def main() -> None:
     names = sys.argv[2:]
     os.chdir(tempfile.mkdtemp())
     os.environ["HF_HUB_OFFLINE"] = "1"
-    if which == "torch":
+    if "torch" in (which, os.environ.get("KERAS_BACKEND")):
         import torch
 
         torch.set_num_threads(1)
+    if which == "torch":
         torch.optim.Optimizer.zero_grad = _counted(torch.optim.Optimizer.zero_grad)
-    if which in ("keras", "tensorflow", "sklearn"):
+    if which in ("keras", "tensorflow"):
         fakes()
     out: dict[str, Any] = {}
-    for program in programs():
+    for program in sorted(programs(), key=lambda p: bool(_TF1.search(p.text))):
         if framework(program) == which and (not names or program.name in names):
             out[str(program)] = run(program)
     print(json.dumps(out, indent=1))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import plogq.doctor
+
+from ..forked import PYTEST, commands
 
 torch = pytest.importorskip("torch")
 
@@ -55,10 +55,10 @@ def test_wrong_again():
 
 def run(tmp_path: Path, *options: str) -> dict[str, str]:
     (tmp_path / "test_it.py").write_text(TESTS, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "plogq.doctor.pytest_plugin", "-q", "-rA",
-         "-p", "no:cacheprovider", "--rootdir", ".", *options],
-        capture_output=True, text=True, cwd=tmp_path, check=False,
+    done = commands("import torch, pytest").run(
+        "-p", "plogq.doctor.pytest_plugin", "-q", "-rA", "-p", "no:cacheprovider",
+        "--rootdir", ".", *options,
+        code=PYTEST, folder=tmp_path,
     )  # fmt: skip
     lines = [x.split(" - ")[0].split() for x in done.stdout.splitlines()
              if x.startswith(("PASSED ", "FAILED ", "ERROR "))]  # fmt: skip

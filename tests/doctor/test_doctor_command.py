@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ..forked import commands
+
 torch_alone = pytest.mark.skipif(find_spec("torch") is None, reason="PyTorch is not installed")
 
 WRONG = """import torch
@@ -40,6 +42,16 @@ def doctor(*arguments: object, code: int = 0, **env: str) -> subprocess.Complete
     return run
 
 
+def doctor_with_torch_loaded(
+    *arguments: object, code: int = 0, **env: str
+) -> subprocess.CompletedProcess[str]:
+    """PyTorch, which takes seconds to load, was there before."""
+    env |= {"COLUMNS": "100", "NO_COLOR": "1"}
+    run = commands("import torch, plogq.cli, plogq.commands").run("doctor", *arguments, env=env)
+    assert run.returncode == code, (run.returncode, run.stdout, run.stderr)
+    return run
+
+
 def put(name: str, text: str) -> None:
     path = Path(name)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +59,9 @@ def put(name: str, text: str) -> None:
 
 
 def said(*arguments: object, code: int = 0, **env: str) -> dict[str, Any]:
-    doctor("--format", "json", "--output", "out.json", *arguments, code=code, **env)
+    doctor_with_torch_loaded(
+        "--format", "json", "--output", "out.json", *arguments, code=code, **env
+    )
     return json.loads(Path("out.json").read_text(encoding="utf-8"))
 
 
@@ -132,21 +146,22 @@ def test_a_misused_loss_is_reported_with_its_place_and_head() -> None:
         "rule": "PQ001", "level": "error", "file": "train.py", "line": 7, "column": 8,
     }  # fmt: skip
     assert one["head"] == {"file": "train.py", "line": 4, "column": 42}
-    github = doctor("--format", "github", "train.py", code=1).stdout.splitlines()
+    again = doctor_with_torch_loaded
+    github = again("--format", "github", "train.py", code=1).stdout.splitlines()
     assert github[0] == "one line"
     assert github[1].startswith("::error file=train.py,line=7,col=8,title=PQ001")
-    doctor("--format", "sarif", "--output", "out.sarif", "train.py", code=1)
+    again("--format", "sarif", "--output", "out.sarif", "train.py", code=1)
     log = json.loads(Path("out.sarif").read_text(encoding="utf-8"))
     assert [r["ruleId"] for r in log["runs"][0]["results"]] == ["PQ001"]
     put("train.py", WRONG + "raise SystemExit(9)\n")
-    doctor("train.py", code=9)
+    again("train.py", code=9)
 
 
 @torch_alone
 def test_the_exit_code_is_0_under_torchrun_and_ranks_are_merged() -> None:
     put("train.py", WRONG)
     ranks = {"TORCHELASTIC_RUN_ID": f"t{os.getpid()}", "WORLD_SIZE": "2", "MASTER_PORT": "1"}
-    other = doctor("train.py", RANK="1", **ranks)
+    other = doctor_with_torch_loaded("train.py", RANK="1", **ranks)
     assert "PQ001" not in other.stderr
     seen = said("train.py", RANK="0", **ranks)
     assert [f["rule"] for f in seen["findings"]] == ["PQ001"]
@@ -200,7 +215,8 @@ def test_spawned_processes_are_watched() -> None:
         "if __name__ == '__main__':\n    p = mp.get_context('spawn').Process(target=work)\n"
         "    p.start()\n    p.join()\n    assert p.exitcode == 0\n",
     )
-    (one,) = said("train.py", code=1)["findings"]
+    doctor("--format", "json", "--output", "out.json", "train.py", code=1)
+    (one,) = json.loads(Path("out.json").read_text(encoding="utf-8"))["findings"]
     assert (one["rule"], one["line"]) == ("PQ001", 11)
 
 
@@ -208,7 +224,7 @@ def test_spawned_processes_are_watched() -> None:
 @pytest.mark.parametrize("format", ["json", "sarif"])
 def test_a_document_on_standard_output_has_nothing_of_the_program_in_it(format: str) -> None:
     put("wrong.py", WRONG + "import os\nos.system('echo from a child')\n")
-    run = doctor("--format", format, "wrong.py", code=1)
+    run = doctor_with_torch_loaded("--format", format, "wrong.py", code=1)
     assert "PQ001" in json.dumps(json.loads(run.stdout))
     assert "one line\n" in run.stderr
     assert "from a child\n" in run.stderr

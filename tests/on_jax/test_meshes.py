@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from .. import unoptimised
 from . import mesh_program
 
 pytestmark = pytest.mark.slow
@@ -26,14 +27,14 @@ NAMES = [
 @cache
 def results() -> dict[str, Any]:
     """What the program prints; it is started once."""
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+    flags = f"--xla_force_host_platform_device_count=4 {unoptimised.FLAGS}"
     done = subprocess.run(
         [sys.executable, "-m", "tests.on_jax.mesh_program"],
         capture_output=True,
         text=True,
         timeout=600,
         check=False,
-        env={**os.environ, **flags},
+        env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return {r["name"]: r for r in map(json.loads, done.stdout.splitlines())}

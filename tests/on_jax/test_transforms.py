@@ -18,7 +18,7 @@ import plogq
 from .arrays import WAYS, by
 from .pairs import FEW, PAIRS, Pair
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unoptimised")]
 
 every_pair = pytest.mark.parametrize(("p", "q"), PAIRS)
 some_pairs = pytest.mark.parametrize(("p", "q"), FEW)

@@ -1,6 +1,7 @@
 """A pytest plugin: functions of ours in place of a peer's own, and a file of what came of it.
 
-`PLOGQ_SWAPS` says which, as JSON from the peer's dotted name to ours; `PLOGQ_OUTCOMES` is the file.
+`PLOGQ_SWAPS` says which, as JSON from the peer's dotted name to ours; `PLOGQ_OUTCOMES` is the file;
+`PLOGQ_ONLY` names the cases to be run, where not all are.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import pytest
 
 calls: Counter[str] = Counter()
 outcomes: dict[str, str] = {}
+collected: list[str] = []
 reasons: dict[str, str] = {}
 
 
@@ -48,9 +50,22 @@ def pytest_configure(config: pytest.Config) -> None:
         setattr(import_module(module), attribute, counted(theirs, named(ours)))
 
 
+def named_case(of: pytest.Item | pytest.TestReport) -> str:
+    """The case with its file, as two modules may have cases of one name."""
+    return Path(of.location[0]).name + "::" + of.nodeid.partition("::")[2]
+
+
+# After those that are not selected are gone.
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    only = json.loads(os.environ["PLOGQ_ONLY"])
+    if only is not None:
+        items[:] = [item for item in items if named_case(item) in only]
+    collected.extend(map(named_case, items))
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    # Two modules may have cases of one name.
-    case = Path(report.location[0]).name + "::" + report.nodeid.partition("::")[2]
+    case = named_case(report)
     if report.when == "call" or report.outcome != "passed":
         outcomes[case] = report.outcome
         if report.failed:
@@ -58,5 +73,5 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    found = {"outcomes": outcomes, "reasons": reasons, "calls": calls}
+    found = {"outcomes": outcomes, "reasons": reasons, "calls": calls, "collected": collected}
     Path(os.environ["PLOGQ_OUTCOMES"]).write_text(json.dumps(found), encoding="utf-8")

@@ -1,6 +1,6 @@
 """optax's own published tests of its losses, from the installed wheel, with ours in its place.
 
-Every case passes: one that does not would stand in `KNOWN` by name, with a reason.
+Every case passes: one that does not would be `known` to the comparison by name, with a reason.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import plogq.compat.optax as compat
 
 from . import suite
 
-KNOWN: dict[str, str] = {}
 SWAPS = {
     f"optax.losses._classification.{name}": f"plogq.compat.optax.{name}" for name in compat.__all__
 }
@@ -24,7 +23,5 @@ CLASSES = "CrossEntropy or PolyLoss or KLDivergence or SigmoidFocalLoss"
 
 @pytest.mark.slow
 def test_published_cases(tmp_path: Path) -> None:
-    modules = ["optax.losses._classification_test"]
-    theirs = suite.run(modules, CLASSES, {}, tmp_path / "theirs")
-    assert len(theirs.passed) >= 50, theirs.failed
-    suite.check(theirs, suite.run(modules, CLASSES, SWAPS, tmp_path / "ours"), KNOWN)
+    ours = suite.compare(["optax.losses._classification_test"], CLASSES, SWAPS, tmp_path)
+    assert len(ours.passed) >= 50, ours.failed

@@ -267,7 +267,7 @@ def test_a_file_that_is_cut_short(plogq: Command, tmp_path: Path, form: str) -> 
     """At any place: a report, or a sentence with the file's name or the member's."""
     whole = table(GOOD, form)(tmp_path)
     data = whole.read_bytes()
-    for size in range(0, len(data), max(1, len(data) // 60)):
+    for size in range(0, len(data), max(1, len(data) // 30)):
         whole.write_bytes(data[:size])
         code, out, err = plogq("score", whole)
         assert code in (0, 2)
@@ -279,7 +279,7 @@ def test_a_file_that_is_cut_short(plogq: Command, tmp_path: Path, form: str) -> 
 @pytest.mark.parametrize("layout", [*FORMATS, "npz by columns"])
 def test_a_file_that_is_cut_short_while_it_is_read(tmp_path: Path, layout: str) -> None:
     """A memory map of it would end the process with SIGBUS."""
-    rows = 60_000
+    rows = 20_000
     half = [0.5] * rows
     columns: dict[str, Any] = {"p0": half, "p1": half, "label": [0, 1] * (rows // 2)}
     path = tmp_path / "by_columns.npz"
