@@ -1,0 +1,10 @@
+"""The suites that every framework passes, on tensors of TensorFlow."""
+
+from __future__ import annotations
+
+from ..suite import laws
+from .adapter import FRAMEWORK
+
+
+class TestLaws(laws.Laws):
+    framework = FRAMEWORK

@@ -1,0 +1,261 @@
+"""What the suites ask of a framework, and how a framework says what it cannot do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import plogq
+from plogq.fields import FIELDS
+
+from .. import bounds, makers
+from ..rebuilt import HELD, arrays, rebuilt
+
+Array = npt.NDArray[Any]
+Function = Callable[..., Any]
+
+# One of each part that P and Q can have.
+PAIRS: tuple[tuple[str, str], ...] = (
+    ("Labels-plain", "Logits"),
+    ("Labels(ignore)-class_weight>smoothed", "Logits(softcap)"),
+    ("Probs-both_weights", "Logits"),
+    ("Probs-plain", "Probs"),
+    ("SparseProbs-both_weights", "LogProbs"),
+    ("SparseProbs-smoothed>both_weights>smoothed", "Logits"),
+    ("Labels-both_weights", "LinearLogits(bias)"),
+    ("BinaryProbs(soft)-both_weights", "BinaryLogits"),
+    ("BinaryProbs(bool)-smoothed", "BinaryProbs"),
+)
+
+
+@dataclass(frozen=True)
+class Cannot:
+    """What a framework does not do: why, and a check that it is so."""
+
+    why: str
+    check: Callable[[], None]
+
+
+def needs(*names: str) -> Callable[[Function], Function]:
+    """A test of something that a framework may be unable to do, and then says so by its name."""
+
+    def decorate(test: Function) -> Function:
+        @wraps(test)
+        def either(self: Any, *given: Any, **named: Any) -> None:
+            for name in names:
+                if name in self.framework.cannot:
+                    self.framework.cannot[name].check()
+                    return
+            test(self, *given, **named)
+
+        return either
+
+    return decorate
+
+
+class Framework:
+    """A framework as the suites use it; the arrays that go in and come out are NumPy's.
+
+    `ways` are the kernels and the kinds of program that a pair can go by, `quick` those that every
+    law goes, `paths` the ways together with those of differentiating. A `loss` and a gradient are
+    of a function of representations: `call` gives the value, `pull` the gradients as well.
+    """
+
+    name = ""
+    ways: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
+    dtypes: tuple[Any, ...] = bounds.DTYPES
+    few: tuple[Any, ...] = bounds.DTYPES
+    targets: tuple[str, ...] = tuple(makers.TARGETS)
+    predictions: tuple[str, ...] = tuple(makers.PREDICTIONS)
+    yes_no: tuple[str, ...] = tuple(makers.BINARY_PREDICTIONS)
+    pairs: tuple[tuple[str, str], ...] = PAIRS
+    examples = 25
+    many = 3000
+    cannot: dict[str, Cannot]
+
+    def __init__(self) -> None:
+        self.cannot = {}
+
+    def some(self, values: Sequence[Any], step: int = 3) -> Sequence[Any]:
+        """Of the cases of one law those that are taken; fewer where each is a program."""
+        return values
+
+    @property
+    def quick(self) -> tuple[str, ...]:
+        return self.ways[:1]
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.ways
+
+    @property
+    def widest(self) -> np.dtype[Any]:
+        return self.dtypes[0]
+
+    def put(self, x: Any) -> Any:
+        """An array of the framework with these values and this dtype."""
+        raise NotImplementedError
+
+    def get(self, x: Any) -> Array:
+        return np.asarray(x)
+
+    def on(self, r: Any) -> Any:
+        """The same P or Q, or array, with arrays of the framework."""
+        return changed(r, self.put)
+
+    @contextmanager
+    def by(self, way: str) -> Iterator[None]:
+        """Inside this block what runs eagerly goes this way."""
+        yield
+
+    def call(self, way: str, f: Function, *held: Any, **options: Any) -> Any:
+        """f(*held, **options) by this way."""
+        with self.by(way):
+            found = f(*map(self.on, held), **options)
+        return tuple(map(self.get, found)) if isinstance(found, tuple) else self.get(found)
+
+    def pull(
+        self,
+        way: str,
+        f: Function,
+        *held: Any,
+        of: Sequence[int] | None = None,
+        weights: Any = None,
+        **options: Any,
+    ) -> tuple[Any, list[list[Array | None]]]:
+        """The value of f, and for all or those `of` them, the gradients of arrays (integers: None).
+
+        f gives an array, or a tuple of them; `weights` are what flows back to each, ones if None.
+        """
+        raise NotImplementedError
+
+    def results(self, way: str, p: Any, q: Any, **options: Any) -> tuple[Array, Any]:
+        """H(p, q), one number per event unless asked otherwise, and the gradient in Q's arrays."""
+        options = {"reduction": "none"} | options
+        value, (gradients,) = self.pull(way, plogq.cross_entropy, p, q, of=(1,), **options)
+        return value, named(q, gradients)
+
+    def reached(self, way: str, check: Any, classes: int = 2) -> Any:
+        """The bound of N1 or N2 that this way is held to."""
+        return check
+
+
+class Named(SimpleNamespace):
+    """Arrays under the names of Q's own; a bias that is not there is None."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "bias":
+            return None
+        raise AttributeError(name)
+
+
+def named(q: Any, gradients: Sequence[Any]) -> Named:
+    """Gradients under the names of Q's arrays."""
+    names = [n for n in HELD if getattr(q, n, None) is not None]
+    return Named(**dict(zip(names, gradients, strict=True)))
+
+
+def is_array(x: Any) -> bool:
+    return type(x) not in FIELDS
+
+
+def changed(r: Any, change: Callable[[Any], Any]) -> Any:
+    return change(r) if is_array(r) else rebuilt(r, change)
+
+
+def arrays_of(r: Any) -> list[Any]:
+    return [r] if is_array(r) else arrays(r)
+
+
+class Apart:
+    """Representations, and arrays, taken apart into one list of arrays, and put together again."""
+
+    def __init__(self, held: Sequence[Any]) -> None:
+        ids = [id(x) for r in held for x in arrays_of(r)]
+        if len(set(ids)) < len(ids):
+            held = [changed(r, np.copy) for r in held]
+        self.held = held
+        self.each = [arrays_of(r) for r in held]
+        self.arrays = [np.asarray(x) for some in self.each for x in some]
+        ends = np.cumsum([0, *map(len, self.each)])
+        self.places = [range(a, b) for a, b in pairwise(ends)]
+
+    def together(self, given: Sequence[Any]) -> list[Any]:
+        """The same with these arrays in place of their own."""
+        old = [x for some in self.each for x in some]
+        new = dict(zip(map(id, old), given, strict=True))
+        return [changed(r, lambda x: new[id(x)]) for r in self.held]
+
+    def floats(self, of: Sequence[int] | None) -> list[int]:
+        """Where among the arrays the floating-point ones of these stand."""
+        which = range(len(self.held)) if of is None else of
+        return [i for j in which for i in self.places[j] if is_floating(self.arrays[i])]
+
+    def nested(
+        self, of: Sequence[int] | None, wanted: Sequence[int], gradients: Sequence[Any]
+    ) -> list[list[Any]]:
+        """Gradients of what is wanted, as lists per held thing."""
+        found = dict(zip(wanted, gradients, strict=True))
+        which = range(len(self.held)) if of is None else of
+        return [[found.get(i) for i in self.places[j]] for j in which]
+
+    def form(self) -> Any:
+        """All but the values of the arrays: what a program that is kept is kept for."""
+        return tuple(
+            (form(r), *((x.shape, x.dtype.name) for x in map(np.asarray, some)))
+            for r, some in zip(self.held, self.each, strict=True)
+        )
+
+
+def is_floating(x: Array) -> bool:
+    return np.issubdtype(x.dtype, np.floating) or x.dtype == bounds.BFLOAT16
+
+
+def form(r: Any) -> Any:
+    """A representation without its arrays, as a key of a dictionary."""
+    if isinstance(r, tuple):
+        return tuple(map(form, r))
+    if type(r) in FIELDS:
+        held, static = FIELDS[type(r)]
+        return (type(r), *(form(getattr(r, n)) for n in held), *(getattr(r, n) for n in static))
+    return r if r is None or isinstance(r, float | int) else "array"
+
+
+class Suite:
+    """Tests over the ways and dtypes of `framework`, which a test asks for by a parameter's name.
+
+    `way`: every way; `quick_way`: those that laws go; `path`: ways of differentiating besides;
+    `dtype`: every dtype; `few_dtype`: those that a law takes; and what has an `every_...`.
+    """
+
+    framework: Framework
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        framework = self.framework
+        ways = {"way": framework.ways, "quick_way": framework.quick, "path": framework.paths}
+        dtypes = {"dtype": framework.dtypes, "few_dtype": framework.few}
+        for name in metafunc.fixturenames:
+            if name in ways:
+                slow = [(w, w.split("/")[0] in framework.slow) for w in ways[name]]
+                marks = [pytest.param(w, marks=pytest.mark.slow if s else ()) for w, s in slow]
+                metafunc.parametrize(name, marks)
+            elif name in dtypes:
+                metafunc.parametrize(name, dtypes[name], ids=lambda d: d.name)
+            elif hasattr(self, f"every_{name}"):
+                metafunc.parametrize(name, self.cases(getattr(self, f"every_{name}")()))
+
+    @staticmethod
+    def cases(values: Iterable[Any]) -> list[Any]:
+        """A name, or a tuple of names, per case."""
+        return [pytest.param(v, id=" × ".join(v) if isinstance(v, tuple) else str(v))
+                for v in values]  # fmt: skip
