@@ -13,12 +13,14 @@ import numpy as np
 import plogq
 
 from .. import bounds
-from ..suite.framework import Apart, Array, Cannot, Framework
+from ..suite.framework import Apart, Array, Cannot, Framework, Named, arrays_of, named
 from . import arrays
 
 
 class Jax(Framework):
     name = "jax"
+    thin = True
+    long_rows = (2, 1000, 2**18)
     ways = arrays.PROGRAMS
     dtypes = (bounds.DTYPES[0], bounds.DTYPES[1], bounds.BFLOAT16)
     few = (bounds.DTYPES[0],)
@@ -36,9 +38,6 @@ class Jax(Framework):
         want, numpys = plogq.value_and_grad(p, q, reduction="none")
         np.testing.assert_allclose(losses, want, rtol=1e-15)
         np.testing.assert_allclose(gradient.scores, numpys.scores, rtol=4e-15)
-
-    def some(self, values: Sequence[Any], step: int = 3) -> Sequence[Any]:
-        return values[::step]
 
     def put(self, x: Any) -> Any:
         return jnp.asarray(x)
@@ -99,6 +98,29 @@ class Jax(Framework):
             value, gradients = program(weights, *map(self.put, apart.arrays))
         gradients = [np.asarray(g) for g in gradients]
         return jax.tree.map(np.asarray, value), apart.nested(of, wanted, gradients)
+
+    def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
+        apart, of_p = Apart((p, q)), len(arrays_of(p))
+
+        def run(*given: Any) -> Any:
+            def squares(*of_q: Any) -> Any:
+                def loss(*of_q: Any) -> Any:
+                    return plogq.cross_entropy(*apart.together((*given[:of_p], *of_q)), **options)
+
+                first = jax.grad(loss, tuple(range(len(of_q))))(*of_q)
+                return sum((g**2).sum() for g in first)
+
+            return jax.grad(squares, tuple(range(len(given) - of_p)))(*given[of_p:])
+
+        with self.by(way):
+            second = jax.jit(run)(*map(self.put, apart.arrays))
+        return named(q, [np.asarray(g) for g in second])
+
+    def flushes(self, way: str) -> bool:
+        return way != "cpu"
+
+    def own_loss(self, scores: Array, y: Array) -> float:
+        return float(-jax.nn.log_softmax(self.put(scores))[0, int(y[0])])
 
     def reached(self, way: str, check: Any, classes: int = 2) -> Any:
         """In XLA's own operations subnormal numbers are 0, in each term of a sum."""

@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+import plogq
+
 from .. import bounds
-from ..suite.framework import Apart, Array, Framework
+from ..suite.framework import Apart, Array, Framework, Named, named
 from . import tensors
 
 
 class TensorFlow(Framework):
     name = "tensorflow"
+    thin = True
     ways = tensors.WAYS
     slow = ("xla",)
     few = (bounds.DTYPES[0], bounds.BFLOAT16)
     examples = 12
     many = 500
-
-    def some(self, values: Sequence[Any], step: int = 3) -> Sequence[Any]:
-        return values[::step]
 
     def put(self, x: Any) -> Any:
         return tf.constant(x)
@@ -72,6 +72,28 @@ class TensorFlow(Framework):
         value, gradients = tensors.traced(way, run, *map(self.put, apart.arrays))
         gradients = [np.asarray(g) for g in gradients]
         return tf.nest.map_structure(np.asarray, value), apart.nested(of, wanted, gradients)
+
+    def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
+        apart = Apart((q,))
+        inputs = [self.put(x) for x in apart.arrays]
+        with self.by(way), tf.GradientTape() as outer:
+            outer.watch(inputs)
+            with tf.GradientTape() as inner:
+                inner.watch(inputs)
+                loss = plogq.cross_entropy(self.on(p), *apart.together(inputs), **options)
+            first = inner.gradient(loss, inputs)
+            squares = tf.add_n([tf.reduce_sum(g**2) for g in first])
+        return named(q, [np.asarray(g) for g in outer.gradient(squares, inputs)])
+
+    def flushes(self, way: str) -> bool:
+        return way != "cpu"
+
+    def own_loss(self, scores: Array, y: Array) -> float:
+        return float(tf.nn.sparse_softmax_cross_entropy_with_logits(y, scores)[0])
+
+    def smallest(self, way: str, dtype: Any) -> float:
+        """A graph takes subnormal numbers of float16 for 0."""
+        return float(bounds.ml_dtypes.finfo(dtype).tiny) if way == "graph" else 0.0
 
     def reached(self, way: str, check: Any, classes: int = 2) -> Any:
         """TensorFlow's own threads take subnormal numbers for 0; the kernels keep them."""

@@ -24,6 +24,7 @@ class Torch(Framework):
     name = "torch"
     ways = tensors.WAYS
     paths = PATHS
+    long_rows = (2, 5, 64, 1000, 4097, 2**18)
     device = "cpu"
     # What C++ does is NumPy's; of each part that a measure can have, one meets every prediction.
     pairs = (
@@ -36,6 +37,8 @@ class Torch(Framework):
     )
 
     def put(self, x: Any) -> Any:
+        if np.asarray(x).dtype.name.startswith("float8"):
+            return torch.from_numpy(x.view(np.uint8)).view(getattr(torch, x.dtype.name))
         return tensors.tensor(x, self.device)
 
     def get(self, x: Any) -> Array:
@@ -88,6 +91,15 @@ class Torch(Framework):
             return self._transformed(way, p, q)
         return super().results(way, p, q, **options, **({"create_graph": True} if path else {}))
 
+    def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
+        apart = Apart((q,))
+        inputs = [self.put(x).requires_grad_() for x in apart.arrays]
+        with self.by(way):
+            loss = plogq.cross_entropy(self.on(p), *apart.together(inputs), **options)
+            first = torch.autograd.grad(loss, inputs, create_graph=True)
+            second = torch.autograd.grad(sum(g.square().sum() for g in first), inputs)
+        return named(q, [self.get(g) for g in second])
+
     def _transformed(self, way: str, p: Any, q: Any) -> tuple[Array, Named]:
         apart = Apart((q,))
 
@@ -99,6 +111,9 @@ class Torch(Framework):
             given = [self.put(x) for x in apart.arrays]
             gradients, losses = torch.func.grad(total, has_aux=True)(given)
         return self.get(losses), named(q, [self.get(g) for g in gradients])
+
+    def own_loss(self, scores: Array, y: Array) -> float:
+        return torch.nn.functional.cross_entropy(self.put(scores), self.put(y)).item()
 
     def reached(self, way: str, check: Any, classes: int = 2) -> Any:
         """Among the subnormals PyTorch's exp is off by up to three spacings."""

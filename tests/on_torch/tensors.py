@@ -65,6 +65,11 @@ def recorded(r: Any) -> Any:
     return on_torch(r, lambda x: x.detach().clone().requires_grad_(x.is_floating_point()))
 
 
+def leaves(q: Any) -> dict[str, Tensor]:
+    """Q's tensors under their own names."""
+    return {n: getattr(q, n) for n in HELD if getattr(q, n, None) is not None}
+
+
 class Gradients:
     """The gradients of Q's leaves, under their own names."""
 

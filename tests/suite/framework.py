@@ -81,6 +81,10 @@ class Framework:
     pairs: tuple[tuple[str, str], ...] = PAIRS
     examples = 25
     many = 3000
+    lengths: tuple[int, ...] = (130,)
+    long_rows: tuple[int, ...] = (2, 1000, 20_011)
+    # Whether every case is a program to be made, or takes long: laws then take fewer.
+    thin = False
     cannot: dict[str, Cannot]
 
     def __init__(self) -> None:
@@ -88,11 +92,21 @@ class Framework:
 
     def some(self, values: Sequence[Any], step: int = 3) -> Sequence[Any]:
         """Of the cases of one law those that are taken; fewer where each is a program."""
-        return values
+        return values[::step] if self.thin else values
+
+    @property
+    def two(self) -> tuple[Any, ...]:
+        """One dtype that is wide and one that is not, or all of them."""
+        return (bounds.DTYPES[1], bounds.BFLOAT16) if self.thin else self.dtypes
 
     @property
     def quick(self) -> tuple[str, ...]:
         return self.ways[:1]
+
+    @property
+    def main(self) -> tuple[str, ...]:
+        """Ways that differ in the kernel or the kind of program, not in how it is cut."""
+        return self.ways
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -101,6 +115,10 @@ class Framework:
     @property
     def widest(self) -> np.dtype[Any]:
         return self.dtypes[0]
+
+    def takes(self, p: Any, q: Any) -> bool:
+        """Whether a pair has kernels here at all, of those that this adapter is about."""
+        return True
 
     def put(self, x: Any) -> Any:
         """An array of the framework with these values and this dtype."""
@@ -144,6 +162,26 @@ class Framework:
         options = {"reduction": "none"} | options
         value, (gradients,) = self.pull(way, plogq.cross_entropy, p, q, of=(1,), **options)
         return value, named(q, gradients)
+
+    def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
+        """The gradient, in Q's arrays, of the sum of the squares of the loss's gradient there."""
+        raise NotImplementedError
+
+    def slow_rows(self, way: str) -> bool:
+        """Whether every row of scores takes so long that few are taken."""
+        return False
+
+    def own_loss(self, scores: Array, y: Array) -> float:
+        """What the framework's own cross-entropy makes of labels."""
+        raise NotImplementedError
+
+    def flushes(self, way: str) -> bool:
+        """Whether this way takes subnormal numbers for 0."""
+        return False
+
+    def smallest(self, way: str, dtype: Any) -> float:
+        """The least number that this way does not take for 0 as it is put in."""
+        return 0.0
 
     def reached(self, way: str, check: Any, classes: int = 2) -> Any:
         """The bound of N1 or N2 that this way is held to."""
@@ -234,8 +272,10 @@ def form(r: Any) -> Any:
 class Suite:
     """Tests over the ways and dtypes of `framework`, which a test asks for by a parameter's name.
 
-    `way`: every way; `quick_way`: those that laws go; `path`: ways of differentiating besides;
-    `dtype`: every dtype; `few_dtype`: those that a law takes; and what has an `every_...`.
+    `way`: every way; `main_way`: those that differ in more than how they are cut; `quick_way`:
+    those that laws go; `path`: ways of differentiating besides; `dtype`: every dtype; `few_dtype`:
+    those that a law takes; `two_dtype`: one that is wide and one that is not; and what has an
+    `every_...`.
     """
 
     framework: Framework
@@ -243,7 +283,8 @@ class Suite:
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         framework = self.framework
         ways = {"way": framework.ways, "quick_way": framework.quick, "path": framework.paths}
-        dtypes = {"dtype": framework.dtypes, "few_dtype": framework.few}
+        ways["main_way"] = framework.main
+        dtypes = {"dtype": framework.dtypes, "few_dtype": framework.few, "two_dtype": framework.two}
         for name in metafunc.fixturenames:
             if name in ways:
                 slow = [(w, w.split("/")[0] in framework.slow) for w in ways[name]]
