@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -98,6 +99,26 @@ class Jax(Framework):
             value, gradients = program(weights, *map(self.put, apart.arrays))
         gradients = [np.asarray(g) for g in gradients]
         return jax.tree.map(np.asarray, value), apart.nested(of, wanted, gradients)
+
+    def contract_ways(self, p: str, q: str, layers: str, wrappers: Sequence[str]) -> Sequence[str]:
+        """Every pair by a kernel or step by step, and one of each part by every way."""
+        if (p, q) in self.pairs:
+            return arrays.WAYS
+        stored = not q.startswith("Linear") and layers in ("both_weights", "smoothed")
+        return ("cpu" if stored else "steps",) if layers in wrappers else ()
+
+    def contract_dtypes(self, p: str, q: str, way: str) -> Sequence[Any]:
+        """Each is a program of its own, so the cases take one after another of them."""
+        return (bounds.DTYPES[zlib.crc32(f"{p} × {q} {way}".encode()) % 4],)
+
+    def shaped_pairs(self, way: str) -> list[tuple[Any, str]]:
+        return [(bounds.DTYPES[1], "Logits" if way == "cpu" else "Probs")]
+
+    def reached_of(self, q: str, way: str, check: Any) -> Any:
+        """XLA's log1p of a negative float64 is 236 u off."""
+        if way != "cpu" and q == "BinaryProbs" and check.dtype == np.float64:
+            check.allowed = check.allowed * 32
+        return self.reached(way, check)
 
     def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
         apart, of_p = Apart((p, q)), len(arrays_of(p))

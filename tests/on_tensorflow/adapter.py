@@ -73,6 +73,20 @@ class TensorFlow(Framework):
         gradients = [np.asarray(g) for g in gradients]
         return tf.nest.map_structure(np.asarray, value), apart.nested(of, wanted, gradients)
 
+    def contract_ways(self, p: str, q: str, layers: str, wrappers: Sequence[str]) -> Sequence[str]:
+        """To record a graph takes longer than to run it: those are of one of each part."""
+        eager = tensors.EAGER if layers in wrappers[-2:] else tensors.EAGER[:1]
+        some = eager if layers in (*wrappers[-2:], "plain") else ()
+        return self.ways if (p, q) in self.pairs else some
+
+    def contract_dtypes(self, p: str, q: str, way: str) -> Sequence[Any]:
+        return self.dtypes if way == "cpu" else self.two
+
+    def shaped_pairs(self, way: str) -> list[tuple[Any, str]]:
+        few = way not in tensors.EAGER
+        dtypes = self.two[:1] if few else (self.dtypes[0], self.dtypes[3])
+        return [(d, q) for d in dtypes for q in (("Logits",) if few else ("Logits", "Probs"))]
+
     def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
         apart = Apart((q,))
         inputs = [self.put(x) for x in apart.arrays]

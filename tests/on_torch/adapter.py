@@ -91,6 +91,14 @@ class Torch(Framework):
             return self._transformed(way, p, q)
         return super().results(way, p, q, **options, **({"create_graph": True} if path else {}))
 
+    def contract_ways(self, p: str, q: str, layers: str, wrappers: Sequence[str]) -> Sequence[str]:
+        """Scores still to be made have one kernel."""
+        ways = super().contract_ways(p, q, layers, wrappers)
+        return ways[:1] if q.startswith("Linear") else ways
+
+    def leaves(self, way: str, pairs: set[tuple[str, str]]) -> bool:
+        return way == "formula" and all(q.startswith("Linear") for _, q in pairs)
+
     def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
         apart = Apart((q,))
         inputs = [self.put(x).requires_grad_() for x in apart.arrays]

@@ -70,18 +70,6 @@ def leaves(q: Any) -> dict[str, Tensor]:
     return {n: getattr(q, n) for n in HELD if getattr(q, n, None) is not None}
 
 
-class Gradients:
-    """The gradients of Q's leaves, under their own names."""
-
-    def __init__(self, q: Any) -> None:
-        for name in HELD:
-            x = getattr(q, name, None)
-            if x is not None:
-                assert x.grad is not None, f"{name} has no gradient"
-                setattr(self, name, array(x.grad))
-        self.bias = getattr(self, "bias", None)
-
-
 @contextmanager
 def by(way: str) -> Iterator[None]:
     """Inside this block pairs go one of the WAYS, or by the kernel of another name."""

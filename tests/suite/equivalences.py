@@ -13,9 +13,8 @@ import plogq
 
 from .. import bounds, makers, oracle, slopes
 from ..rebuilt import rebuilt
-from .framework import Suite, needs
+from .framework import TWO_BACKGROUNDS, Suite, needs
 from .made import (
-    TWO_BACKGROUNDS,
     Names,
     alike,
     close,

@@ -15,7 +15,9 @@ import numpy.typing as npt
 import pytest
 
 import plogq
+from plogq import autodiff
 from plogq.fields import FIELDS
+from plogq.pairing import prepare
 
 from .. import bounds, makers
 from ..rebuilt import HELD, arrays, rebuilt
@@ -23,6 +25,8 @@ from ..rebuilt import HELD, arrays, rebuilt
 Array = npt.NDArray[Any]
 Function = Callable[..., Any]
 
+# Two backgrounds with different class weights: the kernels say that they do not do these.
+TWO_BACKGROUNDS = "smoothed>both_weights>smoothed"
 # One of each part that P and Q can have.
 PAIRS: tuple[tuple[str, str], ...] = (
     ("Labels-plain", "Logits"),
@@ -170,6 +174,50 @@ class Framework:
     def slow_rows(self, way: str) -> bool:
         """Whether every row of scores takes so long that few are taken."""
         return False
+
+    def both(
+        self, way: str, p: Any, q: Any, d_loss: Any, d_log_z: Any
+    ) -> tuple[Array, Array, Named, str]:
+        """Losses, log Z, the gradient of their weighted sums in Q's arrays, and the kernel."""
+        kernels: list[str] = []
+
+        def found(p: Any, q: Any) -> Any:
+            pair = prepare(p, q)
+            kernels.append(pair.kernel.name)
+            return autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, True)
+
+        weights = np.asarray(d_loss), np.asarray(d_log_z)
+        (loss, log_z), (gradients,) = self.pull(way, found, p, q, of=(1,), weights=weights)
+        return loss, log_z, named(q, gradients), kernels[0]
+
+    def contract_ways(self, p: str, q: str, layers: str, wrappers: Sequence[str]) -> Sequence[str]:
+        """The ways by which the contract is held for a pair; `layers` wrap P."""
+        return self.ways if layers in wrappers else ()
+
+    def contract_dtypes(self, p: str, q: str, way: str) -> Sequence[Any]:
+        return self.dtypes
+
+    def leaves(self, way: str, pairs: set[tuple[str, str]]) -> bool:
+        """Whether this way has nothing to do with any of these pairs."""
+        return False
+
+    def shaped_pairs(self, way: str) -> list[tuple[Any, str]]:
+        """The dtypes and predictions that are taken with classes on each axis."""
+        dtypes = [d for d in self.dtypes if d != np.float16]
+        return [(d, q) for d in dtypes for q in makers.STORED]
+
+    def kernel(self, p: str, q: str, way: str) -> str:
+        """The name of the kernel that a pair is to have."""
+        if way in ("formula", "xla", "steps"):
+            return "formula"
+        if q.startswith("Linear"):
+            return "linear"
+        refused = TWO_BACKGROUNDS in p and not p.startswith("Binary")
+        return "formula" if refused else "cpu"
+
+    def reached_of(self, q: str, way: str, check: Any) -> Any:
+        """The bound for a kind of prediction."""
+        return self.reached(way, check)
 
     def own_loss(self, scores: Array, y: Array) -> float:
         """What the framework's own cross-entropy makes of labels."""

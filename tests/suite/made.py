@@ -17,9 +17,6 @@ from ..rebuilt import HELD, rebuilt
 Array = npt.NDArray[Any]
 Names = tuple[str, str]
 
-# Two backgrounds with different class weights: the kernels say that they do not do these.
-TWO_BACKGROUNDS = "smoothed>both_weights>smoothed"
-
 
 def seeded(*names: str) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(" ".join(names).encode()))
