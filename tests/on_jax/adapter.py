@@ -14,13 +14,14 @@ import numpy as np
 import plogq
 
 from .. import bounds
-from ..suite.framework import Apart, Array, Cannot, Framework, Named, arrays_of, named
+from ..suite.apart import Apart, arrays_of
+from ..suite.framework import Array, Cannot, Framework, Named, named
 from . import arrays
 
 
 class Jax(Framework):
     name = "jax"
-    thin = True
+    thin = programs = True
     long_rows = (2, 1000, 2**18)
     ways = arrays.PROGRAMS
     dtypes = (bounds.DTYPES[0], bounds.DTYPES[1], bounds.BFLOAT16)

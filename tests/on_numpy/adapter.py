@@ -14,7 +14,8 @@ from plogq.kernels import table
 from plogq.kernels.cpu import processor as cpu
 
 from .. import bounds, makers
-from ..suite.framework import Array, Cannot, Framework, arrays_of, is_array
+from ..suite.apart import arrays_of, is_array
+from ..suite.framework import Array, Cannot, Framework
 
 
 def _no_autodiff() -> None:

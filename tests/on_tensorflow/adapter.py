@@ -12,13 +12,14 @@ import tensorflow as tf
 import plogq
 
 from .. import bounds
-from ..suite.framework import Apart, Array, Framework, Named, named
+from ..suite.apart import Apart
+from ..suite.framework import Array, Framework, Named, named
 from . import tensors
 
 
 class TensorFlow(Framework):
     name = "tensorflow"
-    thin = True
+    thin = programs = True
     ways = tensors.WAYS
     slow = ("xla",)
     few = (bounds.DTYPES[0], bounds.BFLOAT16)

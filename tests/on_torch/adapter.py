@@ -12,7 +12,8 @@ import torch
 import plogq
 
 from .. import bounds, makers
-from ..suite.framework import Apart, Array, Framework, Named, named
+from ..suite.apart import Apart
+from ..suite.framework import Array, Framework, Named, named
 from . import tensors
 
 # Besides one loss per event and the gradient of their sum: the sum, which is one step of autograd;

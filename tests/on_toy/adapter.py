@@ -11,7 +11,8 @@ import numpy as np
 import plogq
 
 from ..on_numpy.adapter import NumPy
-from ..suite.framework import PAIRS, Array, Cannot, changed
+from ..suite.apart import changed
+from ..suite.framework import PAIRS, Array, Cannot
 from .toybox import Box, unboxed
 
 

@@ -75,6 +75,9 @@ class Triton(Torch):
             "NumPy's bits": Cannot("a GPU adds in another order", _other_kernel),
         }
 
+    def columns(self, way: str) -> bool:
+        return way == "one tile"
+
     def slow_rows(self, way: str) -> bool:
         """Each tile is a program, which the interpreter takes its time for."""
         return True

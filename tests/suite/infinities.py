@@ -62,7 +62,7 @@ class Infinities(Suite):
         """Losses and the gradient of their sum in Q's own array, in rows and in columns."""
         losses, gradient = self.framework.results(path, p, q)
         (found,) = (g for g in vars(gradient).values())
-        if type(q) not in (plogq.BinaryLogits, plogq.BinaryProbs) and not self.framework.thin:
+        if type(q) not in (plogq.BinaryLogits, plogq.BinaryProbs) and self.framework.columns(path):
             columns, turned = self.framework.results(path, makers.turned(p, 0), makers.turned(q, 0))
             (turned,) = (g for g in vars(turned).values())
             close = {"rtol": 1e-6, "atol": 1e-7, "equal_nan": True}
