@@ -282,8 +282,11 @@ class Suite:
             elif hasattr(self, f"every_{name}"):
                 metafunc.parametrize(name, self.cases(getattr(self, f"every_{name}")()))
 
-    @staticmethod
-    def cases(values: Iterable[Any]) -> list[Any]:
-        """A name, or a tuple of names, per case."""
-        return [pytest.param(v, id=" × ".join(v) if isinstance(v, tuple) else str(v))
-                for v in values]  # fmt: skip
+    def cases(self, values: Iterable[Any]) -> list[Any]:
+        """A name, or a tuple of names, per case; the last may be a way that takes long."""
+        found = []
+        for v in values:
+            names = v if isinstance(v, tuple) else (str(v),)
+            marks = pytest.mark.slow if names[-1] in self.framework.slow else ()
+            found.append(pytest.param(v, id=" × ".join(names), marks=marks))
+        return found
