@@ -40,6 +40,9 @@ for _name in ("MIN_COMPILE_TIME_SECS", "MIN_ENTRY_SIZE_BYTES"):
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# What the suites of every framework assert is explained as in a file of tests.
+pytest.register_assert_rewrite("tests.suite")
+
 settings.register_profile(
     "fixed",
     derandomize=True,

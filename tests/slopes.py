@@ -1,6 +1,6 @@
 """The gradient that a pair of made representations must give, array by array.
 
-The truth of each component comes from the oracle; `test_laws.py` holds the same closed forms
+The truth of each component comes from the oracle; `suite/laws.py` holds the same closed forms
 against differences of the oracle's loss.
 """
 

@@ -14,8 +14,8 @@ import plogq
 
 from . import bounds, oracle
 from .bounds import DTYPES
+from .gaps import EDGES, GAPS
 from .oracle import mp
-from .test_exactness import EDGES, GAPS
 
 Array = npt.NDArray[Any]
 

@@ -14,6 +14,7 @@ import plogq
 
 from . import bounds, oracle
 from .bounds import BFLOAT16, DTYPES, NARROW, check_losses
+from .gaps import GAPS
 from .oracle import Real, mp
 
 Array = npt.NDArray[Any]
@@ -22,19 +23,6 @@ pytestmark = pytest.mark.usefixtures("instructions")
 every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)
 wide_dtype = pytest.mark.parametrize("dtype", DTYPES[:2], ids=lambda d: d.name)
 
-GAPS = np.array(
-    [
-        *range(1, 101),
-        *(k + 0.5 for k in range(20)),
-        *(math.pi * k for k in range(1, 31)),
-        *(math.sqrt(2) * k for k in range(1, 31)),
-        *(math.e**k for k in range(-30, 5)),
-        *(k / 7 for k in range(1, 40)),
-    ]
-)
-# Where ln 2 or a power of two sends exp's range reduction to the edge of its interval.
-EDGES = np.array([math.log(2) * k / 2 + e for k in range(1, 200, 3) for e in (0.0, 1e-7, -1e-15)])
-
 
 def losses(scores: Array, y: npt.ArrayLike) -> Array:
     return plogq.cross_entropy(plogq.Labels(y), plogq.Logits(scores), reduction="none")
@@ -42,25 +30,6 @@ def losses(scores: Array, y: npt.ArrayLike) -> Array:
 
 def check_rows(scores: Array, y: npt.ArrayLike) -> None:
     check_losses(losses(scores, y), oracle.label_costs(scores, np.asarray(y)), scores.dtype)
-
-
-@every_dtype
-@pytest.mark.parametrize("gaps", [GAPS, EDGES], ids=["gaps", "edges"])
-def test_a_confident_prediction_keeps_its_relative_precision(gaps: Array, dtype: Any) -> None:
-    """e^-gap and less: what a difference of log-sum-exp and score rounds to 0."""
-    two = np.stack([np.zeros_like(gaps), -gaps], axis=-1).astype(dtype)
-    check_rows(two, np.zeros(len(two), int))
-    check_rows(two, np.ones(len(two), int))
-
-
-@every_dtype
-def test_a_confident_prediction_is_exact_among_many_classes(dtype: Any) -> None:
-    """The label's gap is the least of 37, or one of them."""
-    others = np.linspace(0, 3, 36)
-    scores = np.concatenate([np.zeros((len(GAPS), 1)), -(GAPS[:, None] + others)], axis=-1)
-    scores = scores.astype(dtype)
-    check_rows(scores, np.zeros(len(scores), int))
-    check_rows(scores, np.arange(len(scores)) % 37)
 
 
 @pytest.mark.parametrize(
@@ -83,47 +52,6 @@ def test_a_row_of_equal_scores_costs_log_k(classes: int, dtype: Any) -> None:
         scores = np.full((1, classes), score, dtype)
         for y in (0, classes // 2, classes - 1):
             check_losses(losses(scores, [y]), [mp.log(classes)], dtype)
-
-
-@every_dtype
-@pytest.mark.parametrize("ties", [2, 3, 8, 17])
-def test_ties_for_the_greatest_score(ties: int, dtype: Any) -> None:
-    scores = np.full((40, 19), -2.5)
-    for i, row in enumerate(scores):
-        row[(np.arange(ties) + i) % 19] = 1.25
-    check_rows(scores.astype(dtype), np.arange(40) % 19)
-
-
-@every_dtype
-@pytest.mark.parametrize("shift", [1e4, -1e4, 1e30, -1e30])
-def test_shifted_scores(shift: float, dtype: Any, rng: np.random.Generator) -> None:
-    """Exact for the values that the shifted scores round to, gaps of one spacing included."""
-    shift = float(np.clip(shift, -6e4, 6e4)) if dtype == np.float16 else shift
-    with np.errstate(over="ignore"):
-        scores = (shift + rng.normal(0, 8, (60, 11))).astype(dtype)
-        base = np.asarray(shift, dtype)
-        for i, row in enumerate(scores):
-            row[i % 11] = np.nextafter(base, np.asarray(0, dtype))
-            row[(i + 3) % 11] = base
-    check_rows(scores, np.arange(60) % 11)
-    check_rows(scores, np.arange(60) % 11 // 2)
-
-
-@every_dtype
-def test_scores_of_opposite_extremes(dtype: Any) -> None:
-    """The gap of the greatest and the least finite score: a loss, or ∞ where it overflows."""
-    top = bounds.largest(dtype)
-    scores = np.array([[top, -top, 0.0], [top / 4, -top / 4, 1.0], [-top, -top, -top]])
-    for y in range(3):
-        check_rows(scores.astype(dtype), [y] * 3)
-
-
-@every_dtype
-def test_random_rows(dtype: Any, rng: np.random.Generator) -> None:
-    for classes, spread in ((2, 1.0), (2, 30.0), (10, 5.0), (33, 20.0)):
-        scores = rng.normal(0, spread, (150, classes)).astype(dtype)
-        check_rows(scores, rng.integers(0, classes, 150))
-        check_rows(scores, scores.astype(float).argmax(axis=-1))
 
 
 @cache
@@ -310,35 +238,6 @@ def test_every_probability_of_16_bits(dtype: Any) -> None:
     with plogq.validation("off"):
         got = plogq.cross_entropy(plogq.Labels(np.zeros(len(q), int)), rows, reduction="none")
     check_losses(got, truth, dtype)
-
-
-@every_dtype
-def test_binary_scores(dtype: Any) -> None:
-    """Both signs of every gap; one of the two costs is e^-|z| and less."""
-    z = np.concatenate([GAPS, -GAPS, EDGES, -EDGES, [0.0, -0.0, 1e4, -1e4]]).astype(dtype)
-    truth = [oracle.of_yes(x).cost for x in oracle.row(z)]
-    for y in (0, 1):
-        p = plogq.BinaryProbs(np.full(len(z), y))
-        got = plogq.cross_entropy(p, plogq.BinaryLogits(z), reduction="none")
-        check_losses(got, [c[y] for c in truth], dtype)
-
-
-@every_dtype
-def test_probabilities_near_0_and_near_1(dtype: Any, rng: np.random.Generator) -> None:
-    """-log q of the nearest neighbours of 1, of subnormals, and of everything between."""
-    near = 1 - np.arange(1, 40) * bounds.rounding(dtype)
-    tiny = bounds.least(dtype) * np.arange(1, 40)
-    q = np.concatenate([near, tiny, rng.random(60), 2.0 ** -np.arange(0, 24)]).astype(dtype)
-    rows = np.stack([q, (1 - q.astype(float)).astype(dtype)], axis=-1)
-    y = np.zeros(len(q), int)
-    truth = [oracle.of_probs(r).cost[0] for r in oracle.rows(rows)]
-    got = plogq.cross_entropy(plogq.Labels(y), plogq.Probs(rows), reduction="none")
-    check_losses(got, truth, dtype)
-    binary = [oracle.of_yes_probability(x).cost for x in oracle.row(q)]
-    for outcome in (0, 1):
-        p = plogq.BinaryProbs(np.full(len(q), outcome))
-        got = plogq.cross_entropy(p, plogq.BinaryProbs(q), reduction="none")
-        check_losses(got, [c[outcome] for c in binary], dtype)
 
 
 @every_dtype

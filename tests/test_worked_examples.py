@@ -8,6 +8,7 @@ import pytest
 import plogq
 
 SCORES = np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]])
+# For these and their mean 0.463, 0.006 and 0.234 are in circulation, which are wrong.
 LOSSES = [0.0658839038, 0.0039742834]
 
 
@@ -22,13 +23,6 @@ def test_two_rows_of_logits_with_labels() -> None:
 def test_one_row_of_logits_with_its_label(row: int, label: int, loss: float) -> None:
     got = plogq.cross_entropy(plogq.Labels([label]), plogq.Logits(SCORES[[row]]))
     assert got == pytest.approx(loss, abs=5e-11)
-
-
-def test_what_tutorials_print_for_them_is_wrong() -> None:
-    """0.463, 0.006 and 0.234 are in circulation for the two losses and their mean."""
-    got = plogq.cross_entropy(plogq.Labels([1, 0]), plogq.Logits(SCORES), reduction="none")
-    assert np.all(np.abs(got - [0.463, 0.006]) > 1e-3)
-    assert abs(got.mean() - 0.234) > 1e-3
 
 
 def test_probabilities_with_a_label() -> None:

@@ -7,8 +7,7 @@ import torch
 
 import plogq
 
-from ..on_torch.tensors import on_torch, recorded
-from ..on_torch.test_mass_zero import leaves
+from ..on_torch.tensors import leaves, on_torch, recorded
 from ..spoiled import pairs
 from .exact import sharded
 from .slices import gradient, own, sliced

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,18 +14,25 @@ from plogq.native import processor as cpu
 from plogq.pairing import Pair, prepare
 
 from .. import bounds, makers, oracle, slopes
-from ..oracle import mp
+from ..suite.truths import (
+    CLASSES,
+    EVENTS,
+    PARTS,
+    SHAPES,
+    TWO_BACKGROUNDS,
+    made,
+    shaped,
+    true_gradient,
+    true_log_z,
+    true_losses,
+)
 
-EVENTS, CLASSES = (4,), 5
 SETS = cpu.instruction_sets()
 WAYS = ("formula", *(f"cpu:{name}" for name in SETS))
+
+
 # One source is compiled for every instruction set: the fastest runs every wrapper, the others
 # one of each part that a measure can have.
-PARTS = ("plain", "smoothed", "both_weights", "class_weight>smoothed")
-# Two backgrounds with different class weights: the kernel says that it does not do these.
-TWO_BACKGROUNDS = "smoothed>both_weights>smoothed"
-
-
 def _cases(targets: Iterable[str], predictions: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     for p in targets:
         wrappers = p.partition("-")[2]
@@ -43,54 +48,6 @@ def _cases(targets: Iterable[str], predictions: Iterable[str]) -> Iterator[tuple
 
 CASES = [*_cases(makers.TARGETS, makers.PREDICTIONS)]
 BINARY_CASES = [*_cases(makers.BINARY_TARGETS, makers.BINARY_PREDICTIONS)]
-
-
-@cache
-def made(p: str, q: str, dtype: np.dtype[Any]) -> tuple[makers.MadeTarget, makers.MadePrediction]:
-    """One pair per name and dtype, so that the oracle is asked once for all kernels."""
-    rng = np.random.default_rng(zlib.crc32(f"{p} × {q}".encode()))
-    targets = makers.BINARY_TARGETS if p.startswith("Binary") else makers.TARGETS
-    predictions = makers.BINARY_PREDICTIONS if q.startswith("Binary") else makers.PREDICTIONS
-    return (
-        targets[p](rng, EVENTS, CLASSES, dtype),
-        predictions[q](rng, EVENTS, CLASSES, dtype),
-    )
-
-
-@cache
-def true_losses(p: str, q: str, dtype: np.dtype[Any]) -> bounds.Losses:
-    return _losses(*made(p, q, dtype), dtype)
-
-
-def _losses(
-    target: makers.MadeTarget, prediction: makers.MadePrediction, dtype: np.dtype[Any]
-) -> bounds.Losses:
-    truth = [
-        oracle.cross_entropy(row, costs)
-        for row, costs in zip(target.truth, prediction.costs, strict=True)
-    ]
-    masses = [oracle.mass(row) for row in target.truth]
-    slack = float(slopes.slack(prediction, dtype) * max(masses))
-    return bounds.Losses(truth, dtype, masses, slack)
-
-
-@cache
-def true_log_z(p: str, q: str, dtype: np.dtype[Any]) -> tuple[bounds.Truth, list[float]]:
-    """log Z = m + log1p(R) may cancel; it is as good as its two terms."""
-    costs = made(p, q, dtype)[1].costs
-    sizes = [max(abs(c) for c in (x.log_z, *x.cost) if mp.isfinite(c)) for x in costs]
-    allowed = [
-        float(8 * bounds.unit(dtype) * size) if x.log_z else 0.0
-        for x, size in zip(costs, sizes, strict=True)
-    ]
-    return bounds.Truth(x.log_z for x in costs), allowed
-
-
-@cache
-def true_gradient(
-    p: str, q: str, dtype: np.dtype[Any], d_loss: tuple[float, ...], d_log_z: tuple[float, ...]
-) -> slopes.Slopes:
-    return slopes.Slopes(*made(p, q, dtype), dtype, d_loss, d_log_z)
 
 
 def kernel_for(target: Any, prediction: Any, way: str, stack: ExitStack) -> Pair:
@@ -174,31 +131,7 @@ def test_binary_gradients_are_no_times_q_less_yes_times_not_q(p: str, q: str, wa
                 slopes.check_binary(gradient, target, prediction, dtype, 0.5)
 
 
-# Classes of more than a lane and a block of events, on the last axis, the first and a middle one.
-SHAPES: dict[str, tuple[tuple[int, ...], int, int]] = {
-    "rows": ((1, 2), 150, -1),
-    "columns": ((70,), 3, 0),
-    "middle": ((2, 37), 3, 1),
-}
 SHAPED = [(f"{base}-{part}", q) for base in makers.BASES for part in PARTS for q in makers.STORED]
-
-
-@cache
-def shaped(
-    p: str, q: str, shape: str, dtype: np.dtype[Any]
-) -> tuple[Any, Any, bounds.Losses, slopes.Slopes]:
-    events, classes, axis = SHAPES[shape]
-    rng = np.random.default_rng(zlib.crc32(f"{p} × {q} in {shape}".encode()))
-    target = makers.TARGETS[p](rng, events, classes, dtype)
-    prediction = makers.STORED[q](rng, events, classes, dtype)
-    losses = _losses(target, prediction, dtype)
-    gradient = slopes.Slopes(target, prediction, dtype, (0.5,) * len(target.truth))
-    return (
-        makers.turned(target.target, axis),
-        makers.turned(prediction.prediction, axis),
-        losses,
-        gradient,
-    )
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,12 +11,10 @@ import numpy.typing as npt
 import tensorflow as tf
 
 import plogq
-from plogq.frameworks import autodiff
 from plogq.kernels import table
-from plogq.pairing import prepare
 
 from .. import bounds
-from ..rebuilt import HELD, Change, arrays, rebuilt
+from ..rebuilt import Change, arrays, rebuilt
 
 Array = npt.NDArray[Any]
 Tensor = Any
@@ -72,38 +69,6 @@ class Call:
         # A step away from a distribution is still to be differentiated.
         with plogq.validation("off"):
             return plogq.cross_entropy(*self.pair(given), **options)
-
-
-@dataclass
-class Found:
-    """Losses and log Z per event, and the gradients of Q's arrays under their own names."""
-
-    loss: Array
-    log_z: Array
-    kernel: str
-
-
-def both(way: str, p: Any, q: Any, d_loss: Any, d_log_z: Any) -> tuple[Array, Array, Any, str]:
-    """Losses, log Z, the gradient of their weighted sums in Q's own type, and the kernel."""
-    call, kernels = Call(p, q), []
-    count = len(call.of_q)
-
-    def run(*given: Tensor) -> Any:
-        with by(way), tf.GradientTape() as tape:
-            tape.watch(given[-count:])
-            pair = prepare(*call.pair(given))
-            kernels.append(pair.kernel.name)
-            loss, log_z = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, True)
-        upstream = [tf.constant(d, loss.dtype) for d in (d_loss, d_log_z)]
-        gradients = tape.gradient([loss, log_z], list(given[-count:]), upstream)
-        return loss, log_z, gradients
-
-    loss, log_z, gradients = traced(way, run, *call.inputs)
-    named = [n for n in HELD if getattr(q, n, None) is not None]
-    made = type("Gradients", (), {"bias": None})()
-    for name, g in zip(named, gradients, strict=True):
-        setattr(made, name, np.asarray(g))
-    return np.asarray(loss), np.asarray(log_z), made, kernels[0]
 
 
 def reached(way: str, check: Any) -> Any:

@@ -65,16 +65,9 @@ def recorded(r: Any) -> Any:
     return on_torch(r, lambda x: x.detach().clone().requires_grad_(x.is_floating_point()))
 
 
-class Gradients:
-    """The gradients of Q's leaves, under their own names."""
-
-    def __init__(self, q: Any) -> None:
-        for name in HELD:
-            x = getattr(q, name, None)
-            if x is not None:
-                assert x.grad is not None, f"{name} has no gradient"
-                setattr(self, name, array(x.grad))
-        self.bias = getattr(self, "bias", None)
+def leaves(q: Any) -> dict[str, Tensor]:
+    """Q's tensors under their own names."""
+    return {n: getattr(q, n) for n in HELD if getattr(q, n, None) is not None}
 
 
 @contextmanager

@@ -14,8 +14,8 @@ import plogq
 from plogq.kernels.table import using
 
 from .. import bounds, makers, oracle, slopes
-from ..kernels import test_contract as contract
 from ..on_torch.tensors import array
+from ..suite import truths as contract
 from . import interpreter
 from .device import DEVICE, LINEAR, TAKEN, allowing_16_bits, kernel_of, leaf, on_device, put
 

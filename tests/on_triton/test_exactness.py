@@ -1,4 +1,4 @@
-"""N1 and N2 by the kernels in Triton: confident predictions, ties, shifts, subnormal results."""
+"""N1 and N2 by the kernels in Triton, where rows are cut into tiles and entries into spans."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 import plogq
 from plogq.kernels.table import using
 
 from .. import bounds, oracle
 from ..on_torch.tensors import array
-from ..on_torch.test_exactness import check_labels
 from ..oracle import mp
-from ..test_exactness import EDGES, GAPS
-from .device import DEVICE, TAKEN, kernel_of, leaf, put
+from ..suite import exactness
+from .adapter import FRAMEWORK
+from .device import TAKEN, leaf, put
 
 Array = npt.NDArray[Any]
 
@@ -34,24 +32,9 @@ def by_triton() -> Iterator[None]:
 
 
 def check(scores: Array, y: npt.ArrayLike) -> None:
-    check_labels(scores, y, "triton", DEVICE)
-
-
-@every_dtype
-@pytest.mark.parametrize("gaps", [GAPS, EDGES], ids=["gaps", "edges"])
-def test_a_confident_prediction_keeps_its_relative_precision(gaps: Array, dtype: Any) -> None:
-    """Gaps from 1 to 100, the losses of the greatest of them subnormal."""
-    two = np.stack([np.zeros_like(gaps), -gaps], axis=-1).astype(dtype)
-    check(two, np.zeros(len(two), int))
-    check(two, np.ones(len(two), int))
-
-
-@every_dtype
-def test_a_confident_prediction_is_exact_among_many_classes(dtype: Any) -> None:
-    gaps = GAPS[::6]
-    others = np.linspace(0, 3, 36)
-    scores = np.concatenate([np.zeros((len(gaps), 1)), -(gaps[:, None] + others)], axis=-1)
-    check(scores.astype(dtype), np.arange(len(scores)) % 37 * (np.arange(len(scores)) % 2))
+    suite = exactness.Exactness()
+    suite.framework = FRAMEWORK
+    suite.check("one tile", scores, y)
 
 
 def test_a_million_classes() -> None:
@@ -77,28 +60,6 @@ def test_ties_for_the_greatest_score(ties: int, dtype: Any) -> None:
         for i, row in enumerate(scores):
             row[(np.arange(ties) * 7 + i) % classes] = 1.25
         check(scores.astype(dtype), np.arange(3) % classes)
-
-
-@every_dtype
-@pytest.mark.parametrize("classes", [2, 5, 64, 20011])
-def test_a_row_of_equal_scores_costs_log_k(classes: int, dtype: Any) -> None:
-    for score in (0.0, -6e4):
-        scores = put(np.full((3, classes), score).astype(dtype))
-        p = plogq.Labels(torch.tensor([0, classes // 2, classes - 1], device=DEVICE))
-        got = plogq.cross_entropy(p, plogq.Logits(scores), reduction="none")
-        bounds.Losses([mp.log(classes)] * 3, dtype).check(array(got))
-
-
-@every_dtype
-@pytest.mark.parametrize("shift", [1e4, -1e4, 1e30, -1e30])
-def test_shifted_scores(shift: float, dtype: Any, rng: np.random.Generator) -> None:
-    shift = float(np.clip(shift, -6e4, 6e4)) if dtype == np.float16 else shift
-    scores = (shift + rng.normal(0, 8, (22, 11))).astype(dtype)
-    base = np.asarray(shift, dtype)
-    for i, row in enumerate(scores):
-        row[i % 11] = np.nextafter(base, np.asarray(0, dtype))
-        row[(i + 3) % 11] = base
-    check(scores, np.arange(22) % 11)
 
 
 @every_dtype
@@ -138,21 +99,6 @@ def test_many_equal_small_terms_are_not_lost(dtype: Any) -> None:
 
 
 @every_dtype
-def test_soft_gradients_are_within_8_u_of_the_mass(dtype: Any, rng: np.random.Generator) -> None:
-    for classes in (2, 10, 130):
-        scores = rng.normal(0, 6, (6, classes)).astype(dtype)
-        p = rng.dirichlet(np.full(classes, 0.4), 6).astype(dtype)
-        q = plogq.Logits(leaf(scores))
-        loss = plogq.cross_entropy(plogq.Probs(put(p)), q, reduction="none")
-        masses = [oracle.mass(w) for w in oracle.rows(p)]
-        bounds.Losses(oracle.soft_costs(p, scores), dtype, masses).check(array(loss))
-        loss.sum().backward()
-        truth = [g for row in oracle.soft_gradients(p, scores) for g in row]
-        sizes = np.repeat([float(m) for m in masses], classes)
-        bounds.Gradient(truth, dtype, False, sizes).check(array(q.scores.grad))
-
-
-@every_dtype
 def test_a_class_that_is_listed_twice_is_one(dtype: Any) -> None:
     """All of the mass on one class, in two entries: the gradient keeps its relative precision."""
     scores = np.array([[0.0, -30.0, -31.0], [-30.0, 0.0, -2.0], [1.0, 0.5, 0.0]]).astype(dtype)
@@ -164,65 +110,6 @@ def test_a_class_that_is_listed_twice_is_one(dtype: Any) -> None:
     loss.sum().backward()
     truth = [g for row in oracle.label_gradients(scores, index[:, 0]) for g in row]
     bounds.Gradient(truth, dtype, True).check(array(q.scores.grad))
-
-
-@every_dtype
-def test_binary_scores(dtype: Any) -> None:
-    """Both signs of every gap; one of the two costs is e^-|z| and less."""
-    z = np.concatenate([GAPS, -GAPS, EDGES, -EDGES, [0.0, -0.0, 1e4, -1e4]]).astype(dtype)
-    truth = [oracle.of_yes(x) for x in oracle.row(z)]
-    for y in (0, 1):
-        q = plogq.BinaryLogits(leaf(z))
-        p = plogq.BinaryProbs(torch.full((len(z),), y, device=DEVICE))
-        loss = plogq.cross_entropy(p, q, reduction="none")
-        bounds.Losses([c.cost[y] for c in truth], dtype).check(array(loss))
-        loss.sum().backward()
-        slopes = [c.q[1] if y == 0 else -c.q[0] for c in truth]
-        bounds.Gradient(slopes, dtype, True).check(array(q.scores.grad))
-
-
-@pytest.mark.parametrize("weight", [1e-30, 1e-6, 1e6, 1e30])
-def test_weights_leave_the_relative_precision_of_a_gradient_alone(weight: float) -> None:
-    gaps = np.array([0.0, 0.5, 3.0, 17.0, 40.0])
-    scores = np.stack([np.zeros_like(gaps), -gaps, -gaps - 1], axis=-1).astype(np.float32)
-    y = np.zeros(len(gaps), int)
-    sample = torch.full((len(gaps),), weight, device=DEVICE)
-    p = plogq.Weighted(plogq.Labels(put(y)), sample_weight=sample)
-    q = plogq.Logits(leaf(scores))
-    plogq.cross_entropy(p, q, reduction="sum").backward()
-    factor = oracle.real(np.float32(weight))
-    truth = [factor * g for row in oracle.label_gradients(scores, y) for g in row]
-    bounds.Gradient(truth, scores.dtype, True, float(factor)).check(array(q.scores.grad))
-
-
-rows = st.lists(
-    st.lists(st.floats(-200, 200, width=16), min_size=5, max_size=5), min_size=1, max_size=6
-)
-
-
-@settings(max_examples=8)
-@given(rows, st.integers(-(2**20), 2**20), st.integers(0, 4), st.permutations(range(5)))
-def test_laws_of_drawn_scores(
-    drawn: list[list[float]], shift: int, label: int, order: list[int]
-) -> None:
-    """Within the bounds; the same under a shift; the same in another order of the classes."""
-    scores = (np.round(np.array(drawn) * 8) / 8).astype(np.float32)
-    y = np.full(len(scores), label)
-
-    def losses(z: Array, y: Array) -> torch.Tensor:
-        pair = kernel_of(plogq.Labels(put(y)), plogq.Logits(put(z)))
-        return pair.kernel.forward(pair.measure, pair.scores).loss
-
-    got = losses(scores, y)
-    bounds.Losses(oracle.label_costs(scores, y), scores.dtype).check(array(got))
-    assert torch.equal(losses((scores + np.float32(shift / 8)).astype(np.float32), y), got)
-    moved = np.ascontiguousarray(scores[:, order])
-    again = losses(moved, np.full(len(scores), order.index(label)))
-    bounds.Losses(oracle.label_costs(scores, y), scores.dtype).check(array(again))
-    one_hot = np.eye(5, dtype=np.float32)[y]
-    pair = kernel_of(plogq.Probs(put(one_hot)), plogq.Logits(put(scores)))
-    as_row = pair.kernel.forward(pair.measure, pair.scores).loss
-    bounds.Losses(oracle.label_costs(scores, y), scores.dtype).check(array(as_row))
 
 
 def test_many_entries_some_of_one_class() -> None:

@@ -1,0 +1,34 @@
+"""The suites that every framework passes, on tensors of TensorFlow."""
+
+from __future__ import annotations
+
+from ..suite import contract, equivalences, exactness, infinities, laws, mass_zero, refusals
+from .adapter import FRAMEWORK
+
+
+class TestLaws(laws.Laws):
+    framework = FRAMEWORK
+
+
+class TestEquivalences(equivalences.Equivalences):
+    framework = FRAMEWORK
+
+
+class TestInfinities(infinities.Infinities):
+    framework = FRAMEWORK
+
+
+class TestMassZero(mass_zero.MassZero):
+    framework = FRAMEWORK
+
+
+class TestExactness(exactness.Exactness):
+    framework = FRAMEWORK
+
+
+class TestRefusals(refusals.Refusals):
+    framework = FRAMEWORK
+
+
+class TestContract(contract.Contract):
+    framework = FRAMEWORK

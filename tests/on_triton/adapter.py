@@ -1,0 +1,103 @@
+"""PyTorch with the kernels in Triton, on a GPU or under the interpreter, as the suites ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+import plogq
+from plogq.kernels import table
+from plogq.kernels.triton import binding
+
+from .. import bounds, makers
+from ..on_torch.adapter import Torch
+from ..suite.framework import PAIRS, Cannot
+from .device import DEVICE, TAKEN
+
+PREDICTIONS = ("Logits", "Logits(softcap)", *(q for q in makers.PREDICTIONS if q[:6] == "Linear"))
+
+
+def _refused(q: Any, says: str) -> Cannot:
+    def check() -> None:
+        p = plogq.Labels(np.array([0, 1]))
+        with table.using("triton"), pytest.raises(plogq.KernelRefused, match=says):
+            plogq.cross_entropy(FRAMEWORK.on(p), FRAMEWORK.on(q))
+
+    return Cannot(says, check)
+
+
+def _other_kernel() -> None:
+    p, q = plogq.Labels(np.array([0])), plogq.Logits(np.zeros((1, 2), np.float32))
+    with table.using("triton"):
+        assert plogq.explain(FRAMEWORK.on(p), FRAMEWORK.on(q)).chosen == "triton"
+
+
+def _nan() -> None:
+    """A row of P with a 0 where the class weight is ∞: a kernel that leaves it out mends this."""
+    p = plogq.Probs(np.eye(3, dtype=np.float32)[[0, 0]])
+    p = plogq.Weighted(p, class_weight=np.array([1.0, np.inf, 1.0]))
+    q = plogq.Logits(np.zeros((2, 3), np.float32))
+    assert np.isnan(FRAMEWORK.call("one tile", plogq.cross_entropy, p, q))
+
+
+class Triton(Torch):
+    name = "triton"
+    thin = True
+    lengths = (7,)
+    long_rows = (2, 64, 20_011)
+    ways = ("one tile", "tiles")
+    main = ways[:1]
+    paths = ways
+    device = DEVICE
+    dtypes = TAKEN
+    few = (TAKEN[0], bounds.BFLOAT16)
+    predictions = PREDICTIONS
+    yes_no = ("BinaryLogits",)
+    pairs = tuple(
+        (p, q) for p, q in PAIRS if q in (*PREDICTIONS, "BinaryLogits") and ">both" not in p
+    )
+    examples = 2
+    many = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        third = np.full((2, 3), 1 / 3, np.float32)
+        self.cannot = {
+            "stored probabilities": _refused(plogq.Probs(third), "there is no kernel 'triton'"),
+            "float64": _refused(plogq.Logits(np.zeros((2, 3))), "Q is float64"),
+            "second derivatives": Cannot("PyTorch's own operations run there", _other_kernel),
+            "infinite weights of no mass": Cannot("0 · ∞ is NaN in the kernels", _nan),
+            "NumPy's bits": Cannot("a GPU adds in another order", _other_kernel),
+        }
+
+    def columns(self, way: str) -> bool:
+        return way == "one tile"
+
+    def slow_rows(self, way: str) -> bool:
+        """Each tile is a program, which the interpreter takes its time for."""
+        return True
+
+    def takes(self, p: Any, q: Any) -> bool:
+        """What is stored as probabilities has a kernel on the CPU alone."""
+        return isinstance(q, plogq.Logits | plogq.LinearLogits | plogq.BinaryLogits)
+
+    @contextmanager
+    def by(self, way: str) -> Iterator[None]:
+        """In one tile a row as it comes, or in tiles of two scores, a program for each."""
+        few = {"_TILE": 2, "_RUN": 1} if way == "tiles" else {"_RUN": binding._RUN}
+        with patch.multiple(binding, **few), table.using("triton"):
+            yield
+
+    def reached(self, way: str, check: Any, classes: int = 2) -> Any:
+        """The interpreter's exp is NumPy's, and subnormal terms are added up in float32."""
+        more = 3 * bounds.least(bounds.loss_dtype(check.dtype))
+        check.allowed = np.where(check.allowed > 0, check.allowed + more, 0.0)
+        return check
+
+
+FRAMEWORK = Triton()
