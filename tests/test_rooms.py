@@ -11,10 +11,9 @@ import pytest
 
 from . import test_imports as layers
 
-SHORT = ("doctor",)  # rooms whose files are all short
 LONGEST = 350  # lines: past that, look for the second idea
-# Rooms whose files may still import one another; the package itself names its parts for types.
-WITH_CIRCLES = ("", "formula", "kernels", "score")
+# Files that are longer, and say why in their first lines.
+LONG = ("choose", "frameworks.torch.triton.stored")
 
 
 def graph() -> dict[str, set[str]]:
@@ -34,26 +33,15 @@ def circle(of: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
-def without(rooms: tuple[str, ...], of: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """The same without what files of these rooms import from one another."""
-
-    def inside(name: str) -> bool:
-        return any(name == r or (r and name.startswith(f"{r}.")) for r in rooms)
-
-    return {n: {m for m in to if not (inside(n) and inside(m))} for n, to in of.items()}
-
-
 def test_no_file_imports_itself_round_a_corner() -> None:
-    found = circle(without(WITH_CIRCLES, graph()))
+    found = circle(graph())
     assert found == [], " imports ".join(found)
 
 
-def test_the_rooms_of_the_doctor_have_no_circle_and_are_looked_at() -> None:
-    doctor = {n: to for n, to in graph().items() if n.startswith("doctor")}
-    assert circle(doctor) == []
-    assert len(doctor) > 100
-    assert "doctor.lint.values.kinds" in doctor["doctor.lint.values"]
-    assert without(WITH_CIRCLES, doctor) == doctor
+def test_every_file_is_looked_at() -> None:
+    found = graph()
+    assert len(found) > 300
+    assert "doctor.lint.values.kinds" in found["doctor.lint.values"]
 
 
 @pytest.mark.parametrize(
@@ -68,12 +56,9 @@ def test_a_circle_is_seen(second: str, tmp_path: Path, monkeypatch: pytest.Monke
     found = circle(graph())
     assert set(found) == {"one", "two", "three"}
     assert {*pairwise(found)} == {("one", "two"), ("two", "three"), ("three", "one")}
-    assert circle(without(("one", "two"), graph())) == []
 
 
-@pytest.mark.parametrize("room", SHORT)
-def test_each_file_is_short(room: str) -> None:
-    files = sorted((layers.PACKAGE / room).rglob("*.py"))
+def test_each_file_is_short() -> None:
+    files = sorted(layers.PACKAGE.rglob("*.py"))
     lines = {layers.module_name(f): len(f.read_text("utf-8").splitlines()) for f in files}
-    assert lines
-    assert {name: n for name, n in lines.items() if n > LONGEST} == {}
+    assert {name for name, n in lines.items() if n > LONGEST} == set(LONG)

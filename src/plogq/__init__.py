@@ -6,12 +6,11 @@ from . import lazy, saved
 from .checks import validation
 from .definition import (
     cross_entropy,
-    entropy,
     explain,
-    kl_divergence,
     log_normalizer,
     value_and_grad,
 )
+from .divergence import entropy, kl_divergence
 from .errors import (
     DeviceError,
     DtypeError,
@@ -33,8 +32,10 @@ from .helpers import (
 )
 from .representations import pytrees as _pytrees
 from .representations.binary import BinaryLogits, BinaryProbs
-from .representations.predictions import LinearLogits, Logits, LogProbs, ShardedLogits
-from .representations.targets import Labels, Probs, SparseProbs
+from .representations.linear import LinearLogits
+from .representations.predictions import Logits, LogProbs, ShardedLogits
+from .representations.sparse import SparseProbs
+from .representations.targets import Labels, Probs
 from .representations.wrappers import Smoothed, Weighted
 from .shaping import focal, poly
 

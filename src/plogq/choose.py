@@ -1,6 +1,7 @@
 """Three questions that anyone can answer about a model, and the loss that the answers lead to.
 
 The command `plogq choose`, the docs page and its tree in the browser are all made from this.
+Most of it is one table, which stays in one piece.
 """
 
 from __future__ import annotations

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 import plogq
-from plogq import arrays, autodiff
+from plogq import frameworks as arrays
+from plogq.frameworks import autodiff
 from plogq.kernels import table
-from plogq.kernels.cpu import processor as cpu
+from plogq.native import processor as cpu
 
 from .. import bounds, makers
 from ..suite.apart import arrays_of, is_array

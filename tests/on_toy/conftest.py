@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from plogq import arrays
+from plogq import frameworks as arrays
 
 from . import toybox
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from plogq.arrays import numpy as numpy_verbs
+from plogq.frameworks.numpy import arrays as numpy_verbs
 
 
 class Box(NDArrayOperatorsMixin):

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 import plogq
+from plogq.frameworks.torch.triton import binding
 from plogq.kernels import table
-from plogq.kernels.triton import binding
 
 from .. import bounds, makers
 from ..on_torch.adapter import Torch

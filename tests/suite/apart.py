@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from plogq.fields import FIELDS
+from plogq.representations.base import KINDS
 
 from .. import bounds
 from ..rebuilt import arrays, rebuilt
@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 def is_array(x: Any) -> bool:
-    return type(x) not in FIELDS
+    return type(x) not in KINDS
 
 
 def changed(r: Any, change: Callable[[Any], Any]) -> Any:
@@ -77,7 +77,7 @@ def form(r: Any) -> Any:
     """A representation without its arrays, as a key of a dictionary."""
     if isinstance(r, tuple):
         return tuple(map(form, r))
-    if type(r) in FIELDS:
-        held, static = FIELDS[type(r)]
-        return (type(r), *(form(getattr(r, n)) for n in held), *(getattr(r, n) for n in static))
+    if type(r) in KINDS:
+        held = (form(getattr(r, n)) for n in r.holds)
+        return (type(r), *held, *(getattr(r, n) for n in r.settings))
     return r if r is None or isinstance(r, float | int) else "array"

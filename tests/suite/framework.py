@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pytest
 
 import plogq
-from plogq import autodiff
+from plogq.frameworks import autodiff
 from plogq.pairing import prepare
 
 from .. import bounds, makers

@@ -16,9 +16,9 @@ from plogq import (
     LogProbs,
     ProbabilityError,
     Probs,
-    arrays,
     cross_entropy,
 )
+from plogq import frameworks as arrays
 
 from ..refusals import Refusal, check
 from .framework import Suite

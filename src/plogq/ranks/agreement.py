@@ -16,8 +16,10 @@ from .. import checks, errors
 from ..algebra import shards
 from ..errors import DtypeError, LabelError, PairError, PlogqError, ShapeError
 from ..frameworks import Verbs, verbs
-from ..representations.predictions import LinearLogits, ShardedLogits
-from ..representations.targets import Labels, Probs, SparseProbs, Target
+from ..representations.linear import LinearLogits
+from ..representations.predictions import ShardedLogits
+from ..representations.sparse import SparseProbs
+from ..representations.targets import Labels, Probs, Target
 from ..representations.wrappers import Smoothed, Weighted
 from .target import Cut, cut
 

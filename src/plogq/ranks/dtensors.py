@@ -13,13 +13,14 @@ from typing import Any
 from ..errors import PairError
 from ..frameworks import verbs
 from ..representations.base import Prediction
+from ..representations.linear import LinearLogits
 from ..representations.predictions import (
-    LinearLogits,
     Logits,
     LogProbs,
     ShardedLogits,
 )
-from ..representations.targets import Labels, Probs, SparseProbs, Target
+from ..representations.sparse import SparseProbs
+from ..representations.targets import Labels, Probs, Target
 from ..representations.wrappers import Smoothed, Weighted
 
 

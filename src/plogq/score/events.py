@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..binary import BinaryLogits, BinaryProbs
 from ..checks import validation
-from ..definition import cross_entropy, entropy
-from ..predictions import Logits, LogProbs
-from ..targets import Labels, Probs
+from ..definition import cross_entropy
+from ..divergence import entropy
+from ..representations.binary import BinaryLogits, BinaryProbs
+from ..representations.predictions import Logits, LogProbs
+from ..representations.targets import Labels, Probs
 from . import faults
 from .block import Block, across, read_block
 from .column import Array, Batch, Fault

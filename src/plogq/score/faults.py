@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..definition import log_normalizer
-from ..predictions import Logits
+from ..representations.predictions import Logits
 from . import sums
 from .block import Block
 from .column import Array, Fault

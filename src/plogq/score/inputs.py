@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..binary import BinaryLogits, BinaryProbs
-from ..predictions import Logits, LogProbs
-from ..targets import Labels, Probs
+from ..representations.binary import BinaryLogits, BinaryProbs
+from ..representations.predictions import Logits, LogProbs
+from ..representations.targets import Labels, Probs
 from .column import Array, InputError
 from .memory import as_numpy
 from .scale import Content

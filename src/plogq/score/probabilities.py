@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..definition import log_normalizer
-from ..predictions import Logits
+from ..representations.predictions import Logits
 from .column import Array
 from .scale import Content
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from ..binary import BinaryLogits, BinaryProbs
-from ..definition import cross_entropy, entropy, log_normalizer, value_and_grad
-from ..predictions import LinearLogits, Logits
-from ..targets import Labels, Probs
-from ..wrappers import Weighted
+from ..definition import cross_entropy, log_normalizer, value_and_grad
+from ..divergence import entropy
+from ..representations.binary import BinaryLogits, BinaryProbs
+from ..representations.linear import LinearLogits
+from ..representations.predictions import Logits
+from ..representations.targets import Labels, Probs
+from ..representations.wrappers import Weighted
 from .column import Array
 
 # More classes leave no events to fit a matrix of their squares.

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..checks import validation
 from ..definition import log_normalizer
-from ..predictions import Logits
+from ..representations.predictions import Logits
 from . import sums
 from .column import Array, InputError
 from .naming import Group, folded, quoted

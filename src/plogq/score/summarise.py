@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..binary import BinaryProbs
 from ..checks import validation
-from ..definition import entropy
-from ..targets import Probs
+from ..divergence import entropy
+from ..representations.binary import BinaryProbs
+from ..representations.targets import Probs
 from .calibration import Calibrated
 from .column import Array
 from .find import Roles

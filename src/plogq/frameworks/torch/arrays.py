@@ -17,15 +17,15 @@ from math import prod
 from typing import Any
 
 import torch
-from torch.library import custom_op
 
-from ...algebra.labels import label_range
 from ...errors import DtypeError
 from ...native import sums
 from .. import overlap
 from ..pages import LARGE
 from ..versions import require
+from .labels import unread_labels as unread_labels
 from .memory import FLOAT_NAMES, large, memory
+from .memory import host as host
 from .modes import PLAIN as PLAIN
 from .modes import forward_mode as forward_mode
 from .modes import ordinary as ordinary
@@ -217,12 +217,6 @@ class _Total(torch.autograd.Function):
         return d.to(dtype).expand(shape)
 
 
-def host(x: Tensor) -> Any:
-    """x where NumPy can read it."""
-    x = x.detach().cpu()
-    return (x.float() if x.dtype is torch.bfloat16 else x).numpy()
-
-
 @contextmanager
 def exact() -> Generator[None]:
     """Inside, products are what they say: nothing is recorded and nothing cast."""
@@ -343,42 +337,3 @@ def from_host(x: Any, like: Tensor) -> Tensor:
     # PyTorch takes arrays that it may write to, in the machine's own order of bytes.
     own = x.astype(x.dtype.newbyteorder("="), order="C", copy=not x.flags.writeable)
     return torch.as_tensor(own, device=like.device)
-
-
-@custom_op("plogq::labels", mutates_args=())
-def checked_labels(
-    index: Tensor, classes: int, ignore: int | None, weight: Tensor | None
-) -> Tensor:
-    """The labels as int64, once none of them that weighs something is out of range."""
-    index = index.to(torch.int64, copy=True)
-    label_range(host, index, classes, ignore, weight)
-    return index
-
-
-@checked_labels.register_fake
-def _(index: Tensor, classes: int, ignore: int | None, weight: Tensor | None) -> Tensor:
-    return torch.empty_like(index, dtype=torch.int64)
-
-
-def unread_labels(
-    index: Tensor, classes: int, ignore: int | None, weight: Any = None
-) -> tuple[Tensor, Any]:
-    """Labels within [0, classes) and their masses, without a look at their values now.
-
-    A program recorded for the CPU looks at them when it runs, and raises.
-    """
-    if index.is_cpu and torch.compiler.is_compiling() and not transformed(index):
-        known = None if weight is None else weight.detach()
-        index = checked_labels(index, classes, ignore, known)
-        if ignore is None and weight is None:
-            return index, None
-        kept = (index >= 0) & (index < classes)
-        if ignore is not None:
-            kept = kept & (index != ignore)
-        return torch.where(kept, index, 0), kept.to(torch.float64)
-    index = index.to(torch.int64)
-    inside = (index >= 0) & (index < classes)
-    mass = torch.where(inside, 1.0, float("nan")).to(weights(inside).dtype)
-    if ignore is not None:
-        mass = torch.where(index == ignore, 0.0, mass)
-    return torch.where(inside & (index != ignore) if ignore is not None else inside, index, 0), mass

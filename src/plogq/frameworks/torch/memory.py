@@ -72,3 +72,9 @@ class _Memory:
 
 
 memory = _Memory()
+
+
+def host(x: Tensor) -> Any:
+    """x where NumPy can read it."""
+    x = x.detach().cpu()
+    return (x.float() if x.dtype is torch.bfloat16 else x).numpy()

@@ -1,8 +1,9 @@
 """Stored scores in Triton: forward reads each score once, backward reads once and writes once.
 
 A program has some events and a span of their classes. Each lane keeps the state of the classes it
-has met; lanes, spans and programs add up by the one rule of `step.py`. Long rows are split over
-several programs, whose states a second kernel joins.
+has met; lanes, spans and programs add up by the one rule of `online.py`. Long rows are split over
+several programs, whose states a second kernel joins. The file is long as Triton compiles no class
+and takes no structure: what the kernels share is passed as arguments.
 """
 
 # Triton's language is typed for its compiler, not for Python's.
