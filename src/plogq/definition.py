@@ -12,7 +12,7 @@ from typing import Any, Never
 from . import checks, elsewhere, options, shaping
 from . import reduction as reductions
 from .errors import PairError
-from .frameworks import Verbs, autodiff, verbs
+from .frameworks import autodiff, verbs
 from .kernels.table import Explanation, kernel_asked
 from .pairing import P, Pair, Q, at_home, prepare
 from .representations import binary, predictions
@@ -132,7 +132,8 @@ def value_and_grad(
     divisor = pair.divisor(reduction, normalizer)
     d_loss = pair.xp.inverse(divisor)
     if out is not None:
-        pair.xp.overwritten(out)
+        written_to: Any = pair.xp
+        written_to.overwritten(out)
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     pair.check(forward.loss)
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
@@ -283,7 +284,7 @@ def _output(p: Any, q: Any, out: Any) -> Any:
     return _taking(xp, out, p, "out")
 
 
-def _taking(xp: Verbs, out: Any, p: P, role: str) -> Any:
+def _taking(xp: Any, out: Any, p: P, role: str) -> Any:
     """`out` as an array that the gradient can be written to."""
     why = xp.read_only(out)
     if why is None and xp.overlaps_itself(out):

@@ -12,7 +12,7 @@ import pytest
 
 import plogq
 from plogq.algebra import linear
-from plogq.frameworks.numpy import arrays as verbs
+from plogq.frameworks.numpy import operations
 
 from .. import bounds, makers, oracle, slopes
 
@@ -70,7 +70,7 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linear, "_EVENTS", 4)
     monkeypatch.setattr(linear, "_LEAST_BYTES", 8 * 4 * 7)
     monkeypatch.setattr(linear, "_MOST_BYTES", 8 * 4 * 7)
-    monkeypatch.setattr(verbs, "_SUM_BYTES", 8 * 5 * 3)
+    monkeypatch.setattr(operations, "_SUM_BYTES", 8 * 5 * 3)
 
 
 @pytest.mark.usefixtures("small_tiles")

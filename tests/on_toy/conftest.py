@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from plogq import frameworks as arrays
+from plogq import frameworks
 
 from . import toybox
 
@@ -16,6 +16,6 @@ VERBS = toybox.verbs()
 @pytest.fixture(autouse=True)
 def registered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "toybox", toybox.package())
-    row = ("toybox", "Box", lambda: VERBS)
-    monkeypatch.setattr(arrays, "FRAMEWORKS", (*arrays.FRAMEWORKS, row))
-    monkeypatch.setattr(arrays, "_VERBS", dict(arrays._VERBS))
+    monkeypatch.setattr(frameworks, "FRAMEWORKS", list(frameworks.FRAMEWORKS))
+    monkeypatch.setattr(frameworks, "_VERBS", dict(frameworks._VERBS))
+    frameworks.register("toybox", "Box", lambda: VERBS)

@@ -199,7 +199,6 @@ class MassZero(Suite):
         with pytest.raises(plogq.errors.LabelError, match="label 2 at event 2"):
             cross_entropy(y, plogq.Logits(np.zeros((3, 2), np.float32)))
 
-    @needs("infinite weights of no mass")
     def test_the_weights_of_infinite_classes_that_do_not_occur(self, quick_way: str) -> None:
         z = plogq.Logits(np.zeros((2, 3), np.float32))
         infinite = np.array([1.0, np.inf, 1.0])

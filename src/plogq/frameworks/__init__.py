@@ -1,15 +1,14 @@
 """Which framework an array belongs to, read off the array itself.
 
-A dictionary leads from `type(x)` to the framework's verbs, a module of a dozen functions with the
-same names in every framework. On a miss the rows of `FRAMEWORKS` are tried against `sys.modules`,
-so no framework is imported that the caller has not imported already. Being there is not being
-loaded: while a thread imports a framework, the others see a module that has nothing yet.
+A dictionary leads from `type(x)` to the framework's verbs, a module of functions with the same
+names in every framework (`verbs.py`). On a miss the rows of `FRAMEWORKS` are tried against
+`sys.modules`, so no framework is imported that the caller has not imported already. Being there is
+not being loaded: while a thread imports a framework, the others see a module that has nothing yet.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,9 +17,9 @@ from ..errors import DtypeError
 from .loading import WAITING, loaded, meet
 from .loading import once_loaded as once_loaded
 from .numpy import arrays as numpy_verbs
+from .verbs import Verbs as Verbs
+from .verbs import complete
 from .versions import fitting
-
-Verbs = ModuleType
 
 
 def _torch() -> Verbs:
@@ -43,7 +42,7 @@ def _tensorflow() -> Verbs:
 
 
 # The module that is loaded if arrays of the framework exist, their class in it, and the verbs.
-FRAMEWORKS: tuple[tuple[str, str, Callable[[], Verbs]], ...] = (
+FRAMEWORKS: list[tuple[str, str, Callable[[], Verbs]]] = [
     ("torch", "Tensor", _torch),
     ("jax", "Array", _jax),
     ("jax.core", "Tracer", _jax),
@@ -52,7 +51,7 @@ FRAMEWORKS: tuple[tuple[str, str, Callable[[], Verbs]], ...] = (
     ("tensorflow", "RaggedTensor", _tensorflow),
     ("tensorflow", "SparseTensor", _tensorflow),
     ("tensorflow", "IndexedSlices", _tensorflow),
-)
+]
 _VERBS: dict[type, Verbs] = dict.fromkeys((np.ndarray, list, tuple, int, float, bool), numpy_verbs)
 
 
@@ -64,7 +63,8 @@ def _find(kind: type) -> Verbs | None:
     for module, array, load in FRAMEWORKS:
         its = getattr(loaded(module), array, None)
         if isinstance(its, type) and issubclass(kind, its):
-            _VERBS[kind] = fitting(load, module.partition(".")[0])
+            framework = module.partition(".")[0]
+            _VERBS[kind] = complete(fitting(load, framework), framework)
             return _VERBS[kind]
     return None
 
@@ -91,6 +91,19 @@ def verbs(array: Any) -> Verbs:
             "it takes the arrays of NumPy, PyTorch, JAX and TensorFlow: write np.asarray(x)"
         )
     return found
+
+
+def register(module: str, array: str, load: Callable[[], Verbs]) -> None:
+    """Let arrays of another framework in: `module.array` is their class, `load` gives its verbs.
+
+    They run the formula, in the framework's own operations; kernels are rows of `rows.py`.
+
+    Examples:
+        >>> from plogq.frameworks import register
+        >>> from plogq.frameworks.numpy import arrays
+        >>> register("my_arrays", "Array", lambda: arrays)
+    """
+    FRAMEWORKS.append((module, array, load))
 
 
 def ready(value: Any, of: str) -> Verbs | None:

@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 
 #include "buffer.hpp"
+#include "pairwise.hpp"
 #include "released.hpp"
 
 namespace nb = nanobind;
@@ -96,6 +97,17 @@ void row_sums(int set, int threads, nb::handle array, int axis, int dtype, nb::h
   run(set, [&](const Running& kernels) { kernels->sums(p, threads); });
 }
 
+// The sum of an array without gaps, of float64 or else float32.
+double total(nb::handle array, int dtype) {
+  Buffer b(array, false);
+  double sum = 0;
+  run(0, [&](const Running&) {
+    sum = dtype == F64 ? pairwise(b.data<const double>(), b.count())
+                       : pairwise(b.data<const float>(), b.count());
+  });
+  return sum;
+}
+
 nb::tuple value_range(int set, int threads, nb::handle array, int dtype) {
   Buffer b(array, false);
   const View v = b.view(-1, dtype);
@@ -125,6 +137,8 @@ nb::tuple instruction_sets() {
 NB_MODULE(_cpu, m) {
   m.doc() = "The CPU kernels.";
   Released::prepare();
+  // Threads that end with the interpreter, in the middle of a call, leave what they hold.
+  nb::set_leak_warnings(false);
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&Released::end));
   m.def("stored", &stored, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("softcap"),
         nb::arg("scores").none(), nb::arg("axis"), nb::arg("dtype"), nb::arg("index").none(),
@@ -145,6 +159,7 @@ NB_MODULE(_cpu, m) {
   m.def("row_sums", &row_sums, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
         nb::arg("axis"), nb::arg("dtype"), nb::arg("weight").none(), nb::arg("sum"),
         nb::arg("least"));
+  m.def("total", &total, nb::arg("array"), nb::arg("dtype"));
   m.def("value_range", &value_range, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
         nb::arg("dtype"));
   m.def("read", &read_array, nb::arg("set"), nb::arg("threads"), nb::arg("array"));

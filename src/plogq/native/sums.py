@@ -16,9 +16,6 @@ Array = Any
 F64, F32, F16, BF16, U8 = range(5)
 
 
-_RUN = 1 << 16
-
-
 class Memory(Protocol):
     """How a framework's arrays lie in memory."""
 
@@ -84,14 +81,8 @@ def row_sums(memory: Memory, x: Array, axis: int, weight: Any) -> tuple[Array, A
 
 
 def total(memory: Memory, x: Array) -> float:
-    """The sum of a contiguous float32 or float64 array, the same for any number of threads."""
-    flat = memory.host(x).reshape(-1)
-    rows, dtype = len(flat) // _RUN, known_code(memory, x)
-    sums, least = np.empty(rows), np.empty(rows)
-    if rows:
-        runs = flat[: rows * _RUN].reshape(rows, _RUN)
-        _cpu.row_sums(chosen(), threads(runs.size), runs, 1, dtype, None, sums, least)
-    return float(np.sum(sums) + np.sum(flat[rows * _RUN :], dtype=np.float64))
+    """The sum of a contiguous float32 or float64 array, always in the same order (N6)."""
+    return _cpu.total(memory.exported(x), known_code(memory, x))
 
 
 def value_range(memory: Memory, x: Array) -> tuple[float, float] | None:

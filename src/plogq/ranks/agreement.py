@@ -65,7 +65,8 @@ def _kernel() -> Any:
 def _meet(p: Target, q: OverRanks, check: Callable[[], Any]) -> tuple[Any, Any]:
     ranks, kernel = _ranks(), _kernel()
     array = q.look().array
-    xp, group = verbs(array), ranks.member(q.group)
+    xp: Any = verbs(array)
+    group = ranks.member(q.group)
     if xp.device(array) == "meta":
         raise DtypeError("scores over ranks need values, and these tensors are on the meta device")
     if xp.transformed(array):

@@ -197,8 +197,11 @@ def owned(x: Array) -> Array:
 
 
 def total(x: Array) -> Any:
-    """The sum of everything, pairwise, in at least float32, in a fixed order."""
-    return np.sum(np.ascontiguousarray(x), dtype=np.float64)
+    """The sum of everything, pairwise, in float64, always in the same order (N6)."""
+    x = np.ascontiguousarray(x)
+    if memory.code(x) in (sums.F64, sums.F32) and x.flags.aligned:
+        return np.float64(sums.total(memory, x))
+    return np.sum(x, dtype=np.float64)
 
 
 def host(x: Any) -> Array:
@@ -243,6 +246,18 @@ def value_range(x: Array) -> tuple[float, float]:
     """The least and the greatest element; both NaN where there is one."""
     found = sums.value_range(memory, x)
     return (float(x.min()), float(x.max())) if found is None else found
+
+
+def unread_labels(
+    index: Array, classes: int, ignore: int | None, weight: Any = None
+) -> tuple[Array, Array]:
+    """Labels within [0, classes) and their masses, NaN for a label out of range."""
+    inside = (index >= 0) & (index < classes)
+    kept = inside if ignore is None else inside & (index != ignore)
+    mass = np.where(inside, 1.0, np.nan)
+    if ignore is not None:
+        mass = np.where(index == ignore, 0.0, mass)
+    return indices(np.where(kept, index, 0)), mass
 
 
 def aliases(x: Any, y: Any) -> bool:

@@ -85,13 +85,13 @@ def outside(dense, row, stride, class_weight, weight, spread, factor, k, rows, i
         w = tl.load(dense + at, mask=there, other=0.0).to(tl.float32)
         if class_weight is not None:
             known = tl.load(class_weight + k, mask=inside, other=0.0).to(tl.float32)
-            w = w * known[None, :]
+            w = times(w, known[None, :])
         w = times(weight.to(tl.float32)[:, None], w)
     if factor is not None:
         each_class = tl.where(inside, 1.0, 0.0)
         if spread is not None:
             each_class = tl.load(spread + k, mask=inside, other=0.0).to(tl.float32)
-        w += factor.to(tl.float32)[:, None] * each_class[None, :]
+        w += times(factor.to(tl.float32)[:, None], each_class[None, :])
     return w
 
 
@@ -341,12 +341,12 @@ def entries_of(
         d_row = place(event, d_outer, d_length, d_inner)
         p = tl.load(dense + d_row[:, None] + y * d_class, mask=some, other=0.0).to(tl.float32)
         if class_weight is not None:
-            p *= tl.load(class_weight + y).to(tl.float32)
+            p = times(p, tl.load(class_weight + y).to(tl.float32))
         w += times(each(event_weight, event, there, 1.0).to(tl.float32)[:, None], p)
     if factor is not None:
         b = each(factor, event, there, 0.0).to(tl.float32)[:, None]
         if spread is not None:
-            b = b * tl.load(spread + y).to(tl.float32)
+            b = times(b, tl.load(spread + y).to(tl.float32))
         w += b
     hit = (sparse == total[:, None]) & (sparse != 0.0)
     sparse = sparse.to(tl.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from .online import times
 from .stored import place
 
 
@@ -32,7 +33,7 @@ def rows(
         low = tl.minimum(low, tl.where(both, p, float("inf")))
         if weight is not None:
             w = tl.load(weight + k, mask=inside, other=0.0).to(tl.float64)
-            total += p.to(tl.float64) * w[None, :]
+            total += times(p.to(tl.float64), w[None, :])
         else:
             total += p.to(tl.float64)
     tl.store(sums + event, tl.sum(total, 1), mask=there)
