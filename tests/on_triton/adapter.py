@@ -60,7 +60,7 @@ class Triton(Torch):
         super().__init__()
         third = np.full((2, 3), 1 / 3, np.float32)
         self.cannot = {
-            "stored probabilities": _refused(plogq.Probs(third), "there is no kernel 'triton'"),
+            "stored probabilities": _refused(plogq.Probs(third), "this kernel takes stored logits"),
             "float64": _refused(plogq.Logits(np.zeros((2, 3))), "Q is float64"),
             "second derivatives": Cannot("PyTorch's own operations run there", _other_kernel),
             "NumPy's bits": Cannot("a GPU adds in another order", _other_kernel),
