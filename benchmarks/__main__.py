@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from . import calls
 from . import record as records
 from .case import READ, Case, Outcome, Outcomes
 from .catalogue import CASES, GROUPS
@@ -48,6 +49,7 @@ examples:
   python -m benchmarks labels-loss small   two cases
   python -m benchmarks torch               those on PyTorch tensors, with autograd
   python -m benchmarks gpu                 those on a GPU; without one they are left out
+  python -m benchmarks calls               how many Python functions a small call enters
   python -m benchmarks --write docs        everything; fill the tables of the pages in docs/
 
 Close other programs first; a full run takes about half an hour."""
@@ -80,6 +82,9 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
+    if given.names == ["calls"]:
+        calls.main()
+        return 0
     unknown = [name for name in given.names if name not in CASES and name not in GROUPS]
     if unknown:
         return _refuse(

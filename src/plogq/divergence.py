@@ -43,7 +43,7 @@ def entropy(p: P, *, reduction: str = "mean", normalizer: Any = None, **others: 
     xp = verbs(like)
     p = p if xp.name == "numpy" else constants(p, like, xp)
     losses, mass = _entropies(p, None, xp)
-    divisor = reductions.divisor(_Entropies(xp, xp.shape(losses), mass), reduction, normalizer)
+    divisor = reductions.divisor(xp, _Mass(mass), xp.shape(losses), reduction, normalizer)
     return losses if reduction == "none" else reductions.reduce(xp, losses, divisor)
 
 
@@ -118,15 +118,13 @@ def _as_wide(x: Any, pair: Pair) -> Any:
     return pair.xp.to_dtype(x, "float64") if wide else x
 
 
-class _Entropies(NamedTuple):
-    """Entropies as what a reduction counts."""
+class _Mass(NamedTuple):
+    """The mass per event, as what a reduction asks."""
 
-    xp: Verbs
-    events: tuple[int, ...]
-    mass: Any
+    each: Any
 
-    def total_mass(self) -> Any:
-        return self.xp.total(self.mass)
+    def total_mass(self, xp: Verbs) -> Any:
+        return xp.total(self.each)
 
 
 def _entropies(p: P, classes: int | None, xp: Verbs) -> tuple[Any, Any]:

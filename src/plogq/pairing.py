@@ -43,16 +43,12 @@ class Pair:
 
     scale: float = 1.0  # what `measure` is the mass of P times
 
-    def total_mass(self) -> Any:
-        """Σ p over all events."""
-        return self.measure.total_mass(self.xp)
-
     def divisor(self, reduction: str, normalizer: Any) -> Any:
         """What the sum of the losses is divided by, once P is scaled as suits it."""
         if normalizer is None and reduction in ("none", "sum"):
             return 1.0
         with self.xp.quiet():
-            divisor = reductions.divisor(self, reduction, normalizer)
+            divisor = reductions.divisor(self.xp, self.measure, self.events, reduction, normalizer)
         self.scale = reductions.level(self.xp, divisor)
         if self.scale != 1.0:
             self.measure = self.measure.scaled(self.xp, self.scale)

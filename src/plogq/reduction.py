@@ -59,30 +59,24 @@ def check(reduction: Any, normalizer: Any) -> None:
         )
 
 
-class Counted(Protocol):
-    """What is divided by: the mass of all events, or how many there are."""
+class Massive(Protocol):
+    """What has a mass, over all events."""
 
-    @property
-    def xp(self) -> Any: ...
-
-    @property
-    def events(self) -> tuple[Any, ...]: ...
-
-    def total_mass(self) -> Any: ...
+    def total_mass(self, xp: Any) -> Any: ...
 
 
-def divisor(of: Counted, reduction: str, normalizer: Any) -> Any:
+def divisor(xp: Any, of: Massive, events: tuple[Any, ...], reduction: str, normalizer: Any) -> Any:
     """What the sum of the losses is divided by; 1 for "none" and "sum".
 
     Raises:
         DtypeError: a normalizer of another framework than the losses.
     """
     if normalizer is not None:
-        return _of_framework(of.xp, normalizer)
+        return _of_framework(xp, normalizer)
     if reduction == "mean":
-        return of.total_mass()
+        return of.total_mass(xp)
     if reduction == "sum_over_batch_size":
-        return count(of.events)
+        return count(events)
     return 1.0
 
 
