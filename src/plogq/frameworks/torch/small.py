@@ -20,7 +20,7 @@ from ...algebra.derivatives import taken_apart
 from ...algebra.plain import Plain
 from ...algebra.scores import Scores
 from ...native.labelled import Job
-from ...native.sums import F64
+from ...native.sums import F32, F64
 from . import arrays as xp
 from .memory import CODES, memory
 from .uncompiled_derivatives import formula, in_depth, in_operations
@@ -37,6 +37,8 @@ _LABELS = {
     torch.uint32: -4,
     torch.uint64: -8,
 }
+# What the losses of scores of these types have.
+_OWN = (F64, F32)
 _FEW = 1 << 16  # elements whose memory is not worth keeping
 
 
@@ -80,12 +82,9 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
     )
     if not job.fits:
         return None
-    # Said outright, for a block in which the default device is another.
-    loss = torch.empty(
-        y.shape if reduction == "none" else (),
-        dtype=torch.float64 if code == F64 else torch.float32,
-        device="cpu",
-    )
+    shape = y.shape if reduction == "none" else ()
+    # A tensor of the scores' own type takes half as long to make.
+    loss = x.new_empty(shape) if code in _OWN else x.new_empty(shape, dtype=torch.float32)
     divisor, _ = job.forward(x.data_ptr(), reduction, loss.data_ptr())
     if divisor < 0:
         return None
