@@ -246,3 +246,17 @@ def test_every_wrapper_of_every_target_has_a_gradient_for_its_own_tensors() -> N
         )
         for a, b in zip(got, want, strict=True):
             close(a, b, msg=lambda m, p=p: f"{p}: {m}")
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+@pytest.mark.parametrize("wrap", [lambda p: p, lambda p: plogq.Smoothed(p, 0.1)])
+def test_a_loss_may_be_written_to(reduction: str, wrap: Any) -> None:
+    """`loss /= steps`, as gradients are accumulated."""
+    y, z = torch.tensor([0, 2, 1]), torch.randn(3, 4, requires_grad=True)
+    loss = plogq.cross_entropy(wrap(plogq.Labels(y)), plogq.Logits(z), reduction=reduction)
+    loss /= 4
+    loss.sum().backward()
+    written, z.grad = z.grad, None
+    again = plogq.cross_entropy(wrap(plogq.Labels(y)), plogq.Logits(z), reduction=reduction) / 4
+    again.sum().backward()
+    assert torch.equal(written, z.grad)

@@ -210,7 +210,7 @@ class Formula:
         xp = self.xp
         d_loss = xp.expand(xp.weights(d_loss) + xp.full(measure.events, 0.0, scores.array))
         d_log_z = xp.expand(xp.weights(d_log_z) + xp.full(measure.events, 0.0, scores.array))
-        sparse, outside = measure.spread(xp)
+        sparse, outside = measure.dense_parts(xp)
         if scores.kind != "logits":
             if scores.kind == "probs":
                 q = xp.statistics(xp.to_last(scores.array, scores.axis))

@@ -188,7 +188,7 @@ class Measure:
             total = total + xp.times(part.factor, xp.sum_classes(spread))
         return total
 
-    def spread(self, xp: Any) -> tuple[Array, Array]:
+    def dense_parts(self, xp: Any) -> tuple[Array, Array]:
         """P as two [*events, K] arrays: the sparse part, and everything else."""
         shape = (*self.events, self.classes)
         sparse = (

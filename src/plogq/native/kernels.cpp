@@ -3,7 +3,7 @@
 // Nothing here may use a function template of the standard library that is not inlined: the linker
 // would keep one copy of it, compiled perhaps for a processor that this machine does not have.
 #include "binary.hpp"
-#include "columns.hpp"
+#include "events_in_lanes.hpp"
 #include "sums.hpp"
 
 namespace PLOGQ_ISA {

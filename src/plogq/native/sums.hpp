@@ -1,6 +1,6 @@
 // Sums along the classes: what the check of a distribution needs, at the speed of reading.
 #pragma once
-#include "columns.hpp"
+#include "events_in_lanes.hpp"
 
 namespace PLOGQ_ISA {
 

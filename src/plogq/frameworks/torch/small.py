@@ -115,8 +115,11 @@ class _Short(torch.autograd.Function):
         *arrays: Tensor | None,
     ) -> Tensor:
         ctx.job, ctx.divisor, ctx.place = job, divisor, x.data_ptr()
+        ctx.softcap = job.softcap or None
         ctx.ignore, ctx.epsilon = p.ignore, p.epsilon
         ctx.save_for_backward(x, *arrays)
+        # As it is, and not as a view of it, which nobody may write to.
+        ctx.mark_dirty(loss)
         return loss
 
     @staticmethod
@@ -129,7 +132,7 @@ class _Short(torch.autograd.Function):
         if in_depth(d_loss) or (place != ctx.place and not _alike(x, ctx.job)):
             if divisor is not None:
                 d_loss = d_loss / divisor if divisor else d_loss * 0.0
-            return None, None, None, None, again(x, p, d_loss), None, None, None
+            return None, None, None, None, again(x, p, d_loss, ctx.softcap), None, None, None
         gradient = torch.empty_like(x) if x.numel() < _FEW else memory.like(x)
         if divisor is None:
             each = d_loss.to(torch.float64).contiguous()
@@ -149,8 +152,8 @@ def _alike(x: Tensor, job: Job) -> bool:
 _apply: Any = super(torch.autograd.Function, _Short).apply
 
 
-def again(x: Tensor, p: Plain, d_loss: Tensor) -> Tensor | None:
+def again(x: Tensor, p: Plain, d_loss: Tensor, softcap: float | None = None) -> Tensor | None:
     """The gradient in PyTorch's own operations, differentiable again; `d_loss` is per event."""
-    measure, q = p.measure(xp, x.shape[-1]), Scores("logits", x, x.ndim - 1)
+    measure, q = p.measure(xp, x.shape[-1]), Scores("logits", x, x.ndim - 1, softcap)
     call, arrays = taken_apart(formula, measure, q, False)
     return in_operations(call, arrays, [a is x for a in arrays], d_loss, 0.0)[-1]

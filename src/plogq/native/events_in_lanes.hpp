@@ -5,7 +5,7 @@
 // runs across lanes. Where the classes fit into one tile it is copied once and turned into the
 // gradient in place.
 #pragma once
-#include "rows.hpp"
+#include "classes_in_lanes.hpp"
 
 namespace PLOGQ_ISA {
 
