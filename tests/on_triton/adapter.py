@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import plogq
-from plogq.frameworks.torch.triton import binding
+from plogq.frameworks.torch.triton import binding, layout
 from plogq.kernels import table
 
 from .. import bounds, makers
@@ -80,8 +80,12 @@ class Triton(Torch):
     @contextmanager
     def by(self, way: str) -> Iterator[None]:
         """In one tile a row as it comes, or in tiles of two scores, a program for each."""
-        few = {"_TILE": 2, "_RUN": 1} if way == "tiles" else {"_RUN": binding._RUN}
-        with patch.multiple(binding, **few), table.using("triton"):
+        tile, run = (2, 1) if way == "tiles" else (layout._TILE, binding._RUN)
+        with (
+            patch.object(layout, "_TILE", tile),
+            patch.object(binding, "_RUN", run),
+            table.using("triton"),
+        ):
             yield
 
     def reached(self, way: str, check: Any, classes: int = 2) -> Any:

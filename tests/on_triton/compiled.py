@@ -26,8 +26,7 @@ from triton.runtime.jit import JITFunction
 from plogq.algebra.measure import Background, Measure
 from plogq.algebra.scores import BinaryScores, Projection, Scores
 from plogq.algebra.yes_no import BinaryMeasure
-from plogq.frameworks.torch.triton import arguments as given
-from plogq.frameworks.torch.triton import binding
+from plogq.frameworks.torch.triton import binding, layout
 from plogq.frameworks.torch.triton import linear_binding as products
 
 TARGETS = {
@@ -208,7 +207,7 @@ def linear(dtypes: tuple[torch.dtype, ...], whole: bool) -> None:
 def main(target: str, part: str) -> None:
     """Compile one part of the kernels for one target."""
     assert os.environ.get("TRITON_INTERPRET") != "1"
-    given.INTERPRETED = True
+    layout.INTERPRETED = True
     compiler = Compiler(TARGETS[target])
     JITFunction.run = lambda self, *args, **options: compiler.run(self, *args, **options)
     # Everything for the least of them; for the others what most programs run.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from plogq.frameworks.torch.triton import binding
+from plogq.frameworks.torch.triton import binding, layout
 
 from ..on_torch.conftest import decompositions_for_jvp as decompositions_for_jvp
 from . import interpreter
@@ -32,5 +32,5 @@ def triton_first(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiles of 64 scores, and a program for every tile: rows are split over several."""
-    monkeypatch.setattr(binding, "_TILE", 64)
+    monkeypatch.setattr(layout, "_TILE", 64)
     monkeypatch.setattr(binding, "_RUN", 1)

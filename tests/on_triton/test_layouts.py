@@ -11,7 +11,7 @@ import torch
 import plogq
 from plogq.algebra.measure import Measure
 from plogq.algebra.scores import Scores
-from plogq.frameworks.torch.triton import binding
+from plogq.frameworks.torch.triton import binding, sums_launched
 from plogq.frameworks.torch.triton.layout import Runs, runs
 
 from .. import bounds, makers
@@ -215,7 +215,7 @@ def test_the_mass_of_soft_targets_is_summed_where_it_lies(axis: int, weighted: b
     """Σ over any axis in float64, class weights with gaps between them; and the least entry."""
     p = torch.rand(3, 5, 4, device=DEVICE, generator=torch.Generator(DEVICE).manual_seed(2))
     weight = torch.rand(p.shape[axis], 2, device=DEVICE).double()[:, 0] if weighted else None
-    sums, least = binding.row_sums(p, axis, weight)
+    sums, least = sums_launched.row_sums(p, axis, weight)
     wide = p.double().movedim(axis, -1)
     want = wide.sum(-1) if weight is None else (wide * weight).sum(-1)
     torch.testing.assert_close(sums, want, rtol=1e-15, atol=0)

@@ -23,7 +23,7 @@ from plogq import (
     Weighted,
 )
 from plogq.algebra.scores import Projection
-from plogq.frameworks.torch.triton import arguments as given
+from plogq.frameworks.torch.triton import layout
 from plogq.frameworks.torch.triton import linear_binding as products
 from plogq.kernels.table import using
 
@@ -150,7 +150,7 @@ def test_hidden_and_weight_of_two_types() -> None:
 
 
 def test_without_triton(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(given, "INSTALLED", False)
+    monkeypatch.setattr(layout, "INSTALLED", False)
     for p, q in (
         (Labels(Y), Logits(z())),
         (BinaryProbs(z()), BinaryLogits(z())),
@@ -169,7 +169,7 @@ def test_after_tensorflow_it_is_too_late_to_load_triton(monkeypatch: pytest.Monk
 
 
 def test_on_the_cpu_they_are_for_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(given, "INTERPRETED", False)
+    monkeypatch.setattr(layout, "INTERPRETED", False)
     y, scores = Y.cpu(), torch.zeros(4, 3)
     for p, q in ((Labels(y), Logits(scores)), (BinaryProbs(scores), BinaryLogits(scores))):
         with using("triton"), pytest.raises(plogq.KernelRefused) as caught:

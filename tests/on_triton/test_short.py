@@ -9,7 +9,8 @@ import pytest
 import torch
 
 import plogq
-from plogq.frameworks.torch.small_cuda import short
+from plogq.algebra.plain import Plain
+from plogq.frameworks.torch import small_cuda
 
 from .. import bounds, oracle
 from ..on_torch.tensors import array
@@ -19,6 +20,11 @@ Tensor = torch.Tensor
 
 Y = np.array([0, 4, 2, 1, 1, 3])
 SCORES = np.random.default_rng(3).normal(scale=3, size=(6, 5))
+
+
+def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None:
+    p, reduction = Plain(y, ignore), "mean" if mean else "sum"
+    return small_cuda.short(p, x, -1, None, reduction)
 
 
 @pytest.mark.parametrize("mean", [True, False])
@@ -97,3 +103,16 @@ def test_a_batch_of_sequences() -> None:
 )
 def test_what_is_not_plain_goes_the_long_way(y: Tensor, x: Tensor) -> None:
     assert short(y, x, None, True) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"epsilon": 0.1}, {"sample_weight": put(np.ones(6))}, {"class_weight": put(np.ones(5))}],
+    ids=["smoothed", "weighted", "weighted classes"],
+)
+def test_what_is_made_of_labels_goes_the_long_way(more: Any) -> None:
+    p, x = Plain(put(Y), **more), put(SCORES.astype(np.float32))
+    assert small_cuda.short(p, x, -1, None, "mean") is None
+    assert small_cuda.short(Plain(put(Y)), x, -1, 5.0, "mean") is None
+    assert small_cuda.short(Plain(put(Y)), x, -1, None, "none") is None
+    assert small_cuda.short(Plain(put(Y)), x, 0, None, "mean") is None
