@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import plogq
 from plogq.frameworks.torch import arrays as verbs
-from plogq.frameworks.torch.triton import binding
+from plogq.frameworks.torch.triton import binding, layout
 from plogq.frameworks.torch.triton import linear_binding as products
 from plogq.kernels.table import using
 
@@ -153,6 +153,7 @@ def test_nothing_around_the_kernels_looks_at_a_value(
     monkeypatch.setattr(verbs, "readable", lambda x, wait=False: False)
     # The guard itself is what would not be ordinary.
     monkeypatch.setattr(verbs, "ordinary", lambda _: True)
+    monkeypatch.setattr(layout, "ordinary", lambda _: True)
     y, ones = torch.zeros(4, dtype=torch.int64, device=DEVICE), torch.ones(6, device=DEVICE)
     z = torch.zeros(4, 6, device=DEVICE, requires_grad=True)
     weight = torch.ones(6, 6, device=DEVICE, requires_grad=True)
