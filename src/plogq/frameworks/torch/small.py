@@ -94,9 +94,11 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
     return _apply(loss, job, each, p, x, y, sample, by_class)
 
 
-def _wide(weight: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+def _wide(weight: Any, shape: tuple[int, ...]) -> Tensor | None:
     """Weights as float64 without gaps; None for what is not plain, or has a gradient."""
-    if weight.shape != shape or weight.requires_grad or not xp.plain(weight):
+    if not isinstance(weight, torch.Tensor) or not xp.plain(weight):
+        return None
+    if weight.shape != shape or weight.requires_grad:
         return None
     return weight.to(torch.float64).contiguous()
 
