@@ -75,7 +75,7 @@ def cross_entropy(
             return over
     pair = prepare(p, q, look)
     divisor = pair.divisor(reduction, normalizer)
-    judged = getattr(pair.scores, "kind", "") == "log_probs" and pair.judged()
+    judged = pair.judged()
     if reduction != "none" and not z_loss and not judged and pair.xp.name in autodiff.AT_ONCE:
         at_once = autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)
         if at_once is not None:
@@ -126,8 +126,10 @@ def value_and_grad(
         if done is not None:
             return done[0], like(q, done[1:])
     z_loss = check_reduction(reduction, normalizer, z_loss, q)
-    p = at_home(p, q)
-    pair = prepare(p, q)
+    came: Any = q
+    look = came.look() if isinstance(came, Q) else None
+    p = at_home(p, q, look)
+    pair = prepare(p, q, look)
     out = _output(p, q, out)
     divisor = pair.divisor(reduction, normalizer)
     d_loss = pair.xp.inverse(divisor)

@@ -7,6 +7,7 @@ has no automatic differentiation, so there the kernel's losses are all there is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from .versions import fitting
@@ -58,6 +59,7 @@ def _small_cuda() -> Any:
     return small_cuda
 
 
+@cache
 def _numpy_small() -> Any:
     from .numpy import small
 
@@ -83,6 +85,7 @@ SHORTER = frozenset(name for name, _ in _SHORT_LOADERS)
 AT_ONCE = frozenset({"torch"})
 
 
+@cache
 def _mesh() -> Any:
     from .jax import mesh
 
@@ -122,6 +125,6 @@ def short_with_gradient(xp: Any) -> Callable[..., Any] | None:
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:
-    """Σ loss / divisor as one step, or None where that is no quicker than step by step."""
-    of = _LOADED.get(xp.name) or _of(xp.name)
-    return None if of is None else of.summed(kernel, measure, scores, divisor)
+    """Σ loss / divisor as one step, of frameworks in `AT_ONCE`; None where it is no quicker."""
+    of: Any = _of(xp.name)
+    return of.summed(kernel, measure, scores, divisor)

@@ -70,11 +70,6 @@ def using(name: str) -> Generator[None]:
         kernel_asked.reset(token)
 
 
-def asked() -> str | None:
-    """The name of the kernel that has to run, if one was asked for."""
-    return kernel_asked.get()
-
-
 @dataclass(slots=True, eq=False, repr=False)
 class Explanation:
     """Which kernel runs for a pair, and why the others do not."""

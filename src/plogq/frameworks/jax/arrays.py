@@ -85,9 +85,7 @@ def ready(x: Array, of: str) -> bool:
     """Whether x is an array of this kind, "float" or "integer", that nothing is to be done to."""
     if WAITING and unmet():
         return False
-    if of == "float":
-        return x.dtype.name in float_names
-    return x.dtype.kind in "iu" and x.dtype.itemsize * 8 == jnp.iinfo(x.dtype).bits
+    return is_integer(x) if of == "integer" else is_float(x)
 
 
 def dtype_name(x: Array) -> str:
@@ -149,9 +147,8 @@ def epsilon(x: Array) -> float:
     return float(jnp.finfo(x.dtype).eps)
 
 
-def quiet() -> AbstractContextManager[Any]:
-    """∞ - ∞ and log 0 have defined outcomes here (N3), and JAX does not warn of them."""
-    return nullcontext()
+# ∞ - ∞ and log 0 have defined outcomes here (N3), and JAX does not warn of them.
+quiet = nullcontext
 
 
 def owned(x: Array) -> Array:

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ...native.labelled import Job, Plain
+from ...algebra.plain import Plain
+from ...native.labelled import Job
 from ...native.sums import F64
 from .memory import memory
 

@@ -48,9 +48,7 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
     divisor, loss = found
     loss = tf.constant(loss, xp.statistics_dtype(x))
     return (
-        _differentiable(loss, job, divisor, p, x, axis, softcap, reduction)(x)
-        if recording
-        else loss
+        _differentiable(loss, job, divisor, p, axis, softcap, reduction)(x) if recording else loss
     )
 
 
@@ -59,7 +57,7 @@ def _plain(x: Any) -> bool:
 
 
 def _differentiable(
-    loss: Tensor, job: Any, divisor: float, p: Plain, x: Tensor, axis: int, softcap: float | None,
+    loss: Tensor, job: Any, divisor: float, p: Plain, axis: int, softcap: float | None,
     reduction: str,
 ) -> Any:  # fmt: skip
     """The loss that is there already, as a function of the scores with its gradient."""
