@@ -1,6 +1,7 @@
 from typing import Any
 
 def instruction_sets() -> tuple[str, ...]: ...
+def lend(pool: int) -> None: ...
 def xla_handlers() -> dict[str, Any]: ...
 def stored(
     set: int,
@@ -69,6 +70,8 @@ class Labels:
         epsilon: float,
         sample_weight: Any,
         class_weight: Any,
+        keeps: bool,
+        threads: int,
     ) -> None: ...
     @property
     def fits(self) -> bool: ...

@@ -7,8 +7,8 @@ namespace PLOGQ_ISA {
 template <class T>
 struct BinaryBlocks {
   static constexpr int BLOCK_EVENTS = 1024;
-  static constexpr int64_t UNIT = 64 * BLOCK_EVENTS;
   const Binary& p;
+  int64_t events_at_once = 0;
 
   struct alignas(64) Block {
     T z[BLOCK_EVENTS], y[BLOCK_EVENTS], w[BLOCK_EVENTS], loss[BLOCK_EVENTS], log_z[BLOCK_EVENTS],
@@ -121,8 +121,8 @@ struct BinaryBlocks {
     const BinaryBlocks& b = *static_cast<BinaryBlocks*>(context);
     const Binary& p = b.p;
     Block x;
-    const int64_t last = (index + 1) * UNIT < p.events ? (index + 1) * UNIT : p.events;
-    for (int64_t e = index * UNIT; e < last; e += BLOCK_EVENTS) {
+    const int64_t next = (index + 1) * b.events_at_once, last = next < p.events ? next : p.events;
+    for (int64_t e = index * b.events_at_once; e < last; e += BLOCK_EVENTS) {
       const int n = int(last - e < BLOCK_EVENTS ? last - e : BLOCK_EVENTS);
       if (b.carries(e, n))
         b.block(e, n, x);
@@ -132,7 +132,11 @@ struct BinaryBlocks {
     if (p.streams) settle();
   }
 
-  void run(int threads) { plogq::parallel((p.events + UNIT - 1) / UNIT, threads, unit, this); }
+  void run(int threads) {
+    const int64_t unit_events = unit_elements(p.events, threads);
+    events_at_once = (unit_events + BLOCK_EVENTS - 1) / BLOCK_EVENTS * BLOCK_EVENTS;
+    plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads, unit, this);
+  }
 };
 
 }  // namespace PLOGQ_ISA

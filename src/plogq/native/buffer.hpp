@@ -26,6 +26,8 @@ class Buffer {
     if (held_) PyBuffer_Release(&buffer_);
   }
 
+  explicit operator bool() const { return held_ || address_; }
+
   template <class T>
   T* data() const {
     return held_ ? static_cast<T*>(buffer_.buf) : reinterpret_cast<T*>(address_);

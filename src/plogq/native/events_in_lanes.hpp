@@ -212,6 +212,7 @@ struct Columns {
       const double m = double(x.m[l]), v = p.value ? p.value[e0 + l] : 1;
       if (m == -INFINITY) x.log1p_rest[l] = x.rest[l] = NAN;
       loss[l] = term(v, x.log1p_rest[l]) + 2 * term(v, half_gap(m, s[l]));
+      if (!p.greatest) continue;
       p.greatest[e0 + l] = m;
       p.rest[e0 + l] = x.rest[l];
     }
@@ -420,7 +421,8 @@ struct Columns {
 
   void run(int threads) {
     const int64_t classes = p.scores.classes;
-    events_at_once = (65536 / classes + GROUP) / GROUP * GROUP;
+    const int64_t unit = unit_elements(p.events * classes, threads);
+    events_at_once = (unit / classes + GROUP) / GROUP * GROUP;
     plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads, tile, this);
   }
 };

@@ -17,10 +17,11 @@ class Job:
     """One pair of labels and scores: arrays and addresses, as the kernels take them.
 
     `weights` are float64 without gaps, or None. Where something does not fit, `fits` says so: what
-    it is says whoever has sentences for it.
+    it is says whoever has sentences for it. With `keeps` there may be a backward after the forward;
+    else labels are read where they lie, and must stay there.
     """
 
-    __slots__ = ("_labels", "axis", "dtype", "elements", "fits", "softcap", "workers")
+    __slots__ = ("_labels", "axis", "dtype", "fits", "softcap", "workers")
 
     def __init__(
         self,
@@ -33,19 +34,27 @@ class Job:
         axis: int,
         dtype: int,
         softcap: float | None,
+        keeps: bool = True,
     ) -> None:
+        self.workers = threads(events * classes)
         self._labels = _cpu.Labels(
-            labels, kind, events, classes, plain.ignore, plain.epsilon, *weights
+            labels,
+            kind,
+            events,
+            classes,
+            plain.ignore,
+            plain.epsilon,
+            *weights,
+            keeps,
+            self.workers,
         )
         self.fits = self._labels.fits
         self.axis, self.dtype, self.softcap = axis, dtype, softcap or 0.0
-        self.elements = events * classes
 
     def forward(
         self, scores: Any, reduction: str, loss: Any = None, gradient: Any = None
     ) -> tuple[float, float]:
         """The divisor of the sum of the losses, below 0 where it is beyond float32; the loss."""
-        self.workers = threads(self.elements)
         return self._labels.forward(
             set_now.get(),
             self.workers,

@@ -164,6 +164,8 @@ NB_MODULE(_cpu, m) {
         nb::arg("dtype"));
   m.def("read", &read_array, nb::arg("set"), nb::arg("threads"), nb::arg("array"));
   m.def("instruction_sets", &instruction_sets);
+  m.def(
+      "lend", [](uintptr_t pool) { lend(reinterpret_cast<Pool>(pool)); }, nb::arg("pool"));
 #ifdef PLOGQ_XLA
   m.def("xla_handlers", &xla_handlers);
 #else

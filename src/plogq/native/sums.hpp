@@ -105,8 +105,9 @@ struct RowSums {
     const int64_t classes = p.array.classes;
     const bool columns =
         lanes_across_events(p.array, p.events) || (classes <= TILE && p.events > 1);
-    events_at_once = (65536 / classes + GROUP) / GROUP * GROUP;
-    if (!columns && classes >= 65536) events_at_once = 1;
+    const int64_t elements = unit_elements(p.events * classes, threads);
+    events_at_once = (elements / classes + GROUP) / GROUP * GROUP;
+    if (!columns && classes >= elements) events_at_once = 1;
     plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads,
                     columns ? tile : unit, this);
   }

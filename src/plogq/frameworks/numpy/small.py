@@ -28,8 +28,10 @@ _LABELS = {
 _OURS = (np.ndarray, type(None))
 
 
-def job_of(p: Plain, x: Array, axis: int, softcap: float | None) -> Job | None:
-    """The pair, or None for what is not plain."""
+def job_of(
+    p: Plain, x: Array, axis: int, softcap: float | None, keeps: bool = True
+) -> Job | None:
+    """The pair, or None for what is not plain; `keeps` where `gradient_of` may follow."""
     y, sample, by_class = p.index, p.sample_weight, p.class_weight
     # Lists, and arrays of other frameworks, have sentences of their own.
     if y.__class__ not in _OURS or sample.__class__ not in _OURS or by_class.__class__ not in _OURS:
@@ -49,7 +51,8 @@ def job_of(p: Plain, x: Array, axis: int, softcap: float | None) -> Job | None:
             return None
         by_class = np.require(by_class, np.float64, ["C", "A"])
     labels = y if y.flags.c_contiguous and y.flags.aligned else np.require(y, y.dtype, ["C", "A"])
-    job = Job(labels, kind, p, (sample, by_class), prod(events), classes, axis, dtype, softcap)
+    weights = sample, by_class
+    job = Job(labels, kind, p, weights, prod(events), classes, axis, dtype, softcap, keeps)
     return job if job.fits else None
 
 
@@ -78,7 +81,7 @@ def gradient_of(job: Job, x: Array, d_loss: Any, gradient: Array) -> None:
 
 def short(p: Plain, x: Array, axis: int, softcap: float | None, reduction: str) -> Any | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
-    job = job_of(p, x, axis, softcap)
+    job = job_of(p, x, axis, softcap, keeps=False)
     found = None if job is None else loss_of(job, x, reduction, p.index.shape)
     return None if found is None else found[1]
 
@@ -87,7 +90,7 @@ def short_with_gradient(
     p: Plain, x: Array, axis: int, softcap: float | None, reduction: str
 ) -> tuple[Any, Array] | None:
     """The same with the gradient of the loss, of the sum for "none"; None for what is not plain."""
-    job = job_of(p, x, axis, softcap)
+    job = job_of(p, x, axis, softcap, keeps=False)
     if job is None:
         return None
     gradient = memory.like(x)

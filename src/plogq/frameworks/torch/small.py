@@ -66,6 +66,7 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
         by_class = _wide(by_class, (classes,))
         if by_class is None:
             return None
+    recorded = x.requires_grad and torch.is_grad_enabled()
     job = Job(
         y.data_ptr(),
         _LABELS[y.dtype],
@@ -79,6 +80,7 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
         1,
         code,
         softcap,
+        recorded,
     )
     if not job.fits:
         return None
@@ -88,7 +90,7 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
     divisor, _ = job.forward(x.data_ptr(), reduction, loss.data_ptr())
     if divisor < 0:
         return None
-    if not x.requires_grad or not torch.is_grad_enabled():
+    if not recorded:
         return loss
     each = None if reduction == "none" else divisor
     return _apply(loss, job, each, p, x, y, sample, by_class)
