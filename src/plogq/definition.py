@@ -11,6 +11,7 @@ from typing import Any, Never
 
 from . import checks, elsewhere, options, shaping
 from . import reduction as reductions
+from .algebra.plain import Plain
 from .errors import PairError
 from .frameworks import autodiff, verbs
 from .kernels.table import Explanation, kernel_asked
@@ -59,8 +60,7 @@ def cross_entropy(
     """
     if others:
         elsewhere.refuse("cross_entropy", others)
-    plain = p.__class__ in _PLAIN and q.__class__ is predictions.Logits
-    if plain and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
+    if _plain(p, q) and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
         done = _short(p, q, reduction)
         if done is not None:
             return done
@@ -120,8 +120,8 @@ def value_and_grad(
     """
     if others:
         elsewhere.refuse("value_and_grad", others)
-    plain = p.__class__ in _PLAIN and q.__class__ is predictions.Logits
-    if plain and out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
+    alone = out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0
+    if alone and _plain(p, q):
         done = _short(p, q, reduction, gradient=True)
         if done is not None:
             return done[0], like(q, done[1:])
@@ -196,32 +196,43 @@ def explain(p: P, q: Q) -> Explanation:
     return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals))
 
 
-# What P may be for the short way: labels, and what is made of them.
-_PLAIN = (Labels, Smoothed, Weighted)
+# What P may be for the short way beside Logits: labels, what is made of them, and distributions.
+_PLAIN = (Labels, Smoothed, Weighted, Probs)
+
+
+def _plain(p: Any, q: Any) -> bool:
+    """Whether a short way may lead from this pair to its loss."""
+    if q.__class__ is predictions.Logits:
+        return p.__class__ in _PLAIN
+    return q.__class__ is binary.BinaryLogits and p.__class__ is binary.BinaryProbs
 
 
 def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None:
     """The loss, or the loss and its gradient, where a short way leads to them; None for all else.
 
-    Labels of stored scores, smoothed and weighted or not, are what most calls are; in a small batch
-    it takes longer to find out what arrays are than to compute with them.
+    Labels of stored scores, smoothed and weighted or not, distributions over them and yes/no
+    outcomes are what most calls are; in a small batch it takes longer to find out what arrays are
+    than to compute with them.
     """
     if reduction.__class__ is not str or reduction not in reductions.REDUCTIONS:
         return None
     xp = verbs(q.scores)
     if xp.name not in autodiff.SHORTER or xp.tracing():
         return None
-    if checks.level_now.get() == "full" or kernel_asked.get() is not None:
+    level = checks.level_now.get()
+    if level == "full" or kernel_asked.get() is not None:
         return None
     plain = p.plain()
-    if plain is None:
+    # Of distributions the short way looks at every row.
+    if plain is None or (level != "on" and plain.__class__ is not Plain):
         return None
     x = q.scores
+    axis, softcap = (q.axis, q.softcap) if q.__class__ is predictions.Logits else (-1, None)
     if gradient:
         way = autodiff.short_with_gradient(xp)
     else:
         way = autodiff.SHORT.get((xp.name, getattr(x, "is_cuda", False))) or autodiff.short(xp, x)
-    return None if way is None else way(plain, x, q.axis, q.softcap, reduction)
+    return None if way is None else way(plain, x, axis, softcap, reduction)
 
 
 def over_mesh(

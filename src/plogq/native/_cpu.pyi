@@ -106,3 +106,28 @@ def row_sums(
 def total(array: Any, dtype: int) -> float: ...
 def value_range(set: int, threads: int, array: Any, dtype: int) -> tuple[float, float]: ...
 def read(set: int, threads: int, array: Any) -> float: ...
+
+class Rows:
+    """Rows of probabilities that sum to 1, with what is kept of a forward for its backward."""
+
+    def __init__(
+        self,
+        set: int,
+        probs: Any,
+        probs_dtype: int,
+        axis: int,
+        events: int,
+        classes: int,
+        tolerance: float,
+        keeps: bool,
+        threads: int,
+    ) -> None: ...
+    @property
+    def fits(self) -> bool: ...
+
+class YesNo:
+    """Yes/no targets in [0, 1]."""
+
+    def __init__(self, set: int, target: Any, dtype: int, events: int, threads: int) -> None: ...
+    @property
+    def fits(self) -> bool: ...

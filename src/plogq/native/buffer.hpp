@@ -51,6 +51,13 @@ class Buffer {
     return view_of(address_, 2, shape, strides, 1, dtype);
   }
 
+  // The same of as many elements, each an event of its own.
+  View elements(int dtype, int64_t count) const {
+    if (!address_) return view(-1, dtype);
+    const int64_t shape[] = {count}, strides[] = {item_size(dtype)};
+    return view_of(address_, 1, shape, strides, -1, dtype);
+  }
+
  private:
   Py_buffer buffer_{};
   char* address_ = nullptr;

@@ -54,9 +54,6 @@ struct Labels {
 
 class Labelled {
  public:
-  // Within these bounds float32 carries a divisor, and what it divides.
-  static constexpr double LEAST = 0x1p-60, MOST = 0x1p60;
-
   // `keeps`: there is to be a backward after the forward.
   Labelled(const Labels& given, int64_t events, int64_t classes, bool keeps, int threads)
       : events_(events), keeps_(keeps) {

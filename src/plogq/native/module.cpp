@@ -9,6 +9,7 @@ namespace nb = nanobind;
 using namespace plogq;
 
 void bind_labelled(nb::module_& m);
+void bind_soft(nb::module_& m);
 #ifdef PLOGQ_XLA
 nb::dict xla_handlers();
 #endif
@@ -156,6 +157,7 @@ NB_MODULE(_cpu, m) {
         nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
         nb::arg("z_loss"));
   bind_labelled(m);
+  bind_soft(m);
   m.def("row_sums", &row_sums, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
         nb::arg("axis"), nb::arg("dtype"), nb::arg("weight").none(), nb::arg("sum"),
         nb::arg("least"));

@@ -76,8 +76,7 @@ struct RowSums {
     const RowSums& r = *static_cast<RowSums*>(context);
     const View& v = r.p.array;
     constexpr int L = Totals::L;
-    Tile<double>* const scratch = new Tile<double>;
-    Tile<double>& x = *scratch;
+    Tile<double>& x = Tile<double>::own();
     Stored none;
     Columns<double> columns{none, lanes_across_events(v, r.p.events), 0};
     int64_t last = (index + 1) * r.events_at_once;
@@ -98,7 +97,6 @@ struct RowSums {
         r.p.least[e + l] = -totals.low[u][at];
       }
     }
-    delete scratch;
   }
 
   void run(int threads) {

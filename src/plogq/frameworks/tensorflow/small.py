@@ -30,6 +30,8 @@ _formula = Formula(xp)
 
 def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
+    if p.__class__ is not Plain:
+        return None
     recording = could_possibly_record()
     weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
     # A tape, or an accumulator, may ask for what the weights add.

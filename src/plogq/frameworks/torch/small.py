@@ -1,4 +1,4 @@
-"""Labels × Logits on plain CPU tensors: from the tensors to the reduced loss by one C++ object.
+"""P × Logits on plain CPU tensors: from the tensors to the reduced loss by one C++ object.
 
 In a small batch it takes longer to find out what the arrays are than to compute with them. What
 most training loops do is recognised here by a few comparisons, and the C++ kernel is given
@@ -17,10 +17,10 @@ from typing import Any
 import torch
 
 from ...algebra.derivatives import taken_apart
-from ...algebra.plain import Plain
-from ...algebra.scores import Scores
-from ...native.labelled import Job
-from ...native.sums import F32, F64
+from ...algebra.plain import AnyPlain, Plain, PlainRows, PlainYesNo
+from ...algebra.scores import BinaryScores, Scores
+from ...native.labelled import Job, of_labels, of_rows, of_yes_no
+from ...native.sums import F32, F64, U8
 from . import arrays as xp
 from .memory import CODES, memory
 from .uncompiled_derivatives import formula, in_depth, in_operations
@@ -42,49 +42,27 @@ _OWN = (F64, F32)
 _FEW = 1 << 16  # elements whose memory is not worth keeping
 
 
-def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
+def short(
+    p: AnyPlain, x: Tensor, axis: int, softcap: float | None, reduction: str
+) -> Tensor | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
-    y, sample, by_class = p.index, p.sample_weight, p.class_weight
     code = CODES.get(x.dtype)
-    if (
-        code is None
-        or y.dtype not in _LABELS
-        or axis not in (-1, x.ndim - 1)
-        or y.shape != x.shape[:-1]
-        or not xp.plain(x, y)
-        or not x.is_contiguous()
-        or not y.is_contiguous()
-        or not x.numel()
-    ):
+    kind = p.__class__
+    y = p[0]
+    if code is None or (kind is not PlainYesNo and axis not in (-1, x.ndim - 1)):
         return None
-    classes = x.shape[-1]
-    if sample is not None:
-        sample = _wide(sample, y.shape)
-        if sample is None:
-            return None
-    if by_class is not None:
-        by_class = _wide(by_class, (classes,))
-        if by_class is None:
-            return None
+    if not xp.plain(x, y) or not x.is_contiguous() or not y.is_contiguous() or not x.numel():
+        return None
     recorded = x.requires_grad and torch.is_grad_enabled()
-    job = Job(
-        y.data_ptr(),
-        _LABELS[y.dtype],
-        p,
-        (
-            None if sample is None else sample.data_ptr(),
-            None if by_class is None else by_class.data_ptr(),
-        ),
-        y.numel(),
-        classes,
-        1,
-        code,
-        softcap,
-        recorded,
-    )
-    if not job.fits:
+    if kind is Plain:
+        job, arrays = _labelled(p, x, code, softcap, recorded)
+    elif y.requires_grad and torch.is_grad_enabled():
         return None
-    shape = y.shape if reduction == "none" else ()
+    else:
+        job, arrays = (_rows if kind is PlainRows else _yes_no)(p, x, code, softcap, recorded)
+    if job is None or not job.fits:
+        return None
+    shape = () if reduction != "none" else x.shape if kind is PlainYesNo else x.shape[:-1]
     # A tensor of the scores' own type takes half as long to make.
     loss = x.new_empty(shape) if code in _OWN else x.new_empty(shape, dtype=torch.float32)
     divisor, _ = job.forward(x.data_ptr(), reduction, loss.data_ptr())
@@ -92,8 +70,50 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
         return None
     if not recorded:
         return loss
-    each = None if reduction == "none" else divisor
-    return _apply(loss, job, each, p, x, y, sample, by_class)
+    return _apply(loss, job, None if reduction == "none" else divisor, p, x, *arrays)
+
+
+Found = tuple[Job | None, tuple[Tensor | None, ...]]  # and the arrays of P as they were read
+
+
+def _labelled(p: Plain, x: Tensor, code: int, softcap: float | None, keeps: bool) -> Found:
+    y, sample, by_class = p.index, p.sample_weight, p.class_weight
+    classes = x.shape[-1]
+    if y.dtype not in _LABELS or y.shape != x.shape[:-1]:
+        return None, ()
+    if sample is not None:
+        sample = _wide(sample, y.shape)
+        if sample is None:
+            return None, ()
+    if by_class is not None:
+        by_class = _wide(by_class, (classes,))
+        if by_class is None:
+            return None, ()
+    weights = (
+        None if sample is None else sample.data_ptr(),
+        None if by_class is None else by_class.data_ptr(),
+    )
+    kind, size = _LABELS[y.dtype], (y.numel(), classes)
+    job = of_labels(y.data_ptr(), kind, p, weights, size, code, 1, softcap, keeps)
+    return job, (y, sample, by_class)
+
+
+def _rows(p: PlainRows, x: Tensor, code: int, softcap: float | None, keeps: bool) -> Found:
+    probs = p.probs
+    dtype = CODES.get(probs.dtype)
+    if dtype is None or probs.shape != x.shape or p.axis not in (-1, x.ndim - 1):
+        return None, ()
+    size = x.numel() // x.shape[-1], x.shape[-1]
+    held = PlainRows(probs, 1, p.tolerance)
+    return of_rows(probs.data_ptr(), dtype, held, size, code, 1, softcap, keeps), (probs,)
+
+
+def _yes_no(p: PlainYesNo, x: Tensor, code: int, softcap: float | None, keeps: bool) -> Found:
+    y = p.probs
+    dtype = U8 if y.dtype is torch.bool else CODES.get(y.dtype)
+    if dtype is None or y.shape != x.shape:
+        return None, ()
+    return of_yes_no(y.data_ptr(), dtype, x.numel(), code), (y,)
 
 
 def _wide(weight: Any, shape: tuple[int, ...]) -> Tensor | None:
@@ -114,13 +134,13 @@ class _Short(torch.autograd.Function):
         loss: Tensor,
         job: Job,
         divisor: float | None,
-        p: Plain,
+        p: AnyPlain,
         x: Tensor,
         *arrays: Tensor | None,
     ) -> Tensor:
         ctx.job, ctx.divisor, ctx.place = job, divisor, x.data_ptr()
         ctx.softcap = job.softcap or None
-        ctx.ignore, ctx.epsilon = p.ignore, p.epsilon
+        ctx.bare = p.holding((None,) * len(arrays))
         ctx.save_for_backward(x, *arrays)
         # As it is, and not as a view of it, which nobody may write to.
         ctx.mark_dirty(loss)
@@ -128,15 +148,16 @@ class _Short(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, d_loss: Tensor) -> Any:
-        x, y, sample, by_class = ctx.saved_tensors
-        p = Plain(y, ctx.ignore, ctx.epsilon, sample, by_class)
+        x, *arrays = ctx.saved_tensors
         divisor = ctx.divisor
+        nothing = (None,) * len(arrays)
         place = x.data_ptr()
         # A hook on saved tensors may give back others than it took.
         if in_depth(d_loss) or (place != ctx.place and not _alike(x, ctx.job)):
             if divisor is not None:
                 d_loss = d_loss / divisor if divisor else d_loss * 0.0
-            return None, None, None, None, again(x, p, d_loss, ctx.softcap), None, None, None
+            p = ctx.bare.holding(arrays)
+            return None, None, None, None, again(x, p, d_loss, ctx.softcap), *nothing
         gradient = torch.empty_like(x) if x.numel() < _FEW else memory.like(x)
         if divisor is None:
             each = d_loss.to(torch.float64).contiguous()
@@ -144,7 +165,7 @@ class _Short(torch.autograd.Function):
         else:
             each = d_loss.item() / divisor if divisor else 0.0
             ctx.job.backward(place, each, gradient.data_ptr())
-        return None, None, None, None, gradient, None, None, None
+        return None, None, None, None, gradient, *nothing
 
 
 def _alike(x: Tensor, job: Job) -> bool:
@@ -156,8 +177,12 @@ def _alike(x: Tensor, job: Job) -> bool:
 _apply: Any = super(torch.autograd.Function, _Short).apply
 
 
-def again(x: Tensor, p: Plain, d_loss: Tensor, softcap: float | None = None) -> Tensor | None:
+def again(x: Tensor, p: AnyPlain, d_loss: Tensor, softcap: float | None = None) -> Tensor | None:
     """The gradient in PyTorch's own operations, differentiable again; `d_loss` is per event."""
-    measure, q = p.measure(xp, x.shape[-1]), Scores("logits", x, x.ndim - 1, softcap)
+    measure = p.measure(xp, x.shape[-1] if x.ndim else 1)
+    if p.__class__ is PlainYesNo:
+        q: Any = BinaryScores("logits", x)
+    else:
+        q = Scores("logits", x, x.ndim - 1, softcap)
     call, arrays = taken_apart(formula, measure, q, False)
     return in_operations(call, arrays, [a is x for a in arrays], d_loss, 0.0)[-1]

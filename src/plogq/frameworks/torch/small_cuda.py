@@ -27,6 +27,8 @@ Tensor = torch.Tensor
 
 def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
     """The sum or the mean of H(Labels(y), Logits(x)), or None for what is not plain."""
+    if p.__class__ is not Plain:
+        return None
     y, ignore = p.index, p.ignore
     if (
         reduction not in ("mean", "sum")
