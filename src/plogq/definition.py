@@ -60,7 +60,7 @@ def cross_entropy(
     """
     if others:
         elsewhere.refuse("cross_entropy", others)
-    if _plain(p, q) and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
+    if normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
         done = _short(p, q, reduction)
         if done is not None:
             return done
@@ -120,8 +120,7 @@ def value_and_grad(
     """
     if others:
         elsewhere.refuse("value_and_grad", others)
-    alone = out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0
-    if alone and _plain(p, q):
+    if out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
         done = _short(p, q, reduction, gradient=True)
         if done is not None:
             return done[0], like(q, done[1:])
@@ -200,13 +199,6 @@ def explain(p: P, q: Q) -> Explanation:
 _PLAIN = (Labels, Smoothed, Weighted, Probs)
 
 
-def _plain(p: Any, q: Any) -> bool:
-    """Whether a short way may lead from this pair to its loss."""
-    if q.__class__ is predictions.Logits:
-        return p.__class__ in _PLAIN
-    return q.__class__ is binary.BinaryLogits and p.__class__ is binary.BinaryProbs
-
-
 def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None:
     """The loss, or the loss and its gradient, where a short way leads to them; None for all else.
 
@@ -214,10 +206,18 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
     outcomes are what most calls are; in a small batch it takes longer to find out what arrays are
     than to compute with them.
     """
+    kind = q.__class__
+    if kind is predictions.Logits:
+        if p.__class__ not in _PLAIN:
+            return None
+    elif kind is not binary.BinaryLogits or p.__class__ is not binary.BinaryProbs:
+        return None
     if reduction.__class__ is not str or reduction not in reductions.REDUCTIONS:
         return None
-    xp = verbs(q.scores)
-    if xp.name not in autodiff.SHORTER or xp.tracing():
+    x = q.scores
+    way = autodiff.SHORT.get(x.__class__) or autodiff.short(x)
+    function = way.with_gradient if gradient else way.loss
+    if function is None or way.tracing is None or way.tracing():
         return None
     level = checks.level_now.get()
     if level == "full" or kernel_asked.get() is not None:
@@ -226,13 +226,9 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
     # Of distributions the short way looks at every row.
     if plain is None or (level != "on" and plain.__class__ is not Plain):
         return None
-    x = q.scores
-    axis, softcap = (q.axis, q.softcap) if q.__class__ is predictions.Logits else (-1, None)
-    if gradient:
-        way = autodiff.short_with_gradient(xp)
-    else:
-        way = autodiff.SHORT.get((xp.name, getattr(x, "is_cuda", False))) or autodiff.short(xp, x)
-    return None if way is None else way(plain, x, axis, softcap, reduction)
+    if kind is predictions.Logits:
+        return function(plain, x, q.axis, q.softcap, reduction)
+    return function(plain, x, -1, None, reduction)
 
 
 def over_mesh(

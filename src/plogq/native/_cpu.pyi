@@ -2,6 +2,33 @@ from typing import Any
 
 def instruction_sets() -> tuple[str, ...]: ...
 def lend(pool: int) -> None: ...
+def read_tensors(api: Any, describe: Any, threads: Any) -> None: ...
+def labels_of_tensors(
+    set: int,
+    labels: Any,
+    scores: Any,
+    loss: Any,
+    ignore: int | None,
+    epsilon: float,
+    sample_weight: Any,
+    class_weight: Any,
+    softcap: float,
+    reduction: int,
+    keeps: bool,
+) -> tuple[Any, float, int] | None: ...
+def rows_of_tensors(
+    set: int,
+    probs: Any,
+    scores: Any,
+    loss: Any,
+    tolerance: float,
+    softcap: float,
+    reduction: int,
+    keeps: bool,
+) -> tuple[Any, float, int] | None: ...
+def yes_no_of_tensors(
+    set: int, target: Any, scores: Any, loss: Any, reduction: int
+) -> tuple[Any, float, int] | None: ...
 def xla_handlers() -> dict[str, Any]: ...
 def stored(
     set: int,

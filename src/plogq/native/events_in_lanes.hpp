@@ -38,7 +38,8 @@ struct Columns {
   const Stored& p;
   bool across;  // the events of a tile lie closer together than the classes of one
 
-  // Whether an event's classes follow one another and the next event's follow them, all in one tile.
+  // Whether an event's classes follow one another and the next event's follow them, all in one
+  // tile.
   static bool packed(const View& v) {
     const int64_t item = item_size(v.dtype);
     return v.classes <= TILE && v.class_stride == item && v.axes == 1 &&

@@ -22,6 +22,7 @@ class LabelsPart {
 
   bool fits() const { return labelled_.fits(); }
   int64_t events() const { return labelled_.events(); }
+  int64_t elements() const { return events() * classes_; }
   double mass() const { return labelled_.mass(); }
 
   Stored problem(const Buffer& scores, const Buffer& gradient, const Asked& asked, bool back) {
@@ -55,6 +56,25 @@ class LabelsPart {
   Labelled labelled_;
 };
 
+// Labels and scores as tensors without gaps, the classes last; the loss goes to `loss`. None where
+// something is not plain, else the job, for its backward, the divisor, and how many threads there
+// were.
+nb::object labels_of_tensors(int set, nb::handle labels, nb::handle scores, nb::handle loss,
+                             std::optional<int64_t> ignore, double epsilon,
+                             nb::handle sample_weight, nb::handle class_weight, double softcap,
+                             int reduction, bool keeps) {
+  const Tensor y(labels), x(scores), to(loss);
+  if (!x.lies() || !y.lies() || x.dtype < 0 || x.dtype == U8 || y.integer == 0 ||
+      y.axes != x.axes - 1 || !y.alike(x, y.axes))
+    return nb::none();
+  const int64_t events = x.size(0, y.axes), classes = x.shape[y.axes];
+  if (!events || !classes) return nb::none();
+  const int threads = threads_for(events * classes);
+  auto* const job = new Job<LabelsPart>(y.address(), y.integer, events, classes, ignore, epsilon,
+                                        sample_weight, class_weight, keeps, threads);
+  return forwarded(job, set, threads, x, softcap, reduction, to);
+}
+
 }  // namespace
 
 void bind_labelled(nb::module_& m) {
@@ -64,4 +84,8 @@ void bind_labelled(nb::module_& m) {
            nb::arg("labels"), nb::arg("type"), nb::arg("events"), nb::arg("classes"),
            nb::arg("ignore").none(), nb::arg("epsilon"), nb::arg("sample_weight").none(),
            nb::arg("class_weight").none(), nb::arg("keeps"), nb::arg("threads"));
+  m.def("labels_of_tensors", &labels_of_tensors, nb::arg("set"), nb::arg("labels"),
+        nb::arg("scores"), nb::arg("loss"), nb::arg("ignore").none(), nb::arg("epsilon"),
+        nb::arg("sample_weight").none(), nb::arg("class_weight").none(), nb::arg("softcap"),
+        nb::arg("reduction"), nb::arg("keeps"));
 }

@@ -110,8 +110,8 @@ struct Kernels {
 };
 
 // Runs work(context, i) for i in [0, units) on `threads` threads: those of the pool that was lent,
-// where this thread's call may use it, else threads that are spawned for this call and joined before
-// it returns, so that fork and many callers are safe. Between units the calling thread asks
+// where this thread's call may use it, else threads that are spawned for this call and joined
+// before it returns, so that fork and many callers are safe. Between units the calling thread asks
 // `interrupted`; once that is true, what is left is not done.
 void parallel(int64_t units, int threads, void (*work)(void*, int64_t), void* context);
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from . import _cpu
 
-# From how many elements on a call has threads that are spawned for it, or a pool's, which answers in
-# a microsecond.
+# From how many elements on a call has threads that are spawned for it, or those of a pool, which
+# answers in a microsecond.
 _SPAWNED, _POOLED = 1 << 18, 1 << 15
 _MOST = 1024
 
@@ -50,7 +50,7 @@ _pool: Callable[[], int] | None = None
 
 
 def lend(pool: int, count: Callable[[], int]) -> None:
-    """Let calls from Python use a pool of threads: the address of its function, and their number."""
+    """Let calls from Python use a pool: the address of its function, and its number of threads."""
     global _pool
     _cpu.lend(pool)
     _pool = count

@@ -30,6 +30,7 @@ class RowsPart {
 
   bool fits() const { return fits_; }
   int64_t events() const { return events_; }
+  int64_t elements() const { return events_ * classes_; }
   double mass() const { return pairwise(sums_.get(), events_); }
 
   Stored problem(const Buffer& scores, const Buffer& gradient, const Asked& asked, bool back) {
@@ -78,6 +79,7 @@ class YesNoPart {
 
   bool fits() const { return fits_; }
   int64_t events() const { return events_; }
+  int64_t elements() const { return events_; }
   double mass() const { return double(events_); }
 
   Binary problem(const Buffer& scores, const Buffer& gradient, const Asked& asked, bool) {
@@ -113,14 +115,44 @@ class YesNoPart {
   bool fits_ = true;
 };
 
+// Rows of probabilities and scores, and yes/no targets and scores, as `labels_of_tensors` has them.
+nb::object rows_of_tensors(int set, nb::handle probs, nb::handle scores, nb::handle loss,
+                           double tolerance, double softcap, int reduction, bool keeps) {
+  const Tensor p(probs), x(scores), to(loss);
+  if (!x.lies() || !p.lies() || x.dtype < 0 || x.dtype == U8 || p.dtype < 0 || p.dtype == U8 ||
+      !x.axes || p.axes != x.axes || !p.alike(x, x.axes) || !x.size(0, x.axes))
+    return nb::none();
+  const int64_t events = x.size(0, x.axes - 1), classes = x.shape[x.axes - 1];
+  const int threads = threads_for(events * classes);
+  auto* const job =
+      new Job<RowsPart>(set, p.address(), p.dtype, 1, events, classes, tolerance, keeps, threads);
+  return forwarded(job, set, threads, x, softcap, reduction, to);
+}
+nb::object yes_no_of_tensors(int set, nb::handle target, nb::handle scores, nb::handle loss,
+                             int reduction) {
+  const Tensor y(target), x(scores), to(loss);
+  if (!x.lies() || !y.lies() || x.dtype < 0 || x.dtype == U8 || y.dtype < 0 || y.axes != x.axes ||
+      !y.alike(x, x.axes) || !x.size(0, x.axes))
+    return nb::none();
+  const int64_t events = x.size(0, x.axes);
+  const int threads = threads_for(events);
+  auto* const job = new Job<YesNoPart>(set, y.address(), y.dtype, events, threads);
+  return forwarded(job, set, threads, x, 0, reduction, to);
+}
+
 }  // namespace
 
 void bind_soft(nb::module_& m) {
-  bind_job<RowsPart>(m, "Rows")
-      .def(nb::init<int, nb::handle, int, int, int64_t, int64_t, double, bool, int>(), nb::arg("set"),
-           nb::arg("probs"), nb::arg("probs_dtype"), nb::arg("axis"), nb::arg("events"),
-           nb::arg("classes"), nb::arg("tolerance"), nb::arg("keeps"), nb::arg("threads"));
+  bind_job<RowsPart>(m, "Rows").def(
+      nb::init<int, nb::handle, int, int, int64_t, int64_t, double, bool, int>(), nb::arg("set"),
+      nb::arg("probs"), nb::arg("probs_dtype"), nb::arg("axis"), nb::arg("events"),
+      nb::arg("classes"), nb::arg("tolerance"), nb::arg("keeps"), nb::arg("threads"));
   bind_job<YesNoPart>(m, "YesNo")
       .def(nb::init<int, nb::handle, int, int64_t, int>(), nb::arg("set"), nb::arg("target"),
            nb::arg("dtype"), nb::arg("events"), nb::arg("threads"));
+  m.def("rows_of_tensors", &rows_of_tensors, nb::arg("set"), nb::arg("probs"), nb::arg("scores"),
+        nb::arg("loss"), nb::arg("tolerance"), nb::arg("softcap"), nb::arg("reduction"),
+        nb::arg("keeps"));
+  m.def("yes_no_of_tensors", &yes_no_of_tensors, nb::arg("set"), nb::arg("target"),
+        nb::arg("scores"), nb::arg("loss"), nb::arg("reduction"));
 }

@@ -42,8 +42,7 @@ struct Totals {
 struct Narrow {
   static constexpr int U = UNROLL<double>, L = LANES<double>;
   typedef float Half __attribute__((vector_size(PLOGQ_VECTOR_BYTES / 2)));
-  typedef float HalfU
-      __attribute__((vector_size(PLOGQ_VECTOR_BYTES / 2), aligned(4), may_alias));
+  typedef float HalfU __attribute__((vector_size(PLOGQ_VECTOR_BYTES / 2), aligned(4), may_alias));
   Vec<double> sum[U] = {};
   Vec<float> low[UNROLL<float>];
 
@@ -56,8 +55,7 @@ struct Narrow {
       const Half p = *reinterpret_cast<const HalfU*>(x + u * L);
       sum[u] += __builtin_convertvector(p, Vec<double>);
     }
-    for (int u = 0; u < UNROLL<float>; ++u)
-      low[u] = greater(-load(x + u * LANES<float>), low[u]);
+    for (int u = 0; u < UNROLL<float>; ++u) low[u] = greater(-load(x + u * LANES<float>), low[u]);
   }
 };
 
@@ -187,7 +185,9 @@ struct RowSums {
     events_at_once = (elements / classes + GROUP) / GROUP * GROUP;
     if (!columns && classes >= elements) events_at_once = 1;
     plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads,
-                    narrow() ? (columns ? narrow_tile : narrow_unit) : columns ? tile : unit,
+                    narrow()  ? (columns ? narrow_tile : narrow_unit)
+                    : columns ? tile
+                              : unit,
                     this);
   }
 };

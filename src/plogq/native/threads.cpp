@@ -32,9 +32,7 @@ struct Work {
   std::thread::id caller = std::this_thread::get_id();
   std::atomic<int64_t> next{0};
 
-  bool take(int64_t& unit) {
-    return (unit = next.fetch_add(1, std::memory_order_relaxed)) < units;
-  }
+  bool take(int64_t& unit) { return (unit = next.fetch_add(1, std::memory_order_relaxed)) < units; }
   void help() {
     for (int64_t i; take(i);) work(context, i);
   }

@@ -229,10 +229,10 @@ class Probs(Target, Prediction):
         if others:
             elsewhere.refuse_of("Probs", others, "Probs(p)", "axis", "tolerance")
         known = ready(probs, "float")
-        if known is not None and tolerance is None and axis.__class__ is int:
-            if -probs.ndim <= axis < probs.ndim:
-                self.probs, self.axis, self.tolerance = probs, axis, None
-                return
+        as_usual = known is not None and tolerance is None and axis.__class__ is int
+        if as_usual and -probs.ndim <= axis < probs.ndim:
+            self.probs, self.axis, self.tolerance = probs, axis, None
+            return
         self.probs = as_array(probs, "Probs")
         xp = verbs(self.probs)
         self.axis = checks.axis_number(axis, "Probs")

@@ -14,6 +14,7 @@ import numpy as np
 from ...algebra.plain import AnyPlain, Plain, PlainRows, PlainYesNo
 from ...native.labelled import Job, of_labels, of_rows, of_yes_no
 from ...native.sums import F64, U8
+from .arrays import tracing as tracing
 from .memory import memory
 
 Array = Any

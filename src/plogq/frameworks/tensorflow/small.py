@@ -21,6 +21,7 @@ from ...algebra.plain import Plain
 from ...algebra.scores import Scores
 from ..numpy import small as on_numpy
 from . import arrays as xp
+from .arrays import tracing as tracing
 from .kernels import aligned, tensor
 
 Tensor = Any

@@ -12,22 +12,29 @@ addresses. Whatever is not plain goes the long way, and says what is wrong with 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
 
-from ...algebra.derivatives import taken_apart
 from ...algebra.plain import AnyPlain, Plain, PlainRows, PlainYesNo
-from ...algebra.scores import BinaryScores, Scores
-from ...native.labelled import Job, of_labels, of_rows, of_yes_no
-from ...native.sums import F32, F64, U8
+from ...native import _cpu, processor
+from ...native.labelled import REDUCTIONS
+from ...native.processor import set_now
+from ...native.sums import U8
 from . import arrays as xp
 from .memory import CODES, memory
-from .uncompiled_derivatives import formula, in_depth, in_operations
+from .modes import PLAIN, _functorch_active, _legacy, _modes, forward_ad
+from .modes import tracing as tracing
+from .uncompiled_derivatives import again, in_depth
 
 Tensor = torch.Tensor
 
-_LABELS = {
+_FEW = 1 << 16  # elements whose memory is not worth keeping
+# What a loss is made like, which takes less time than to say what it is.
+_F32, _F64 = torch.empty((), dtype=torch.float32), torch.empty((), dtype=torch.float64)
+_INTEGERS = {
     torch.int64: 8,
     torch.int32: 4,
     torch.int16: 2,
@@ -37,83 +44,106 @@ _LABELS = {
     torch.uint32: -4,
     torch.uint64: -8,
 }
-# What the losses of scores of these types have.
-_OWN = (F64, F32)
-_FEW = 1 << 16  # elements whose memory is not worth keeping
+
+
+def _described(x: Tensor) -> tuple[int, int, int, tuple[int, ...]] | None:
+    """What C++ reads of a tensor, where this PyTorch has no function of C that tells it."""
+    if not x.is_cpu or not x.is_contiguous():
+        return None
+    dtype = U8 if x.dtype is torch.bool else CODES.get(x.dtype, -1)
+    return x.data_ptr(), dtype, _INTEGERS.get(x.dtype, 0), tuple(x.shape)
+
+
+_cpu.read_tensors(
+    getattr(torch.Tensor, "__dlpack_c_exchange_api__", None), _described, processor.threads
+)
+
+# The job for the way back, what the loss is divided by, the threads; and P's arrays as they were
+# read.
+Arrays = tuple[Tensor | None, ...]
+Found = tuple[tuple[Any, float, int] | None, Arrays]
+
+
+@cache
+def _on_cuda() -> Callable[..., Tensor | None]:
+    from .small_cuda import short
+
+    return short
 
 
 def short(
     p: AnyPlain, x: Tensor, axis: int, softcap: float | None, reduction: str
 ) -> Tensor | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
-    code = CODES.get(x.dtype)
-    kind = p.__class__
-    y = p[0]
-    if code is None or (kind is not PlainYesNo and axis not in (-1, x.ndim - 1)):
+    if x.is_cuda:
+        return _on_cuda()(p, x, axis, softcap, reduction)
+    kind, y = p.__class__, p[0]
+    if forward_ad._current_level >= 0 or _functorch_active() or _modes() > 0 or _legacy(x):
         return None
-    if not xp.plain(x, y) or not x.is_contiguous() or not y.is_contiguous() or not x.numel():
+    if x.__class__ not in PLAIN or y.__class__ not in PLAIN:
+        return None
+    if kind is not PlainYesNo and axis != -1 and axis != x.ndim - 1:
         return None
     recorded = x.requires_grad and torch.is_grad_enabled()
+    like = _F64 if x.dtype is torch.float64 else _F32
+    if reduction != "none":
+        loss = torch.empty_like(like)
+    else:
+        loss = like.new_empty(x.shape if kind is PlainYesNo else x.shape[:-1])
+    cap, how = softcap or 0.0, REDUCTIONS[reduction]
     if kind is Plain:
-        job, arrays = _labelled(p, x, code, softcap, recorded)
+        found, arrays = _labelled(p, x, loss, cap, how, recorded)
     elif y.requires_grad and torch.is_grad_enabled():
         return None
     else:
-        job, arrays = (_rows if kind is PlainRows else _yes_no)(p, x, code, softcap, recorded)
-    if job is None or not job.fits:
-        return None
-    shape = () if reduction != "none" else x.shape if kind is PlainYesNo else x.shape[:-1]
-    # A tensor of the scores' own type takes half as long to make.
-    loss = x.new_empty(shape) if code in _OWN else x.new_empty(shape, dtype=torch.float32)
-    divisor, _ = job.forward(x.data_ptr(), reduction, loss.data_ptr())
-    if divisor < 0:
-        return None
-    if not recorded:
-        return loss
-    return _apply(loss, job, None if reduction == "none" else divisor, p, x, *arrays)
+        found, arrays = (_rows if kind is PlainRows else _yes_no)(p, x, loss, cap, how, recorded)
+    if found is None or not recorded:
+        return None if found is None else loss
+    return _apply((found, loss, reduction != "none", cap, p, arrays), x)
 
 
-Found = tuple[Job | None, tuple[Tensor | None, ...]]  # and the arrays of P as they were read
-
-
-def _labelled(p: Plain, x: Tensor, code: int, softcap: float | None, keeps: bool) -> Found:
+def _labelled(
+    p: Plain, x: Tensor, loss: Tensor, softcap: float, reduction: int, keeps: bool
+) -> Found:
     y, sample, by_class = p.index, p.sample_weight, p.class_weight
-    classes = x.shape[-1]
-    if y.dtype not in _LABELS or y.shape != x.shape[:-1]:
-        return None, ()
     if sample is not None:
         sample = _wide(sample, y.shape)
         if sample is None:
             return None, ()
     if by_class is not None:
-        by_class = _wide(by_class, (classes,))
+        by_class = _wide(by_class, x.shape[-1:])
         if by_class is None:
             return None, ()
-    weights = (
+    found = _cpu.labels_of_tensors(
+        set_now.get(),
+        y,
+        x,
+        loss,
+        p.ignore,
+        p.epsilon,
         None if sample is None else sample.data_ptr(),
         None if by_class is None else by_class.data_ptr(),
+        softcap,
+        reduction,
+        keeps,
     )
-    kind, size = _LABELS[y.dtype], (y.numel(), classes)
-    job = of_labels(y.data_ptr(), kind, p, weights, size, code, 1, softcap, keeps)
-    return job, (y, sample, by_class)
+    return found, (y, sample, by_class)
 
 
-def _rows(p: PlainRows, x: Tensor, code: int, softcap: float | None, keeps: bool) -> Found:
-    probs = p.probs
-    dtype = CODES.get(probs.dtype)
-    if dtype is None or probs.shape != x.shape or p.axis not in (-1, x.ndim - 1):
+def _rows(
+    p: PlainRows, x: Tensor, loss: Tensor, softcap: float, reduction: int, keeps: bool
+) -> Found:
+    if p.axis not in (-1, x.ndim - 1):
         return None, ()
-    size = x.numel() // x.shape[-1], x.shape[-1]
-    held = PlainRows(probs, 1, p.tolerance)
-    return of_rows(probs.data_ptr(), dtype, held, size, code, 1, softcap, keeps), (probs,)
+    now = set_now.get()
+    found = _cpu.rows_of_tensors(now, p.probs, x, loss, p.tolerance, softcap, reduction, keeps)
+    return found, (p.probs,)
 
 
-def _yes_no(p: PlainYesNo, x: Tensor, code: int, softcap: float | None, keeps: bool) -> Found:
-    y = p.probs
-    dtype = U8 if y.dtype is torch.bool else CODES.get(y.dtype)
-    if dtype is None or y.shape != x.shape:
-        return None, ()
-    return of_yes_no(y.data_ptr(), dtype, x.numel(), code), (y,)
+def _yes_no(
+    p: PlainYesNo, x: Tensor, loss: Tensor, softcap: float, reduction: int, keeps: bool
+) -> Found:
+    return _cpu.yes_no_of_tensors(set_now.get(), p.probs, x, loss, reduction), (p.probs,)
 
 
 def _wide(weight: Any, shape: tuple[int, ...]) -> Tensor | None:
@@ -131,58 +161,34 @@ class _Short(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        loss: Tensor,
-        job: Job,
-        divisor: float | None,
-        p: AnyPlain,
+        state: tuple[tuple[Any, float, int], Tensor, bool, float, AnyPlain, Arrays],
         x: Tensor,
-        *arrays: Tensor | None,
     ) -> Tensor:
-        ctx.job, ctx.divisor, ctx.place = job, divisor, x.data_ptr()
-        ctx.softcap = job.softcap or None
-        ctx.bare = p.holding((None,) * len(arrays))
+        found, loss, *ctx.rest, arrays = state
+        ctx.job = found
         ctx.save_for_backward(x, *arrays)
-        # As it is, and not as a view of it, which nobody may write to.
-        ctx.mark_dirty(loss)
         return loss
 
     @staticmethod
     def backward(ctx: Any, d_loss: Tensor) -> Any:
         x, *arrays = ctx.saved_tensors
-        divisor = ctx.divisor
-        nothing = (None,) * len(arrays)
-        place = x.data_ptr()
-        # A hook on saved tensors may give back others than it took.
-        if in_depth(d_loss) or (place != ctx.place and not _alike(x, ctx.job)):
-            if divisor is not None:
+        part, divisor, threads = ctx.job
+        whole, softcap, p = ctx.rest
+        gradient = None
+        if not in_depth(d_loss):
+            gradient = torch.empty_like(x) if x.numel() < _FEW else memory.like(x)
+            each = d_loss if whole else d_loss.to(torch.float64).contiguous()
+            # A hook on saved tensors may give back others than it took.
+            if not part.backward_tensors(
+                set_now.get(), threads, x, softcap, divisor, each, gradient
+            ):
+                gradient = None
+        if gradient is None:
+            if whole:
                 d_loss = d_loss / divisor if divisor else d_loss * 0.0
-            p = ctx.bare.holding(arrays)
-            return None, None, None, None, again(x, p, d_loss, ctx.softcap), *nothing
-        gradient = torch.empty_like(x) if x.numel() < _FEW else memory.like(x)
-        if divisor is None:
-            each = d_loss.to(torch.float64).contiguous()
-            ctx.job.backward(place, each.data_ptr(), gradient.data_ptr())
-        else:
-            each = d_loss.item() / divisor if divisor else 0.0
-            ctx.job.backward(place, each, gradient.data_ptr())
-        return None, None, None, None, gradient, *nothing
-
-
-def _alike(x: Tensor, job: Job) -> bool:
-    """Whether the kernel can read x in place of the scores that it was given in forward."""
-    return CODES.get(x.dtype) == job.dtype and xp.plain(x) and x.is_contiguous()
+            gradient = again(x, p.holding(arrays), d_loss, softcap or None)
+        return None, gradient
 
 
 # What Function.apply comes to where no transform of torch.func is at work.
 _apply: Any = super(torch.autograd.Function, _Short).apply
-
-
-def again(x: Tensor, p: AnyPlain, d_loss: Tensor, softcap: float | None = None) -> Tensor | None:
-    """The gradient in PyTorch's own operations, differentiable again; `d_loss` is per event."""
-    measure = p.measure(xp, x.shape[-1] if x.ndim else 1)
-    if p.__class__ is PlainYesNo:
-        q: Any = BinaryScores("logits", x)
-    else:
-        q = Scores("logits", x, x.ndim - 1, softcap)
-    call, arrays = taken_apart(formula, measure, q, False)
-    return in_operations(call, arrays, [a is x for a in arrays], d_loss, 0.0)[-1]

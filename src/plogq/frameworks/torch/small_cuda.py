@@ -18,9 +18,8 @@ import torch
 from ...algebra.plain import Plain
 from ...algebra.scores import Scores
 from . import arrays as xp
-from .small import again
 from .triton.binding import Unread, stored
-from .uncompiled_derivatives import in_depth
+from .uncompiled_derivatives import again, in_depth
 
 Tensor = torch.Tensor
 
