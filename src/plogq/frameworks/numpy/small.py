@@ -40,19 +40,18 @@ def job_of(
     dtype = memory.code(x)
     if dtype is None:
         return None
-    if p.__class__ is PlainYesNo:
+    if isinstance(p, PlainYesNo):
         job = _yes_no(p.probs, x, dtype)
     else:
-        axis %= x.ndim
-        made = _labelled if p.__class__ is Plain else _rows
-        job = made(p, x, dtype, axis, softcap, keeps)
+        made: Any = _labelled if isinstance(p, Plain) else _rows
+        job = made(p, x, dtype, axis % x.ndim, softcap, keeps)
     return job if job is not None and job.fits else None
 
 
 def _labelled(
     p: Plain, x: Array, dtype: int, axis: int, softcap: float | None, keeps: bool
 ) -> Job | None:
-    y, sample, by_class = p.arrays()
+    y, sample, by_class = p.index, p.sample_weight, p.class_weight
     shape = x.shape
     events, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
     kind = _LABELS.get(y.dtype)

@@ -32,8 +32,9 @@ from .uncompiled_derivatives import again, in_depth
 Tensor = torch.Tensor
 
 _FEW = 1 << 16  # elements whose memory is not worth keeping
-# What a loss is made like, which takes less time than to say what it is.
-_F32, _F64 = torch.empty((), dtype=torch.float32), torch.empty((), dtype=torch.float64)
+# What the losses of scores of a type are made like, which takes less time than to say what they
+# are. Made when they are first asked for, as what is made while a program is recorded is no tensor.
+_LOSSES: dict[torch.dtype, Tensor] = {}
 _INTEGERS = {
     torch.int64: 8,
     torch.int32: 4,
@@ -64,6 +65,12 @@ Arrays = tuple[Tensor | None, ...]
 Found = tuple[tuple[Any, float, int] | None, Arrays]
 
 
+def _loss_like(dtype: torch.dtype) -> Tensor:
+    wide = torch.float64 if dtype is torch.float64 else torch.float32
+    found = _LOSSES[dtype] = torch.ones((), dtype=wide, device="cpu")
+    return found
+
+
 @cache
 def _on_cuda() -> Callable[..., Tensor | None]:
     from .small_cuda import short
@@ -85,18 +92,22 @@ def short(
     if kind is not PlainYesNo and axis != -1 and axis != x.ndim - 1:
         return None
     recorded = x.requires_grad and torch.is_grad_enabled()
-    like = _F64 if x.dtype is torch.float64 else _F32
+    like = _LOSSES.get(x.dtype)
+    if like is None:
+        like = _loss_like(x.dtype)
     if reduction != "none":
         loss = torch.empty_like(like)
     else:
         loss = like.new_empty(x.shape if kind is PlainYesNo else x.shape[:-1])
     cap, how = softcap or 0.0, REDUCTIONS[reduction]
-    if kind is Plain:
+    if isinstance(p, Plain):
         found, arrays = _labelled(p, x, loss, cap, how, recorded)
     elif y.requires_grad and torch.is_grad_enabled():
         return None
+    elif isinstance(p, PlainRows):
+        found, arrays = _rows(p, x, loss, cap, how, recorded)
     else:
-        found, arrays = (_rows if kind is PlainRows else _yes_no)(p, x, loss, cap, how, recorded)
+        found, arrays = _yes_no(p, x, loss, how)
     if found is None or not recorded:
         return None if found is None else loss
     return _apply((found, loss, reduction != "none", cap, p, arrays), x)
@@ -140,9 +151,7 @@ def _rows(
     return found, (p.probs,)
 
 
-def _yes_no(
-    p: PlainYesNo, x: Tensor, loss: Tensor, softcap: float, reduction: int, keeps: bool
-) -> Found:
+def _yes_no(p: PlainYesNo, x: Tensor, loss: Tensor, reduction: int) -> Found:
     return _cpu.yes_no_of_tensors(set_now.get(), p.probs, x, loss, reduction), (p.probs,)
 
 
