@@ -94,7 +94,7 @@ def _table(cells: list[Cell]) -> str:
         pairs = (
             [found.get((shape, kind, gradient)) for gradient in (False, True)] for kind in kinds
         )
-        rows.append([_title(shape), *(" ".join(map(_ratio, pair)) for pair in pairs)])
+        rows.append([_title(shape), *(" ".join(map(_ratio, pair)) for pair in both)])
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(t.rjust(n) for t, n in zip(r, wide, strict=True)) for r in rows)
 
