@@ -13,6 +13,7 @@ from . import calls
 from . import record as records
 from .case import READ, Case, Outcome, Outcomes
 from .catalogue import CASES, GROUPS
+from .grid import report as grid
 from .machine import describe, sentence
 from .memory import extra
 from .report import plain, record
@@ -50,6 +51,7 @@ examples:
   python -m benchmarks torch               those on PyTorch tensors, with autograd
   python -m benchmarks gpu                 those on a GPU; without one they are left out
   python -m benchmarks calls               how many Python functions a small call enters
+  python -m benchmarks grid torch          ours and PyTorch's losses over sixteen shapes
   python -m benchmarks --write docs        everything; fill the tables of the pages in docs/
 
 Close other programs first; a full run takes about half an hour."""
@@ -81,6 +83,9 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["grid"]:
+        return grid.main(arguments[1:])
     given = parser().parse_args(arguments)
     if given.names == ["calls"]:
         calls.main()

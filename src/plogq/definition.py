@@ -11,6 +11,7 @@ from typing import Any, Never
 
 from . import checks, elsewhere, options, shaping
 from . import reduction as reductions
+from .algebra.plain import Plain
 from .errors import PairError
 from .frameworks import autodiff, verbs
 from .kernels.table import Explanation, kernel_asked
@@ -59,8 +60,7 @@ def cross_entropy(
     """
     if others:
         elsewhere.refuse("cross_entropy", others)
-    plain = p.__class__ in _PLAIN and q.__class__ is predictions.Logits
-    if plain and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
+    if normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
         done = _short(p, q, reduction)
         if done is not None:
             return done
@@ -120,8 +120,7 @@ def value_and_grad(
     """
     if others:
         elsewhere.refuse("value_and_grad", others)
-    plain = p.__class__ in _PLAIN and q.__class__ is predictions.Logits
-    if plain and out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
+    if out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
         done = _short(p, q, reduction, gradient=True)
         if done is not None:
             return done[0], like(q, done[1:])
@@ -196,32 +195,40 @@ def explain(p: P, q: Q) -> Explanation:
     return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals))
 
 
-# What P may be for the short way: labels, and what is made of them.
-_PLAIN = (Labels, Smoothed, Weighted)
+# What P may be for the short way beside Logits: labels, what is made of them, and distributions.
+_PLAIN = (Labels, Smoothed, Weighted, Probs)
 
 
 def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None:
     """The loss, or the loss and its gradient, where a short way leads to them; None for all else.
 
-    Labels of stored scores, smoothed and weighted or not, are what most calls are; in a small batch
-    it takes longer to find out what arrays are than to compute with them.
+    Labels of stored scores, smoothed and weighted or not, distributions over them and yes/no
+    outcomes are what most calls are; in a small batch it takes longer to find out what arrays are
+    than to compute with them.
     """
+    kind = q.__class__
+    if kind is predictions.Logits:
+        if p.__class__ not in _PLAIN:
+            return None
+    elif kind is not binary.BinaryLogits or p.__class__ is not binary.BinaryProbs:
+        return None
     if reduction.__class__ is not str or reduction not in reductions.REDUCTIONS:
         return None
-    xp = verbs(q.scores)
-    if xp.name not in autodiff.SHORTER or xp.tracing():
+    x = q.scores
+    way = autodiff.SHORT.get(x.__class__) or autodiff.short(x)
+    function = way.with_gradient if gradient else way.loss
+    if function is None or way.tracing is None or way.tracing():
         return None
-    if checks.level_now.get() == "full" or kernel_asked.get() is not None:
+    level = checks.level_now.get()
+    if level == "full" or kernel_asked.get() is not None:
         return None
     plain = p.plain()
-    if plain is None:
+    # Of distributions the short way looks at every row.
+    if plain is None or (level != "on" and plain.__class__ is not Plain):
         return None
-    x = q.scores
-    if gradient:
-        way = autodiff.short_with_gradient(xp)
-    else:
-        way = autodiff.SHORT.get((xp.name, getattr(x, "is_cuda", False))) or autodiff.short(xp, x)
-    return None if way is None else way(plain, x, q.axis, q.softcap, reduction)
+    if kind is predictions.Logits:
+        return function(plain, x, q.axis, q.softcap, reduction)
+    return function(plain, x, -1, None, reduction)
 
 
 def over_mesh(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 from . import checks
@@ -19,7 +19,7 @@ from .errors import SoftmaxTwiceWarning
 ROWS = 8
 # How often each call in a program has made scores, -1 once it has been told; and the code that it
 # stands in, which is kept so that no other code gets its number.
-_CALLS: dict[tuple[int, int], tuple[int, CodeType]] = {}
+_CALLS: dict[tuple[int, int], list[Any]] = {}
 _MOST_PLACES = 4096
 # How far from 1 a row may sum, in float32 and wider, and in types of fewer bits.
 _TOLERANCE = 1e-3, 0.02
@@ -34,8 +34,8 @@ def look(xp: Any, scores: Any, axis: int) -> None:
 def look_at(xp: Any, scores: Any, axis: int) -> None:
     """The same, where no program is being recorded."""
     # The line outside plogq that called, and its level as `warnings` counts.
-    frame: FrameType | None = sys._getframe(1)
-    level = 2
+    frame: FrameType | None = sys._getframe(2)
+    level = 3
     while frame is not None:
         name = frame.f_globals.get("__name__", "")
         if name[:5] != "plogq" or name[5:6] not in ("", "."):
@@ -45,16 +45,19 @@ def look_at(xp: Any, scores: Any, axis: int) -> None:
         return
     code = frame.f_code
     place = (id(code), frame.f_lasti)
-    calls = _CALLS[place][0] if place in _CALLS else 0
+    known = _CALLS.get(place)
+    if known is None:
+        if len(_CALLS) > _MOST_PLACES:
+            _CALLS.clear()
+        known = _CALLS[place] = [0, code]
+    calls: int = known[0]
     if calls < 0:
         return
-    if len(_CALLS) > _MOST_PLACES:
-        _CALLS.clear()
-    _CALLS[place] = (calls + 1, code)
+    known[0] = calls + 1
     # On the first call of a place, the second, the fourth, the eighth, …
     if calls & (calls + 1) or not checks.checked(xp, scores) or not _normalised(xp, scores, axis):
         return
-    _CALLS[place] = (-1, code)
+    known[0] = -1
     warnings.warn(
         "the scores handed to Logits lie in [0, 1] and their rows sum to 1, as the outputs of a "
         "softmax do, and Logits takes another softmax of them: the loss cannot fall as it should; "

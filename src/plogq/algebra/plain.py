@@ -1,4 +1,7 @@
-"""What P mostly is: labels, some of them left out, perhaps smoothed, perhaps weighted."""
+"""What P mostly is: labels, smoothed and weighted or not; rows of probabilities; yes/no targets.
+
+Each knows its arrays, and what kernels read of it once there is more to ask than the short ways do.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any, NamedTuple
 
 from .limits import without_junk
 from .measure import Measure
+from .yes_no import BinaryMeasure
 
 Array = Any
 
@@ -22,6 +26,13 @@ class Plain(NamedTuple):
     sample_weight: Array | None = None
     class_weight: Array | None = None
 
+    def arrays(self) -> tuple[Array | None, ...]:
+        return (self.index, self.sample_weight, self.class_weight)
+
+    def holding(self, arrays: Any) -> Plain:
+        index, sample_weight, class_weight = arrays
+        return Plain(index, self.ignore, self.epsilon, sample_weight, class_weight)
+
     def measure(self, xp: Any, classes: int) -> Measure:
         """The same as a measure, without a look at the values: of a label that is no class, NaN."""
         w = None if self.sample_weight is None else xp.weights(self.sample_weight)
@@ -34,3 +45,41 @@ class Plain(NamedTuple):
             nothing = None if w is None else xp.equal(w, 0.0)
             found = found.class_weighted(xp, xp.weights(self.class_weight), nothing)
         return found if w is None else found.scaled(xp, w)
+
+
+class PlainRows(NamedTuple):
+    """Rows of probabilities, and how far from 1 one may sum."""
+
+    probs: Array
+    axis: int
+    tolerance: float
+
+    def arrays(self) -> tuple[Array | None, ...]:
+        return (self.probs,)
+
+    def holding(self, arrays: Any) -> PlainRows:
+        return PlainRows(arrays[0], self.axis, self.tolerance)
+
+    def measure(self, xp: Any, classes: int) -> Measure:
+        shape = xp.shape(self.probs)
+        axis = self.axis % len(shape)
+        events = shape[:axis] + shape[axis + 1 :]
+        return Measure(events, classes, dense=self.probs, axis=axis)
+
+
+class PlainYesNo(NamedTuple):
+    """The probability of yes, of outcomes that are independent of one another."""
+
+    probs: Array
+
+    def arrays(self) -> tuple[Array | None, ...]:
+        return (self.probs,)
+
+    def holding(self, arrays: Any) -> PlainYesNo:
+        return PlainYesNo(arrays[0])
+
+    def measure(self, xp: Any, classes: int) -> BinaryMeasure:
+        return BinaryMeasure(self.probs)
+
+
+AnyPlain = Plain | PlainRows | PlainYesNo

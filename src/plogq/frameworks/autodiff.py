@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from . import verbs
 from .versions import fitting
 
 
@@ -47,40 +48,44 @@ def _of(framework: str) -> Any | None:
     return found
 
 
-def _small() -> Any:
+class Short(NamedTuple):
+    """The short ways for stored scores of one type: from the arrays to the loss at once.
+
+    Each takes P as `Plain`, the scores, their axis and soft cap, and the reduction, and answers
+    with the loss, `with_gradient` with its gradient too, or with None where something has to be
+    looked at more closely. Where there is no short way, all are None.
+    """
+
+    tracing: Callable[[], bool] | None = None
+    loss: Callable[..., Any] | None = None
+    with_gradient: Callable[..., Any] | None = None  # of arrays without autodiff
+
+
+def _small_torch() -> Short:
     from .torch import small
 
-    return small
+    return Short(small.tracing, small.short)
 
 
-def _small_cuda() -> Any:
-    from .torch import small_cuda
-
-    return small_cuda
-
-
-@cache
-def _numpy_small() -> Any:
+def _small_numpy() -> Short:
     from .numpy import small
 
-    return small
+    return Short(small.tracing, small.short, small.short_with_gradient)
 
 
-def _tensorflow_small() -> Any:
+def _small_tensorflow() -> Short:
     from .tensorflow import small
 
-    return small
+    return Short(small.tracing, small.short)
 
 
-# By framework, and by whether the scores lie on a GPU.
-_SHORT_LOADERS: dict[tuple[str, bool], Callable[[], Any]] = {
-    ("torch", False): _small,
-    ("torch", True): _small_cuda,
-    ("numpy", False): _numpy_small,
-    ("tensorflow", False): _tensorflow_small,
+_SHORT_LOADERS: dict[str, Callable[[], Short]] = {
+    "torch": _small_torch,
+    "numpy": _small_numpy,
+    "tensorflow": _small_tensorflow,
 }
-SHORT: dict[tuple[str, bool], Callable[..., Any]] = {}
-SHORTER = frozenset(name for name, _ in _SHORT_LOADERS)
+# By the type of the scores.
+SHORT: dict[type, Short] = {}
 # Where a sum as one step is quicker than step by step.
 AT_ONCE = frozenset({"torch"})
 
@@ -105,23 +110,12 @@ def losses(xp: Any, kernel: Any, measure: Any, scores: Any, log_z: bool = False)
     return forward.loss, forward.log_z
 
 
-def short(xp: Any, x: Any) -> Callable[..., Any] | None:
-    """The short way for labels × stored logits that lie where x does, or None where there is none.
-
-    It takes P as `Plain`, the scores, their axis and soft cap, and the reduction, and answers with
-    the loss, or with None where something has to be looked at more closely.
-    """
-    place = xp.name, getattr(x, "is_cuda", False)
-    load = _SHORT_LOADERS.get(place)
-    if load is None:
-        return None
-    found = SHORT[place] = fitting(load, xp.name).short
+def short(x: Any) -> Short:
+    """The short ways for scores of x's type, loaded once."""
+    name = verbs(x).name
+    load = _SHORT_LOADERS.get(name)
+    found = SHORT[x.__class__] = Short() if load is None else fitting(load, name)
     return found
-
-
-def short_with_gradient(xp: Any) -> Callable[..., Any] | None:
-    """The same with the gradient of the loss; for arrays without autodiff."""
-    return _numpy_small().short_with_gradient if xp.name == "numpy" else None
 
 
 def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any | None:

@@ -1,6 +1,34 @@
 from typing import Any
 
 def instruction_sets() -> tuple[str, ...]: ...
+def lend(pool: int) -> None: ...
+def read_tensors(api: Any, describe: Any, threads: Any) -> None: ...
+def labels_of_tensors(
+    set: int,
+    labels: Any,
+    scores: Any,
+    loss: Any,
+    ignore: int | None,
+    epsilon: float,
+    sample_weight: Any,
+    class_weight: Any,
+    softcap: float,
+    reduction: int,
+    keeps: bool,
+) -> tuple[Any, float, int] | None: ...
+def rows_of_tensors(
+    set: int,
+    probs: Any,
+    scores: Any,
+    loss: Any,
+    tolerance: float,
+    softcap: float,
+    reduction: int,
+    keeps: bool,
+) -> tuple[Any, float, int] | None: ...
+def yes_no_of_tensors(
+    set: int, target: Any, scores: Any, loss: Any, reduction: int
+) -> tuple[Any, float, int] | None: ...
 def xla_handlers() -> dict[str, Any]: ...
 def stored(
     set: int,
@@ -69,6 +97,8 @@ class Labels:
         epsilon: float,
         sample_weight: Any,
         class_weight: Any,
+        keeps: bool,
+        threads: int,
     ) -> None: ...
     @property
     def fits(self) -> bool: ...
@@ -103,3 +133,28 @@ def row_sums(
 def total(array: Any, dtype: int) -> float: ...
 def value_range(set: int, threads: int, array: Any, dtype: int) -> tuple[float, float]: ...
 def read(set: int, threads: int, array: Any) -> float: ...
+
+class Rows:
+    """Rows of probabilities that sum to 1, with what is kept of a forward for its backward."""
+
+    def __init__(
+        self,
+        set: int,
+        probs: Any,
+        probs_dtype: int,
+        axis: int,
+        events: int,
+        classes: int,
+        tolerance: float,
+        keeps: bool,
+        threads: int,
+    ) -> None: ...
+    @property
+    def fits(self) -> bool: ...
+
+class YesNo:
+    """Yes/no targets in [0, 1]."""
+
+    def __init__(self, set: int, target: Any, dtype: int, events: int, threads: int) -> None: ...
+    @property
+    def fits(self) -> bool: ...

@@ -26,6 +26,8 @@ class Buffer {
     if (held_) PyBuffer_Release(&buffer_);
   }
 
+  explicit operator bool() const { return held_ || address_; }
+
   template <class T>
   T* data() const {
     return held_ ? static_cast<T*>(buffer_.buf) : reinterpret_cast<T*>(address_);
@@ -47,6 +49,13 @@ class Buffer {
     const int64_t item = item_size(dtype);
     const int64_t shape[] = {events, classes}, strides[] = {classes * item, item};
     return view_of(address_, 2, shape, strides, 1, dtype);
+  }
+
+  // The same of as many elements, each an event of its own.
+  View elements(int dtype, int64_t count) const {
+    if (!address_) return view(-1, dtype);
+    const int64_t shape[] = {count}, strides[] = {item_size(dtype)};
+    return view_of(address_, 1, shape, strides, -1, dtype);
   }
 
  private:

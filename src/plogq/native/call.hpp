@@ -45,24 +45,33 @@ inline int64_t events_of(const View& v) {
   return n;
 }
 
-// The way to the kernels of one instruction set. While it lives, arithmetic is as the standard has
-// it: XLA and TensorFlow run their threads with numbers below the normal ones taken for 0, and so
-// does whoever asks PyTorch to. Threads that are spawned meanwhile inherit it.
-class Running {
+// While it lives, arithmetic is as the standard has it: XLA and TensorFlow run their threads with
+// numbers below the normal ones taken for 0, and so does whoever asks PyTorch to. Threads that are
+// spawned meanwhile inherit it.
+class Standard {
  public:
-  explicit Running(int64_t set) : kernels_(sets()[static_cast<std::size_t>(set)]) {
+  Standard() {
     std::fegetenv(&before_);
     std::fesetenv(FE_DFL_ENV);
   }
-  Running(const Running&) = delete;
-  Running& operator=(const Running&) = delete;
-  ~Running() { std::fesetenv(&before_); }
+  Standard(const Standard&) = delete;
+  Standard& operator=(const Standard&) = delete;
+  ~Standard() { std::fesetenv(&before_); }
+
+ private:
+  std::fenv_t before_;
+};
+
+// The way to the kernels of one instruction set, in standard arithmetic.
+class Running {
+ public:
+  explicit Running(int64_t set) : kernels_(sets()[static_cast<std::size_t>(set)]) {}
 
   const Kernels* operator->() const { return kernels_; }
 
  private:
+  Standard standard_;
   const Kernels* kernels_;
-  std::fenv_t before_;
 };
 
 // Results from this size on bypass the cache: none of them would still be there for the next

@@ -410,8 +410,7 @@ struct Rows {
   void run(int threads) {
     const int64_t classes = p.scores.classes;
     chunks = (classes + CHUNK - 1) / CHUNK;
-    // A unit of at least 64 Ki elements, so that handing it out costs nothing beside it.
-    events_at_once = classes >= 65536 ? 1 : (65536 + classes - 1) / classes;
+    events_at_once = (unit_elements(p.events * classes, threads) + classes - 1) / classes;
     const int64_t units = (p.events + events_at_once - 1) / events_at_once;
     const bool split = threads > 1 && chunks > 1 && p.forward && units < 4 * threads &&
                        !(p.gradient && p.gradient.data == p.scores.data);

@@ -6,6 +6,7 @@
 // gradient in place.
 #pragma once
 #include "classes_in_lanes.hpp"
+#include "transposed.hpp"
 
 namespace PLOGQ_ISA {
 
@@ -14,11 +15,22 @@ constexpr int FLUSH = 16;  // additions in the narrow type before a sum moves to
 
 template <class T>
 struct alignas(64) Tile {
-  T scores[TILE * GROUP], raw[TILE * GROUP], dense[TILE * GROUP];
+  T scores[TILE * GROUP], raw[TILE * GROUP], dense[TILE * GROUP], rows[TILE * GROUP];
   T run[BLOCK];
   T m[GROUP], a[GROUP], b[GROUP], dense_weight[GROUP], spread_weight[GROUP];
   double rest[GROUP], dense_cost[GROUP], dense_mass[GROUP], spread_cost[GROUP], log1p_rest[GROUP];
   double spread_mass;
+
+  // This thread's: too large for the stack of a thread everywhere, and made once, as a small call
+  // takes less time than the system does to find such a piece of memory.
+  static Tile& own() {
+    struct Kept {
+      Tile* tile = new Tile;
+      ~Kept() { delete tile; }
+    };
+    static thread_local Kept kept;
+    return *kept.tile;
+  }
 };
 
 template <class T>
@@ -26,11 +38,33 @@ struct Columns {
   const Stored& p;
   bool across;  // the events of a tile lie closer together than the classes of one
 
+  // Whether an event's classes follow one another and the next event's follow them, all in one
+  // tile.
+  static bool packed(const View& v) {
+    const int64_t item = item_size(v.dtype);
+    return v.classes <= TILE && v.class_stride == item && v.axes == 1 &&
+           v.stride[0] == v.classes * item;
+  }
+
   // Classes k0 … k0+n of 64 events as columns; lanes past `events` repeat the last event.
   void pack(const View& v, int64_t e0, int events, int64_t k0, int n, T* to, Tile<T>& x) const {
     if (across && v.axes && v.shape[v.axes - 1] >= GROUP) {
       for (int k = 0; k < n; ++k)
         pack_run(v, e0, events, (k0 + k) * v.class_stride, to + k * GROUP);
+      return;
+    }
+    const int64_t item = item_size(v.dtype);
+    if (packed(v)) {
+      const char* from = v.event(e0) + k0 * item;
+      if (direct<T>(v, item)) {
+        transpose<T>(reinterpret_cast<const T*>(from), v.classes, events, n, to, GROUP);
+      } else {
+        gather<T>(v.dtype, from, item, events * n, x.rows);
+        transpose<T>(x.rows, n, events, n, to, GROUP);
+      }
+      for (int k = 0; events < GROUP && k < n; ++k)
+        for (int lane = events; lane < GROUP; ++lane)
+          to[k * GROUP + lane] = to[k * GROUP + events - 1];
       return;
     }
     for (int lane = 0; lane < GROUP; ++lane) {
@@ -68,6 +102,17 @@ struct Columns {
                      v.event(e0 + lane) + (k0 + k) * v.class_stride, stride);
           lane += int(run);
         }
+      return;
+    }
+    const int64_t item = item_size(v.dtype);
+    if (packed(v)) {
+      char* to = v.event(e0) + k0 * item;
+      if (direct<T>(v, item)) {
+        transpose<T>(from, GROUP, n, events, reinterpret_cast<T*>(to), v.classes);
+      } else {
+        transpose<T>(from, GROUP, n, events, x.rows, n);
+        scatter<T>(v.dtype, x.rows, events * n, to, item);
+      }
       return;
     }
     for (int lane = 0; lane < events; ++lane) {
@@ -195,64 +240,102 @@ struct Columns {
     }
   }
 
-  // One label per event and nothing else, the common case: the general path's arithmetic for one
-  // event (finish, coefficients, sparse_gradient), 64 events at a time.
+  // One label per event, perhaps smoothed, and nothing else, the common case: the general path's
+  // arithmetic for one event (finish, coefficients, sparse_gradient), 64 events at a time.
   bool hard() const {
-    return p.kind == LOGITS && p.entries == 1 && !p.dense && !p.factor && p.softcap == 0 &&
-           !p.d_log_z && p.z_loss == 0 && !p.shard && p.scores.classes <= TILE;
+    return p.kind == LOGITS && p.entries == 1 && !p.dense && p.softcap == 0 && !p.d_log_z &&
+           p.z_loss == 0 && !p.shard && p.scores.classes <= TILE;
+  }
+  // One number per event, for the events past the last the last one's.
+  static void lanes_of(const double* from, double other, int64_t e0, int events, double* to) {
+    for (int l = 0; l < events; ++l) to[l] = from ? from[e0 + l] : other;
+    for (int l = events; l < GROUP; ++l) to[l] = to[events - 1];
+  }
+  void labels_of(int64_t e0, int events, int64_t* to) const {
+    for (int l = 0; l < events; ++l) to[l] = class_at(p, e0 + l);
+    for (int l = events; l < GROUP; ++l) to[l] = to[events - 1];
+  }
+  void write_lanes(void* array, int64_t e0, int events, const double* from) const {
+    if (array && p.scores.dtype == F64)
+      for (int l = 0; l < events; ++l) static_cast<double*>(array)[e0 + l] = from[l];
+    else if (array)
+      for (int l = 0; l < events; ++l) static_cast<float*>(array)[e0 + l] = float(from[l]);
   }
   void finish_hard(int64_t e0, int events, Tile<T>& x) const {
-    const bool wide = p.scores.dtype == F64;
-    double loss[GROUP], s[GROUP];
-    for (int l = 0; l < events; ++l) {
-      const int64_t k = class_at(p, e0 + l);
-      s[l] = k < 0 ? NAN : double(x.scores[k * GROUP + l]);
+    double loss[GROUP], s[GROUP], m[GROUP], value[GROUP], mass[GROUP], factor[GROUP];
+    int64_t label[GROUP];
+    labels_of(e0, events, label);
+    lanes_of(p.value, 1, e0, events, value);
+    lanes_of(p.factor ? p.mass : p.value, 1, e0, events, mass);
+    lanes_of(p.factor, 0, e0, events, factor);
+    for (int l = 0; l < GROUP; ++l)
+      s[l] = label[l] < 0 ? NAN : double(x.scores[label[l] * GROUP + l]);
+    for (int l = 0; l < GROUP; ++l) {
+      m[l] = double(x.m[l]);
+      const bool none = m[l] == -INFINITY;
+      x.log1p_rest[l] = none ? NAN : x.log1p_rest[l];
+      x.rest[l] = none ? NAN : x.rest[l];
+      loss[l] = term(mass[l], x.log1p_rest[l]) + 2 * term(value[l], half_gap(m[l], s[l]));
     }
-    for (int l = 0; l < events; ++l) {
-      const double m = double(x.m[l]), v = p.value ? p.value[e0 + l] : 1;
-      if (m == -INFINITY) x.log1p_rest[l] = x.rest[l] = NAN;
-      loss[l] = term(v, x.log1p_rest[l]) + 2 * term(v, half_gap(m, s[l]));
-      p.greatest[e0 + l] = m;
-      p.rest[e0 + l] = x.rest[l];
-    }
-    for (int l = 0; l < events; ++l) write(p.loss, wide, e0 + l, loss[l]);
-    for (int l = 0; p.log_z && l < events; ++l)
-      write(p.log_z, wide, e0 + l, double(x.m[l]) + x.log1p_rest[l]);
+    for (int l = 0; p.factor && l < GROUP; ++l)
+      loss[l] += term(factor[l], x.spread_cost[l]) / shrink(p);
+    write_lanes(p.loss, e0, events, loss);
+    if (p.greatest)
+      for (int l = 0; l < events; ++l) p.greatest[e0 + l] = m[l], p.rest[e0 + l] = x.rest[l];
+    if (!p.log_z) return;
+    for (int l = 0; l < GROUP; ++l) m[l] += x.log1p_rest[l];
+    write_lanes(p.log_z, e0, events, m);
   }
   void gradient_hard(int64_t e0, int events, Tile<T>& x) const {
     constexpr int U = UNROLL<T>, L = LANES<T>;
     const int classes = int(p.scores.classes);
-    double own[GROUP] = {}, rest[GROUP] = {};
+    // What flows back to the label, to q, and to the background; R, 1 / (1 + R) and R / (1 + R).
+    double own[GROUP], alpha[GROUP], back[GROUP], rest[GROUP], m[GROUP], q[GROUP], not_q[GROUP];
     int64_t label[GROUP];
-    bool top[GROUP] = {};
+    labels_of(e0, events, label);
+    lanes_of(p.d_loss, p.d_loss_all, e0, events, alpha);
+    lanes_of(p.value, 1, e0, events, own);
+    lanes_of(p.factor, 0, e0, events, back);
+    lanes_of(p.factor ? p.mass : p.value, 1, e0, events, q);
+    lanes_of(p.rest, 0, e0, events, rest);
+    lanes_of(p.greatest, 0, e0, events, m);
+    bool narrow = true, two = false, nothing = false;
     for (int l = 0; l < GROUP; ++l) {
-      const int64_t e = e0 + (l < events ? l : events - 1);
-      const double v = p.value ? p.value[e] : 1;
-      label[l] = class_at(p, e);
-      own[l] = (p.d_loss ? p.d_loss[e] : p.d_loss_all) * (v != 0 && label[l] < 0 ? NAN : v);
-      rest[l] = p.rest[e];
-      x.m[l] = T(p.greatest[e]);
-      scale_lane(l, own[l] / (1 + rest[l]), x);
+      own[l] = alpha[l] * (own[l] != 0 && label[l] < 0 ? NAN : own[l]);
+      back[l] = alpha[l] * back[l];
+      alpha[l] = p.factor ? alpha[l] * q[l] : own[l];
+      q[l] = 1 / (1 + rest[l]);
+      not_q[l] = rest[l] / (1 + rest[l]);
+      x.m[l] = T(m[l]);
+      x.spread_weight[l] = T(back[l]);
+      nothing |= alpha[l] == 0;
+      narrow &= fits(own[l]) & fits(alpha[l]) & fits(back[l]);
+      two |= scale_lane(l, alpha[l] / (1 + rest[l]), x);
     }
-    if (sizeof(T) == sizeof(float))
-      for (int l = 0; l < events; ++l)
-        if (!fits(own[l])) return widely(e0, events);
+    if (sizeof(T) == sizeof(float) && !narrow) return widely(e0, events);
+    bool top[GROUP];
     for (int l = 0; l < events; ++l)
       top[l] = label[l] >= 0 && x.scores[label[l] * GROUP + l] == x.m[l];
     certain(events, classes, x);
-    for (int k = 0; k < classes; ++k)
+    for (int k = 0; k < classes; ++k) {
+      const T w = p.factor ? spread(k) : T(0);
       for (int u = 0; u < U; ++u) {
         const int i = k * GROUP + u * L;
-        store<T>(x.scores + i, exp_scaled<T>(load(x.scores + i) - load(x.m + u * L)) *
-                                   load(x.a + u * L) * load(x.b + u * L));
+        Vec<T> g = exp_scaled<T>(load(x.scores + i) - load(x.m + u * L)) * load(x.a + u * L);
+        if (two) g = g * load(x.b + u * L);
+        if (p.factor) g = g - load(x.spread_weight + u * L) * w;
+        store<T>(x.scores + i, g);
       }
+    }
     for (int l = 0; l < events; ++l) {
       if (label[l] < 0) continue;
       T& cell = x.scores[label[l] * GROUP + l];
-      cell = T(top[l] ? -own[l] * (rest[l] / (1 + rest[l])) : double(cell) - own[l]);
+      const double outside = p.factor ? term(back[l], double(spread(label[l]))) : 0;
+      cell = T(top[l] ? term(alpha[l] - own[l], q[l]) - term(own[l], not_q[l]) - outside
+                      : double(cell) - own[l]);
     }
-    for (int l = 0; l < events; ++l)
-      if (own[l] == 0)
+    for (int l = 0; nothing && l < events; ++l)
+      if (alpha[l] == 0)
         for (int k = 0; k < classes; ++k) x.scores[k * GROUP + l] = 0;
     unpack(p.gradient, e0, events, 0, classes, x.scores, x);
   }
@@ -272,12 +355,14 @@ struct Columns {
     return any<T>(found);
   }
 
-  // The weight of q in two factors, so that neither leaves the normal numbers.
-  static void scale_lane(int l, double q_weight, Tile<T>& x) {
+  // The weight of q in two factors, so that neither leaves the normal numbers; whether that takes
+  // two.
+  static bool scale_lane(int l, double q_weight, Tile<T>& x) {
     const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
     const bool two = std::fabs(q_weight) < (sizeof(T) == 4 ? 0x1p-60 : 0x1p-500);
     x.a[l] = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
     x.b[l] = T(two ? double(Simd<T>::unscale) / lift : 1.0);
+    return two;
   }
   // Where nothing flows back to q it is not looked at: 0 · NaN would be NaN.
   static void unasked(const Coefficients* c, int events, int n, Tile<T>& x) {
@@ -399,8 +484,7 @@ struct Columns {
   static void tile(void* context, int64_t unit) {
     const Columns& c = *static_cast<Columns*>(context);
     const Stored& p = c.p;
-    Tile<T>* const scratch = new Tile<T>;  // too large for the stack of a thread everywhere
-    Tile<T>& x = *scratch;
+    Tile<T>& x = Tile<T>::own();
     const int64_t classes = p.scores.classes;
     const int64_t stop =
         p.events < (unit + 1) * c.events_at_once ? p.events : (unit + 1) * c.events_at_once;
@@ -414,13 +498,13 @@ struct Columns {
       if (p.forward) c.statistics(e, events, once, x);
       if (p.gradient) c.gradient(e, events, once, x);
     }
-    delete scratch;
   }
   int64_t events_at_once;
 
   void run(int threads) {
     const int64_t classes = p.scores.classes;
-    events_at_once = (65536 / classes + GROUP) / GROUP * GROUP;
+    const int64_t unit = unit_elements(p.events * classes, threads);
+    events_at_once = (unit / classes + GROUP) / GROUP * GROUP;
     plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads, tile, this);
   }
 };

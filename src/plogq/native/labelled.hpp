@@ -2,8 +2,9 @@
 // background and a mass. Each is found once, and read by forward and backward alike, so that nobody
 // can have written to it in between.
 #pragma once
-#include <cmath>
+#include <atomic>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -53,11 +54,10 @@ struct Labels {
 
 class Labelled {
  public:
-  // Within these bounds float32 carries a divisor, and what it divides.
-  static constexpr double LEAST = 0x1p-60, MOST = 0x1p60;
-
-  Labelled(const Labels& given, int64_t events, int64_t classes) : events_(events) {
-    fits_ = take(given, classes);
+  // `keeps`: there is to be a backward after the forward.
+  Labelled(const Labels& given, int64_t events, int64_t classes, bool keeps, int threads)
+      : events_(events), keeps_(keeps) {
+    fits_ = take(given, classes, threads);
   }
 
   // Whether every label is a class and every weight a number from 0 on: else there is something to
@@ -66,32 +66,43 @@ class Labelled {
 
   int64_t events() const { return events_; }
 
-  double mass() const { return weighs_ ? pairwise(row(4), events_) : double(events_); }
+  double mass() const { return weighs_ ? pairwise(row(MASS), events_) : double(events_); }
 
-  // The part of P, and where the statistics of the events are kept.
-  void put(Stored& p) {
+  // The part of P, and where the statistics of the events are kept if a gradient needs them.
+  void put(Stored& p, bool gradient) {
     p.entries = 1;
-    p.greatest = row(0);
-    p.rest = row(1);
-    p.index = reinterpret_cast<const int64_t*>(row(2));
-    if (weighs_) {
-      p.value = row(3);
-      p.mass = row(4);
+    p.index = index_;
+    if (keeps_ || gradient) {
+      if (!statistics_) statistics_.reset(new double[size_t(2 * events_)]);
+      p.greatest = statistics_.get();
+      p.rest = p.greatest + events_;
     }
-    if (smooths_) p.factor = row(5);
+    if (weighs_) {
+      p.value = row(VALUE);
+      p.mass = row(MASS);
+    }
+    if (smooths_) p.factor = row(BACKGROUND);
     if (smooths_ && !spread_.empty()) p.spread = spread_.data();
   }
 
  private:
-  double* row(int64_t i) { return kept_.data() + i * events_; }
-  const double* row(int64_t i) const { return kept_.data() + i * events_; }
+  enum Row { INDEX, VALUE, MASS, BACKGROUND };
+  double* row(Row i) { return kept_.get() + i * events_; }
+  const double* row(Row i) const { return kept_.get() + i * events_; }
 
   static bool weight(double w) { return w >= 0 && w <= 0x1p1000; }
 
-  bool take(const Labels& given, int64_t classes) {
+  bool take(const Labels& given, int64_t classes, int threads) {
     smooths_ = given.epsilon != 0;
     weighs_ = smooths_ || given.ignore || given.sample_weight || given.class_weight;
-    kept_.resize(size_t(events_ * (smooths_ ? 6 : weighs_ ? 5 : 3)));
+    // As they stand, where nothing is to be made of them: the kernel checks what it reads.
+    const bool as_given = !weighs_ && !keeps_ && (given.type == 8 || given.type == -8);
+    if (as_given) {
+      index_ = static_cast<const int64_t*>(given.data);
+    } else {
+      kept_.reset(new double[size_t(events_ * (smooths_ ? 4 : weighs_ ? 3 : 1))]);
+      index_ = reinterpret_cast<const int64_t*>(row(INDEX));
+    }
     double spread = double(classes);
     if (given.class_weight) {
       for (int64_t k = 0; k < classes; ++k)
@@ -101,31 +112,67 @@ class Labelled {
         spread = pairwise(given.class_weight, classes);
       }
     }
-    int64_t* label = reinterpret_cast<int64_t*>(row(2));
-    const double kept = 1 - given.epsilon, share = given.epsilon / double(classes);
-    for (int64_t e = 0; e < events_; ++e) {
-      const int64_t y = given.at(e);
-      const bool out = given.ignore && y == *given.ignore;
-      const double w = out ? 0 : given.sample_weight ? given.sample_weight[e] : 1;
-      if (given.sample_weight && !weight(given.sample_weight[e])) return false;
-      const bool there = uint64_t(y) < uint64_t(classes);
-      if (!there && w != 0) return false;
-      label[e] = out || !there ? -1 : y;
-      if (!weighs_) continue;
-      const double on = given.class_weight && w != 0 ? kept * given.class_weight[y] : kept;
-      row(3)[e] = w * on;
-      row(4)[e] = w * on;
-      if (!smooths_) continue;
-      row(5)[e] = w * share;
-      row(4)[e] += w * share * spread;
-    }
-    return true;
+    Part part{*this, given, classes, spread};
+    parallel((events_ + Part::UNIT - 1) / Part::UNIT, threads, as_given ? Part::look : Part::take,
+             &part);
+    return part.fits;
   }
 
+  // What is found of some of the events.
+  struct Part {
+    static constexpr int64_t UNIT = 16384;
+    Labelled& to;
+    const Labels& given;
+    int64_t classes;
+    double spread;
+    std::atomic<bool> fits{true};
+
+    int64_t end(int64_t unit) const {
+      return (unit + 1) * UNIT < to.events_ ? (unit + 1) * UNIT : to.events_;
+    }
+
+    static void look(void* context, int64_t unit) {
+      Part& part = *static_cast<Part*>(context);
+      const int64_t* label = static_cast<const int64_t*>(part.given.data);
+      int64_t none = 0;
+      for (int64_t e = unit * UNIT, end = part.end(unit); e < end; ++e)
+        none |= label[e] | (part.classes - 1 - label[e]);
+      if (none < 0) part.fits = false;
+    }
+
+    static void take(void* context, int64_t unit) {
+      Part& part = *static_cast<Part*>(context);
+      if (!part.events(unit * UNIT, part.end(unit))) part.fits = false;
+    }
+
+    bool events(int64_t first, int64_t end) {
+      int64_t* label = reinterpret_cast<int64_t*>(to.row(INDEX));
+      const double kept = 1 - given.epsilon, share = given.epsilon / double(classes);
+      for (int64_t e = first; e < end; ++e) {
+        const int64_t y = given.at(e);
+        const bool out = given.ignore && y == *given.ignore;
+        const double w = out ? 0 : given.sample_weight ? given.sample_weight[e] : 1;
+        if (given.sample_weight && !weight(given.sample_weight[e])) return false;
+        const bool there = uint64_t(y) < uint64_t(classes);
+        if (!there && w != 0) return false;
+        label[e] = out || !there ? -1 : y;
+        if (!to.weighs_) continue;
+        const double on = given.class_weight && w != 0 ? kept * given.class_weight[y] : kept;
+        to.row(VALUE)[e] = w * on;
+        to.row(MASS)[e] = w * on;
+        if (!to.smooths_) continue;
+        to.row(BACKGROUND)[e] = w * share;
+        to.row(MASS)[e] += w * share * spread;
+      }
+      return true;
+    }
+  };
+
   int64_t events_;
-  bool fits_, weighs_, smooths_;
-  // Rows of one number per event: greatest score, R, class (-1: none), value, mass, background.
-  std::vector<double> kept_;
+  bool keeps_, fits_, weighs_, smooths_;
+  const int64_t* index_;  // the class of every event, -1 for none
+  // Rows of one number per event, and of the statistics: the greatest score, and R.
+  std::unique_ptr<double[]> kept_, statistics_;
   std::vector<double> spread_;
 };
 

@@ -1,10 +1,10 @@
-"""Labels × stored logits by one C++ object: what P comes down to where it is made of labels."""
+"""P × stored scores by one C++ object: labels, rows of probabilities, or yes/no targets."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..algebra.plain import Plain
+from ..algebra.plain import Plain, PlainRows
 from . import _cpu
 from .processor import set_now, threads
 
@@ -14,39 +14,25 @@ REDUCTIONS = {"none": 0, "sum": 1, "mean": 2, "sum_over_batch_size": 3}
 
 
 class Job:
-    """One pair of labels and scores: arrays and addresses, as the kernels take them.
+    """One pair of P and scores: arrays and addresses, as the kernels take them.
 
-    `weights` are float64 without gaps, or None. Where something does not fit, `fits` says so: what
-    it is says whoever has sentences for it.
+    `part` is what C++ has found out about P. Where something does not fit, `fits` says so: what it
+    is says whoever has sentences for it.
     """
 
-    __slots__ = ("_labels", "axis", "dtype", "elements", "fits", "softcap", "workers")
+    __slots__ = ("axis", "dtype", "fits", "part", "softcap", "workers")
 
     def __init__(
-        self,
-        labels: Any,
-        kind: int,
-        plain: Plain,
-        weights: tuple[Any, Any],
-        events: int,
-        classes: int,
-        axis: int,
-        dtype: int,
-        softcap: float | None,
+        self, part: Any, workers: int, dtype: int, axis: int = 0, softcap: float | None = None
     ) -> None:
-        self._labels = _cpu.Labels(
-            labels, kind, events, classes, plain.ignore, plain.epsilon, *weights
-        )
-        self.fits = self._labels.fits
+        self.part, self.workers, self.fits = part, workers, part.fits
         self.axis, self.dtype, self.softcap = axis, dtype, softcap or 0.0
-        self.elements = events * classes
 
     def forward(
         self, scores: Any, reduction: str, loss: Any = None, gradient: Any = None
     ) -> tuple[float, float]:
         """The divisor of the sum of the losses, below 0 where it is beyond float32; the loss."""
-        self.workers = threads(self.elements)
-        return self._labels.forward(
+        return self.part.forward(
             set_now.get(),
             self.workers,
             scores,
@@ -61,7 +47,7 @@ class Job:
     def backward(self, scores: Any, d_loss: Any, gradient: Any) -> None:
         """The gradient of Σ d_loss · loss, where d_loss is a number or a float64 per event."""
         number = d_loss.__class__ is float
-        self._labels.backward(
+        self.part.backward(
             set_now.get(),
             self.workers,
             scores,
@@ -72,3 +58,49 @@ class Job:
             None if number else d_loss,
             gradient,
         )
+
+
+def of_labels(
+    labels: Any,
+    kind: int,
+    plain: Plain,
+    weights: tuple[Any, Any],
+    shape: tuple[int, int],
+    dtype: int,
+    axis: int,
+    softcap: float | None,
+    keeps: bool = True,
+) -> Job:
+    """Labels × logits of `shape`, (events, classes); `weights` are float64 without gaps, or None.
+
+    With `keeps` there may be a backward after the forward; else labels are read where they lie, and
+    must stay there.
+    """
+    workers = threads(shape[0] * shape[1])
+    ignore, epsilon = plain.ignore, plain.epsilon
+    part = _cpu.Labels(labels, kind, *shape, ignore, epsilon, *weights, keeps, workers)
+    return Job(part, workers, dtype, axis, softcap)
+
+
+def of_rows(
+    probs: Any,
+    probs_dtype: int,
+    plain: PlainRows,
+    shape: tuple[int, int],
+    dtype: int,
+    axis: int,
+    softcap: float | None,
+    keeps: bool = True,
+) -> Job:
+    """Rows of probabilities × logits of `shape`, (events, classes); `keeps` as in `of_labels`."""
+    workers = threads(shape[0] * shape[1])
+    at = plain.axis if plain.axis >= 0 else axis
+    part = _cpu.Rows(set_now.get(), probs, probs_dtype, at, *shape, plain.tolerance, keeps, workers)
+    return Job(part, workers, dtype, axis, softcap)
+
+
+def of_yes_no(target: Any, target_dtype: int, events: int, dtype: int) -> Job:
+    """Yes/no targets × scores, as many as there are events."""
+    workers = threads(events)
+    part = _cpu.YesNo(set_now.get(), target, target_dtype, events, workers)
+    return Job(part, workers, dtype)

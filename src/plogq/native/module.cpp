@@ -9,6 +9,8 @@ namespace nb = nanobind;
 using namespace plogq;
 
 void bind_labelled(nb::module_& m);
+void bind_soft(nb::module_& m);
+void bind_tensors(nb::module_& m);
 #ifdef PLOGQ_XLA
 nb::dict xla_handlers();
 #endif
@@ -156,6 +158,8 @@ NB_MODULE(_cpu, m) {
         nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
         nb::arg("z_loss"));
   bind_labelled(m);
+  bind_soft(m);
+  bind_tensors(m);
   m.def("row_sums", &row_sums, nb::arg("set"), nb::arg("threads"), nb::arg("array"),
         nb::arg("axis"), nb::arg("dtype"), nb::arg("weight").none(), nb::arg("sum"),
         nb::arg("least"));
@@ -164,6 +168,7 @@ NB_MODULE(_cpu, m) {
         nb::arg("dtype"));
   m.def("read", &read_array, nb::arg("set"), nb::arg("threads"), nb::arg("array"));
   m.def("instruction_sets", &instruction_sets);
+  m.def("lend", [](uintptr_t pool) { lend(reinterpret_cast<Pool>(pool)); }, nb::arg("pool"));
 #ifdef PLOGQ_XLA
   m.def("xla_handlers", &xla_handlers);
 #else

@@ -109,12 +109,29 @@ struct Kernels {
   double (*read)(const char* data, int64_t bytes, int threads);
 };
 
-// Runs work(context, i) for i in [0, units) on `threads` threads that are spawned for this call and
-// joined before it returns: no pool and no global state, so fork and many callers are safe. Between
-// units the calling thread asks `interrupted`; once that is true, what is left is not done.
+// Runs work(context, i) for i in [0, units) on `threads` threads: those of the pool that was lent,
+// where this thread's call may use it, else threads that are spawned for this call and joined
+// before it returns, so that fork and many callers are safe. Between units the calling thread asks
+// `interrupted`; once that is true, what is left is not done.
 void parallel(int64_t units, int threads, void (*work)(void*, int64_t), void* context);
 
-// Whether the call that this thread has made is to stop. Set once, before any call.
+// How many elements make a unit of work: few enough that every thread gets several, and so many
+// that handing one out costs nothing beside it.
+inline int64_t unit_elements(int64_t elements, int threads) {
+  constexpr int64_t most = 65536, least = 8192;
+  const int64_t each = threads > 1 ? elements / (4 * threads) : most;
+  return each < least ? least : each < most ? each : most;
+}
+
+// PyTorch's pool, torch_parallel_for: range(begin, end, context) for parts of [begin, end) of at
+// least `grain`; 0 if all went well. It knows this process alone: in the child of a fork it hangs.
+using Pool = int (*)(int64_t begin, int64_t end, int64_t grain,
+                     void (*range)(int64_t, int64_t, void*), void* context);
+void lend(Pool pool);
+
+// Whether the call that this thread has made is to stop, and whether it may use the pool that was
+// lent. Set once, before any call.
 extern bool (*interrupted)();
+extern bool (*pooled)();
 
 }  // namespace plogq

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from . import _cpu
 
-_THREADED = 1 << 20
+# From how many elements on a call has threads that are spawned for it, or those of a pool, which
+# answers in a microsecond.
+_SPAWNED, _POOLED = 1 << 18, 1 << 15
+_MOST = 1024
 
 _SETS: tuple[str, ...] = _cpu.instruction_sets()
 set_now: ContextVar[int] = ContextVar("plogq_instruction_set", default=0)
@@ -42,23 +45,50 @@ def chosen() -> int:
     return set_now.get()
 
 
-def threads(elements: int) -> int:
-    """How many threads a call on this many elements uses: one below about a million.
+# How many threads the pool has that another library has lent, asked anew for each call.
+_pool: Callable[[], int] | None = None
 
-    PLOGQ_NUM_THREADS says how many, else the processors that this process may use.
+
+def lend(pool: int, count: Callable[[], int]) -> None:
+    """Let calls from Python use a pool: the address of its function, and its number of threads."""
+    global _pool
+    _cpu.lend(pool)
+    _pool = count
+
+
+def threads(elements: int, spawned: bool = False) -> int:
+    """How many threads a call on this many elements uses: one where more would not pay.
+
+    PLOGQ_NUM_THREADS says how many; else the pool that was lent has as many as it was told, unless
+    they are `spawned`; else OMP_NUM_THREADS; else the processors that this process may use.
 
     Raises:
         ValueError: PLOGQ_NUM_THREADS is no positive integer.
     """
-    if elements < _THREADED:
+    pool = None if spawned else _pool
+    if elements < (_SPAWNED if pool is None else _POOLED):
         return 1
     asked = os.environ.get("PLOGQ_NUM_THREADS", "")
     if asked:
-        # Python itself refuses to read a number of thousands of digits.
-        count = int(asked[:9]) if asked.isdecimal() else 0
-        if count < 1:
+        count = _positive(asked)
+        if not count:
             raise ValueError(f"PLOGQ_NUM_THREADS must be a positive integer, got {asked[:40]!r}")
-        return min(count, 1024)
+        return count
+    if pool is not None:
+        return pool()
+    told = _positive(os.environ.get("OMP_NUM_THREADS", ""))
+    return min(told, processors()) if told else processors()
+
+
+def _positive(text: str) -> int:
+    """The number that `text` is, or 0; OMP_NUM_THREADS may be one for each level, "4,2"."""
+    first = text.partition(",")[0].strip()
+    # Python itself refuses to read a number of thousands of digits.
+    return min(int(first[:9]), _MOST) if first.isdecimal() else 0
+
+
+def processors() -> int:
+    """The processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -69,7 +99,7 @@ def machine() -> dict[str, Any]:
     return {
         "instruction_set": _SETS[chosen()],
         "available": list(_SETS),
-        "threads": threads(_THREADED),
+        "threads": threads(_SPAWNED),
     }
 
 

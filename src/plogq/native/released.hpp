@@ -53,6 +53,7 @@ class Released {
 
   static void prepare() {
     plogq::interrupted = interrupted;
+    plogq::pooled = [] { return current != nullptr; };
 #ifndef _WIN32
     // In the child of a fork no other thread goes on.
     pthread_atfork(nullptr, nullptr, [] { running = 0; });

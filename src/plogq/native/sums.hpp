@@ -37,6 +37,28 @@ struct Totals {
   static double exact(double sum, double lost) { return std::isfinite(sum) ? sum + lost : sum; }
 };
 
+// The same of narrower numbers: float64 carries sums of a million of them to more than their own
+// digits as they stand.
+struct Narrow {
+  static constexpr int U = UNROLL<double>, L = LANES<double>;
+  typedef float Half __attribute__((vector_size(PLOGQ_VECTOR_BYTES / 2)));
+  typedef float HalfU __attribute__((vector_size(PLOGQ_VECTOR_BYTES / 2), aligned(4), may_alias));
+  Vec<double> sum[U] = {};
+  Vec<float> low[UNROLL<float>];
+
+  Narrow() {
+    for (Vec<float>& l : low) l = all<float>(-INFINITY);
+  }
+  // 64 numbers more.
+  void add(const float* x) {
+    for (int u = 0; u < U; ++u) {
+      const Half p = *reinterpret_cast<const HalfU*>(x + u * L);
+      sum[u] += __builtin_convertvector(p, Vec<double>);
+    }
+    for (int u = 0; u < UNROLL<float>; ++u) low[u] = greater(-load(x + u * LANES<float>), low[u]);
+  }
+};
+
 struct RowSums {
   const Sums& p;
   int64_t events_at_once;
@@ -71,13 +93,68 @@ struct RowSums {
     }
   }
 
+  // Numbers that float32 holds, without weights.
+  bool narrow() const { return p.array.dtype != F64 && !p.weight; }
+
+  static void narrow_unit(void* context, int64_t index) {
+    const RowSums& r = *static_cast<RowSums*>(context);
+    const View& v = r.p.array;
+    alignas(64) float block[BLOCK];
+    int64_t last = (index + 1) * r.events_at_once;
+    if (last > r.p.events) last = r.p.events;
+    for (int64_t e = index * r.events_at_once; e < last; ++e) {
+      Narrow totals;
+      const char* event = v.event(e);
+      for (int64_t k = 0, step; k < v.classes; k += step) {
+        const int n = block_length(v.classes - k);
+        step = n;
+        const char* from = event + k * v.class_stride;
+        const float* s = reinterpret_cast<const float*>(from);
+        if (n % GROUP != 0 || !direct<float>(v, v.class_stride)) {
+          gather<float>(v.dtype, from, v.class_stride, n, block);
+          for (int i = n; i < padded(n); ++i) block[i] = 0;
+          s = block;
+        }
+        for (int i = 0; i < padded(n); i += GROUP) totals.add(s + i);
+      }
+      r.p.sum[e] = sum_lanes<double>(totals.sum);
+      r.p.least[e] = -double(max_lanes<float>(totals.low));
+    }
+  }
+
+  static void narrow_tile(void* context, int64_t index) {
+    const RowSums& r = *static_cast<RowSums*>(context);
+    const View& v = r.p.array;
+    Tile<float>& x = Tile<float>::own();
+    Stored none;
+    Columns<float> columns{none, lanes_across_events(v, r.p.events), 0};
+    int64_t last = (index + 1) * r.events_at_once;
+    if (last > r.p.events) last = r.p.events;
+    for (int64_t e = index * r.events_at_once; e < last; e += GROUP) {
+      const int events = int(last - e < GROUP ? last - e : GROUP);
+      Narrow totals;
+      for (int64_t k0 = 0; k0 < v.classes; k0 += TILE) {
+        const int n = int(v.classes - k0 < TILE ? v.classes - k0 : TILE);
+        columns.pack(v, e, events, k0, n, x.scores, x);
+        for (int k = 0; k < n; ++k) totals.add(x.scores + k * GROUP);
+      }
+      double sum[GROUP];
+      float low[GROUP];
+      for (int u = 0; u < Narrow::U; ++u) store<double>(sum + u * Narrow::L, totals.sum[u]);
+      for (int u = 0; u < UNROLL<float>; ++u) store<float>(low + u * LANES<float>, totals.low[u]);
+      for (int l = 0; l < events; ++l) {
+        r.p.sum[e + l] = sum[l];
+        r.p.least[e + l] = -double(low[l]);
+      }
+    }
+  }
+
   // Few classes, or classes apart: events along the lanes, as in Columns.
   static void tile(void* context, int64_t index) {
     const RowSums& r = *static_cast<RowSums*>(context);
     const View& v = r.p.array;
     constexpr int L = Totals::L;
-    Tile<double>* const scratch = new Tile<double>;
-    Tile<double>& x = *scratch;
+    Tile<double>& x = Tile<double>::own();
     Stored none;
     Columns<double> columns{none, lanes_across_events(v, r.p.events), 0};
     int64_t last = (index + 1) * r.events_at_once;
@@ -98,17 +175,20 @@ struct RowSums {
         r.p.least[e + l] = -totals.low[u][at];
       }
     }
-    delete scratch;
   }
 
   void run(int threads) {
     const int64_t classes = p.array.classes;
     const bool columns =
         lanes_across_events(p.array, p.events) || (classes <= TILE && p.events > 1);
-    events_at_once = (65536 / classes + GROUP) / GROUP * GROUP;
-    if (!columns && classes >= 65536) events_at_once = 1;
+    const int64_t elements = unit_elements(p.events * classes, threads);
+    events_at_once = (elements / classes + GROUP) / GROUP * GROUP;
+    if (!columns && classes >= elements) events_at_once = 1;
     plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads,
-                    columns ? tile : unit, this);
+                    narrow()  ? (columns ? narrow_tile : narrow_unit)
+                    : columns ? tile
+                              : unit,
+                    this);
   }
 };
 

@@ -13,11 +13,12 @@ from typing import Any, Never
 
 from .. import checks, elsewhere
 from ..algebra.limits import weighed
+from ..algebra.plain import AnyPlain, PlainYesNo
 from ..algebra.scores import BinaryScores
 from ..algebra.yes_no import BinaryMeasure
 from ..class_weights import pair
 from ..errors import DtypeError, PairError, ProbabilityError, ShapeError
-from ..frameworks import Verbs, as_array, verbs
+from ..frameworks import Verbs, as_array, ready, verbs
 from ..options import number
 from .base import BinaryPrediction, Look, Representation
 from .targets import both_weights, weight_array
@@ -62,6 +63,9 @@ class BinaryProbs(BinaryTarget, BinaryPrediction):
     def __init__(self, probs: Any, **others: Never) -> None:
         if others:
             elsewhere.refuse_of("BinaryProbs", others, "BinaryProbs(y)")
+        if ready(probs, "float") is not None:
+            self.probs = probs
+            return
         self.probs = as_array(probs, "BinaryProbs")
         xp = verbs(self.probs)
         if not (xp.is_float(self.probs) or xp.is_bool(self.probs) or xp.is_integer(self.probs)):
@@ -76,6 +80,10 @@ class BinaryProbs(BinaryTarget, BinaryPrediction):
     def look(self) -> Look:
         xp = verbs(self.probs)
         return Look(xp, self.probs, xp.shape(self.probs))
+
+    def plain(self) -> AnyPlain | None:
+        """This target as what targets mostly are."""
+        return PlainYesNo(self.probs) if self.__class__ is BinaryProbs else None
 
     def lower(self, xp: Verbs, mass: Callable[[], Any]) -> BinaryScores:
         role = "BinaryProbs (as Q)"
@@ -223,6 +231,9 @@ class BinaryLogits(BinaryPrediction):
     def __init__(self, scores: Any, **others: Never) -> None:
         if others:
             elsewhere.refuse_of("BinaryLogits", others, "BinaryLogits(z)")
+        if ready(scores, "float") is not None:
+            self.scores = scores
+            return
         self.scores = as_array(scores, "BinaryLogits")
         checks.floating(
             verbs(self.scores),

@@ -14,10 +14,11 @@ from .. import checks, elsewhere, options
 from ..algebra.labels import label_range
 from ..algebra.limits import self_information, without_junk
 from ..algebra.measure import Measure
-from ..algebra.plain import Plain
+from ..algebra.plain import AnyPlain, Plain, PlainRows
 from ..algebra.scores import Scores
 from ..errors import DtypeError, PairError
 from ..frameworks import Verbs, as_array, ready, verbs
+from ..frameworks.numpy import rounding
 from .base import Look, Prediction, Representation, classes_on
 
 
@@ -58,8 +59,8 @@ class Target(Representation, ABC):
             "beside measure, or ask for cross_entropy, which does not need it"
         )
 
-    def plain(self) -> Plain | None:
-        """This target as labels and what is made of them, or None where it is more than that."""
+    def plain(self) -> AnyPlain | None:
+        """This target as what targets mostly are, or None where it is more than that."""
         return None
 
     def needs(self) -> str:
@@ -227,6 +228,11 @@ class Probs(Target, Prediction):
     ) -> None:
         if others:
             elsewhere.refuse_of("Probs", others, "Probs(p)", "axis", "tolerance")
+        known = ready(probs, "float")
+        as_usual = known is not None and tolerance is None and axis.__class__ is int
+        if as_usual and -probs.ndim <= axis < probs.ndim:
+            self.probs, self.axis, self.tolerance = probs, axis, None
+            return
         self.probs = as_array(probs, "Probs")
         xp = verbs(self.probs)
         self.axis = checks.axis_number(axis, "Probs")
@@ -251,6 +257,14 @@ class Probs(Target, Prediction):
         shape = verbs(self.probs).shape(self.probs)
         axis = self.axis % len(shape)
         return shape[:axis] + shape[axis + 1 :]
+
+    def plain(self) -> AnyPlain | None:
+        if self.__class__ is not Probs:
+            return None
+        if self.tolerance is not None:
+            return PlainRows(self.probs, self.axis, self.tolerance)
+        xp = verbs(self.probs)
+        return PlainRows(self.probs, self.axis, rounding.usual(xp.epsilon(self.probs)))
 
     def look(self) -> Look:
         return classes_on(self.probs, self.axis)

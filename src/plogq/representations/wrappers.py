@@ -62,7 +62,7 @@ class Smoothed(Target):
 
     def plain(self) -> Plain | None:
         inner = self.target.plain() if self.__class__ is Smoothed else None
-        if inner is None or inner.epsilon or inner.class_weight is not None:
+        if not isinstance(inner, Plain) or inner.epsilon or inner.class_weight is not None:
             return None
         return inner._replace(epsilon=self.epsilon)
 
@@ -174,7 +174,9 @@ class Weighted(Target):
 
     def plain(self) -> Plain | None:
         inner = self.target.plain() if self.__class__ is Weighted else None
-        if inner is None or inner.sample_weight is not None or inner.class_weight is not None:
+        if not isinstance(inner, Plain):
+            return None
+        if inner.sample_weight is not None or inner.class_weight is not None:
             return None
         return inner._replace(sample_weight=self.sample_weight, class_weight=self.class_weight)
 

@@ -56,7 +56,7 @@ def _call(
     found = jax.ffi.ffi_call(name, results, input_output_aliases=aliases)(
         *(x for x in operands if x is not None),
         set=np.int64(chosen()),
-        threads=np.int64(threads(prod(operands[0].shape))),
+        threads=np.int64(threads(prod(operands[0].shape), spawned=True)),
         present=np.int64(present),
         **typed,
     )

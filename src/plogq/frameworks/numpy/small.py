@@ -1,4 +1,4 @@
-"""Labels × Logits on NumPy arrays: from the arrays to the reduced loss by one C++ object.
+"""P × Logits on NumPy arrays: from the arrays to the reduced loss by one C++ object.
 
 In a small batch it takes longer to find out what arrays are than to compute with them: what most
 calls are is recognised by a few comparisons. Whatever is not, goes the long way to the same kernel.
@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ...algebra.plain import Plain
-from ...native.labelled import Job
-from ...native.sums import F64
+from ...algebra.plain import AnyPlain, Plain, PlainRows, PlainYesNo
+from ...native.labelled import Job, of_labels, of_rows, of_yes_no
+from ...native.sums import F64, U8
+from .arrays import tracing as tracing
 from .memory import memory
 
 Array = Any
@@ -28,17 +29,33 @@ _LABELS = {
 _OURS = (np.ndarray, type(None))
 
 
-def job_of(p: Plain, x: Array, axis: int, softcap: float | None) -> Job | None:
-    """The pair, or None for what is not plain."""
-    y, sample, by_class = p.index, p.sample_weight, p.class_weight
+def job_of(
+    p: AnyPlain, x: Array, axis: int, softcap: float | None, keeps: bool = True
+) -> Job | None:
+    """The pair, or None for what is not plain; `keeps` where `gradient_of` may follow."""
     # Lists, and arrays of other frameworks, have sentences of their own.
-    if y.__class__ not in _OURS or sample.__class__ not in _OURS or by_class.__class__ not in _OURS:
+    for array in p.arrays():
+        if array.__class__ not in _OURS:
+            return None
+    dtype = memory.code(x)
+    if dtype is None:
         return None
-    axis %= x.ndim
+    if isinstance(p, PlainYesNo):
+        job = _yes_no(p.probs, x, dtype)
+    else:
+        made: Any = _labelled if isinstance(p, Plain) else _rows
+        job = made(p, x, dtype, axis % x.ndim, softcap, keeps)
+    return job if job is not None and job.fits else None
+
+
+def _labelled(
+    p: Plain, x: Array, dtype: int, axis: int, softcap: float | None, keeps: bool
+) -> Job | None:
+    y, sample, by_class = p.index, p.sample_weight, p.class_weight
     shape = x.shape
     events, classes = shape[:axis] + shape[axis + 1 :], shape[axis]
-    kind, dtype = _LABELS.get(y.dtype), memory.code(x)
-    if kind is None or dtype is None or y.shape != events:
+    kind = _LABELS.get(y.dtype)
+    if kind is None or y.shape != events:
         return None
     if sample is not None:
         if sample.shape != events:
@@ -49,8 +66,27 @@ def job_of(p: Plain, x: Array, axis: int, softcap: float | None) -> Job | None:
             return None
         by_class = np.require(by_class, np.float64, ["C", "A"])
     labels = y if y.flags.c_contiguous and y.flags.aligned else np.require(y, y.dtype, ["C", "A"])
-    job = Job(labels, kind, p, (sample, by_class), prod(events), classes, axis, dtype, softcap)
-    return job if job.fits else None
+    size = prod(events), classes
+    return of_labels(labels, kind, p, (sample, by_class), size, dtype, axis, softcap, keeps)
+
+
+def _rows(
+    p: PlainRows, x: Array, dtype: int, axis: int, softcap: float | None, keeps: bool
+) -> Job | None:
+    probs, code = p.probs, memory.code(p.probs)
+    at_same = p.axis % probs.ndim == axis
+    if code is None or probs.shape != x.shape or not at_same or not x.size:
+        return None
+    size = x.size // x.shape[axis], x.shape[axis]
+    held = PlainRows(probs, axis, p.tolerance)
+    return of_rows(memory.exported(probs), code, held, size, dtype, axis, softcap, keeps)
+
+
+def _yes_no(y: Array, x: Array, dtype: int) -> Job | None:
+    code = U8 if y.dtype == np.bool_ else memory.code(y)
+    if code is None or y.shape != x.shape or not x.size:
+        return None
+    return of_yes_no(y if code == U8 else memory.exported(y), code, x.size, dtype)
 
 
 def loss_of(
@@ -76,20 +112,27 @@ def gradient_of(job: Job, x: Array, d_loss: Any, gradient: Array) -> None:
     job.backward(memory.exported(x), each, memory.exported(gradient))
 
 
-def short(p: Plain, x: Array, axis: int, softcap: float | None, reduction: str) -> Any | None:
+def _events(p: AnyPlain, x: Array, axis: int) -> tuple[int, ...]:
+    if p.__class__ is PlainYesNo:
+        return x.shape
+    axis %= x.ndim
+    return x.shape[:axis] + x.shape[axis + 1 :]
+
+
+def short(p: AnyPlain, x: Array, axis: int, softcap: float | None, reduction: str) -> Any | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
-    job = job_of(p, x, axis, softcap)
-    found = None if job is None else loss_of(job, x, reduction, p.index.shape)
+    job = job_of(p, x, axis, softcap, keeps=False)
+    found = None if job is None else loss_of(job, x, reduction, _events(p, x, axis))
     return None if found is None else found[1]
 
 
 def short_with_gradient(
-    p: Plain, x: Array, axis: int, softcap: float | None, reduction: str
+    p: AnyPlain, x: Array, axis: int, softcap: float | None, reduction: str
 ) -> tuple[Any, Array] | None:
     """The same with the gradient of the loss, of the sum for "none"; None for what is not plain."""
-    job = job_of(p, x, axis, softcap)
+    job = job_of(p, x, axis, softcap, keeps=False)
     if job is None:
         return None
     gradient = memory.like(x)
-    found = loss_of(job, x, reduction, p.index.shape, gradient)
+    found = loss_of(job, x, reduction, _events(p, x, axis), gradient)
     return None if found is None else (found[1], gradient)

@@ -21,6 +21,7 @@ from ...algebra.plain import Plain
 from ...algebra.scores import Scores
 from ..numpy import small as on_numpy
 from . import arrays as xp
+from .arrays import tracing as tracing
 from .kernels import aligned, tensor
 
 Tensor = Any
@@ -30,6 +31,8 @@ _formula = Formula(xp)
 
 def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
+    if p.__class__ is not Plain:
+        return None
     recording = could_possibly_record()
     weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
     # A tape, or an accumulator, may ask for what the weights add.

@@ -71,9 +71,11 @@ from .operations import weights as weights
 from .operations import where as where
 from .operations import wide_dtype as wide_dtype
 from .operations import zeros as zeros
+from .pool import lend_pool
 from .triton import sums_launched as triton_sums
 
 require(torch)
+lend_pool()
 
 Tensor = torch.Tensor
 

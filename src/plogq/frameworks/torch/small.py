@@ -1,4 +1,4 @@
-"""Labels × Logits on plain CPU tensors: from the tensors to the reduced loss by one C++ object.
+"""P × Logits on plain CPU tensors: from the tensors to the reduced loss by one C++ object.
 
 In a small batch it takes longer to find out what the arrays are than to compute with them. What
 most training loops do is recognised here by a few comparisons, and the C++ kernel is given
@@ -12,22 +12,30 @@ addresses. Whatever is not plain goes the long way, and says what is wrong with 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
 
-from ...algebra.derivatives import taken_apart
-from ...algebra.plain import Plain
-from ...algebra.scores import Scores
-from ...native.labelled import Job
-from ...native.sums import F32, F64
+from ...algebra.plain import AnyPlain, Plain, PlainRows, PlainYesNo
+from ...native import _cpu, processor
+from ...native.labelled import REDUCTIONS
+from ...native.processor import set_now
+from ...native.sums import U8
 from . import arrays as xp
 from .memory import CODES, memory
-from .uncompiled_derivatives import formula, in_depth, in_operations
+from .modes import PLAIN, _functorch_active, _legacy, _modes, forward_ad
+from .modes import tracing as tracing
+from .uncompiled_derivatives import again, in_depth
 
 Tensor = torch.Tensor
 
-_LABELS = {
+_FEW = 1 << 16  # elements whose memory is not worth keeping
+# What the losses of scores of a type are made like, which takes less time than to say what they
+# are. Made when they are first asked for, as what is made while a program is recorded is no tensor.
+_LOSSES: dict[torch.dtype, Tensor] = {}
+_INTEGERS = {
     torch.int64: 8,
     torch.int32: 4,
     torch.int16: 2,
@@ -37,61 +45,114 @@ _LABELS = {
     torch.uint32: -4,
     torch.uint64: -8,
 }
-# What the losses of scores of these types have.
-_OWN = (F64, F32)
-_FEW = 1 << 16  # elements whose memory is not worth keeping
 
 
-def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
-    """H(P, Logits(x)) reduced, or None for what is not plain."""
-    y, sample, by_class = p.index, p.sample_weight, p.class_weight
-    code = CODES.get(x.dtype)
-    if (
-        code is None
-        or y.dtype not in _LABELS
-        or axis not in (-1, x.ndim - 1)
-        or y.shape != x.shape[:-1]
-        or not xp.plain(x, y)
-        or not x.is_contiguous()
-        or not y.is_contiguous()
-        or not x.numel()
-    ):
+def _described(x: Tensor) -> tuple[int, int, int, tuple[int, ...]] | None:
+    """What C++ reads of a tensor, where this PyTorch has no function of C that tells it."""
+    if not x.is_cpu or not x.is_contiguous():
         return None
-    classes = x.shape[-1]
+    dtype = U8 if x.dtype is torch.bool else CODES.get(x.dtype, -1)
+    return x.data_ptr(), dtype, _INTEGERS.get(x.dtype, 0), tuple(x.shape)
+
+
+_cpu.read_tensors(
+    getattr(torch.Tensor, "__dlpack_c_exchange_api__", None), _described, processor.threads
+)
+
+# The job for the way back, what the loss is divided by, the threads; and P's arrays as they were
+# read.
+Arrays = tuple[Tensor | None, ...]
+Found = tuple[tuple[Any, float, int] | None, Arrays]
+
+
+def _loss_like(dtype: torch.dtype) -> Tensor:
+    wide = torch.float64 if dtype is torch.float64 else torch.float32
+    found = _LOSSES[dtype] = torch.ones((), dtype=wide, device="cpu")
+    return found
+
+
+@cache
+def _on_cuda() -> Callable[..., Tensor | None]:
+    from .small_cuda import short
+
+    return short
+
+
+def short(
+    p: AnyPlain, x: Tensor, axis: int, softcap: float | None, reduction: str
+) -> Tensor | None:
+    """H(P, Logits(x)) reduced, or None for what is not plain."""
+    if x.is_cuda:
+        return _on_cuda()(p, x, axis, softcap, reduction)
+    kind, y = p.__class__, p[0]
+    if forward_ad._current_level >= 0 or _functorch_active() or _modes() > 0 or _legacy(x):
+        return None
+    if x.__class__ not in PLAIN or y.__class__ not in PLAIN:
+        return None
+    if kind is not PlainYesNo and axis != -1 and axis != x.ndim - 1:
+        return None
+    recorded = x.requires_grad and torch.is_grad_enabled()
+    like = _LOSSES.get(x.dtype)
+    if like is None:
+        like = _loss_like(x.dtype)
+    if reduction != "none":
+        loss = torch.empty_like(like)
+    else:
+        loss = like.new_empty(x.shape if kind is PlainYesNo else x.shape[:-1])
+    cap, how = softcap or 0.0, REDUCTIONS[reduction]
+    if isinstance(p, Plain):
+        found, arrays = _labelled(p, x, loss, cap, how, recorded)
+    elif y.requires_grad and torch.is_grad_enabled():
+        return None
+    elif isinstance(p, PlainRows):
+        found, arrays = _rows(p, x, loss, cap, how, recorded)
+    else:
+        found, arrays = _yes_no(p, x, loss, how)
+    if found is None or not recorded:
+        return None if found is None else loss
+    return _apply((found, loss, reduction != "none", cap, p, arrays), x)
+
+
+def _labelled(
+    p: Plain, x: Tensor, loss: Tensor, softcap: float, reduction: int, keeps: bool
+) -> Found:
+    y, sample, by_class = p.index, p.sample_weight, p.class_weight
     if sample is not None:
         sample = _wide(sample, y.shape)
         if sample is None:
-            return None
+            return None, ()
     if by_class is not None:
-        by_class = _wide(by_class, (classes,))
+        by_class = _wide(by_class, x.shape[-1:])
         if by_class is None:
-            return None
-    job = Job(
-        y.data_ptr(),
-        _LABELS[y.dtype],
-        p,
-        (
-            None if sample is None else sample.data_ptr(),
-            None if by_class is None else by_class.data_ptr(),
-        ),
-        y.numel(),
-        classes,
-        1,
-        code,
+            return None, ()
+    found = _cpu.labels_of_tensors(
+        set_now.get(),
+        y,
+        x,
+        loss,
+        p.ignore,
+        p.epsilon,
+        None if sample is None else sample.data_ptr(),
+        None if by_class is None else by_class.data_ptr(),
         softcap,
+        reduction,
+        keeps,
     )
-    if not job.fits:
-        return None
-    shape = y.shape if reduction == "none" else ()
-    # A tensor of the scores' own type takes half as long to make.
-    loss = x.new_empty(shape) if code in _OWN else x.new_empty(shape, dtype=torch.float32)
-    divisor, _ = job.forward(x.data_ptr(), reduction, loss.data_ptr())
-    if divisor < 0:
-        return None
-    if not x.requires_grad or not torch.is_grad_enabled():
-        return loss
-    each = None if reduction == "none" else divisor
-    return _apply(loss, job, each, p, x, y, sample, by_class)
+    return found, (y, sample, by_class)
+
+
+def _rows(
+    p: PlainRows, x: Tensor, loss: Tensor, softcap: float, reduction: int, keeps: bool
+) -> Found:
+    if p.axis not in (-1, x.ndim - 1):
+        return None, ()
+    now = set_now.get()
+    found = _cpu.rows_of_tensors(now, p.probs, x, loss, p.tolerance, softcap, reduction, keeps)
+    return found, (p.probs,)
+
+
+def _yes_no(p: PlainYesNo, x: Tensor, loss: Tensor, reduction: int) -> Found:
+    return _cpu.yes_no_of_tensors(set_now.get(), p.probs, x, loss, reduction), (p.probs,)
 
 
 def _wide(weight: Any, shape: tuple[int, ...]) -> Tensor | None:
@@ -109,53 +170,34 @@ class _Short(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any,
-        loss: Tensor,
-        job: Job,
-        divisor: float | None,
-        p: Plain,
+        state: tuple[tuple[Any, float, int], Tensor, bool, float, AnyPlain, Arrays],
         x: Tensor,
-        *arrays: Tensor | None,
     ) -> Tensor:
-        ctx.job, ctx.divisor, ctx.place = job, divisor, x.data_ptr()
-        ctx.softcap = job.softcap or None
-        ctx.ignore, ctx.epsilon = p.ignore, p.epsilon
+        found, loss, *ctx.rest, arrays = state
+        ctx.job = found
         ctx.save_for_backward(x, *arrays)
-        # As it is, and not as a view of it, which nobody may write to.
-        ctx.mark_dirty(loss)
         return loss
 
     @staticmethod
     def backward(ctx: Any, d_loss: Tensor) -> Any:
-        x, y, sample, by_class = ctx.saved_tensors
-        p = Plain(y, ctx.ignore, ctx.epsilon, sample, by_class)
-        divisor = ctx.divisor
-        place = x.data_ptr()
-        # A hook on saved tensors may give back others than it took.
-        if in_depth(d_loss) or (place != ctx.place and not _alike(x, ctx.job)):
-            if divisor is not None:
+        x, *arrays = ctx.saved_tensors
+        part, divisor, threads = ctx.job
+        whole, softcap, p = ctx.rest
+        gradient = None
+        if not in_depth(d_loss):
+            gradient = torch.empty_like(x) if x.numel() < _FEW else memory.like(x)
+            each = d_loss if whole else d_loss.to(torch.float64).contiguous()
+            # A hook on saved tensors may give back others than it took.
+            if not part.backward_tensors(
+                set_now.get(), threads, x, softcap, divisor, each, gradient
+            ):
+                gradient = None
+        if gradient is None:
+            if whole:
                 d_loss = d_loss / divisor if divisor else d_loss * 0.0
-            return None, None, None, None, again(x, p, d_loss, ctx.softcap), None, None, None
-        gradient = torch.empty_like(x) if x.numel() < _FEW else memory.like(x)
-        if divisor is None:
-            each = d_loss.to(torch.float64).contiguous()
-            ctx.job.backward(place, each.data_ptr(), gradient.data_ptr())
-        else:
-            each = d_loss.item() / divisor if divisor else 0.0
-            ctx.job.backward(place, each, gradient.data_ptr())
-        return None, None, None, None, gradient, None, None, None
-
-
-def _alike(x: Tensor, job: Job) -> bool:
-    """Whether the kernel can read x in place of the scores that it was given in forward."""
-    return CODES.get(x.dtype) == job.dtype and xp.plain(x) and x.is_contiguous()
+            gradient = again(x, p.holding(arrays), d_loss, softcap or None)
+        return None, gradient
 
 
 # What Function.apply comes to where no transform of torch.func is at work.
 _apply: Any = super(torch.autograd.Function, _Short).apply
-
-
-def again(x: Tensor, p: Plain, d_loss: Tensor, softcap: float | None = None) -> Tensor | None:
-    """The gradient in PyTorch's own operations, differentiable again; `d_loss` is per event."""
-    measure, q = p.measure(xp, x.shape[-1]), Scores("logits", x, x.ndim - 1, softcap)
-    call, arrays = taken_apart(formula, measure, q, False)
-    return in_operations(call, arrays, [a is x for a in arrays], d_loss, 0.0)[-1]

@@ -1,0 +1,158 @@
+// Rows of probabilities × stored logits, and yes/no targets × their scores, in one call each way.
+#include <cstring>
+
+#include "whole.hpp"
+
+namespace nb = nanobind;
+using namespace plogq;
+
+namespace {
+
+// Rows that are distributions: each sums to 1 within `tolerance`, and none has an entry below 0.
+class RowsPart {
+ public:
+  RowsPart(int set, nb::handle probs, int probs_dtype, int axis, int64_t events, int64_t classes,
+           double tolerance, bool keeps, int threads)
+      : probs_(probs, false), events_(events), classes_(classes), keeps_(keeps) {
+    dense_ = probs_.rows(axis, probs_dtype, events, classes);
+    sums_.reset(new double[size_t(2 * events)]);
+    run(set, [&](const Running& kernels) {
+      Sums s;
+      s.events = events;
+      s.array = dense_;
+      s.sum = sums_.get();
+      s.least = s.sum + events;
+      if (events) kernels->sums(s, threads);
+      for (int64_t e = 0; e < events; ++e)
+        fits_ &= s.sum[e] - 1 <= tolerance && 1 - s.sum[e] <= tolerance && s.least[e] >= 0;
+    });
+  }
+
+  bool fits() const { return fits_; }
+  int64_t events() const { return events_; }
+  int64_t elements() const { return events_ * classes_; }
+  double mass() const { return pairwise(sums_.get(), events_); }
+
+  Stored problem(const Buffer& scores, const Buffer& gradient, const Asked& asked, bool back) {
+    Stored p = stored_problem(scores, gradient, asked, events_, classes_);
+    p.dense = dense_;
+    p.mass = sums_.get();
+    if (keeps_ || back) {
+      if (!statistics_) statistics_.reset(new double[size_t(2 * events_)]);
+      p.greatest = statistics_.get();
+      p.rest = p.greatest + events_;
+    }
+    return p;
+  }
+  static void start(const Running& kernels, const Stored& p, int threads) {
+    kernels->stored(p, threads);
+  }
+  static void only_back(Stored& p) { p.forward = false; }
+
+ private:
+  Buffer probs_;
+  int64_t events_, classes_;
+  bool keeps_;  // there is to be a backward after the forward
+  View dense_;
+  bool fits_ = true;
+  std::unique_ptr<double[]> sums_, statistics_;
+};
+
+// Yes/no targets, all of them in [0, 1].
+class YesNoPart {
+ public:
+  YesNoPart(int set, nb::handle target, int dtype, int64_t events, int threads)
+      : target_(target, false), events_(events) {
+    view_ = target_.elements(dtype, events);
+    if (dtype == U8 || !events) return;
+    // What the kernel looks through is rounded to float32, perhaps onto a bound.
+    if (dtype == F64) {
+      look();
+      return;
+    }
+    run(set, [&](const Running& kernels) {
+      double low = 0, high = 0;
+      kernels->range(view_, events, &low, &high, threads);
+      fits_ = low >= 0 && high <= 1;
+    });
+  }
+
+  bool fits() const { return fits_; }
+  int64_t events() const { return events_; }
+  int64_t elements() const { return events_; }
+  double mass() const { return double(events_); }
+
+  Binary problem(const Buffer& scores, const Buffer& gradient, const Asked& asked, bool) {
+    Binary p;
+    p.events = events_;
+    p.scores = scores.elements(asked.dtype, events_);
+    p.target = view_;
+    if (gradient) {
+      p.gradient = gradient.elements(asked.dtype, events_);
+      p.streams = past_cache(p.gradient, p.scores, p.events);
+    }
+    return p;
+  }
+  static void start(const Running& kernels, const Binary& p, int threads) {
+    kernels->binary(p, threads);
+  }
+  static void only_back(Binary&) {}
+
+ private:
+  void look() {
+    const Released released;
+    fits_ = view_.axes <= 1;
+    for (int64_t e = 0; fits_ && e < events_; ++e) {
+      double y;
+      std::memcpy(&y, view_.event(e), sizeof y);
+      fits_ = y >= 0 && y <= 1;
+    }
+  }
+
+  Buffer target_;
+  int64_t events_;
+  View view_;
+  bool fits_ = true;
+};
+
+// Rows of probabilities and scores, and yes/no targets and scores, as `labels_of_tensors` has them.
+nb::object rows_of_tensors(int set, nb::handle probs, nb::handle scores, nb::handle loss,
+                           double tolerance, double softcap, int reduction, bool keeps) {
+  const Tensor p(probs), x(scores), to(loss);
+  if (!x.lies() || !p.lies() || x.dtype < 0 || x.dtype == U8 || p.dtype < 0 || p.dtype == U8 ||
+      !x.axes || p.axes != x.axes || !p.alike(x, x.axes) || !x.size(0, x.axes))
+    return nb::none();
+  const int64_t events = x.size(0, x.axes - 1), classes = x.shape[x.axes - 1];
+  const int threads = threads_for(events * classes);
+  auto* const job =
+      new Job<RowsPart>(set, p.address(), p.dtype, 1, events, classes, tolerance, keeps, threads);
+  return forwarded(job, set, threads, x, softcap, reduction, to);
+}
+nb::object yes_no_of_tensors(int set, nb::handle target, nb::handle scores, nb::handle loss,
+                             int reduction) {
+  const Tensor y(target), x(scores), to(loss);
+  if (!x.lies() || !y.lies() || x.dtype < 0 || x.dtype == U8 || y.dtype < 0 || y.axes != x.axes ||
+      !y.alike(x, x.axes) || !x.size(0, x.axes))
+    return nb::none();
+  const int64_t events = x.size(0, x.axes);
+  const int threads = threads_for(events);
+  auto* const job = new Job<YesNoPart>(set, y.address(), y.dtype, events, threads);
+  return forwarded(job, set, threads, x, 0, reduction, to);
+}
+
+}  // namespace
+
+void bind_soft(nb::module_& m) {
+  bind_job<RowsPart>(m, "Rows").def(
+      nb::init<int, nb::handle, int, int, int64_t, int64_t, double, bool, int>(), nb::arg("set"),
+      nb::arg("probs"), nb::arg("probs_dtype"), nb::arg("axis"), nb::arg("events"),
+      nb::arg("classes"), nb::arg("tolerance"), nb::arg("keeps"), nb::arg("threads"));
+  bind_job<YesNoPart>(m, "YesNo")
+      .def(nb::init<int, nb::handle, int, int64_t, int>(), nb::arg("set"), nb::arg("target"),
+           nb::arg("dtype"), nb::arg("events"), nb::arg("threads"));
+  m.def("rows_of_tensors", &rows_of_tensors, nb::arg("set"), nb::arg("probs"), nb::arg("scores"),
+        nb::arg("loss"), nb::arg("tolerance"), nb::arg("softcap"), nb::arg("reduction"),
+        nb::arg("keeps"));
+  m.def("yes_no_of_tensors", &yes_no_of_tensors, nb::arg("set"), nb::arg("target"),
+        nb::arg("scores"), nb::arg("loss"), nb::arg("reduction"));
+}

@@ -1,0 +1,54 @@
+// A tensor's memory, read from the tensor itself: by the function of C that DLPack has frameworks
+// export, as asking it in Python for what it is takes longer than a small call.
+#pragma once
+#include <nanobind/nanobind.h>
+
+#include <vector>
+
+#include "call.hpp"
+
+namespace plogq {
+
+class Tensor {
+ public:
+  explicit Tensor(nanobind::handle tensor);
+
+  // Whether it lies in main memory without gaps.
+  bool lies() const { return data_ != nullptr; }
+  // The address, as whoever takes Python's arrays has it.
+  nanobind::int_ address() const { return nanobind::int_(reinterpret_cast<intptr_t>(data_)); }
+
+  // Its one number, of float64 or float32.
+  double number() const {
+    return dtype == F64 ? *static_cast<const double*>(data_) : *static_cast<const float*>(data_);
+  }
+
+  // The floating dtype, U8 for booleans, or -1; the bytes of an integer, negative for unsigned
+  // ones, or 0.
+  int dtype = -1, integer = 0;
+  int axes = 0;
+  const int64_t* shape = nullptr;
+
+  int64_t size(int first, int last) const {
+    int64_t n = 1;
+    for (int i = first; i < last; ++i) n *= shape[i];
+    return n;
+  }
+  // Whether the first axes of both are as long.
+  bool alike(const Tensor& other, int first_axes) const {
+    for (int i = 0; i < first_axes; ++i)
+      if (shape[i] != other.shape[i]) return false;
+    return true;
+  }
+
+ private:
+  void described(nanobind::handle tensor);
+
+  void* data_ = nullptr;
+  std::vector<int64_t> lengths_;
+};
+
+// How many threads a call on so many elements uses: Python knows, of calls that are worth asking.
+int threads_for(int64_t elements);
+
+}  // namespace plogq
