@@ -91,9 +91,7 @@ def _table(cells: list[Cell]) -> str:
     kinds = [kind for kind in KINDS if any(cell.kind == kind for cell in cells)]
     rows = [["", *kinds]]
     for shape in dict.fromkeys(cell.shape for cell in cells):
-        pairs = (
-            [found.get((shape, kind, gradient)) for gradient in (False, True)] for kind in kinds
-        )
+        both = ([found.get((shape, kind, back)) for back in (False, True)] for kind in kinds)
         rows.append([_title(shape), *(" ".join(map(_ratio, pair)) for pair in both)])
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(t.rjust(n) for t, n in zip(r, wide, strict=True)) for r in rows)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pytest
 
 import plogq
+from plogq.native import processor
 
 from .. import bounds, oracle
 
@@ -271,3 +272,13 @@ if hasattr(os, "fork"):
             assert done, "the child hangs"
             assert os.waitstatus_to_exitcode(status) == 0
         assert everything(p, q) == expected
+
+
+@pytest.mark.parametrize(("told", "expected"), [("3", 3), ("2,4", 2), ("", 4), ("many", 4)])
+def test_omp_num_threads_counts_where_nobody_says_more(
+    told: str, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PLOGQ_NUM_THREADS", raising=False)
+    monkeypatch.setenv("OMP_NUM_THREADS", told)
+    monkeypatch.setattr(processor, "processors", lambda: 4)
+    assert processor.threads(1 << 20, spawned=True) == expected

@@ -96,6 +96,7 @@ void bind_tensors(nb::module_& m) {
       [](nb::object api, nb::object described, nb::object threads_of) {
         describe = described.release().ptr();
         threads = threads_of.release().ptr();
+        tensor_of = nullptr;
         if (api.is_none()) return;
         const auto* table =
             static_cast<const ExchangeAPI*>(PyCapsule_GetPointer(api.ptr(), "dlpack_exchange_api"));
