@@ -1,5 +1,8 @@
 """The kernels' threads are PyTorch's: as many as it was told, the same bits for any number."""
 
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false
+
 from __future__ import annotations
 
 import os
@@ -125,3 +128,20 @@ def test_what_a_hook_gives_back_is_looked_at_again() -> None:
         ):
             loss = plogq.cross_entropy(p, q)
         assert torch.equal(torch.autograd.grad(loss, q.scores)[0], expected), name
+
+
+@pytest.mark.parametrize("name", ["labels", "smoothed", "soft", "yes/no"])
+def test_what_flows_back_may_be_of_any_kind_and_layout(name: str) -> None:
+    p, q = _pairs((70, 10))[name]
+    losses = plogq.cross_entropy(p, q, reduction="none")
+
+    def gradient(each: torch.Tensor) -> torch.Tensor:
+        return torch.autograd.grad(losses, q.scores, each, retain_graph=True)[0]
+
+    each = torch.linspace(-1, 2, losses.numel()).reshape(losses.shape)
+    exact = gradient(each.clone())
+    strided = torch.stack((each, each), -1)[..., 0]
+    assert not strided.is_contiguous()
+    assert torch.equal(gradient(strided), exact)
+    one = torch.tensor(0.3).expand(losses.shape)
+    assert torch.equal(gradient(one), gradient(one.contiguous()))

@@ -50,6 +50,12 @@ bool without_gaps(const DLTensor& t) {
   return true;
 }
 
+bool one_number(const DLTensor& t) {
+  for (int i = 0; i < t.axes; ++i)
+    if (!t.strides || t.shape[i] < 2 || t.strides[i] != 0) return false;
+  return t.axes > 0;
+}
+
 }  // namespace
 
 Tensor::Tensor(nb::handle tensor) {
@@ -62,7 +68,9 @@ Tensor::Tensor(nb::handle tensor) {
     PyErr_Clear();  // one that has no memory of its own: it goes the long way
     return;
   }
-  if (t.device != CPU || t.lanes != 1 || !without_gaps(t)) return;
+  if (t.device != CPU || t.lanes != 1) return;
+  repeated_ = one_number(t);
+  if (!repeated_ && !without_gaps(t)) return;
   data_ = static_cast<char*>(t.data) + t.byte_offset;
   dtype = float_of(t);
   if (t.code == INT || t.code == UINT) integer = t.bits / (t.code == UINT ? -8 : 8);

@@ -14,13 +14,16 @@ class Tensor {
   explicit Tensor(nanobind::handle tensor);
 
   // Whether it lies in main memory without gaps.
-  bool lies() const { return data_ != nullptr; }
+  bool lies() const { return data_ != nullptr && !repeated_; }
+  // Whether it is one number, as such or repeated along every axis.
+  bool one() const { return data_ != nullptr && (repeated_ || axes == 0); }
   // The address, as whoever takes Python's arrays has it.
   nanobind::int_ address() const { return nanobind::int_(reinterpret_cast<intptr_t>(data_)); }
 
-  // Its one number, of float64 or float32.
-  double number() const {
-    return dtype == F64 ? *static_cast<const double*>(data_) : *static_cast<const float*>(data_);
+  // The number at a place, of float64 or float32.
+  double number(int64_t at = 0) const {
+    return dtype == F64 ? static_cast<const double*>(data_)[at]
+                        : static_cast<const float*>(data_)[at];
   }
 
   // The floating dtype, U8 for booleans, or -1; the bytes of an integer, negative for unsigned
@@ -45,6 +48,7 @@ class Tensor {
   void described(nanobind::handle tensor);
 
   void* data_ = nullptr;
+  bool repeated_ = false;
   std::vector<int64_t> lengths_;
 };
 

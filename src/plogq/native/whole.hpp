@@ -91,8 +91,9 @@ class Job {
     });
   }
 
-  // The same of tensors, as forward was given them; d_loss has a float64 for each event, or is one
-  // number, which the divisor is yet to divide. False where one of them is of another kind by now.
+  // The same of tensors, as forward was given them; d_loss has a number for each event, or is one
+  // number, which the divisor is yet to divide. False where one of them is not as it was, or not
+  // plain.
   bool backward_tensors(int set, int threads, nanobind::handle scores, double softcap,
                         double divisor, nanobind::handle d_loss, nanobind::handle gradient) {
     const Tensor x(scores), g(gradient), d(d_loss);
@@ -100,11 +101,19 @@ class Job {
     if (!x.lies() || !g.lies() || x.dtype < 0 || x.dtype != g.dtype ||
         x.size(0, x.axes) != elements || g.size(0, g.axes) != elements)
       return false;
-    if (!d.lies() || (d.axes ? d.dtype != F64 : d.dtype != F64 && d.dtype != F32)) return false;
-    const double all = d.axes || divisor == 0 ? 0 : d.number() / divisor;
-    nanobind::object each = nanobind::none();
-    if (d.axes) each = d.address();
-    backward(set, threads, x.address(), 1, x.dtype, softcap, all, each, g.address());
+    if (d.dtype != F64 && d.dtype != F32) return false;
+    if (d.one()) {
+      const double all = divisor == 0 ? 0 : d.number() / divisor;
+      backward(set, threads, x.address(), 1, x.dtype, softcap, all, nanobind::none(), g.address());
+      return true;
+    }
+    if (!d.lies() || d.size(0, d.axes) != part_.events()) return false;
+    std::vector<double> wide;
+    if (d.dtype == F32)
+      for (int64_t e = 0; e < part_.events(); ++e) wide.push_back(d.number(e));
+    const nanobind::int_ each =
+        wide.empty() ? d.address() : nanobind::int_(reinterpret_cast<intptr_t>(wide.data()));
+    backward(set, threads, x.address(), 1, x.dtype, softcap, 1, each, g.address());
     return true;
   }
 

@@ -186,11 +186,13 @@ class _Short(torch.autograd.Function):
         gradient = None
         if not in_depth(d_loss):
             gradient = torch.empty_like(x) if x.numel() < _FEW else memory.like(x)
-            each = d_loss if whole else d_loss.to(torch.float64).contiguous()
+            back, now = part.backward_tensors, set_now.get()
+            done = back(now, threads, x, softcap, divisor, d_loss, gradient)
+            if not done and not whole:
+                each = d_loss.to(torch.float64).contiguous()
+                done = back(now, threads, x, softcap, divisor, each, gradient)
             # A hook on saved tensors may give back others than it took.
-            if not part.backward_tensors(
-                set_now.get(), threads, x, softcap, divisor, each, gradient
-            ):
+            if not done:
                 gradient = None
         if gradient is None:
             if whole:
