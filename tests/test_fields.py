@@ -35,6 +35,8 @@ EVERY = {
     "LogProbs": plogq.LogProbs(np.log(P), axis=0),
     "LinearLogits": LINEAR,
     "ShardedLogits": plogq.ShardedLogits(torch.eye(3), "group", axis=0, softcap=5.0),
+    "Tempered": plogq.Tempered(plogq.Logits(Z, softcap=5.0), 2.0),
+    "TemperedBinary": plogq.Tempered(plogq.BinaryLogits(Z), 2.0),
     "BinaryProbs": plogq.BinaryProbs(P),
     "BinaryLogits": plogq.BinaryLogits(Z),
 }

@@ -36,6 +36,7 @@ from .representations.linear import LinearLogits
 from .representations.predictions import Logits, LogProbs, ShardedLogits
 from .representations.sparse import SparseProbs
 from .representations.targets import Labels, Probs
+from .representations.tempered import Tempered
 from .representations.wrappers import Smoothed, Weighted
 from .shaping import focal, poly
 
@@ -68,6 +69,7 @@ __all__ = [
     "Smoothed",
     "SoftmaxTwiceWarning",
     "SparseProbs",
+    "Tempered",
     "Weighted",
     "binary_cross_entropy",
     "categorical_cross_entropy",

@@ -22,6 +22,7 @@ from .ranks import dtensors as placements
 from .representations import binary
 from .representations.base import BinaryPrediction, Look, Prediction, mapped
 from .representations.targets import Labels, Probs, Target
+from .representations.tempered import Divided
 from .representations.wrappers import Smoothed, Weighted
 
 P = Target | binary.BinaryTarget
@@ -72,6 +73,8 @@ def prepare(p: P, q: Q, look: Look | None = None) -> Pair:
     Raises:
         PairError, ShapeError, LabelError, ProbabilityError, DtypeError: as `cross_entropy` says.
     """
+    if isinstance(q, Divided):
+        look, q = look or q.look(), q.bare()
     if isinstance(p, binary.BinaryTarget):
         return _prepare_binary(p, binary.require_binary(_not_categorical(q, p)), look)
     came: Any = p

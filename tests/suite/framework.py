@@ -252,6 +252,7 @@ class Named(SimpleNamespace):
 
 def named(q: Any, gradients: Sequence[Any]) -> Named:
     """Gradients under the names of Q's arrays."""
+    q = getattr(q, "prediction", q)
     names = [n for n in HELD if getattr(q, n, None) is not None]
     return Named(**dict(zip(names, gradients, strict=True)))
 
