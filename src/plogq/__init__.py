@@ -10,7 +10,7 @@ from .definition import (
     log_normalizer,
     value_and_grad,
 )
-from .divergence import entropy, kl_divergence
+from .divergence import entropy, js_divergence, kl_divergence
 from .errors import (
     DeviceError,
     DtypeError,
@@ -79,6 +79,7 @@ __all__ = [
     "entropy",
     "explain",
     "focal",
+    "js_divergence",
     "kl_divergence",
     "log_normalizer",
     "poly",

@@ -25,7 +25,7 @@ from .representations.wrappers import Smoothed, Weighted
 
 
 def cross_entropy(
-    p: P,
+    p: P | Q,
     q: Q,
     *,
     reduction: str = "mean",
@@ -33,7 +33,7 @@ def cross_entropy(
     z_loss: float = 0.0,
     **others: Never,
 ) -> Any:
-    """The cross-entropy of the target P and the prediction Q, in nats.
+    """The cross-entropy of the target P, or of another prediction, and the prediction Q, in nats.
 
     H(P, Q) = -Σ_j p_j log q_j per event, then reduced: "mean" = Σ H / Σ mass, so that weights and
     ignored labels are right by construction (0 where the total mass is 0); "sum"; "none", one loss
@@ -90,7 +90,7 @@ def cross_entropy(
 
 
 def value_and_grad(
-    p: P,
+    p: P | Q,
     q: Q,
     *,
     reduction: str = "mean",
@@ -139,7 +139,7 @@ def value_and_grad(
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     pair.check(forward.loss)
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
-    return loss, gradient_of(q, gradients)
+    return loss, gradient_of(q, pair.of_q(gradients))
 
 
 def log_normalizer(q: Q) -> Any:
@@ -181,7 +181,7 @@ def _log_normalizer(_: None, q: Q) -> Any:
     return log_normalizer(q)
 
 
-def explain(p: P, q: Q) -> Explanation:
+def explain(p: P | Q, q: Q) -> Explanation:
     """Which kernel runs for this pair, and why the kernels before it were refused.
 
     Raises:

@@ -65,7 +65,8 @@ class Divided(Representation):
 
     def carried(self, gradients: Iterable[Any]) -> Any:
         """The gradients of the arrays of `bare()` as those of what is wrapped."""
-        q, divided, found = self.prediction, _names(self.prediction), list[Any]()
+        q, divided = self.prediction, _names(self.prediction)
+        found: list[Any] = []
         for (name, x), g in zip(_held(q), gradients, strict=True):
             own = g
             if name in divided and g is not None:
