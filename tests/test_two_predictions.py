@@ -63,6 +63,7 @@ def test_it_is_differentiated_twice(twice: Callable[[], Any], off: float) -> Non
         np.testing.assert_allclose(got, want, atol=off)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_it_runs_in_programs() -> None:
     """As one program of torch.compile with both gradients, and mapped over a batch."""
     want = kl(P, Z)
