@@ -7,6 +7,7 @@ from typing import Any
 
 import plogq
 from plogq.representations.binary import SmoothedBinary, WeightedBinary
+from plogq.representations.tempered import Divided
 
 Change = Callable[[Any], Any]
 
@@ -28,6 +29,8 @@ def rebuilt(r: Any, change: Change) -> Any:
         sample = None if r.sample_weight is None else change(r.sample_weight)
         inner: Any = rebuilt(r.target, change)
         return plogq.Weighted(inner, sample_weight=sample, class_weight=sides)
+    if isinstance(r, Divided):
+        return plogq.Tempered(rebuilt(r.prediction, change), r.temperature)
     if isinstance(r, plogq.LinearLogits):
         bias = None if r.bias is None else change(r.bias)
         options = {n: getattr(r, n) for n in plogq.LinearLogits.settings}
@@ -42,7 +45,8 @@ def rebuilt(r: Any, change: Change) -> Any:
 
 def arrays(r: Any) -> list[Any]:
     """Every array that a representation holds, those of what it wraps first."""
-    inner = arrays(r.target) if hasattr(r, "target") else []
+    inside = next((getattr(r, n) for n in ("target", "prediction") if hasattr(r, n)), None)
+    inner = [] if inside is None else arrays(inside)
     each = [getattr(r, n, None) for n in (*HELD, *WEIGHTS)]
     flat = [x for held in each for x in (held if isinstance(held, tuple) else (held,))]
     return [*inner, *(x for x in flat if hasattr(x, "shape"))]

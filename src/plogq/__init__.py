@@ -10,7 +10,7 @@ from .definition import (
     log_normalizer,
     value_and_grad,
 )
-from .divergence import entropy, kl_divergence
+from .divergence import entropy, js_divergence, kl_divergence
 from .errors import (
     DeviceError,
     DtypeError,
@@ -36,6 +36,7 @@ from .representations.linear import LinearLogits
 from .representations.predictions import Logits, LogProbs, ShardedLogits
 from .representations.sparse import SparseProbs
 from .representations.targets import Labels, Probs
+from .representations.tempered import Tempered
 from .representations.wrappers import Smoothed, Weighted
 from .shaping import focal, poly
 
@@ -68,6 +69,7 @@ __all__ = [
     "Smoothed",
     "SoftmaxTwiceWarning",
     "SparseProbs",
+    "Tempered",
     "Weighted",
     "binary_cross_entropy",
     "categorical_cross_entropy",
@@ -77,6 +79,7 @@ __all__ = [
     "entropy",
     "explain",
     "focal",
+    "js_divergence",
     "kl_divergence",
     "log_normalizer",
     "poly",

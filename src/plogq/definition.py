@@ -17,14 +17,15 @@ from .frameworks import autodiff, verbs
 from .kernels.table import Explanation, kernel_asked
 from .pairing import P, Pair, Q, at_home, prepare
 from .representations import binary, predictions
-from .representations.base import BinaryPrediction, Look, like
+from .representations.base import BinaryPrediction, Look
 from .representations.linear import LinearLogits
 from .representations.targets import Labels, Probs
+from .representations.tempered import Divided, gradient_of
 from .representations.wrappers import Smoothed, Weighted
 
 
 def cross_entropy(
-    p: P,
+    p: P | Q,
     q: Q,
     *,
     reduction: str = "mean",
@@ -32,7 +33,7 @@ def cross_entropy(
     z_loss: float = 0.0,
     **others: Never,
 ) -> Any:
-    """The cross-entropy of the target P and the prediction Q, in nats.
+    """The cross-entropy of the target P, or of another prediction, and the prediction Q, in nats.
 
     H(P, Q) = -Σ_j p_j log q_j per event, then reduced: "mean" = Σ H / Σ mass, so that weights and
     ignored labels are right by construction (0 where the total mass is 0); "sum"; "none", one loss
@@ -89,7 +90,7 @@ def cross_entropy(
 
 
 def value_and_grad(
-    p: P,
+    p: P | Q,
     q: Q,
     *,
     reduction: str = "mean",
@@ -123,7 +124,7 @@ def value_and_grad(
     if out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
         done = _short(p, q, reduction, gradient=True)
         if done is not None:
-            return done[0], like(q, done[1:])
+            return done[0], gradient_of(q, done[1:])
     z_loss = check_reduction(reduction, normalizer, z_loss, q)
     came: Any = q
     look = came.look() if isinstance(came, Q) else None
@@ -138,7 +139,7 @@ def value_and_grad(
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     pair.check(forward.loss)
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
-    return loss, like(q, gradients)
+    return loss, gradient_of(q, pair.of_q(gradients))
 
 
 def log_normalizer(q: Q) -> Any:
@@ -180,7 +181,7 @@ def _log_normalizer(_: None, q: Q) -> Any:
     return log_normalizer(q)
 
 
-def explain(p: P, q: Q) -> Explanation:
+def explain(p: P | Q, q: Q) -> Explanation:
     """Which kernel runs for this pair, and why the kernels before it were refused.
 
     Raises:
@@ -273,6 +274,11 @@ def _output(p: Any, q: Any, out: Any) -> Any:
     if isinstance(q, LinearLogits):
         raise ValueError(
             "out takes the gradient of stored scores; LinearLogits has three, leave it"
+        )
+    if isinstance(q, Divided):
+        raise ValueError(
+            "out takes the gradient of stored scores as they are; Tempered divides them first, "
+            "leave it"
         )
     scores = q.look().array
     xp = verbs(scores)

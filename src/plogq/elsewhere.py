@@ -132,7 +132,8 @@ def _softcap(v: str, p: str, q: str) -> Change:
 
 
 def _temperature(v: str, p: str, q: str) -> Change:
-    return "the scores are divided by it", p, f"Logits(z / {v})", ""
+    scores = "BinaryLogits(z)" if "Binary" in p + q else "Logits(z)" if q.startswith("Probs") else q
+    return "a temperature is a change of Q", p, f"Tempered({scores}, {v})", ""
 
 
 def _log_target(v: str, p: str, q: str) -> Change:

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ..suite import contract, equivalences, exactness, infinities, laws, mass_zero, refusals
+from ..suite import (
+    contract,
+    equivalences,
+    exactness,
+    infinities,
+    laws,
+    mass_zero,
+    refusals,
+    two_predictions,
+)
 from .adapter import FRAMEWORK
 
 
@@ -31,4 +40,8 @@ class TestRefusals(refusals.Refusals):
 
 
 class TestContract(contract.Contract):
+    framework = FRAMEWORK
+
+
+class TestTwoPredictions(two_predictions.TwoPredictions):
     framework = FRAMEWORK

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..suite import equivalences, exactness, infinities, laws, mass_zero, refusals
+from ..suite import equivalences, exactness, infinities, laws, mass_zero, refusals, two_predictions
 from .adapter import FRAMEWORK
 
 
@@ -27,4 +27,8 @@ class TestExactness(exactness.Exactness):
 
 
 class TestRefusals(refusals.Refusals):
+    framework = FRAMEWORK
+
+
+class TestTwoPredictions(two_predictions.TwoPredictions):
     framework = FRAMEWORK

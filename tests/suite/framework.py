@@ -224,6 +224,10 @@ class Framework:
         """The bound for a kind of prediction."""
         return self.reached(way, check)
 
+    def unit_of_divergence(self, dtype: Any) -> float:
+        """u of what the difference of two predictions is computed in: float64, where there is."""
+        return bounds.unit(np.float64)
+
     def own_loss(self, scores: Array, y: Array) -> float:
         """What the framework's own cross-entropy makes of labels."""
         raise NotImplementedError
@@ -252,6 +256,7 @@ class Named(SimpleNamespace):
 
 def named(q: Any, gradients: Sequence[Any]) -> Named:
     """Gradients under the names of Q's arrays."""
+    q = getattr(q, "prediction", q)
     names = [n for n in HELD if getattr(q, n, None) is not None]
     return Named(**dict(zip(names, gradients, strict=True)))
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..algebra.contract import Kernel
 from ..errors import KernelRefused
-from ..frameworks.rows import CLASSES, LINEAR, ROWS, SHARDED, STORED, YES_NO, Key, Row, Table
+from ..frameworks.rows import CLASSES, LINEAR, PAIR, ROWS, SHARDED, STORED, YES_NO, Key, Row, Table
 
 # Types that others make, as they are written.
 _WRITTEN = {"SmoothedBinary": "Smoothed(BinaryProbs)", "WeightedBinary": "Weighted(BinaryProbs)"}
@@ -25,6 +25,7 @@ _TARGETS = {
 _PREDICTIONS = {
     (CLASSES, STORED): ("Logits", "LogProbs", "Probs"),
     (YES_NO, STORED): ("BinaryLogits", "BinaryProbs"),
+    (CLASSES, PAIR): ("Logits",),
     (CLASSES, LINEAR): ("LinearLogits",),
     (CLASSES, SHARDED): ("ShardedLogits", "LinearLogits"),
 }
@@ -116,7 +117,7 @@ def describe() -> dict[str, Any]:
     table = [
         {
             "kernel": row.name,
-            "targets": ", ".join(_TARGETS[row.measure]),
+            "targets": "Logits" if row.scores == PAIR else ", ".join(_TARGETS[row.measure]),
             "predictions": ", ".join(_PREDICTIONS[row.measure, row.scores]),
             "framework": row.framework,
             "devices": ", ".join(row.devices),

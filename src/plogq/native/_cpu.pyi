@@ -83,6 +83,28 @@ def binary(
     d_log_z: Any,
     z_loss: float,
 ) -> None: ...
+def versus(
+    set: int,
+    threads: int,
+    of: int,
+    scores_p: Any,
+    axis_p: int,
+    dtype_p: int,
+    scores_q: Any,
+    axis_q: int,
+    dtype_q: int,
+    weight: Any,
+    known: Any,
+    loss: Any,
+    log_z: Any,
+    wide: bool,
+    of_p: Any,
+    of_q: Any,
+    d_loss: Any,
+    d_loss_all: float,
+    d_log_z: Any,
+    forward: bool,
+) -> int: ...
 
 class Labels:
     """Labels as they were given, with what is kept of a forward for its backward."""

@@ -89,6 +89,27 @@ struct Binary {
   bool streams = false;
 };
 
+// P and Q both as stored logits over the same events and classes. `known` has six numbers per event,
+// written by forward and read by backward; `left` counts the events that forward did not do.
+struct Versus {
+  enum Of : int { CROSS_ENTROPY = 0, KL = 1 };
+  int of = KL;
+  int64_t events = 0;
+  View p, q;
+  const double* weight = nullptr;
+  double* known = nullptr;
+  int64_t* left = nullptr;
+  void* loss = nullptr;
+  void* log_z = nullptr;
+  bool wide = false;  // whether these two are double
+  View of_p, of_q;    // the gradients, of those that are asked for
+  const double* d_loss = nullptr;
+  double d_loss_all = 1;
+  const double* d_log_z = nullptr;
+  bool forward = true;
+  bool streams = false;
+};
+
 // The sum over the classes, each times its weight, and the least entry where that is below 0.
 struct Sums {
   int64_t events = 0;
@@ -103,6 +124,7 @@ struct Kernels {
   const char* name;
   void (*stored)(const Stored&, int threads);
   void (*binary)(const Binary&, int threads);
+  void (*versus)(const Versus&, int threads);
   void (*sums)(const Sums&, int threads);
   // The least and the greatest element; both NaN where there is one.
   void (*range)(const View&, int64_t events, double* low, double* high, int threads);

@@ -65,6 +65,10 @@ class Prediction(Representation, ABC):
 
     __slots__ = ()
 
+    def bare(self) -> Any:
+        """What it comes down to once what is around it is in its scores: as a rule itself."""
+        return self
+
     @abstractmethod
     def look(self) -> Look:
         """Its framework, where it is, its events and its classes."""
@@ -84,6 +88,10 @@ class BinaryPrediction(Representation, ABC):
     """The score or the probability of yes, for every element."""
 
     __slots__ = ()
+
+    def bare(self) -> Any:
+        """What it comes down to once what is around it is in its scores: as a rule itself."""
+        return self
 
     @abstractmethod
     def look(self) -> Look:

@@ -16,7 +16,9 @@ from ..algebra.plain import Plain
 from ..class_weights import in_order
 from ..errors import ShapeError
 from ..frameworks import Verbs
+from .base import BinaryPrediction, Prediction
 from .binary import BinaryTarget, SmoothedBinary, WeightedBinary
+from .predicted import Predicted, standing
 from .targets import Probs, Target, both_weights, require_target, weight_array
 
 
@@ -46,12 +48,13 @@ class Smoothed(Target):
         if others:
             own = "BinaryProbs(y)" if isinstance(target, BinaryTarget) else "P"
             elsewhere.refuse_of("Smoothed", others, own, "epsilon")
-        if isinstance(target, BinaryTarget):
-            return SmoothedBinary(target, check_epsilon(epsilon))
+        if isinstance(target, BinaryTarget | BinaryPrediction):
+            return SmoothedBinary(standing(target), check_epsilon(epsilon))
         return super().__new__(cls)
 
-    def __init__(self, target: Target, epsilon: float, **others: Never) -> None:
-        self.target = require_target(target, "Smoothed")
+    def __init__(self, target: Target | Prediction, epsilon: float, **others: Never) -> None:
+        known = isinstance(target, Target)
+        self.target = target if known else require_target(standing(target), "Smoothed")
         self.epsilon = check_epsilon(epsilon)
 
     def __repr__(self) -> str:
@@ -105,7 +108,7 @@ def has_classes(target: Target) -> bool:
     """Whether the target itself says how many classes there are."""
     while isinstance(target, Smoothed | Weighted):
         target = target.target
-    return isinstance(target, Probs)
+    return isinstance(target, Probs | Predicted)
 
 
 class Weighted(Target):
@@ -142,19 +145,20 @@ class Weighted(Target):
         if others:
             own = "BinaryProbs(y)" if isinstance(target, BinaryTarget) else "P"
             elsewhere.refuse_of("Weighted", others, own, "sample_weight", "class_weight")
-        if isinstance(target, BinaryTarget):
-            return WeightedBinary(target, sample_weight, class_weight)
+        if isinstance(target, BinaryTarget | BinaryPrediction):
+            return WeightedBinary(standing(target), sample_weight, class_weight)
         return super().__new__(cls)
 
     def __init__(
         self,
-        target: Target,
+        target: Target | Prediction,
         *,
         sample_weight: Any = None,
         class_weight: Any = None,
         **others: Never,
     ) -> None:
-        self.target = require_target(target, "Weighted")
+        known = isinstance(target, Target)
+        self.target = target if known else require_target(standing(target), "Weighted")
         self.sample_weight = weight_array(sample_weight, "sample_weight")
         self.class_weight = weight_array(in_order(class_weight), "class_weight")
         if self.class_weight is not None and self.class_weight.ndim != 1:

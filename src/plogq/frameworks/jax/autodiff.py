@@ -74,7 +74,7 @@ def _losses(*arrays: Array, call: Call, kernel: Any) -> list[Array]:
 def _gradients(*arrays: Array, call: Call, kernel: Any) -> list[Array]:
     *given, greatest, rest, d_loss, d_log_z = arrays
     measure, scores = call.pair(given)
-    residual = None if call.scores[0] == "binary" else (greatest, rest)
+    residual = None if call.scores[0] in ("binary", "versus") else (greatest, rest)
     found = kernel.backward(measure, scores, residual, d_loss, d_log_z)
     return [g for g in found if g is not None]
 

@@ -18,4 +18,5 @@ if TYPE_CHECKING:
 
 stored = binding.Stored(memory, verbs)
 binary = binding.Binary(memory, verbs)
+pairs = binding.Pairs(memory, verbs, Formula(verbs))
 linear = Tiled(verbs, binding.Stored(memory, verbs, flush=True), Formula(verbs))

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from ...algebra.derivatives import Call, along_scores, along_target, of_target, taken_apart
+from ...algebra.scores import Versus
 from . import arrays as xp
 from .arrays import plain_total
 from .uncompiled_derivatives import Arrays, formula, in_depth, in_operations
@@ -108,6 +109,8 @@ def _backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     if any(needs[: call.parts]):
         found[: call.parts] = of_target(formula, measure, q, needs, d_loss)
     if any(needs[call.parts :]):
+        if isinstance(q, Versus):
+            q = q.wanting(needs[call.parts :])
         gradients = call.kernel.backward(measure, q, residual, d_loss, d_log_z)
         found[call.parts :] = gradients
     return tuple(g if need else None for g, need in zip(found, needs, strict=True))

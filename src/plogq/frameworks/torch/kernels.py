@@ -21,4 +21,5 @@ Tensor = torch.Tensor
 
 stored = binding.Stored(memory, verbs)
 binary = binding.Binary(memory, verbs)
+pairs = binding.Pairs(memory, verbs, Formula(verbs))
 linear = Tiled(verbs, binding.Stored(memory, verbs, flush=True), triton.stored, Formula(verbs))
