@@ -1,5 +1,6 @@
-// Labels as they are given, and what comes of them: for every event a class, a value on it, a
-// background and a mass. Each is found once, so that nobody can have written to it in between.
+// Some events of labels, and what comes of them, as a call of a program needs it: what labelled.hpp
+// finds of all events at once, but in pieces that stay in cache, with a label that is no class told
+// or made NaN, and weights as they lie.
 #pragma once
 #include <cmath>
 #include <cstring>
