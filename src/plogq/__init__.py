@@ -22,6 +22,7 @@ from .errors import (
     ShapeError,
     SoftmaxTwiceWarning,
 )
+from .frameworks import autodiff as _autodiff
 from .helpers import (
     binary_cross_entropy,
     categorical_cross_entropy,
@@ -45,6 +46,7 @@ if _typing.TYPE_CHECKING:
     from .doctor.diagnosis import diagnose
 
 _pytrees.offer()
+_autodiff.offer()
 saved.offer()
 
 __version__ = "0.1.0"

@@ -193,7 +193,8 @@ def explain(p: P | Q, q: Q) -> Explanation:
         Labels × Logits on numpy, cpu: cpu
     """
     pair = prepare(at_home(p, q), q)
-    return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals))
+    note = getattr(pair.kernel, "note", None)
+    return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals), note and note())
 
 
 # What P may be for the short way beside Logits: labels, what is made of them, and distributions.

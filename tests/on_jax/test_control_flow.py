@@ -84,8 +84,8 @@ def test_eval_shape_and_make_jaxpr() -> None:
         ((5, 4), "float64"),
     )
     program = str(jax.make_jaxpr(jax.grad(loss, 1))(Y[0], Z[0]))
-    assert "plogq_losses" in program
-    assert "plogq_gradients" in program
+    assert "plogq_labelled" in program
+    assert "plogq_labelled_gradient" in program
 
 
 def test_a_donated_array_may_be_overwritten_by_the_gradient() -> None:

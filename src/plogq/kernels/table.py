@@ -78,9 +78,11 @@ class Explanation:
     pair: Named
     chosen: str
     refusals: tuple[Refusal, ...]
+    note: str | None = None  # what else is to be said of the way that was chosen
 
     def __str__(self) -> str:
         lines = [f"{self.pair}, {self.pair.device}: {self.chosen}"]
+        lines += [f"  {self.note}"] if self.note else []
         lines += [f"  {name} refused: {why}" for name, why in self.refusals]
         return "\n".join(lines)
 
