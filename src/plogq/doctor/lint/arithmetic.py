@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made, Shape
-from . import moves
+from . import moves, unlogged
 from .machine import Desk
 from .values import Const, Terms, Unknown, Value
 
@@ -166,6 +166,9 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
                 if logs.made in LOGS:
                     turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
                     return Terms(logs, other, negated=turned)
+        found = unlogged.product(a, b, batched)
+        if found is not None:
+            return found
     if isinstance(op, ast.Sub) and a.made in (Made.NORMAL, Made.PARAMETER) and b.made is None:
         return a.but(shape=shape if a.shape is None else a.shape)  # a step of gradient descent
     if isinstance(op, ast.Add | ast.Sub | ast.Mult) and {a.made, b.made} <= {
@@ -239,6 +242,7 @@ def negated(on: Desk, value: Value, node: ast.AST) -> Value:
     if isinstance(value, Terms):
         return emit(on, replace(value, negated=True), node)  # fmt: skip
     if isinstance(value, Array):
+        unlogged.negated(on, value, node)
         if value.made in LOGS and any(s.verb == "slice" for s in value.path):
             return Terms(value, None, negated=True, picked=True)
         if value.made in (Made.SCORES, None, Made.LABELS, Made.NUMBERS):
@@ -248,7 +252,7 @@ def negated(on: Desk, value: Value, node: ast.AST) -> Value:
                              value.made is Made.SCORES else value.source)  # fmt: skip
         if value.made in LOGS:
             return Terms(value, None, negated=True)
-        if value.made in _TRUTH:
+        if value.made in _TRUTH or (value.made is Made.SOFTMAX and value.axis is None):
             return moves.stepped(value, "negate", on.place(node)).but(low=None, high=None)
         return Array(shape=value.shape, kind=value.kind)
     return Unknown()

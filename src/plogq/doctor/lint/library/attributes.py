@@ -32,6 +32,7 @@ from ..verbs import VERBS, method
 from . import data, models
 from .containers import of_dict, of_list, of_text
 from .data import batches
+from .modes import is_torch, switch, training
 from .passing import SAME
 
 
@@ -62,6 +63,10 @@ def attribute(on: Machine, of: Value, name: str, node: Any) -> Value:
         found = models.attribute(on, of, name, node)
         if found is not None:
             return found
+        if name in ("train", "eval"):
+            return switch(of, name)
+        if name == "training" and isinstance(of, Instance) and is_torch(of):
+            return training(on, of)
         if name in SAME:
             return of if name == "module" else Native(lambda on, args: of, name)
         if name in of.slots and name not in ("output", "items"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...facts import Array, Made, Place, Shape, place_of
-from .. import arithmetic
+from .. import arithmetic, unlogged
 from ..machine import Desk
 from ..values import (
     Args,
@@ -29,6 +29,7 @@ def _reduce(mean: bool) -> Verb:
             return Unknown()
         if x.made in arithmetic.LOGS and x.axis is None:
             return Terms(x, None, reduced=True, picked=True)
+        unlogged.reduced(on, x, args.node)
         by = on.module.text(args.node)
         return collapsed(x, axis, args, mean, by, on.place(args.node))
 
