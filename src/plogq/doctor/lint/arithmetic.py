@@ -248,8 +248,11 @@ def negated(on: Desk, value: Value, node: ast.AST) -> Value:
         if value.made in (Made.SCORES, None, Made.LABELS, Made.NUMBERS):
             low = None if value.high is None else -value.high
             high = None if value.low is None else -value.low
-            return value.but(low=low, high=high, source=value if value.made is None or
-                             value.made is Made.SCORES else value.source)  # fmt: skip
+            kept = value.made is None or value.made is Made.SCORES
+            if value.made is None:
+                value = moves.stepped(value, "negate", on.place(node)).but(source=value)
+                return value.but(low=low, high=high)
+            return value.but(low=low, high=high, source=value if kept else value.source)
         if value.made in LOGS:
             return Terms(value, None, negated=True)
         if value.made in _TRUTH or (value.made is Made.SOFTMAX and value.axis is None):
@@ -295,6 +298,10 @@ def emit(on: Desk, terms: Terms, node: ast.AST) -> Value:
     if not (terms.negated and terms.reduced):
         return terms
     target = terms.target
+    of = terms.logs.source
+    if terms.logs.made is Made.LOG_SOFTMAX and of is not None and of.made is Made.SOFTMAX:
+        on.see(HandWritten(on.place(node), terms.logs, target), node)
+        return terms
     if (
         terms.logs.made is Made.LOG_OF_SCORES
         and not terms.picked

@@ -170,7 +170,7 @@ class Hands:
                 continue
             y = args[j]
             if other.made is None and isinstance(y, torch.Tensor) and 2 <= y.dim() == logs.rank:
-                seen, numbers, axis = Evidence(), read(y), logs.axis
+                seen, numbers, axis = Evidence(), read(y), place_at(logs.axis, logs.rank)
                 if numbers is not None and axis is not None:
                     seen.add(numbers, axis)
                     if seen.all_hot:

@@ -93,6 +93,15 @@ def _of_unknown(on: Machine, of: Unknown, name: str, node: Any) -> Value:
     """An attribute of what is not known: the same one each time, so lengths can be compared."""
     if name in ("item", "backward", "step", "zero_grad"):
         return Unknown()
+    if name in ("softmax", "log_softmax", "sigmoid"):
+
+        def head(on: Machine, args: Args) -> Value:
+            """x.softmax(1), or F.softmax(x, 1) of an F that was not seen."""
+            own = not args.pos or isinstance(args.pos[0], Const)
+            pos = [Array(), *args.pos] if own else args.pos
+            return VERBS[name](on, Args(pos, args.kw, args.node, args.open))
+
+        return Native(head, name)
     return Unknown(tag=f"{of.tag}.{name}")
 
 
