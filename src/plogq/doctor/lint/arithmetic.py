@@ -77,7 +77,9 @@ def _with_number(x: Array, op: ast.operator, c: float, place: Any, left: bool) -
     if x.made in (Made.LABELS, Made.NUMBERS, Made.DATA, Made.UNIFORM, Made.ARGMAX):
         if isinstance(op, ast.Mod) and left and isinstance(c, int) and c > 0:
             return out.but(low=0, high=c - 1)
-        return moves.stepped(out, "cast", place).but(low=low, high=high)
+        others = isinstance(op, ast.Sub) and not left and c == 1  # 1 - y: of a yes a no
+        verb = "complement" if others else "cast"
+        return moves.stepped(out, verb, place).but(low=low, high=high)
     if x.made is None or x.made is Made.TANH:
         return moves.stepped(out, "scale", place).but(low=low, high=high)
     if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):

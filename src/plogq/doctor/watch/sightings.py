@@ -101,10 +101,15 @@ class Sightings:
             if kind.looks <= LABELS and not contract.unaligned:
                 values = read_p()
                 if values is not None:
-                    rows = values.ndim == (q.rank or 0)
-                    axis = _axis(contract, values.ndim) if rows else None
-                    kind.labels.add(values, axis, ignored(contract, options))
+                    self.labelled(contract, kind, values)
             return kind
+
+    def labelled(self, contract: Contract, kind: Kind, values: Numbers) -> None:
+        """Labels of a kind of call that were not there when it was noted."""
+        with self.lock:
+            rows = values.ndim == (kind.prediction.rank or 0)
+            axis = _axis(contract, values.ndim) if rows else None
+            kind.labels.add(values, axis, ignored(contract, kind.options))
 
     def failed(self, noted: tuple[Contract, Place, Kind | None], error: str) -> None:
         """Note that a call of a loss that was noted ended in an error."""

@@ -24,6 +24,7 @@ from ..facts import Array, Made, Place
 from .bench import Bench, Const, Terms, Unknown, Value, settled
 from .evidence import Numbers
 from .layers import current
+from .pipelines import watch_generators
 from .places import ORIGINS, is_library_file, place_of, shown, user_frame
 from .store import Store
 from .tensorflow_verbs import VERBS_OF
@@ -59,6 +60,7 @@ class TensorFlow:
             if contract.peer == "tensorflow":
                 self._loss(name, contract, functions)
 
+        watch_generators(self.watch)
         ORIGINS.append(origin)
         self.watch.undo.append(lambda: ORIGINS.remove(origin))
 

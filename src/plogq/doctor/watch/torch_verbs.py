@@ -189,7 +189,7 @@ class Plan:
 
 def plan_of(func: Any, functional: Any) -> Plan | None:
     """The plan for a function; None: there is nothing to see."""
-    name = getattr(func, "__name__", "")
+    name = getattr(func, "__name__", "").removeprefix("special_")
     if name == "__get__":
         name = _PROPERTIES.get(getattr(getattr(func, "__self__", None), "__name__", ""), "")
         return Plan("verb", name) if name else None

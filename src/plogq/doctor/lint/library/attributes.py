@@ -93,6 +93,10 @@ def _of_unknown(on: Machine, of: Unknown, name: str, node: Any) -> Value:
     """An attribute of what is not known: the same one each time, so lengths can be compared."""
     if name in ("item", "backward", "step", "zero_grad"):
         return Unknown()
+    if name in ("reshape", "view"):
+        return Native(
+            lambda on, args: VERBS["reshape"](on, Args([of, *args.pos], args.kw, args.node)), name
+        )
     if name in ("softmax", "log_softmax", "sigmoid"):
 
         def head(on: Machine, args: Args) -> Value:

@@ -44,7 +44,8 @@ def collapsed(
     if bits and axis in (None, 0):
         # How many events are a yes, or of each class.
         shape = () if axis is None else x.shape[1:] if x.shape is not None else None
-        return Array(Made.COUNTS, by, place, shape=shape, kind="float", rising=True, source=x)
+        rising = sum(step.verb == "complement" for step in x.path) % 2 == 0
+        return Array(Made.COUNTS, by, place, shape=shape, kind="float", rising=rising, source=x)
     if axis is None:
         return Array(by="sum" if not mean else "mean", source=x, shape=(), kind="float")
     if not isinstance(axis, int):
