@@ -25,8 +25,9 @@ def no_log_probabilities(seen: Sighting) -> Verdict | None:
 
     `nn.NLLLoss` picks the value of the labelled class and turns its sign. Of a softmax that gives
     a loss between -1 and 0, whose gradient does not grow with the error; of raw scores one that
-    has no lower bound and runs to -∞. `nn.KLDivLoss` and `optax.kl_divergence` take
-    log-probabilities as the prediction too.
+    has no lower bound and runs to -∞. `nn.KLDivLoss`, `nn.CTCLoss` and `optax.kl_divergence` take
+    log-probabilities as the prediction too. And a loss by hand, minus the mean probability of the
+    label, has forgotten its logarithm.
 
     ```python title="wrong"
     import torch
