@@ -297,12 +297,12 @@ _TRUTH = {Made.ONE_HOT, Made.DATA, Made.NUMBERS, Made.MULTI_HOT}
 
 def emit(on: Desk, terms: Terms, node: ast.AST) -> Value:
     """Note a hand-written loss once it is whole: negated and reduced."""
-    if not (terms.negated and terms.reduced):
-        return terms
-    target = terms.target
-    of = terms.logs.source
-    if terms.logs.made is Made.LOG_SOFTMAX and of is not None and of.made is Made.SOFTMAX:
+    target, of = terms.target, terms.logs.source
+    twice = terms.logs.made is Made.LOG_SOFTMAX and of is not None and of.made is Made.SOFTMAX
+    if twice and terms.reduced:  # wrong whatever it is summed with, and of either sign
         on.see(HandWritten(on.place(node), terms.logs, target), node)
+        return terms
+    if not (terms.negated and terms.reduced):
         return terms
     if (
         terms.logs.made is Made.LOG_OF_SCORES
