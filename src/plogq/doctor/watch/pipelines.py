@@ -8,6 +8,7 @@ that can be repeated; and what a generator yields anyway, as it passes.
 # TensorFlow types its own functions only in part.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false
 
 from __future__ import annotations
 

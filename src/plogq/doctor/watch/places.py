@@ -103,16 +103,17 @@ def _written(file: str, line: int, generated: str) -> tuple[Place, str]:
     call = _CALLED.match(text)
     source = linecache.getline(file, line)
     column = len(source) - len(source.lstrip()) + 1
-    for node in _calls(file) if call is not None else ():
-        if node.lineno == line and ast.unparse(node.func) == call[1]:
+    name = "" if call is None else call[1]
+    for node in _calls(file) if name else ():
+        if node.lineno == line and ast.unparse(node.func) == name:
             lines = linecache.getlines(file)
             text, column = ast.get_source_segment("".join(lines), node) or "", node.col_offset + 1
             break
     else:
         found = source.find(text) if text else -1
         text, column = (text, found + 1) if found >= 0 else (source.strip(), column)
-    name, cell = shown(file)
-    return Place(name, line, column, cell), shortened(" ".join(text.split()))
+    written, cell = shown(file)
+    return Place(written, line, column, cell), shortened(" ".join(text.split()))
 
 
 @functools.lru_cache(16)
