@@ -179,6 +179,16 @@ def add_product(total: Array, a: Array, b: Array) -> None:
         total[start : start + step] += a[start : start + step] @ b
 
 
+def column_sums(x: Array) -> Array:
+    """The sums of the columns, each of a type that has more digits than what it sums."""
+    return weights(x.sum(0))
+
+
+def counting(idle: Array) -> Array:
+    """The places of what is not idle."""
+    return np.flatnonzero(~idle)
+
+
 def exceeding(x: Array, least: Array) -> Array:
     """Which columns of x have an entry whose size exceeds its row's `least`."""
     return np.asarray((np.abs(x) > least[:, None]).any(axis=0))
