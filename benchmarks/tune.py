@@ -86,11 +86,17 @@ def _linear(device: str, shape: tuple[int, int, int]) -> Iterator[Tuned]:
 
 
 def _room(size: int) -> Callable[..., int]:
-    return lambda q, events: size
+    def room(q: Any, events: int) -> int:
+        return size
+
+    return room
 
 
 def _sizes(*given: int) -> Callable[..., Any]:
-    return lambda hidden, soft: linear_binding._Sizes(*given)
+    def sizes(hidden: Any, soft: bool) -> Any:
+        return linear_binding._Sizes(*given)
+
+    return sizes
 
 
 def tune(tuned: Tuned, device: str, calls: int) -> tuple[float, str]:

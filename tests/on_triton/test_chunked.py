@@ -19,7 +19,7 @@ from plogq.kernels import table
 from .. import bounds, makers
 from ..kernels import test_linear as on_numpy
 from ..on_torch.tensors import array
-from .device import DEVICE, leaf, on_device, put
+from .device import DEVICE, Launches, NoWaiting, leaf, on_device, put
 from .test_contract import Named
 from .test_linear import NAMES, TARGETS, on_device_32
 
@@ -142,6 +142,21 @@ def test_what_is_captured_takes_all_events_to_count(monkeypatch: pytest.MonkeyPa
         np.testing.assert_allclose(
             getattr(captured, name), getattr(found, name), rtol=1e-5, atol=1e-6
         )
+
+
+def test_nothing_is_asked_of_what_is_captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the products to the gradients no number is looked at: a CUDA graph can hold it all."""
+    hidden, weight, bias = arrays()
+    p = plogq.Labels(put(np.where(np.arange(EVENTS) % 3, 1, -100)), ignore=-100)
+    q = plogq.LinearLogits(put(hidden), put(weight), put(bias), workspace=TWO_CHUNKS)
+    pair = plogq.pairing.prepare(p, q)
+    monkeypatch.setattr(chunked.xp, "counting", lambda idle: None)
+    launches = Launches()
+    monkeypatch.setattr(at_once, "fused", launches)
+    share = torch.ones((), device=DEVICE)
+    with NoWaiting():
+        chunked.fused(pair.measure, pair.scores, share, 0.01)
+    assert launches.count == 2
 
 
 def test_a_gradient_given_away_is_made_again() -> None:

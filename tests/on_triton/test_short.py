@@ -16,7 +16,7 @@ from plogq.frameworks.torch.triton import at_once
 
 from .. import bounds, oracle
 from ..on_torch.tensors import array
-from .device import DEVICE, TAKEN, leaf, put
+from .device import DEVICE, TAKEN, Launches, NoWaiting, leaf, put
 
 Tensor = torch.Tensor
 
@@ -134,19 +134,6 @@ def test_a_gradient_given_away_is_made_again() -> None:
     torch.testing.assert_close(2 * first, again)
 
 
-class Launches:
-    """In place of a kernel: what would have been launched is counted, and nothing runs."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def __getitem__(self, grid: Any) -> Any:
-        def launch(*given: Any, **options: Any) -> None:
-            self.count += 1
-
-        return launch
-
-
 @pytest.mark.parametrize(("ignore", "most"), [(None, 12), (1, 12)])
 def test_a_small_step_is_one_launch_and_few_functions(
     ignore: int | None, most: int, monkeypatch: pytest.MonkeyPatch
@@ -166,3 +153,7 @@ def test_a_small_step_is_one_launch_and_few_functions(
     entered = calls.entered(step)
     assert launches.count == 3  # three calls, of which one is counted
     assert entered <= most
+    # What is not ordinary is looked at more closely: here a mode that looks at every operation.
+    monkeypatch.setattr(small_cuda, "_taken", lambda x: True)
+    with NoWaiting():
+        step()

@@ -170,9 +170,9 @@ class _Chunks:
         self.events = count if self.kept is None else len(self.kept)
         if self.kept is not None and self.events == count:
             self.kept = self.idle = None
-        # Even chunks, so that none is a remnant.
-        parts = max(1, -(-self.events // most))
-        self.step = max(1, -(-self.events // parts))
+        # Even chunks, so that none is a remnant, and whole vectors of events, as products have them.
+        even = -(-self.events // max(1, -(-self.events // most)))
+        self.step = max(1, min(most, -(-even // 16) * 16))
         self.single = self.events <= self.step
 
     def made(self) -> Iterator[_Chunk]:
@@ -265,9 +265,9 @@ class _Sums:
         return hidden, weight, bias
 
 
-# On a processor a chunk takes a 22nd of what all scores would, within these bounds: below, a
+# On a processor a chunk takes a 21st of what all scores would, within these bounds: below, a
 # product is too small to run at full speed; above, its scores leave the cache before they are used.
-_SHARE, _LEAST_BYTES, _MOST_BYTES = 22, 8 << 20, 32 << 20
+_SHARE, _LEAST_BYTES, _MOST_BYTES = 21, 8 << 20, 32 << 20
 
 
 def share_of_scores(q: Projection, events: int) -> int:

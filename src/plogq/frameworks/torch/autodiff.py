@@ -89,7 +89,8 @@ def at_once(
     wanted = [x is not None and x.requires_grad for x in arrays]
     if any(wanted[: call.parts]) or not any(wanted) or _transformed(arrays):
         return None
-    d_loss = xp.ratio(1.0, divisor)
+    one: Any = 1.0
+    d_loss: Any = xp.ratio(one, divisor)
     if isinstance(d_loss, torch.Tensor) and not scores.hidden.is_cuda:
         d_loss = float(d_loss)
     return _AtOnce.apply(call, d_loss, z_loss, reduced, *arrays)
