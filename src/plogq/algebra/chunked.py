@@ -170,7 +170,7 @@ class _Chunks:
         self.events = count if self.kept is None else len(self.kept)
         if self.kept is not None and self.events == count:
             self.kept = self.idle = None
-        # Even chunks, so that none is a remnant, and whole vectors of events, as products have them.
+        # Even chunks, so that none is a remnant, of whole vectors of events, as products have them.
         even = -(-self.events // max(1, -(-self.events // most)))
         self.step = max(1, min(most, -(-even // 16) * 16))
         self.single = self.events <= self.step
@@ -192,9 +192,7 @@ class _Chunks:
                 # What nothing flows back to may be NaN, and 0 · NaN would be too.
                 hidden = self.xp.where(self.xp.expand(self.idle[events]), 0.0, hidden)
             tile = work[: count * classes].reshape(count, classes)
-            self.xp.product_into(tile, hidden, weight)
-            if self.q.bias is not None:
-                tile += self.q.bias
+            self.xp.product_into(tile, hidden, weight, self.q.bias)
             part = shards.of_events(self.flat, events, count)
             yield _Chunk(events, hidden, part, Scores("logits", tile, 1, self.q.softcap))
 

@@ -135,9 +135,8 @@ class _Tiles:
         """hidden · weightᵀ + bias of these events and classes, in the workspace."""
         shape = rows.stop - rows.start, classes.stop - classes.start
         tile = self.work[: shape[0] * shape[1]].reshape(shape)
-        self.xp.product_into(tile, self.hidden[rows], weight.T)
-        if self.q.bias is not None:
-            tile += self.q.bias[classes]
+        bias = None if self.q.bias is None else self.xp.statistics(self.q.bias[classes])
+        self.xp.product_into(tile, self.hidden[rows], weight.T, bias)
         return Scores("logits", tile, 1, self.q.softcap)
 
     def measure(self, rows: slice, classes: slice, total: Array) -> Measure:

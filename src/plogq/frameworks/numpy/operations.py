@@ -167,9 +167,11 @@ def matmul(a: Array, b: Array) -> Array:
     return np.matmul(a, b)
 
 
-def product_into(out: Array, a: Array, b: Array) -> None:
-    """out = a · b."""
+def product_into(out: Array, a: Array, b: Array, row: Array | None = None) -> None:
+    """out = a · b, with `row` added to every row."""
     np.matmul(a, b, out=out)
+    if row is not None:
+        out += row
 
 
 def add_product(total: Array, a: Array, b: Array) -> None:

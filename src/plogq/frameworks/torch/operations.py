@@ -168,9 +168,11 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
         return a @ b
 
 
-def product_into(out: Tensor, a: Tensor, b: Tensor) -> None:
-    """out = a · b, summed in the type of out or a wider one."""
-    if out.dtype is a.dtype:
+def product_into(out: Tensor, a: Tensor, b: Tensor, row: Tensor | None = None) -> None:
+    """out = a · b, summed in the type of out or a wider one, with `row` added to every row."""
+    if row is not None:
+        torch.addmm(row, a, b, out=out)
+    elif out.dtype is a.dtype:
         torch.mm(a, b, out=out)
     elif a.is_cuda and _INTO_WIDER:
         torch.ops.aten.mm.dtype_out(a, b, out.dtype, out=out)
