@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import plogq
 from plogq.algebra import linear
 from plogq.frameworks.numpy import operations
+from plogq.kernels import table
 
 from .. import bounds, makers, oracle, slopes
 
@@ -62,6 +64,13 @@ TARGETS: dict[str, Make] = {
     f.__name__: f
     for f in (labels, ignored, soft, soft_on_axis_0, sparse, everything, soft_weighted)
 } | {"twice_smoothed": twice_smoothed}
+
+
+@pytest.fixture(autouse=True)
+def tiles(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Where chunks of events would be taken, too; stored scores have neither."""
+    with nullcontext() if "stored" in request.node.name else table.using("linear"):
+        yield
 
 
 @pytest.fixture

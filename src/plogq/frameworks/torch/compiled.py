@@ -78,8 +78,8 @@ def recorded(
     return loss, log_z if wants_log_z else None
 
 
-def _kernel(layout: Layout) -> Any:
-    if layout.kernel == "chunked":
+def _kernel(layout: Layout, cuda: bool) -> Any:
+    if layout.kernel == "chunked" and cuda:
         from .triton.chunked import chunked
 
         return chunked
@@ -89,7 +89,9 @@ def _kernel(layout: Layout) -> Any:
 
         stored, binary, linear = binding.stored, binding.binary, products.linear
     else:
-        from .kernels import binary, linear, stored
+        from .kernels import binary, chunked, linear, stored
+
+        linear = chunked if layout.kernel == "chunked" else linear
     if layout.kind == "linear":
         return linear
     return binary if layout.yes_no else stored
@@ -111,11 +113,12 @@ def _rebuilt(
     for place, x in zip(places, arrays, strict=True):
         found[place] = x
     first = found[layout.parts]
+    kernel = _kernel(layout, first.is_cuda)
     if layout.yes_no:
         yes_1, yes_0, no_1, no_0 = numbers
         binary = BinaryMeasure(None, (yes_1, yes_0), (no_1, no_0))
         scores: Any = BinaryScores(layout.kind, None)
-        return Call(_kernel(layout), binary, scores, layout.parts, layout.log_z), tuple(found)
+        return Call(kernel, binary, scores, layout.parts, layout.log_z), tuple(found)
     room = numbers.pop() if layout.limited else None
     if known and room is not None:
         room = int(room)
@@ -131,7 +134,7 @@ def _rebuilt(
     bare = Measure(events, classes, axis=layout.dense_axis)
     spread = (layout.parts - len(bare.arrays())) // 2
     bare.background = tuple(Background(None) for _ in range(spread))
-    return Call(_kernel(layout), bare, scores, layout.parts, layout.log_z), tuple(found)
+    return Call(kernel, bare, scores, layout.parts, layout.log_z), tuple(found)
 
 
 @custom_op("plogq::losses", mutates_args=())
