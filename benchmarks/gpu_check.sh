@@ -17,7 +17,8 @@ WHEELS=build/gpu-wheels
 PYTHON=${PYTHON:-python3}
 STAND_IN=${STAND_IN:-0}
 # To build plogq, and to run its tests.
-NEEDED="scikit-build-core nanobind cmake ninja numpy pytest hypothesis mpmath ml_dtypes"
+# Triton 3.6's interpreter takes no NumPy from 2.4 on.
+NEEDED="scikit-build-core nanobind cmake ninja numpy<2.4 pytest hypothesis mpmath ml_dtypes"
 # Peers, without what they ask for: that is there, or they are left out with a line that says so.
 PEERS="liger-kernel cut-cross-entropy"
 
@@ -25,7 +26,7 @@ if [ "${1:-}" = --fetch ]; then
   mkdir -p "$WHEELS"
   take="$PYTHON -m pip download -q -d $WHEELS --only-binary :all: --python-version 3.12 --platform"
   $take manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 --platform manylinux2014_x86_64 \
-    --platform any -c constraints.txt $NEEDED || exit 1
+    --platform any -c <(grep -v '^numpy' constraints.txt) $NEEDED || exit 1
   for peer in $PEERS; do
     $take any --no-deps "$peer" || echo "$peer: no wheel, it will be left out"
   done

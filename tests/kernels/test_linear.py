@@ -69,7 +69,7 @@ TARGETS: dict[str, Make] = {
 @pytest.fixture(autouse=True)
 def tiles(request: pytest.FixtureRequest) -> Iterator[None]:
     """Where chunks of events would be taken, too; stored scores have neither."""
-    with nullcontext() if "stored" in request.node.name else table.using("linear"):
+    with nullcontext() if request.node.name.startswith("test_stored") else table.using("linear"):
         yield
 
 
