@@ -33,6 +33,11 @@ def linear(hidden: Any, weight: Any, y: Any) -> Any:
     return plogq.cross_entropy(plogq.Labels(y), plogq.LinearLogits(hidden, weight))
 
 
+def tiles(hidden: Any, weight: Any, y: Any) -> Any:
+    scores = plogq.LinearLogits(hidden, weight, workspace=0)
+    return plogq.cross_entropy(plogq.Labels(y), scores)
+
+
 def filtered(hidden: Any, weight: Any, y: Any) -> Any:
     scores = plogq.LinearLogits(hidden, weight, gradient_filter=2**-12)
     return plogq.cross_entropy(plogq.Labels(y), scores)

@@ -6,6 +6,7 @@ event, and the reduction makes one number of them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any, Never
 
@@ -14,6 +15,7 @@ from . import reduction as reductions
 from .algebra.plain import Plain
 from .errors import PairError
 from .frameworks import autodiff, verbs
+from .frameworks.rows import LINEAR
 from .kernels.table import Explanation, kernel_asked
 from .pairing import P, Pair, Q, at_home, prepare
 from .representations import binary, predictions
@@ -77,8 +79,8 @@ def cross_entropy(
     pair = prepare(p, q, look)
     divisor = pair.divisor(reduction, normalizer)
     judged = pair.judged()
-    if reduction != "none" and not z_loss and not judged and pair.xp.name in autodiff.AT_ONCE:
-        at_once = autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)
+    if reduction != "none" and not judged and pair.xp.name in autodiff.AT_ONCE:
+        at_once = _at_once(pair, reduction, z_loss, divisor)
         if at_once is not None:
             return at_once
     losses, log_z = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, z_loss != 0)
@@ -266,6 +268,24 @@ def _reduced(
             mass = pair.measure.mass(pair.xp)
         losses = shaping.add_z_loss(pair.xp, losses, log_z, mass, z_loss)
     return losses if reduction == "none" else reductions.reduce(pair.xp, losses, divisor)
+
+
+def _at_once(pair: Pair, reduction: str, z_loss: float, divisor: Any) -> Any | None:
+    """The loss as one step of autograd, or None where it is no quicker."""
+    if pair.scores.reads == LINEAR:
+        # What autograd keeps until the way back holds no array of Q.
+        kept: Any = replace(pair, q=None, scores=None)
+
+        def reduced(losses: Any, log_z: Any) -> Any:
+            return _reduced(kept, losses, log_z, reduction, z_loss, divisor)
+
+        given = pair.kernel, pair.measure, pair.scores
+        at_once = autodiff.at_once(pair.xp, *given, divisor, z_loss, reduced)
+        if at_once is not None:
+            return at_once
+    if z_loss:
+        return None
+    return autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)
 
 
 def _output(p: Any, q: Any, out: Any) -> Any:

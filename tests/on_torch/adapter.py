@@ -23,6 +23,7 @@ PATHS = ("cpu", "formula", "cpu/at once", "formula/at once", "cpu/twice", "cpu/t
 
 class Torch(Framework):
     name = "torch"
+    chunks = ("float64", "float32")
     ways = tensors.WAYS
     paths = PATHS
     long_rows = (2, 5, 64, 1000, 4097, 2**18)

@@ -88,6 +88,8 @@ class Framework:
     long_rows: tuple[int, ...] = (2, 1000, 20_011)
     # Whether every case is a program to be made, or takes long: laws then take fewer.
     thin = False
+    # The types of which LinearLogits go in chunks of events, and not in tiles of classes.
+    chunks: tuple[str, ...] = ()
     # Whether that is because each form of a pair is a program.
     programs = False
     cannot: dict[str, Cannot]
@@ -211,13 +213,13 @@ class Framework:
         dtypes = [d for d in self.dtypes if d != np.float16]
         return [(d, q) for d in dtypes for q in makers.STORED]
 
-    def kernel(self, p: str, q: str, way: str) -> str:
+    def kernel(self, p: str, q: str, way: str, dtype: Any) -> str:
         """The name of the kernel that a pair is to have."""
         if way in ("formula", "xla", "steps"):
             return "formula"
-        if q.startswith("Linear"):
-            return "linear"
         refused = TWO_BACKGROUNDS in p and not p.startswith("Binary")
+        if q.startswith("Linear"):
+            return "linear" if refused or dtype.name not in self.chunks else "chunked"
         return "formula" if refused else "cpu"
 
     def reached_of(self, q: str, way: str, check: Any) -> Any:

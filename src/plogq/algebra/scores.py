@@ -32,7 +32,8 @@ class Projection:
     """Q as what leads to logits: hidden [*events, D] · weight [K, D]ᵀ + bias [K].
 
     Gradients of scores that are at most `filter` of their event's weight may be left out of the
-    products that carry them to hidden and weight (None: none of them).
+    products that carry them to hidden and weight (None: none of them). `workspace` is how many
+    bytes the scores that are there at a time may take (None: as the kernel has it).
     """
 
     reads: ClassVar = "linear"
@@ -42,6 +43,7 @@ class Projection:
     bias: Array | None = None
     softcap: float | None = None
     filter: float | None = None
+    workspace: int | None = None
 
     def arrays(self) -> tuple[Array | None, ...]:
         return (self.hidden, self.weight, self.bias)

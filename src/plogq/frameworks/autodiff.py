@@ -141,3 +141,14 @@ def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any
     """Σ loss / divisor as one step, of frameworks in `AT_ONCE`; None where it is no quicker."""
     of: Any = _of(xp.name)
     return of.summed(kernel, measure, scores, divisor)
+
+
+def at_once(
+    xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any, z_loss: float, reduced: Any
+) -> Any | None:
+    """The loss that `reduced` makes of losses and log Z, its gradients made in the forward pass.
+
+    For frameworks in `AT_ONCE` and kernels that gain by it; None for all else.
+    """
+    of: Any = _of(xp.name)
+    return of.at_once(kernel, measure, scores, divisor, z_loss, reduced)

@@ -141,6 +141,7 @@ def _linear(q: LinearLogits) -> tuple[Any, Over, LinearLogits]:
         own(q.bias),
         softcap=q.softcap,
         gradient_filter=q.gradient_filter,
+        workspace=q.workspace,
         group=group,
     )
     return mesh, over, made

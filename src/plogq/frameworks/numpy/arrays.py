@@ -21,6 +21,8 @@ from .memory import memory
 from .operations import absolute as absolute
 from .operations import add_product as add_product
 from .operations import cast_like as cast_like
+from .operations import column_sums as column_sums
+from .operations import counting as counting
 from .operations import equal as equal
 from .operations import exceeding as exceeding
 from .operations import exp as exp

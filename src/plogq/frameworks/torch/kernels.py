@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import torch
 
+from ...algebra.chunked import Chunked, share_of_scores
 from ...algebra.formula import Formula
 from ...algebra.linear import Tiled
 from ...native import stored as binding
@@ -22,4 +23,6 @@ Tensor = torch.Tensor
 stored = binding.Stored(memory, verbs)
 binary = binding.Binary(memory, verbs)
 pairs = binding.Pairs(memory, verbs, Formula(verbs))
-linear = Tiled(verbs, binding.Stored(memory, verbs, flush=True), triton.stored, Formula(verbs))
+_carried_on = binding.Stored(memory, verbs, flush=True)
+linear = Tiled(verbs, _carried_on, triton.stored, Formula(verbs))
+chunked = Chunked(verbs, _carried_on, share_of_scores, own=False)
