@@ -74,6 +74,8 @@ def cross_entropy(
         if over is not None:
             return over
     pair = prepare(p, q, look)
+    if z_loss and pair.coarse is not None:
+        _refuse_bucket("z_loss")
     divisor = pair.divisor(reduction, normalizer)
     judged = pair.judged()
     if reduction != "none" and not z_loss and not judged and pair.xp.name in autodiff.AT_ONCE:
@@ -129,6 +131,8 @@ def value_and_grad(
     look = came.look() if isinstance(came, Q) else None
     p = at_home(p, q, look)
     pair = prepare(p, q, look)
+    if pair.coarse is not None and (z_loss or out is not None):
+        _refuse_bucket("z_loss" if z_loss else "out")
     out = _output(p, q, out)
     divisor = pair.divisor(reduction, normalizer)
     d_loss = pair.xp.inverse(divisor)
@@ -138,7 +142,7 @@ def value_and_grad(
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     pair.check(forward.loss)
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
-    return loss, like(q, gradients)
+    return loss, like(q, pair.carried(gradients))
 
 
 def log_normalizer(q: Q) -> Any:
@@ -264,6 +268,13 @@ def _reduced(
             mass = pair.measure.mass(pair.xp)
         losses = shaping.add_z_loss(pair.xp, losses, log_z, mass, z_loss)
     return losses if reduction == "none" else reductions.reduce(pair.xp, losses, divisor)
+
+
+def _refuse_bucket(option: str) -> None:
+    raise PairError(
+        f"{option} needs the scores of all classes, and of a bucket there is one; leave it out, or "
+        'write SparseProbs(index, p, tail="even")'
+    )
 
 
 def _output(p: Any, q: Any, out: Any) -> Any:

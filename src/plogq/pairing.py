@@ -11,6 +11,7 @@ from typing import Any
 
 from . import callers, checks
 from . import reduction as reductions
+from .algebra.coarse import Coarse
 from .algebra.contract import Kernel
 from .algebra.formula import Formula
 from .algebra.open_lengths import known
@@ -21,6 +22,7 @@ from .ranks import agreement as sharded
 from .ranks import dtensors as placements
 from .representations import binary
 from .representations.base import BinaryPrediction, Look, Prediction, mapped
+from .representations.sparse import in_buckets
 from .representations.targets import Labels, Probs, Target
 from .representations.wrappers import Smoothed, Weighted
 
@@ -33,6 +35,7 @@ class Pair:
     """P and Q, checked against one another and lowered, with the kernel that runs them."""
 
     xp: Verbs
+    p: P
     q: Q
     measure: Any
     scores: Any
@@ -41,6 +44,7 @@ class Pair:
     refusals: list[Refusal]
     events: tuple[int, ...]
 
+    coarse: Coarse | None = None  # what Q has become where P lists some classes and a bucket
     scale: float = 1.0  # what `measure` is the mass of P times
 
     def divisor(self, reduction: str, normalizer: Any) -> Any:
@@ -54,6 +58,10 @@ class Pair:
             self.measure = self.measure.scaled(self.xp, self.scale)
             divisor = divisor * self.scale
         return divisor
+
+    def carried(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The gradients of Q's own arrays, from those of what the kernel was given."""
+        return gradients if self.coarse is None else (self.coarse.carried(gradients[0]),)
 
     def judged(self) -> bool:
         """Whether the losses show that Q is no distribution, and can be looked at."""
@@ -94,10 +102,18 @@ def prepare(p: P, q: Q, look: Look | None = None) -> Pair:
     if look.classes.__class__ is not int or look.classes < 2:
         checks.class_count(look.classes, type(q).__name__)
     _check_shapes(target, q, look, look.classes)
+    if target.__class__ is not Labels:
+        target = target.beside(xp, q)
+    listed = None if target.__class__ is Labels else target.bucket()
     with xp.quiet():
         measure = target.measure(xp, look.classes)
         scores = q.lower(xp, lambda: measure.mass(xp))
-    return _with_kernel(target, q, measure, scores, look)
+    if listed is None:
+        return _with_kernel(target, q, measure, scores, look)
+    found = in_buckets(formula_of(xp), target, measure, scores, look.classes)
+    pair = _with_kernel(target, q, measure, found.scores, look)
+    pair.coarse = found
+    return pair
 
 
 def at_home(p: Any, q: Any, look: Look | None = None) -> Any:
@@ -153,7 +169,7 @@ def _with_kernel(p: P, q: Q, measure: Any, scores: Any, look: Look) -> Pair:
     xp = look.xp
     named = Named(type(p).__name__, type(q).__name__, xp.name, xp.device(look.array))
     kernel, refusals = choose(named, measure, scores, _FORMULAS.get(xp.name) or formula_of(xp))
-    return Pair(xp, q, measure, scores, named, kernel, refusals, look.events)
+    return Pair(xp, p, q, measure, scores, named, kernel, refusals, look.events)
 
 
 _FORMULAS: dict[str, Formula] = {}

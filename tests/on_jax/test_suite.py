@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ..suite import contract, equivalences, exactness, infinities, laws, mass_zero, refusals
+from ..suite import (
+    contract,
+    equivalences,
+    exactness,
+    functions,
+    infinities,
+    laws,
+    mass_zero,
+    refusals,
+    spread,
+)
 from .adapter import FRAMEWORK
 
 
@@ -31,4 +41,12 @@ class TestRefusals(refusals.Refusals):
 
 
 class TestContract(contract.Contract):
+    framework = FRAMEWORK
+
+
+class TestSpread(spread.Spread):
+    framework = FRAMEWORK
+
+
+class TestFunctions(functions.Functions):
     framework = FRAMEWORK

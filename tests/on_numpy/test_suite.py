@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from ..suite import equivalences, exactness, infinities, laws, mass_zero, refusals
+from ..suite import (
+    equivalences,
+    exactness,
+    functions,
+    infinities,
+    laws,
+    mass_zero,
+    refusals,
+    spread,
+)
 from .adapter import FRAMEWORK
 
 
@@ -27,4 +36,12 @@ class TestExactness(exactness.Exactness):
 
 
 class TestRefusals(refusals.Refusals):
+    framework = FRAMEWORK
+
+
+class TestSpread(spread.Spread):
+    framework = FRAMEWORK
+
+
+class TestFunctions(functions.Functions):
     framework = FRAMEWORK

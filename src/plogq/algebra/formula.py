@@ -92,7 +92,7 @@ class Formula:
         scores = self.stored(scores)
         with self.xp.quiet():
             xp, mass = self.xp, measure.mass(self.xp)
-            gaps = self._gaps(scores, self._without(measure, mass))
+            gaps = self._gaps(scores, self.without(measure, mass))
             greatest = gaps.greatest[..., 0]
             offset = self._offset(greatest, gaps.rest)
             loss = xp.times(mass, offset)
@@ -144,7 +144,7 @@ class Formula:
         """log1p(R), and NaN where no class has a finite score: log q is -∞ - (-∞)."""
         return self.xp.where(self.xp.equal(greatest, -inf), nan, self.xp.log1p(rest))
 
-    def _without(self, measure: Measure, mass: Array) -> Array | None:
+    def without(self, measure: Measure, mass: Array) -> Array | None:
         """Which events have no mass at all, where some may not."""
         if measure.total is not None or measure.unit_mass():
             return None
@@ -156,10 +156,10 @@ class Formula:
         if isinstance(scores, BinaryScores):
             yes, no = measure.masses(xp)
             return xp.equal(yes, 0.0) & xp.equal(no, 0.0)
-        nothing = self._without(measure, measure.mass(xp))
+        nothing = self.without(measure, measure.mass(xp))
         return None if nothing is None else xp.from_last(nothing, scores.axis)
 
-    def _scores(self, scores: Scores, nothing: Array | None = None) -> Array:
+    def seen(self, scores: Scores, nothing: Array | None = None) -> Array:
         """What is stored as logits or log-probabilities, classes last.
 
         Of events on which nothing depends, a number whatever is stored: derivatives of derivatives
@@ -192,7 +192,7 @@ class Formula:
         return xp.where(nothing & junk, 0.0, stored)
 
     def _gaps(self, scores: Scores, nothing: Array | None = None) -> Gaps:
-        xp, s = self.xp, self._scores(scores, nothing)
+        xp, s = self.xp, self.seen(scores, nothing)
         if scores.kind != "logits":
             zero = xp.cast_like(xp.full(xp.shape(s)[:-1], 0.0, s), s)
             return Gaps(xp.expand(zero), zero, -0.5 * s, 0.5, None)
@@ -219,8 +219,8 @@ class Formula:
                 gradient = -d_loss * (sparse + outside)
             return xp.from_last(gradient, scores.axis)
         mass = measure.mass(xp)
-        nothing = self._without(measure, mass) if residual is None else None
-        s = self._scores(scores, nothing)
+        nothing = self.without(measure, mass) if residual is None else None
+        s = self.seen(scores, nothing)
         if residual is None:
             gaps = self._gaps(scores, nothing)
             # Of equal greatest scores only the first is constant, if this is differentiated again.
@@ -250,7 +250,16 @@ class Formula:
             + xp.times(d_loss, hard)
             + xp.times(d_loss, xp.times(mass - sparse_mass, q) - outside)
         )
-        if scores.softcap is not None:
+        return self.through(gradient, scores, nothing)
+
+    def through(self, gradient: Array, scores: Scores, nothing: Array | None = None) -> Array:
+        """The gradient of what is stored, from that of what is `seen` of it."""
+        xp = self.xp
+        if scores.kind == "probs":
+            q = xp.statistics(xp.to_last(scores.array, scores.axis))
+            q = q if nothing is None else without_junk(xp, nothing, q)
+            gradient = self._over(xp.full(xp.shape(q), 1.0, q), gradient, q)
+        elif scores.softcap is not None:
             stored = xp.weights(xp.to_last(scores.array, scores.axis))
             if nothing is not None:
                 stored = self._without_junk(stored, scores, nothing)
