@@ -13,13 +13,16 @@ Change = Callable[[Any], Any]
 
 # Under these names the representations hold their arrays.
 HELD = ("index", "probs", "scores", "log_probs", "hidden", "weight", "bias")
-WEIGHTS = ("sample_weight", "class_weight")
+WEIGHTS = ("sample_weight", "class_weight", "to")
 
 
 def rebuilt(r: Any, change: Change) -> Any:
     """The same P or Q with `change` of every array in place of it."""
     if isinstance(r, plogq.Smoothed | SmoothedBinary):
-        return plogq.Smoothed(rebuilt(r.target, change), r.epsilon)
+        to: Any = r.to
+        if isinstance(r, plogq.Smoothed):
+            to = r.over or (None if to is None else change(to))
+        return plogq.Smoothed(rebuilt(r.target, change), r.epsilon, to=to)
     if isinstance(r, plogq.Weighted | WeightedBinary):
         sides = r.class_weight
         if isinstance(sides, tuple):
@@ -36,7 +39,7 @@ def rebuilt(r: Any, change: Change) -> Any:
         options = {n: getattr(r, n) for n in plogq.LinearLogits.settings}
         return plogq.LinearLogits(change(r.hidden), change(r.weight), bias, **options)
     if isinstance(r, plogq.SparseProbs):
-        return plogq.SparseProbs(change(r.index), change(r.probs))
+        return plogq.SparseProbs(change(r.index), change(r.probs), tail=r.tail)
     named = ("axis", "softcap", "ignore", "tolerance")
     options = {n: getattr(r, n) for n in named if hasattr(r, n)}
     (held,) = (getattr(r, n) for n in HELD if hasattr(r, n))

@@ -77,6 +77,8 @@ def cross_entropy(
         if over is not None:
             return over
     pair = prepare(p, q, look)
+    if z_loss and pair.coarse is not None:
+        _refuse_bucket("z_loss")
     divisor = pair.divisor(reduction, normalizer)
     judged = pair.judged()
     if reduction != "none" and not judged and pair.xp.name in autodiff.AT_ONCE:
@@ -132,6 +134,8 @@ def value_and_grad(
     look = came.look() if isinstance(came, Q) else None
     p = at_home(p, q, look)
     pair = prepare(p, q, look)
+    if pair.coarse is not None and (z_loss or out is not None):
+        _refuse_bucket("z_loss" if z_loss else "out")
     out = _output(p, q, out)
     divisor = pair.divisor(reduction, normalizer)
     d_loss = pair.xp.inverse(divisor)
@@ -286,6 +290,13 @@ def _at_once(pair: Pair, reduction: str, z_loss: float, divisor: Any) -> Any | N
     if z_loss:
         return None
     return autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)
+
+
+def _refuse_bucket(option: str) -> None:
+    raise PairError(
+        f"{option} needs the scores of all classes, and of a bucket there is one; leave it out, or "
+        'write SparseProbs(index, p, tail="even")'
+    )
 
 
 def _output(p: Any, q: Any, out: Any) -> Any:

@@ -107,7 +107,7 @@ def kl_divergence(
     divisor = pair.divisor(reduction, normalizer)
     losses, _ = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores)
     pair.check(losses)
-    entropies = _against_itself(p, pair)
+    entropies = _against_itself(pair.p, pair)
     with pair.xp.quiet():
         divergence = pair.xp.cast_like(pair.xp.weights(losses) - pair.xp.weights(entropies), losses)
     return divergence if reduction == "none" else reductions.reduce(pair.xp, divergence, divisor)
@@ -194,6 +194,8 @@ def _against_itself(p: Any, pair: Pair) -> Any:
         scores = BinaryScores("probs", _as_wide(base.probs, pair))
     if scores is None or pair.kernel.name == "sharded":
         classes = None if isinstance(p, binary.BinaryTarget) else pair.measure.classes
+        if pair.coarse is not None:
+            classes = pair.xp.shape(pair.coarse.others)[-1]
         return pair.scale * _entropies(p, classes, pair.xp)[0]
     kernel = kernel_for(pair.xp, p, base, pair.measure, scores)
     return autodiff.losses(pair.xp, kernel, pair.measure, scores)[0]
@@ -228,6 +230,6 @@ def _entropies(p: Any, classes: int | None, xp: Verbs) -> tuple[Any, Any]:
         mass = measure.mass(xp)
         # What has no mass may be no number, and is not to show in any slope.
         cost = xp.where(xp.expand(xp.equal(mass, 0.0)), 0.0, cost)
-        if measure.index is not None and not measure.background:
+        if measure.index is not None and measure.dense is None and not measure.background:
             return xp.sum_classes(xp.times(measure.values(xp), cost)), mass
         return measure.expect(cost, xp), mass

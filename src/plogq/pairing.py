@@ -11,6 +11,7 @@ from typing import Any
 
 from . import checks
 from . import reduction as reductions
+from .algebra.coarse import Coarse
 from .algebra.contract import Kernel
 from .algebra.formula import Formula
 from .algebra.open_lengths import known
@@ -33,6 +34,7 @@ from .representations.meeting import (
     weights_of,
 )
 from .representations.predicted import Predicted, PredictedBinary, standing
+from .representations.sparse import in_buckets
 from .representations.targets import Labels, Probs, Target
 from .representations.tempered import Divided
 from .representations.wrappers import Smoothed, Weighted
@@ -46,6 +48,7 @@ class Pair:
     """P and Q, checked against one another and lowered, with the kernel that runs them."""
 
     xp: Verbs
+    p: P
     q: Q
     measure: Any
     scores: Any
@@ -54,6 +57,7 @@ class Pair:
     refusals: list[Refusal]
     events: tuple[int, ...]
 
+    coarse: Coarse | None = None  # what Q has become where P lists some classes and a bucket
     scale: float = 1.0  # what `measure` is the mass of P times
 
     def divisor(self, reduction: str, normalizer: Any) -> Any:
@@ -69,7 +73,10 @@ class Pair:
         return divisor
 
     def of_q(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The gradients of Q's arrays, among those of both where P is a prediction too."""
+        """The gradients of Q's own arrays, among those of both where P is a prediction too, or from
+        those of what the kernel was given."""
+        if self.coarse is not None:
+            return (self.coarse.carried(gradients[0]),)
         if not isinstance(self.scores, Versus) or self.scores.q is None:
             return gradients
         own = gradients[: len(self.scores.q.arrays())]
@@ -126,10 +133,18 @@ def prepare(
     if look.classes.__class__ is not int or look.classes < 2:
         checks.class_count(look.classes, type(q).__name__)
     _check_shapes(target, q, look, look.classes)
+    if target.__class__ is not Labels:
+        target = target.beside(xp, q)
+    listed = None if target.__class__ is Labels else target.bucket()
     with xp.quiet():
         measure = target.measure(xp, look.classes)
         scores = q.lower(xp, lambda: measure.mass(xp))
-    return _with_kernel(target, q, measure, scores, look)
+    if listed is None:
+        return _with_kernel(target, q, measure, scores, look)
+    found = in_buckets(formula_of(xp), target, measure, scores, look.classes)
+    pair = _with_kernel(target, q, measure, found.scores, look)
+    pair.coarse = found
+    return pair
 
 
 # What may have a prediction in it.
@@ -222,9 +237,9 @@ def _prepare_binary(p: binary.BinaryTarget, q: BinaryPrediction, look: Look | No
 def _with_kernel(p: Any, q: Any, measure: Any, scores: Any, look: Look) -> Pair:
     xp = look.xp
     inner = p.prediction if isinstance(p, Predicted | PredictedBinary) else p
-    pair = Named(type(inner).__name__, type(q).__name__, xp.name, xp.device(look.array))
-    kernel, refusals = choose(pair, measure, scores, _FORMULAS.get(xp.name) or formula_of(xp))
-    return Pair(xp, q, measure, scores, pair, kernel, refusals, look.events)
+    named = Named(type(inner).__name__, type(q).__name__, xp.name, xp.device(look.array))
+    kernel, refusals = choose(named, measure, scores, _FORMULAS.get(xp.name) or formula_of(xp))
+    return Pair(xp, p, q, measure, scores, named, kernel, refusals, look.events)
 
 
 _FORMULAS: dict[str, Formula] = {}

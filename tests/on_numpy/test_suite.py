@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ..suite import equivalences, exactness, infinities, laws, mass_zero, refusals, two_predictions
+from ..suite import (
+    equivalences,
+    exactness,
+    functions,
+    infinities,
+    laws,
+    mass_zero,
+    refusals,
+    spread,
+    two_predictions,
+)
 from .adapter import FRAMEWORK
 
 
@@ -31,4 +41,12 @@ class TestRefusals(refusals.Refusals):
 
 
 class TestTwoPredictions(two_predictions.TwoPredictions):
+    framework = FRAMEWORK
+
+
+class TestSpread(spread.Spread):
+    framework = FRAMEWORK
+
+
+class TestFunctions(functions.Functions):
     framework = FRAMEWORK

@@ -6,10 +6,12 @@ from ..suite import (
     contract,
     equivalences,
     exactness,
+    functions,
     infinities,
     laws,
     mass_zero,
     refusals,
+    spread,
     two_predictions,
 )
 from .adapter import FRAMEWORK
@@ -44,4 +46,12 @@ class TestContract(contract.Contract):
 
 
 class TestTwoPredictions(two_predictions.TwoPredictions):
+    framework = FRAMEWORK
+
+
+class TestSpread(spread.Spread):
+    framework = FRAMEWORK
+
+
+class TestFunctions(functions.Functions):
     framework = FRAMEWORK

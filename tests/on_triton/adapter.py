@@ -75,7 +75,10 @@ class Triton(Torch):
         return True
 
     def takes(self, p: Any, q: Any) -> bool:
-        """What is stored as probabilities has a kernel on the CPU alone."""
+        """What is stored as probabilities has a kernel on the CPU alone, and so have rows that are
+        mixed, which are float64."""
+        if isinstance(p, plogq.Smoothed) and p.to is not None and p.to.ndim > 1:
+            return False
         return isinstance(q, plogq.Logits | plogq.LinearLogits | plogq.BinaryLogits)
 
     @contextmanager

@@ -25,7 +25,8 @@ SCORES = np.random.default_rng(3).normal(scale=3, size=(6, 5))
 
 
 def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None:
-    p, reduction = Plain(y, ignore), "mean" if mean else "sum"
+    p = Plain(y, () if ignore is None else (ignore,))
+    reduction = "mean" if mean else "sum"
     return small_cuda.short(p, x, -1, None, reduction)
 
 
@@ -114,8 +115,13 @@ def test_what_is_not_plain_goes_the_long_way(y: Tensor, x: Tensor) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"epsilon": 0.1}, {"sample_weight": put(np.ones(6))}, {"class_weight": put(np.ones(5))}],
-    ids=["smoothed", "weighted", "weighted classes"],
+    [
+        {"epsilon": 0.1},
+        {"sample_weight": put(np.ones(6))},
+        {"class_weight": put(np.ones(5))},
+        {"ignore": (1, 7)},
+    ],
+    ids=["smoothed", "weighted", "weighted classes", "several ignored"],
 )
 def test_what_is_made_of_labels_goes_the_long_way(more: Any) -> None:
     p, x = Plain(put(Y), **more), put(SCORES.astype(np.float32))

@@ -170,8 +170,10 @@ class Framework:
         value, (gradients,) = self.pull(way, plogq.cross_entropy, p, q, of=(1,), **options)
         return value, named(q, gradients)
 
-    def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
-        """The gradient, in Q's arrays, of the sum of the squares of the loss's gradient there."""
+    def twice(self, way: str, p: Any, q: Any, f: Function = plogq.cross_entropy,
+              **options: Any) -> Named:  # fmt: skip
+        """The gradient, in Q's arrays, of the sum of the squares of the gradient there of the loss,
+        or of another function f of P and Q."""
         raise NotImplementedError
 
     def columns(self, way: str) -> bool:

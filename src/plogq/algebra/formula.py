@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from . import versus
 from .contract import Forward, in_steps
-from .limits import finite, least_normal, without_junk
+from .limits import finite, least_normal, size, without_junk
 from .measure import Measure
 from .scores import BinaryScores, Projection, Scores, Versus
 from .yes_no import BinaryMeasure
@@ -264,17 +264,21 @@ class Formula:
             + xp.times(d_loss, hard)
             + xp.times(d_loss, xp.times(mass - sparse_mass, q) - outside)
         )
-        return self.through_cap(gradient, scores, nothing)
+        return self.through(gradient, scores, nothing)
 
-    def through_cap(self, gradient: Array, scores: Scores, nothing: Array | None) -> Array:
-        """The gradient of what is stored, from that of the scores, which has its classes last."""
+    def through(self, gradient: Array, scores: Scores, nothing: Array | None = None) -> Array:
+        """The gradient of what is stored, from that of what `as_scores` makes of it."""
         xp = self.xp
-        if scores.softcap is not None:
+        if scores.kind == "probs":
+            q = xp.statistics(xp.to_last(scores.array, scores.axis))
+            q = q if nothing is None else without_junk(xp, nothing, q)
+            gradient = self._over(xp.full(xp.shape(q), 1.0, q), gradient, q)
+        elif scores.softcap is not None:
             stored = xp.weights(xp.to_last(scores.array, scores.axis))
             if nothing is not None:
                 stored = self._without_junk(stored, scores, nothing)
             # d tanh = 4e / (1 + e)², e = exp(-2|x|): 1 - tanh² would cancel near the cap.
-            e = xp.exp(-2.0 * self._size(stored) / scores.softcap)
+            e = xp.exp(-2.0 * size(self.xp, stored) / scores.softcap)
             gradient = xp.times(gradient, 4.0 * e / (1.0 + e) ** 2)
         return xp.from_last(gradient, scores.axis)
 
@@ -286,16 +290,12 @@ class Formula:
         product = weight * mass
         nothing = xp.equal(weight, 0.0) | xp.equal(mass, 0.0)
         x = xp.where(nothing & (xp.equal(x, 0.0) | ~finite(x)), 1.0, x)
-        lost = ~nothing & (self._size(product) < least_normal(xp.dtype_name(product)))
+        lost = ~nothing & (size(self.xp, product) < least_normal(xp.dtype_name(product)))
         return xp.where(
             lost,
             weight * (xp.where(lost, mass, 0.0) / xp.where(lost, x, 1.0)),
             product / xp.where(lost, 1.0, x),
         )
-
-    def _size(self, x: Array) -> Array:
-        """|x|, with a derivative of 1 at 0: what is even in x has one of 0 by itself."""
-        return self.xp.where(x >= 0, x, -x)
 
     def _outcomes(self, masses: tuple[Array, Array], scores: BinaryScores) -> Array:
         """The scores of yes/no outcomes; of those without mass, a number whatever is stored."""
@@ -319,7 +319,7 @@ class Formula:
         x = xp.statistics(scores.array)
         if scores.kind == "logits":
             # Chosen by the sign, and not by |x| or max, whose derivatives at 0 are no side's.
-            offset = xp.log1p(xp.exp(-self._size(x)))
+            offset = xp.log1p(xp.exp(-size(self.xp, x)))
             cost_no = offset + xp.where(x >= 0, x, 0.0)
             return offset + xp.where(x >= 0, 0.0, -x), cost_no, cost_no
         sides = (x, 1.0 - x)
@@ -340,7 +340,7 @@ class Formula:
         if scores.kind == "probs":
             d_loss = xp.weights(d_loss) + xp.weights(xp.full(xp.shape(x), 0.0, x))
             return self._over(d_loss, no, 1.0 - x) - self._over(d_loss, yes, x)
-        e = xp.exp(-self._size(x))
+        e = xp.exp(-size(self.xp, x))
         q = xp.where(x >= 0, 1.0, e) / (1.0 + e)
         not_q = xp.where(x >= 0, e, 1.0) / (1.0 + e)
         slope = xp.times(d_loss, xp.times(no, q)) - xp.times(d_loss, xp.times(yes, not_q))

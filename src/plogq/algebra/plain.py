@@ -20,11 +20,11 @@ Array = Any
 class Plain(NamedTuple):
     """Labels, and what is made of them in this order: smoothing, then weights.
 
-    `ignore` is the mark as it is among labels of 64 bits, None where none of them can be it.
+    `ignore` is what marks labels that do not count, as it is among labels of 64 bits.
     """
 
     index: Array
-    ignore: int | None = None
+    ignore: tuple[int, ...] = ()
     epsilon: float = 0.0
     sample_weight: Array | None = None
     class_weight: Array | None = None

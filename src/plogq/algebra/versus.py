@@ -130,7 +130,7 @@ def slopes_of(
         if met is not None and met.q.normalised:
             each[0] = each[0] + xp.times(xp.expand(xp.weights(d_log_z) + none), met.q.p)
         stored = (formula.stored(side) for side in pair.sides())
-        return tuple(formula.through_cap(g, s, nothing) for g, s in zip(each, stored, strict=True))
+        return tuple(formula.through(g, s, nothing) for g, s in zip(each, stored, strict=True))
 
 
 def _of_q(xp: Any, met: Met) -> Array:

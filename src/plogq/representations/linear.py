@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, Never
 
 from .. import checks, elsewhere, options
@@ -150,6 +151,9 @@ class LinearLogits(Prediction):
             self.gradient_filter,
             self.workspace,
         )
+
+    def possible(self, xp: Verbs) -> Any:
+        return None if self.bias is None or self.softcap is not None else self.bias > -inf
 
 
 def check_filter(least: float | None) -> float | None:

@@ -30,12 +30,13 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
     """The sum or the mean of H(Labels(y), Logits(x)), or None for what is not plain."""
     if p.__class__ is not Plain:
         return None
-    y, ignore = p.index, p.ignore
+    y, ignore = p.index, p.ignore[0] if p.ignore else None
     if (
         reduction not in ("mean", "sum")
         or softcap is not None
         or axis not in (-1, x.ndim - 1)
         or p.epsilon
+        or len(p.ignore) > 1
         or p.sample_weight is not None
         or p.class_weight is not None
         or y.dtype is not torch.int64
@@ -129,7 +130,12 @@ class _Short(torch.autograd.Function):
         x, y, *residual = ctx.saved_tensors
         each = d_loss / ctx.divisor
         if in_depth(d_loss):
-            return (again(x, Plain(y, ctx.ignore), each), None, None, None)
+            return (
+                again(x, Plain(y, () if ctx.ignore is None else (ctx.ignore,)), each),
+                None,
+                None,
+                None,
+            )
         p = _labels(y, x, ctx.ignore)
         (gradient,) = stored.backward(p, _logits(x), residual, each, 0.0)
         return (gradient, None, None, None)
