@@ -61,6 +61,9 @@ def stored(
     forward: bool,
     shard: bool,
     flush: bool,
+    gradient_dtype: int,
+    hessian: Any,
+    bound: float,
 ) -> None: ...
 def binary(
     set: int,
@@ -82,6 +85,9 @@ def binary(
     d_loss_all: float,
     d_log_z: Any,
     z_loss: float,
+    gradient_dtype: int,
+    hessian: Any,
+    bound: float,
 ) -> None: ...
 
 class Labels:
