@@ -1,4 +1,4 @@
-"""scikit-learn's log loss and what is made of it, with scorers that take soft labels and several."""
+"""scikit-learn's log loss and what is made of it, with scorers that take soft labels."""
 
 from .log_loss import LogLossScorer, log_loss
 from .scores import (
