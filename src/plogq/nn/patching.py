@@ -80,11 +80,12 @@ def unpatch(model: Any) -> Any:
     return model
 
 
-def _head_of(model: Any) -> torch.nn.Linear:
+def _head_of(model: Any) -> Any:
     """The last layer, once it is one that LinearLogits can stand for."""
-    name = type(model).__name__
+    kind: Any = type(model)
+    name = kind.__name__
     find = getattr(model, "get_output_embeddings", None)
-    if find is None or not hasattr(type(model), "loss_function"):
+    if find is None or not hasattr(kind, "loss_function"):
         raise PairError(
             f"patch takes a causal language model of transformers, such as LlamaForCausalLM, and "
             f"{name} has no output embeddings and loss_function; for a model of your own write "
@@ -103,9 +104,9 @@ def _head_of(model: Any) -> torch.nn.Linear:
 class Patch:
     """A model that is patched; a `with` block takes the patch out at its end."""
 
-    def __init__(self, model: Any, head: torch.nn.Linear, always: bool) -> None:
+    def __init__(self, model: Any, head: Any, always: bool) -> None:
         self.model, self.head, self.always = model, head, always
-        config = getattr(model, "config", None)
+        config: Any = getattr(model, "config", None)
         config = config.get_text_config() if hasattr(config, "get_text_config") else config
         self.softcap: float | None = getattr(config, "final_logit_softcapping", None)
         self.factor: float | None = None  # known once scores have been seen
@@ -232,10 +233,10 @@ class Patch:
                 )
         return self.factor
 
-    def _error(self, factor: float, seen: Tensor) -> float:
+    def _error(self, factor: float, seen: Any) -> float:
         """How far the scores that the model ends with are from those of this factor."""
         assert self._shown is not None
-        expected = self._shown.double() * factor
+        expected: Any = self._shown.double() * factor
         if self.softcap is not None:
             expected = self.softcap * torch.tanh(expected / self.softcap)
         return float((seen - expected).norm() / seen.norm().clamp(min=1e-30))
