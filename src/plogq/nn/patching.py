@@ -82,7 +82,7 @@ def unpatch(model: Any) -> Any:
 
 def _head_of(model: Any) -> Any:
     """The last layer, once it is one that LinearLogits can stand for."""
-    kind: Any = type(model)
+    kind: Any = model.__class__
     name = kind.__name__
     find = getattr(model, "get_output_embeddings", None)
     if find is None or not hasattr(kind, "loss_function"):
