@@ -65,9 +65,11 @@ LAYERS: dict[str, tuple[str, ...]] = {
     # `evaluate` and `diagnose` are named there, and loaded when they are used.
     "": (
         *("definition", "divergence", "helpers", "saved", "doctor", "doctor.diagnosis", "score"),
-        *("lazy", *CORE, *BASE),
+        *("lazy", "nn.patching", *CORE, *BASE),
     ),
+    "boost": ("boost", "pairing", "options", "shaping", *REPRESENTATIONS, *ALGEBRA, *BASE),
     "compat": ("compat", "compat.declared", "lazy", "options", *PUBLIC),
+    "nn.patching": ("definition", "options", *REPRESENTATIONS, *BASE),
     "nn": ("class_weights", "lazy", "options", *PUBLIC),
     "score": ("score", "checks", "definition", "divergence", *REPRESENTATIONS, *BASE),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
@@ -104,6 +106,7 @@ OUTSIDE = {
     "native": {"numpy"},
     "ranks": {"torch"},
     "representations": {"jax"},
+    "boost": {"numpy"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
     "score": {

@@ -94,10 +94,17 @@ __all__ = [
 ]
 
 # Subpackages that are loaded when they are first named, and functions of them.
-_LAZY = ("compat", "doctor", "nn", "score")
-_LAZY_FUNCTIONS = {"diagnose": "doctor.diagnosis", "evaluate": "score.python"}
+_LAZY = ("boost", "compat", "doctor", "nn", "score")
+_LAZY_FUNCTIONS = {
+    "diagnose": "doctor.diagnosis",
+    "evaluate": "score.python",
+    "patch": "nn.patching",
+    "unpatch": "nn.patching",
+}
 
 if _typing.TYPE_CHECKING:
+    from .nn.patching import patch as patch
+    from .nn.patching import unpatch as unpatch
     from .score.python import evaluate as evaluate
 else:
     __getattr__ = lazy.names(__name__, _LAZY, _LAZY_FUNCTIONS)

@@ -63,6 +63,9 @@ def stored(
     forward: bool,
     shard: bool,
     flush: bool,
+    gradient_dtype: int,
+    hessian: Any,
+    bound: float,
 ) -> None: ...
 def binary(
     set: int,
@@ -84,6 +87,9 @@ def binary(
     d_loss_all: float,
     d_log_z: Any,
     z_loss: float,
+    gradient_dtype: int,
+    hessian: Any,
+    bound: float,
 ) -> None: ...
 def versus(
     set: int,

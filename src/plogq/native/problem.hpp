@@ -66,6 +66,9 @@ struct Stored {
   double d_loss_all = 1;
   const double* d_log_z = nullptr;
   double z_loss = 0;
+  // bound · d_loss · mass · q (1 - q), the diagonal of the Hessian for bound = 1: of logits alone.
+  View hessian;
+  double bound = 1;
   bool forward = true;
   bool shard = false;    // these are some of the classes: mass and rest are not those of the parts
   bool flush = false;    // gradients below the normal numbers become 0: BLAS is slow on them
@@ -86,6 +89,8 @@ struct Binary {
   double d_loss_all = 1;
   const double* d_log_z = nullptr;
   double z_loss = 0;
+  View hessian;  // as in Stored
+  double bound = 1;
   bool streams = false;
 };
 
