@@ -133,10 +133,4 @@ PAIRS: dict[str, Case] = {
         "Smoothed takes a target (Labels, Probs",
         "got {array}",
     ),
-    "weights of a prediction": case(
-        lambda a: Weighted(Logits(a(Z)), sample_weight=a(np.ones(4))),
-        PairError,
-        "Weighted takes a target",
-        "got Logits",
-    ),
 }

@@ -56,7 +56,7 @@ class PlainLoss(NamedTuple):
     The arrays are scores, labels, and the weights that there are: of events, then of classes.
     """
 
-    ignore: int | None
+    ignore: tuple[int, ...]
     epsilon: float
     sampled: bool
     by_class: bool

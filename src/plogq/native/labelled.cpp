@@ -36,9 +36,9 @@ class LabelsPart {
   static void only_back(Stored& p) { p.forward = false; }
 
  private:
-  static Labelled taken(const Buffer& labels, int type, std::vector<int64_t> ignore,
-                        double epsilon, const Buffer& sample_weight, const Buffer& class_weight,
-                        int64_t events, int64_t classes, bool keeps, int threads) {
+  static Labelled taken(const Buffer& labels, int type, std::vector<int64_t> ignore, double epsilon,
+                        const Buffer& sample_weight, const Buffer& class_weight, int64_t events,
+                        int64_t classes, bool keeps, int threads) {
     const Released released;
     const Running standard(0);
     Labels given;
@@ -60,9 +60,8 @@ class LabelsPart {
 // something is not plain, else the job, for its backward, the divisor, and how many threads there
 // were.
 nb::object labels_of_tensors(int set, nb::handle labels, nb::handle scores, nb::handle loss,
-                             std::vector<int64_t> ignore, double epsilon,
-                             nb::handle sample_weight, nb::handle class_weight, double softcap,
-                             int reduction, bool keeps) {
+                             std::vector<int64_t> ignore, double epsilon, nb::handle sample_weight,
+                             nb::handle class_weight, double softcap, int reduction, bool keeps) {
   const Tensor y(labels), x(scores), to(loss);
   if (!x.lies() || !y.lies() || x.dtype < 0 || x.dtype == U8 || y.integer == 0 ||
       y.axes != x.axes - 1 || !y.alike(x, y.axes))

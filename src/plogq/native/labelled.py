@@ -15,14 +15,17 @@ REDUCTIONS = {"none": 0, "sum": 1, "mean": 2, "sum_over_batch_size": 3}
 
 
 def told(loss: PlainLoss, strict: bool = False) -> dict[str, int | float | bool]:
-    """A loss as a program tells it to the kernels, by the names that `labelled_call.hpp` has."""
+    """A loss as a program tells it to the kernels, by the names that `labelled_call.hpp` has.
+
+    One mark of what does not count can be told, not several.
+    """
     return {
         "set": set_now.get(),
         "threads": threads(maxsize, spawned=True),
         "axis": loss.axis,
         "reduction": REDUCTIONS[loss.reduction],
-        "ignores": loss.ignore is not None,
-        "ignore": loss.ignore or 0,
+        "ignores": bool(loss.ignore),
+        "ignore": loss.ignore[0] if loss.ignore else 0,
         "epsilon": float(loss.epsilon),
         "softcap": float(loss.softcap or 0.0),
         "sampled": loss.sampled,
@@ -34,7 +37,7 @@ def told(loss: PlainLoss, strict: bool = False) -> dict[str, int | float | bool]
 def loss_told(told: dict[str, Any]) -> PlainLoss:
     """The loss of which a program was told this."""
     return PlainLoss(
-        told["ignore"] if told["ignores"] else None,
+        (told["ignore"],) if told["ignores"] else (),
         told["epsilon"],
         told["sampled"],
         told["by_class"],

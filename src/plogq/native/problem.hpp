@@ -94,8 +94,8 @@ struct Binary {
   bool streams = false;
 };
 
-// P and Q both as stored logits over the same events and classes. `known` has six numbers per event,
-// written by forward and read by backward; `left` counts the events that forward did not do.
+// P and Q both as stored logits over the same events and classes. `known` has six numbers per
+// event, written by forward and read by backward; `left` counts the events that forward did not do.
 struct Versus {
   enum Of : int { CROSS_ENTROPY = 0, KL = 1 };
   int of = KL;

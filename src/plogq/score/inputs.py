@@ -67,7 +67,9 @@ def columns(
 
 def _several(ignore: Any) -> tuple[Any, ...]:
     """What is ignored, one mark or several."""
-    return () if ignore is None else ignore if isinstance(ignore, tuple) else (ignore,)
+    if ignore is None:
+        return ()
+    return cast("tuple[Any, ...]", ignore) if isinstance(ignore, tuple) else (ignore,)
 
 
 def _whole(target: BinaryProbs, prediction: Array) -> tuple[int, ...]:

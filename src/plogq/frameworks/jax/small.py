@@ -56,7 +56,7 @@ tracing = xp.tracing
 
 def short(p: Plain, x: Array, axis: int, softcap: float | None, reduction: str) -> Array | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
-    if p.__class__ is not Plain:
+    if p.__class__ is not Plain or len(p.ignore) > 1:
         return None
     weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
     for a in (x, p.index, *weights):

@@ -29,7 +29,7 @@ Tensor = Any
 
 _LIBRARY = Path(_cpu.__file__).with_name("plogq_tensorflow.so")
 # What an operation is told of a loss; float64 goes by its bits, as TensorFlow has float32 alone.
-_NAMES = tuple(told(PlainLoss(None, 0.0, False, False, 0, None, "mean")))
+_NAMES = tuple(told(PlainLoss((), 0.0, False, False, 0, None, "mean")))
 _BY_BITS = ("epsilon", "softcap")
 
 

@@ -37,7 +37,7 @@ def tracing() -> bool:
 
 def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
-    if p.__class__ is not Plain:
+    if p.__class__ is not Plain or len(p.ignore) > 1:
         return None
     weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
     for a in (x, p.index, *weights):
