@@ -15,7 +15,6 @@ from plogq import (
     PairError,
     Probs,
     Smoothed,
-    Weighted,
     cross_entropy,
     value_and_grad,
 )
