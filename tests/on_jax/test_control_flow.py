@@ -225,4 +225,4 @@ def test_what_runs_under_a_way_is_what_was_asked_for() -> None:
         with by(way):
             assert plogq.explain(Labels(Y[0]), Logits(Z[0])).chosen == way
             text = jax.jit(lambda y, z: loss(y, z)).lower(Y[0], Z[0]).as_text()
-        assert ("plogq_stored" in text) == (way == "cpu")
+        assert ("plogq_labelled" in text) == (way == "cpu")
