@@ -88,7 +88,7 @@ def kl_divergence(
         >>> teacher, student = plogq.Logits([[2.0, 1.0, 0.0]]), plogq.Logits([[1.0, 2.0, 0.0]])
         >>> t = 4.0  # both at a temperature
         >>> plogq.kl_divergence(plogq.Tempered(teacher, t), plogq.Tempered(student, t)).round(6)
-        np.float64(0.019994)
+        np.float64(0.023183)
     """
     if others:
         elsewhere.refuse("kl_divergence", others)
@@ -138,7 +138,7 @@ def js_divergence(
         >>> import plogq
         >>> p, q = plogq.Logits([[2.0, 1.0, 0.0]]), plogq.Logits([[1.0, 2.0, 0.0]])
         >>> plogq.js_divergence(p, q).round(6)
-        np.float64(0.048855)
+        np.float64(0.100956)
     """
     if others:
         elsewhere.refuse("js_divergence", others)
