@@ -145,7 +145,7 @@ def test_a_small_step_is_one_launch_and_few_functions(
     ignore: int | None, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Host overhead decides at 64×1000: the kernel is launched once for loss and gradient."""
-    launches, p = Launches(), Plain(put(Y), ignore)
+    launches, p = Launches(), Plain(put(Y), () if ignore is None else (ignore,))
     monkeypatch.setattr(at_once, "fused", launches)
     # As of a tensor on a device.
     monkeypatch.setattr(small_cuda, "_taken", small_cuda.xp.ordinary)

@@ -98,12 +98,16 @@ class _Small(torch.autograd.Function):
         x, y = ctx.saved_tensors
         each = d_loss if ctx.divisor is None else d_loss / ctx.divisor
         if in_depth(d_loss):
-            return (again(x, Plain(y, ctx.ignore), each * ctx.each), None, None, None)
+            return (again(x, _plain(y, ctx.ignore), each * ctx.each), None, None, None)
         gradient, ctx.gradient = ctx.gradient, None
         if gradient is None:
             # That of the forward pass has been given away.
             _, gradient = small(x, y, ctx.ignore, ctx.each)
         return (gradient.mul_(each), None, None, None)
+
+
+def _plain(y: Tensor, ignore: int | None) -> Plain:
+    return Plain(y, () if ignore is None else (ignore,))
 
 
 def _labels(y: Tensor, x: Tensor, ignore: int | None) -> Unread:
@@ -131,7 +135,7 @@ class _Short(torch.autograd.Function):
         each = d_loss / ctx.divisor
         if in_depth(d_loss):
             return (
-                again(x, Plain(y, () if ctx.ignore is None else (ctx.ignore,)), each),
+                again(x, _plain(y, ctx.ignore), each),
                 None,
                 None,
                 None,
