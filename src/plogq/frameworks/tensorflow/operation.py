@@ -33,6 +33,12 @@ _NAMES = tuple(told(PlainLoss((), 0.0, False, False, 0, None, "mean")))
 _BY_BITS = ("epsilon", "softcap")
 
 
+# What goes wrong in loading; a folder called tensorflow, or a version that lacks what is used here,
+# has neither of these names.
+_ERRORS: Any = getattr(tf, "errors", None)
+_FAILED = (OSError, RuntimeError, AttributeError, getattr(_ERRORS, "OpError", OSError))
+
+
 def _load() -> tuple[Any, str | None]:
     """The operations, or why there are none."""
     if not _LIBRARY.exists():
@@ -40,7 +46,7 @@ def _load() -> tuple[Any, str | None]:
     try:
         found: Any = tf.load_op_library(str(_LIBRARY))
         library = ctypes.CDLL(str(_LIBRARY))
-    except (OSError, RuntimeError, tf.errors.OpError) as error:
+    except _FAILED as error:
         return None, f"{_LIBRARY.name} does not load: {error}"
     library.plogq_missing.restype = ctypes.c_char_p
     lacks = library.plogq_missing()
