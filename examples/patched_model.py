@@ -50,7 +50,9 @@ def models() -> dict[str, Any]:
     return {
         "Llama": LlamaForCausalLM(LlamaConfig(**SIZES)),
         "GPT-2": GPT2LMHeadModel(
-            GPT2Config(WORDS, n_embd=64, n_layer=2, n_head=4, **dict.fromkeys(DROPOUT, 0.0))
+            GPT2Config(
+                vocab_size=WORDS, n_embd=64, n_layer=2, n_head=4, **dict.fromkeys(DROPOUT, 0.0)
+            )
         ),
         "Gemma 2": Gemma2ForCausalLM(Gemma2Config(**SIZES, final_logit_softcapping=30.0)),
     }
