@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import calls
+from . import calls, gpu
 from . import record as records
 from .case import READ, Case, Outcome, Outcomes
 from .catalogue import CASES, GROUPS
@@ -50,6 +50,7 @@ examples:
   python -m benchmarks labels-loss small   two cases
   python -m benchmarks torch               those on PyTorch tensors, with autograd
   python -m benchmarks gpu                 those on a GPU; without one they are left out
+  python -m benchmarks --from F --write docs   fill them from what --keep F wrote elsewhere
   python -m benchmarks calls               how many Python functions a small call enters
   python -m benchmarks grid torch          ours and PyTorch's losses over sixteen shapes
   python -m benchmarks --write docs        everything; fill the tables of the pages in docs/
@@ -78,6 +79,21 @@ def parser() -> argparse.ArgumentParser:
         help="keep the results in benchmarks/record.json and fill the tables of these pages, or of "
         "every page of a directory",
     )
+    made.add_argument(
+        "--keep", type=Path, metavar="FOLDER", help="also write each case there as it is measured"
+    )
+    made.add_argument(
+        "--from",
+        dest="kept",
+        type=Path,
+        metavar="FOLDER",
+        help="measure nothing: take what was measured elsewhere and kept in FOLDER",
+    )
+    made.add_argument(
+        "--stand-in",
+        action="store_true",
+        help="the cases for a GPU on this processor, to try the command; with --quick",
+    )
     made.add_argument("--format", choices=("table", "json"), default="table")
     return made
 
@@ -96,6 +112,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"there is no case {unknown[0]!r}; there are {', '.join(CASES)}, and of groups of them "
             f"{', '.join(GROUPS)}"
         )
+    if given.kept is not None:
+        return _taken(given.kept, given.write)
+    if given.stand_in and not given.quick:
+        return _refuse("--stand-in is for trying the command, at the sizes of --quick")
     if given.quick and given.write:
         return _refuse("--quick sizes are for trying things out; pages take full sizes only")
     if given.rounds is not None and given.rounds < 1:
@@ -107,7 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(_listed(case) for case in CASES.values()))
         return 0
     asked = (GROUPS.get(name, (name,)) for name in given.names or CASES)
-    chosen = [CASES[name] for name in dict.fromkeys(name for names in asked for name in names)]
+    cases = CASES | ({case.name: case for case in gpu.stand_ins()} if given.stand_in else {})
+    chosen = [cases[name] for name in dict.fromkeys(name for names in asked for name in names)]
     rounds = given.rounds or (3 if given.quick else 9)
     described = describe()
     as_table = given.format == "table"
@@ -126,6 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(told[-1], end="\n\n", flush=True)
         result = run(case, rounds, given.quick, not given.no_memory, machine, _say)
         results.append(result)
+        if given.keep is not None:
+            given.keep.mkdir(parents=True, exist_ok=True)
+            kept = json.dumps(result, indent=1, ensure_ascii=False)
+            (given.keep / f"{case.name}.json").write_text(kept, encoding="utf-8")
         if as_table:
             print(plain(result), end="\n\n", flush=True)
         if given.write:
@@ -136,6 +161,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(results, indent=1, ensure_ascii=False))
     if not results:
         return _refuse("nothing that was asked for can be measured on this machine")
+    return 0
+
+
+def _taken(folder: Path, pages: Sequence[Path]) -> int:
+    """Print what was kept in a folder, and fill the tables of pages from it."""
+    results = [json.loads(x.read_text(encoding="utf-8")) for x in sorted(folder.glob("*.json"))]
+    results = [result for result in results if result.get("name") in CASES]
+    if not results:
+        return _refuse(f"{folder} has no case that was measured; --keep {folder} writes them")
+    small = next((r["title"] for r in results if r["title"].endswith("(small sizes)")), None)
+    if small and pages:
+        return _refuse(f"pages take full sizes only, and {folder} has {small}")
+    for result in results:
+        print(plain(result), end="\n\n")
+    if pages:
+        known = records.add(results, CASES)
+        for page in pages:
+            records.fill(page, known)
     return 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import (
     arrays,
+    boost,
     classes,
     doctor,
     files,
@@ -23,7 +24,7 @@ _ON_TORCH = (*tensors.CASES, *tensors_linear.CASES, *ranks.CASES)
 CASES: dict[str, Case] = {
     case.name: case
     for cases in (
-        *(module.CASES for module in (arrays, classes, linear)),
+        *(module.CASES for module in (arrays, classes, linear, boost)),
         _ON_TORCH,
         frameworks.CASES,
         *(module.CASES for module in (files, scoring, imports, doctor, gpu)),
@@ -37,6 +38,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         framework: tuple(c.name for c in frameworks.CASES if c.name.startswith(framework))
         for framework in ("jax", "tensorflow", "keras")
     },
+    "boost": tuple(case.name for case in boost.CASES),
     "score": tuple(case.name for case in (*files.CASES, *scoring.CASES)),
     "doctor": tuple(case.name for case in doctor.CASES),
     "gpu": tuple(case.name for case in gpu.CASES),

@@ -87,18 +87,21 @@ session = Session().start()
 _KEEP = """
 from plogq.doctor.watch import sightings
 sightings.LOOKS = sightings.LABELS = 10**9
-try:
-    from plogq.doctor.watch import torch_watch
-    torch_watch._STEPS = torch_watch._MOST = 10**9
-except ImportError:
-    pass
 """
+# Before the watch begins, which reads this when it does.
+_KEEP_TORCH = """
+import torch
+from plogq.doctor.watch import torch_watch
+torch_watch._STEPS = torch_watch._MOST = 10**9
+"""
+_SECONDS = 5  # of steps that are timed: of slow ones fewer
 _CLOCK = """
 from time import perf_counter
 for _ in range({warm}):
     step()
 times = []
-for _ in range({steps}):
+end = perf_counter() + {seconds}
+while len(times) < {steps} and (len(times) < 4 or perf_counter() < end):
     start = perf_counter()
     step()
     times.append(perf_counter() - start)
@@ -121,12 +124,13 @@ def _timed(program: str, backend: str, quick: bool) -> Run:
 
 def _case(name: str, title: str, what: str, needs: tuple[str, ...], backend: str = "") -> Case:
     slow = what == "keras"
+    kept = _KEEP + (_KEEP_TORCH if "torch" in needs else "")
 
     def work(quick: bool) -> Work:
         steps, warm = (4, 2) if slow else (40 if quick else 200, 40)
 
         def contender(key: str, said: str, before: str, after: int) -> Contender:
-            clock = _CLOCK.format(warm=after, steps=steps)
+            clock = _CLOCK.format(warm=after, steps=steps, seconds=_SECONDS)
             program = f"{before}\n{_STEPS[what]}\n{clock}"
             return Contender(
                 key, said, lambda: _timed(program, backend, quick), needs, own_clock=True
@@ -135,7 +139,7 @@ def _case(name: str, title: str, what: str, needs: tuple[str, ...], backend: str
         return Work(
             (
                 contender(OURS, "after the doctor has left", _WATCH, warm),
-                contender("looking", "while it looks", _WATCH + _KEEP, 3 if not slow else 1),
+                contender("looking", "while it looks", kept + _WATCH, 3 if not slow else 1),
                 contender("alone", "without it", "", warm),
             ),
             elements=0,

@@ -52,9 +52,17 @@ def yes(count: int) -> Array:
     return np.random.default_rng(_SEED + 3).integers(0, 2, count).astype(np.float32)
 
 
+@cache
+def teacher(shape: tuple[int, ...]) -> Array:
+    """Another model's logits of the same events, 4 · N(0, 1)."""
+    made = normal(shape, stream=9)
+    made *= 4
+    return made
+
+
 def forget() -> None:
     """Let go of every input, between cases."""
-    for made in (scores, labels, probs, yes):
+    for made in (scores, labels, probs, yes, teacher):
         made.cache_clear()
 
 
@@ -83,6 +91,20 @@ def exact_divergence(z: Array, target: Array) -> float:
         wide = target[start : start + rows].astype(np.float64)
         entropy -= float((wide * np.log(np.where(wide > 0, wide, 1.0))).sum())
     return exact(z, target) - entropy / len(z)
+
+
+def exact_between(z: Array, teacher: Array) -> float:
+    """The mean of KL(P ‖ Q) in float64, for the logits of both."""
+    rows = max(1, _CHUNK // z.shape[-1])
+    total = 0.0
+    for start in range(0, len(z), rows):
+        log = []
+        for scores in (teacher, z):
+            block = scores[start : start + rows].astype(np.float64)
+            block -= block.max(axis=-1, keepdims=True)
+            log.append(block - np.log(np.exp(block).sum(axis=-1, keepdims=True)))
+        total += float((np.exp(log[0]) * (log[0] - log[1])).sum())
+    return total / len(z)
 
 
 def exact_binary(z: Array, target: Array) -> float:

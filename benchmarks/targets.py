@@ -62,6 +62,20 @@ class RateOf(Target):
 
 
 @dataclass(frozen=True, slots=True)
+class Rate(Target):
+    """Ours does at least so much a second, on a machine of a kind."""
+
+    per_s: float
+    of: str  # what it is told in, with the kind of machine
+
+    def judge(self, outcomes: Outcomes) -> Verdict:
+        ours, goal = outcomes.rate(OURS), f"≥ {self.of}"
+        if ours is None:
+            return _unmeasured(goal, outcomes, OURS)
+        return Verdict(goal, f"{ours / self.per_s:.0%} of it", ours >= self.per_s)
+
+
+@dataclass(frozen=True, slots=True)
 class Shared(Target):
     """Ours, on `parts` processors, takes at most `times` its share of the time on one."""
 
@@ -158,13 +172,15 @@ class Memory(Target):
 
 @dataclass(frozen=True, slots=True)
 class OverGradients(Target):
-    """The peak of memory, gradients included, is at most `times` that of the gradients alone."""
+    """The peak of memory is at most `times` that of the gradients, and of a workspace with them."""
 
     times: float
+    workspace: int = 0
 
     def judge(self, outcomes: Outcomes) -> Verdict:
-        gradients = outcomes.result_bytes
-        goal = f"memory ≤ {self.times:g}× the gradients' {_mb(gradients)}"
+        gradients = outcomes.result_bytes + self.workspace
+        whose = "the gradients' and the workspace's" if self.workspace else "the gradients'"
+        goal = f"memory ≤ {self.times:g}× {whose} {_mb(gradients)}"
         row = outcomes.rows.get(OURS)
         if row is None or row.memory is None:
             return _unmeasured(goal, outcomes, OURS)

@@ -35,11 +35,14 @@ class Tensors:
             target = partial(inputs.labels, *shape)
         elif self.kind == "binary_grad":
             target = partial(inputs.yes, *shape)
+        elif self.kind == "between_grad":
+            target = partial(inputs.teacher, shape)
         else:
             target = partial(inputs.probs, shape)
         exact = {
             "binary_grad": inputs.exact_binary,
             "kl_grad": inputs.exact_divergence,
+            "between_grad": inputs.exact_between,
         }.get(self.kind, inputs.exact)
         gradient = prod(shape) * (2 if self.dtype == "bfloat16" else 4)
         half = ("ml_dtypes",) if self.dtype == "bfloat16" else ()
@@ -130,6 +133,14 @@ _ROWS = (
         (2048, 32000),
         (128, 4000),
         (Faster("torch", 3),),
+    ),
+    Tensors(
+        "kl-stored",
+        "tensors, `kl_divergence` of `Logits × Logits`, loss and backward, 2048×32000 float32",
+        "between_grad",
+        (2048, 32000),
+        (128, 4000),
+        (Faster("torch", 4), Error(1e-6)),
     ),
 )
 

@@ -61,15 +61,18 @@ FRAMEWORKS = {
     "jax": ("jax",),
     "tensorflow": ("tensorflow",),
 }
+# So are the libraries that take a loss.
+BESIDE = {"boost/test_libraries.py": ("lightgbm", "xgboost", "catboost")}
 collect_ignore = [
-    f"on_{name}" for name, needs in FRAMEWORKS.items() if not all(map(find_spec, needs))
+    *(f"on_{name}" for name, needs in FRAMEWORKS.items() if not all(map(find_spec, needs))),
+    *(name for name, needs in BESIDE.items() if not all(map(find_spec, needs))),
 ]
 
 
 def pytest_report_header() -> str | None:
     if not collect_ignore:
         return None
-    return "frameworks that are not installed are left out: tests/" + ", ".join(collect_ignore)
+    return "what is not installed is left out: tests/" + ", ".join(collect_ignore)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -140,6 +140,28 @@ class Tally:
         return -(self.others if share == 1 else total - share) / total
 
 
+def probability(p: Costs) -> Row:
+    """p_j of every class."""
+    return [ZERO if c == INF else mp.exp(-c) for c in p.cost]
+
+
+def divergence(p: Costs, q: Costs) -> Real:
+    """Σ p log(p / q)."""
+    return mp.fsum(
+        w * (b - a) if w else ZERO for w, a, b in zip(probability(p), p.cost, q.cost, strict=True)
+    )
+
+
+def jensen_shannon(p: Costs, q: Costs, share: Real) -> Real:
+    """share · KL(p ‖ m) + (1 - share) · KL(q ‖ m) of the mixture m."""
+    total = ZERO
+    for a, b in zip(probability(p), probability(q), strict=True):
+        m = share * a + (1 - share) * b
+        total += share * a * mp.log(a / m) if a else ZERO
+        total += (1 - share) * b * mp.log(b / m) if b else ZERO
+    return total
+
+
 def _greatest(scores: Sequence[Real]) -> Real:
     """The greatest score, or NaN where no softmax exists: a NaN, two +∞, or nothing but -∞."""
     if any(mp.isnan(s) for s in scores) or sum(s == INF for s in scores) > 1:

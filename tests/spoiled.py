@@ -165,9 +165,15 @@ def pairs(dtype: Any) -> list[Spoilt]:
             for q_name, q, junk_q in of_q:
                 for how, kept, junk in weighed(p, junk_p, more):
                     add(f"{how}-{p_name}-{q_name}", kept, junk, q, junk_q)
-    y = rng.integers(0, CLASSES, EVENTS)
+    for q_name, q, junk_q in sides[1][1]:
+        y = rng.random(EVENTS).astype(dtype)
+        ignored = plogq.BinaryProbs(_filled(rng, y, [NAN, -1.0, 255.0]), ignore=(-1, NAN, 255))
+        add(f"ignored-BinaryProbs-{q_name}", plogq.BinaryProbs(y[~OUT]), ignored, q, junk_q)
+        smooth = (plogq.Smoothed(p, 0.1) for p in (plogq.BinaryProbs(y[~OUT]), ignored))
+        add(f"ignored and smoothed-BinaryProbs-{q_name}", *smooth, q, junk_q)
+    y = rng.choice([0, 1, 2, 4], EVENTS)
     for q_name, q, junk_q in sides[0][1]:
-        ignored = plogq.Labels(np.where(OUT, -100, y), ignore=-100)
+        ignored = plogq.Labels(_filled(rng, y, [-100, 255, 3]), ignore=(-100, 255, 3))
         add(f"ignored-{q_name}", plogq.Labels(y[~OUT]), ignored, q, junk_q)
         # A class that weighs nothing takes its events out as well.
         nothing = np.where(np.arange(CLASSES) == 2, 0.0, by_class)

@@ -13,8 +13,8 @@ MOST = {
     "NumPy, loss": (45, 70),
     "NumPy, value_and_grad": (50, 70),
     "PyTorch, forward and backward": (22, 70),
-    "JAX, traced": (80, 170),
-    "TensorFlow, eager": (80, 90),
+    "JAX, traced": (45, 70),
+    "TensorFlow, eager": (45, 70),
 }
 
 

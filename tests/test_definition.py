@@ -279,7 +279,7 @@ def test_explain_names_the_kernel_and_says_why_others_were_refused() -> None:
     assert plogq.explain(y, plogq.Logits(z)).chosen == "cpu"
     assert "Labels × Logits on numpy, cpu: cpu" in str(plogq.explain(y, plogq.Logits(z)))
     linear = plogq.explain(y, plogq.LinearLogits(np.zeros((1, 2)), np.zeros((3, 2))))
-    assert linear.chosen == "linear"
+    assert linear.chosen == "chunked"
     binary = plogq.explain(plogq.BinaryProbs([1.0]), plogq.BinaryLogits([0.0]))
     assert binary.chosen == "cpu"
     swapped = plogq.explain(y, plogq.Logits(z.astype(z.dtype.newbyteorder())))

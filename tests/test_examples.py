@@ -195,6 +195,20 @@ def test_the_trainer_takes_the_same_step_however_it_is_cut_into_batches() -> Non
 
 
 @pytest.mark.slow
+def test_a_patched_model_learns_the_same_with_less_memory() -> None:
+    text = printed(EXAMPLES / "patched_model.py")
+    rows = re.findall(r"^loss before, patched, after: (.*)$", text, re.MULTILINE)
+    assert len(rows) == 3
+    for row in rows:
+        before, patched, after = map(float, row.split())
+        assert patched == pytest.approx(before, abs=2e-5)
+        assert after == before
+    memory = costs(text)
+    for name in ("Llama", "GPT-2", "Gemma 2") if LINUX else ():
+        assert memory[f"{name}, patched"] < 0.3 * memory[f"{name}, as it is"]
+
+
+@pytest.mark.slow
 def test_ranks_that_share_the_vocabulary_learn_the_same() -> None:
     torchrun = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     text = printed(*torchrun, EXAMPLES / "tensor_parallel.py")

@@ -14,6 +14,7 @@ import torch
 
 import plogq
 from plogq.representations.base import KINDS, like
+from plogq.representations.predicted import standing
 
 from .refusals import Refusal, check, refused
 
@@ -35,6 +36,10 @@ EVERY = {
     "LogProbs": plogq.LogProbs(np.log(P), axis=0),
     "LinearLogits": LINEAR,
     "ShardedLogits": plogq.ShardedLogits(torch.eye(3), "group", axis=0, softcap=5.0),
+    "Tempered": plogq.Tempered(plogq.Logits(Z, softcap=5.0), 2.0),
+    "TemperedBinary": plogq.Tempered(plogq.BinaryLogits(Z), 2.0),
+    "Predicted": standing(plogq.Logits(Z, softcap=5.0)),
+    "PredictedBinary": standing(plogq.BinaryLogits(Z)),
     "BinaryProbs": plogq.BinaryProbs(P),
     "BinaryLogits": plogq.BinaryLogits(Z),
 }

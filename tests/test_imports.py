@@ -54,19 +54,22 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "ranks.collectives": ("errors",),
     "ranks.kernel": ("ranks.collectives", *ALGEBRA, *BASE),
     "ranks": ("ranks", "ranks.collectives", "ranks.kernel", *CORE, *BASE),
-    "pairing": ("ranks", "kernels", *CORE, *BASE),
+    "fits": (*CORE, *BASE),
+    "pairing": ("fits", "ranks", "kernels", *CORE, *BASE),
     "definition": ("pairing", "kernels", *CORE, *BASE),
     "divergence": ("definition", "pairing", *CORE, *BASE),
-    "helpers": ("definition", "pairing", *CORE, *BASE),
+    "helpers": ("definition", "fits", "pairing", *CORE, *BASE),
     "saved": BASE,
     "lazy": (),
     "interrupted": (),
     # `evaluate` and `diagnose` are named there, and loaded when they are used.
     "": (
         *("definition", "divergence", "helpers", "saved", "doctor", "doctor.diagnosis", "score"),
-        *("lazy", *CORE, *BASE),
+        *("lazy", "nn.patching", *CORE, *BASE),
     ),
+    "boost": ("boost", "pairing", "options", "shaping", *REPRESENTATIONS, *ALGEBRA, *BASE),
     "compat": ("compat", "compat.declared", "lazy", "options", *PUBLIC),
+    "nn.patching": ("definition", "options", *REPRESENTATIONS, *BASE),
     "nn": ("class_weights", "lazy", "options", *PUBLIC),
     "score": ("score", "checks", "definition", "divergence", *REPRESENTATIONS, *BASE),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
@@ -103,6 +106,7 @@ OUTSIDE = {
     "native": {"numpy"},
     "ranks": {"torch"},
     "representations": {"jax"},
+    "boost": {"numpy"},
     "compat": {"jax", "keras", "numpy", "sklearn", "tensorflow", "torch"},
     "nn": {"torch"},
     "score": {

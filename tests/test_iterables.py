@@ -243,10 +243,10 @@ def test_a_column_whose_index_counts_is_an_array() -> None:
         for make in (Logits, Probs, plogq.LogProbs)
     ),
     Refusal(
-        "what is ignored as a list",
-        lambda: Labels(CLASSES, ignore=[0, 1]),  # type: ignore[arg-type]
+        "what is ignored as a dictionary",
+        lambda: Labels(CLASSES, ignore={0: 1}),  # type: ignore[arg-type]
         TypeError,
-        "ignore must be one integer or None",
+        "ignore must be one integer, several in a tuple, or None",
     ),
     Refusal(
         "sparse probabilities as dictionaries",

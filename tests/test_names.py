@@ -12,7 +12,10 @@ import plogq
 
 
 def test_only_public_names_are_shown() -> None:
-    assert set(dir(plogq)) == {*plogq.__all__, "compat", "evaluate", "nn", "score", "__version__"}
+    assert set(dir(plogq)) == {
+        *plogq.__all__,
+        *("boost", "compat", "evaluate", "nn", "patch", "score", "unpatch", "__version__"),
+    }
     assert "torch" in dir(plogq.nn)
     assert {"keras", "torch", "optax", "sklearn", "tensorflow"} <= set(dir(plogq.compat))
     for name in dir(plogq):

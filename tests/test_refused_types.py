@@ -47,7 +47,7 @@ class Sparse:
         "a float as the mark of ignored labels",
         lambda: Labels(Y, ignore=-1.0),  # type: ignore[arg-type]
         DtypeError,
-        "ignore must be one integer or None, got -1.0",
+        "ignore must be one integer, several in a tuple, or None, got -1.0",
     ),
     *(
         Refusal(

@@ -74,6 +74,7 @@ PEERS = {
             Peer(f"cuda.{name}", title, ("torch", *needs), "on_cuda", table)
             for name, title, needs, table in (
                 ("plogq", "plogq", ("plogq",), "PLOGQ"),
+                ("tiles", "plogq, workspace=0", ("plogq",), "TILES"),
                 ("filter", "plogq, gradient_filter=2⁻¹²", ("plogq",), "FILTERED"),
                 ("torch", "PyTorch eager", (), "EAGER"),
                 ("compile", "PyTorch compiled", (), "COMPILED"),

@@ -21,12 +21,21 @@ def _divergence(z: Any, p: Any) -> Any:
     return plogq.kl_divergence(plogq.Probs(p), plogq.Logits(z))
 
 
+def _between(z: Any, t: Any) -> Any:
+    return plogq.kl_divergence(plogq.Logits(t), plogq.Logits(z))
+
+
 def _binary(z: Any, y: Any) -> Any:
     return plogq.cross_entropy(plogq.BinaryProbs(y), plogq.BinaryLogits(z))
 
 
 def linear(hidden: Any, weight: Any, y: Any) -> Any:
     return plogq.cross_entropy(plogq.Labels(y), plogq.LinearLogits(hidden, weight))
+
+
+def tiles(hidden: Any, weight: Any, y: Any) -> Any:
+    scores = plogq.LinearLogits(hidden, weight, workspace=0)
+    return plogq.cross_entropy(plogq.Labels(y), scores)
 
 
 def filtered(hidden: Any, weight: Any, y: Any) -> Any:
@@ -38,6 +47,7 @@ WORK = {
     "labels_grad": gradients(labels, same),
     "probs_grad": gradients(_probs, same),
     "kl_grad": gradients(_divergence, same),
+    "between_grad": gradients(_between, same),
     "binary_grad": gradients(_binary, same),
     "unbiased_grad": gradients(linear, same, count=2),
 }

@@ -60,6 +60,12 @@ def _in_float32(hidden: Any, weight: Any, y: Any) -> Any:
     return unfused(hidden.float(), weight.float(), y)
 
 
+def _between(z: Any, t: Any) -> Any:
+    return F.kl_div(
+        F.log_softmax(z, -1), F.log_softmax(t, -1), reduction="batchmean", log_target=True
+    )
+
+
 def _loss(loss: Loss, wrap: Callable[[Loss], Loss]) -> Callable[..., Run]:
     def prepare(*arrays: Any) -> Run:
         inputs, function = [tensor(x) for x in arrays], wrap(loss)
@@ -99,6 +105,7 @@ def _table(wrap: Callable[[Loss], Loss]) -> dict[str, Callable[..., Run]]:
         "labels_grad": gradients(F.cross_entropy, wrap),
         "probs_grad": gradients(F.cross_entropy, wrap),
         "kl_grad": gradients(_divergence, wrap),
+        "between_grad": gradients(_between, wrap),
         "binary_grad": gradients(F.binary_cross_entropy_with_logits, wrap),
         "linear_grad": gradients(_linear, wrap, count=3),
         "unbiased_grad": gradients(unfused, wrap, count=2),

@@ -10,7 +10,7 @@ from .definition import (
     log_normalizer,
     value_and_grad,
 )
-from .divergence import entropy, kl_divergence
+from .divergence import entropy, js_divergence, kl_divergence
 from .errors import (
     DeviceError,
     DtypeError,
@@ -22,6 +22,7 @@ from .errors import (
     ShapeError,
     SoftmaxTwiceWarning,
 )
+from .frameworks import autodiff as _autodiff
 from .helpers import (
     binary_cross_entropy,
     categorical_cross_entropy,
@@ -36,6 +37,7 @@ from .representations.linear import LinearLogits
 from .representations.predictions import Logits, LogProbs, ShardedLogits
 from .representations.sparse import SparseProbs
 from .representations.targets import Labels, Probs
+from .representations.tempered import Tempered
 from .representations.wrappers import Smoothed, Weighted
 from .shaping import focal, poly
 
@@ -44,6 +46,7 @@ if _typing.TYPE_CHECKING:
     from .doctor.diagnosis import diagnose
 
 _pytrees.offer()
+_autodiff.offer()
 saved.offer()
 
 __version__ = "0.1.0"
@@ -68,6 +71,7 @@ __all__ = [
     "Smoothed",
     "SoftmaxTwiceWarning",
     "SparseProbs",
+    "Tempered",
     "Weighted",
     "binary_cross_entropy",
     "categorical_cross_entropy",
@@ -77,6 +81,7 @@ __all__ = [
     "entropy",
     "explain",
     "focal",
+    "js_divergence",
     "kl_divergence",
     "log_normalizer",
     "poly",
@@ -89,10 +94,17 @@ __all__ = [
 ]
 
 # Subpackages that are loaded when they are first named, and functions of them.
-_LAZY = ("compat", "doctor", "nn", "score")
-_LAZY_FUNCTIONS = {"diagnose": "doctor.diagnosis", "evaluate": "score.python"}
+_LAZY = ("boost", "compat", "doctor", "nn", "score")
+_LAZY_FUNCTIONS = {
+    "diagnose": "doctor.diagnosis",
+    "evaluate": "score.python",
+    "patch": "nn.patching",
+    "unpatch": "nn.patching",
+}
 
 if _typing.TYPE_CHECKING:
+    from .nn.patching import patch as patch
+    from .nn.patching import unpatch as unpatch
     from .score.python import evaluate as evaluate
 else:
     __getattr__ = lazy.names(__name__, _LAZY, _LAZY_FUNCTIONS)

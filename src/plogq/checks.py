@@ -253,7 +253,8 @@ def unit_interval(
     if bad.any():
         first = int(bad.reshape(-1).argmax())
         instead = (
-            f"{_SWAPPED}, and what is not known takes a sample_weight of 0"
+            f"{_SWAPPED}, and what is not known takes a sample_weight of 0, or "
+            "a mark that BinaryProbs(y, ignore=…) leaves out"
             if "(as P)" in role
             else "if these are scores write BinaryLogits(z)"
         )
@@ -294,6 +295,20 @@ def not_negative(xp: Any, w: Any, role: str, weight: Any = None) -> None:
         first = int(bad.reshape(-1).argmax())
         raise ProbabilityError(
             f"{role} must be ≥ 0, got {float(y.reshape(-1)[first]):.6g} at position {first}"
+        )
+
+
+def rest(xp: Any, x: Any, allowed: float, weight: Any = None) -> None:
+    """Refuse what is left beside listed probabilities, where that is less than nothing."""
+    left = xp.host(x)
+    bad = ~(left >= -allowed) & (left == left)
+    if bad.any() and (bad := _weighing(xp, bad, lambda: weight)).any():
+        first = int(bad.reshape(-1).argmax())
+        place = place_of(first, left.shape)
+        raise ProbabilityError(
+            f"SparseProbs with a tail sums to {1.0 - float(left.reshape(-1)[first]):.6g} at event "
+            f"{place[0] if len(place) == 1 else place}, which leaves a tail outside [0, 1]; leave "
+            "tail out if probs are weights that sum to anything"
         )
 
 

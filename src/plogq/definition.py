@@ -6,6 +6,7 @@ event, and the reduction makes one number of them.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import inf
 from typing import Any, Never
 
@@ -14,17 +15,19 @@ from . import reduction as reductions
 from .algebra.plain import Plain
 from .errors import PairError
 from .frameworks import autodiff, verbs
+from .frameworks.rows import LINEAR
 from .kernels.table import Explanation, kernel_asked
 from .pairing import P, Pair, Q, at_home, prepare
 from .representations import binary, predictions
-from .representations.base import BinaryPrediction, Look, like
+from .representations.base import BinaryPrediction, Look
 from .representations.linear import LinearLogits
 from .representations.targets import Labels, Probs
+from .representations.tempered import Divided, gradient_of
 from .representations.wrappers import Smoothed, Weighted
 
 
 def cross_entropy(
-    p: P,
+    p: P | Q,
     q: Q,
     *,
     reduction: str = "mean",
@@ -32,7 +35,7 @@ def cross_entropy(
     z_loss: float = 0.0,
     **others: Never,
 ) -> Any:
-    """The cross-entropy of the target P and the prediction Q, in nats.
+    """The cross-entropy of the target P, or of another prediction, and the prediction Q, in nats.
 
     H(P, Q) = -Σ_j p_j log q_j per event, then reduced: "mean" = Σ H / Σ mass, so that weights and
     ignored labels are right by construction (0 where the total mass is 0); "sum"; "none", one loss
@@ -74,10 +77,12 @@ def cross_entropy(
         if over is not None:
             return over
     pair = prepare(p, q, look)
+    if z_loss and pair.coarse is not None:
+        _refuse_bucket("z_loss")
     divisor = pair.divisor(reduction, normalizer)
     judged = pair.judged()
-    if reduction != "none" and not z_loss and not judged and pair.xp.name in autodiff.AT_ONCE:
-        at_once = autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)
+    if reduction != "none" and not judged and pair.xp.name in autodiff.AT_ONCE:
+        at_once = _at_once(pair, reduction, z_loss, divisor)
         if at_once is not None:
             return at_once
     losses, log_z = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, z_loss != 0)
@@ -89,7 +94,7 @@ def cross_entropy(
 
 
 def value_and_grad(
-    p: P,
+    p: P | Q,
     q: Q,
     *,
     reduction: str = "mean",
@@ -123,12 +128,14 @@ def value_and_grad(
     if out is None and normalizer is None and z_loss.__class__ is float and z_loss == 0.0:
         done = _short(p, q, reduction, gradient=True)
         if done is not None:
-            return done[0], like(q, done[1:])
+            return done[0], gradient_of(q, done[1:])
     z_loss = check_reduction(reduction, normalizer, z_loss, q)
     came: Any = q
     look = came.look() if isinstance(came, Q) else None
     p = at_home(p, q, look)
     pair = prepare(p, q, look)
+    if pair.coarse is not None and (z_loss or out is not None):
+        _refuse_bucket("z_loss" if z_loss else "out")
     out = _output(p, q, out)
     divisor = pair.divisor(reduction, normalizer)
     d_loss = pair.xp.inverse(divisor)
@@ -138,7 +145,7 @@ def value_and_grad(
     forward, gradients = pair.kernel.fused(pair.measure, pair.scores, d_loss, z_loss, out)
     pair.check(forward.loss)
     loss = _reduced(pair, forward.loss, forward.log_z, reduction, z_loss, divisor)
-    return loss, like(q, gradients)
+    return loss, gradient_of(q, pair.of_q(gradients))
 
 
 def log_normalizer(q: Q) -> Any:
@@ -180,7 +187,7 @@ def _log_normalizer(_: None, q: Q) -> Any:
     return log_normalizer(q)
 
 
-def explain(p: P, q: Q) -> Explanation:
+def explain(p: P | Q, q: Q) -> Explanation:
     """Which kernel runs for this pair, and why the kernels before it were refused.
 
     Raises:
@@ -192,7 +199,8 @@ def explain(p: P, q: Q) -> Explanation:
         Labels × Logits on numpy, cpu: cpu
     """
     pair = prepare(at_home(p, q), q)
-    return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals))
+    note = getattr(pair.kernel, "note", None)
+    return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals), note and note())
 
 
 # What P may be for the short way beside Logits: labels, what is made of them, and distributions.
@@ -266,6 +274,31 @@ def _reduced(
     return losses if reduction == "none" else reductions.reduce(pair.xp, losses, divisor)
 
 
+def _at_once(pair: Pair, reduction: str, z_loss: float, divisor: Any) -> Any | None:
+    """The loss as one step of autograd, or None where it is no quicker."""
+    if pair.scores.reads == LINEAR:
+        # What autograd keeps until the way back holds no array of Q.
+        kept: Any = replace(pair, q=None, scores=None)
+
+        def reduced(losses: Any, log_z: Any) -> Any:
+            return _reduced(kept, losses, log_z, reduction, z_loss, divisor)
+
+        given = pair.kernel, pair.measure, pair.scores
+        at_once = autodiff.at_once(pair.xp, *given, divisor, z_loss, reduced)
+        if at_once is not None:
+            return at_once
+    if z_loss:
+        return None
+    return autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)
+
+
+def _refuse_bucket(option: str) -> None:
+    raise PairError(
+        f"{option} needs the scores of all classes, and of a bucket there is one; leave it out, or "
+        'write SparseProbs(index, p, tail="even")'
+    )
+
+
 def _output(p: Any, q: Any, out: Any) -> Any:
     """The array that takes the gradient, checked, or None for a fresh one."""
     if out is None:
@@ -273,6 +306,11 @@ def _output(p: Any, q: Any, out: Any) -> Any:
     if isinstance(q, LinearLogits):
         raise ValueError(
             "out takes the gradient of stored scores; LinearLogits has three, leave it"
+        )
+    if isinstance(q, Divided):
+        raise ValueError(
+            "out takes the gradient of stored scores as they are; Tempered divides them first, "
+            "leave it"
         )
     scores = q.look().array
     xp = verbs(scores)

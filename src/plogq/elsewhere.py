@@ -79,7 +79,9 @@ def _smoothing(v: str, p: str, q: str) -> Change:
 def _ignored(v: str, p: str, q: str) -> Change:
     if p in ("P", "Labels(y)"):
         return "the labels say which of them is ignored", f"Labels(y, ignore={v})", q, ""
-    why = "only Labels have a mark for what is missing, and a weight of 0 leaves an event out"
+    if "BinaryProbs(y)" in (p, q):
+        return "the outcomes say which is ignored", f"BinaryProbs(y, ignore={v})", q, ""
+    why = "only labels have a mark for what is missing, and a weight of 0 leaves an event out"
     return why, f"Weighted({p}, sample_weight=mask)", q, ""
 
 
@@ -132,7 +134,8 @@ def _softcap(v: str, p: str, q: str) -> Change:
 
 
 def _temperature(v: str, p: str, q: str) -> Change:
-    return "the scores are divided by it", p, f"Logits(z / {v})", ""
+    scores = "BinaryLogits(z)" if "Binary" in p + q else "Logits(z)" if q.startswith("Probs") else q
+    return "a temperature is a change of Q", p, f"Tempered({scores}, {v})", ""
 
 
 def _log_target(v: str, p: str, q: str) -> Change:

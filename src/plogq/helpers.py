@@ -8,8 +8,8 @@ from typing import Any
 from . import callers, checks, elsewhere
 from .definition import cross_entropy
 from .errors import DtypeError, PairError
+from .fits import kinds_swapped
 from .frameworks import verbs
-from .pairing import kinds_swapped
 from .representations.binary import BinaryLogits, BinaryProbs
 from .representations.predictions import Logits
 from .representations.targets import Labels, Probs

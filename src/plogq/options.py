@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from math import inf
 from operator import index as index_of
-from typing import Any
+from typing import Any, cast
 
 from .errors import DtypeError
 from .frameworks.numpy.arrays import scalar
@@ -67,6 +68,37 @@ def integer(value: Any, role: str, fits: str = "one integer") -> int:
         except (TypeError, AttributeError, RuntimeError, ValueError):
             pass
     raise DtypeError(f"{role} must be {fits}, got {shown(value)}")
+
+
+def integers(value: Any, role: str) -> int | tuple[int, ...]:
+    """`value` as one integer, or several in a tuple.
+
+    Raises:
+        DtypeError: anything else.
+    """
+    fits = "one integer, several in a tuple, or None"
+    found = several(value, role, integer, fits)
+    return integer(value, role, fits) if found is None else found
+
+
+def numbers(value: Any, role: str) -> float | tuple[float, ...]:
+    """`value` as one number, or several in a tuple.
+
+    Raises:
+        DtypeError: anything else.
+    """
+    fits = "one number, several in a tuple, or None"
+    found = several(value, role, number, fits)
+    return number(value, role, fits) if found is None else found
+
+
+def several(
+    value: Any, role: str, each: Callable[[Any, str, str], Any], fits: str
+) -> tuple[Any, ...] | None:
+    """Several options in a tuple, or None where `value` is not several."""
+    if not isinstance(value, tuple | list | set | frozenset | range):
+        return None
+    return tuple(each(x, role, fits) for x in cast("Iterable[Any]", value))
 
 
 def like_array(value: Any) -> bool:

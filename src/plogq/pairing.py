@@ -9,19 +9,34 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from . import callers, checks
+from . import checks
 from . import reduction as reductions
+from .algebra.coarse import Coarse
 from .algebra.contract import Kernel
 from .algebra.formula import Formula
 from .algebra.open_lengths import known
+from .algebra.scores import Versus
 from .errors import DeviceError, DtypeError, PairError, ShapeError
-from .frameworks import Verbs, as_array, verbs
+from .fits import suggest
+from .frameworks import Verbs, verbs
 from .kernels.table import Named, Refusal, choose
 from .ranks import agreement as sharded
 from .ranks import dtensors as placements
 from .representations import binary
 from .representations.base import BinaryPrediction, Look, Prediction, mapped
+from .representations.meeting import (
+    Meeting,
+    check_meeting,
+    meeting,
+    on_last_axis,
+    predicted,
+    refuse_side,
+    weights_of,
+)
+from .representations.predicted import Predicted, PredictedBinary, standing
+from .representations.sparse import in_buckets
 from .representations.targets import Labels, Probs, Target
+from .representations.tempered import Divided
 from .representations.wrappers import Smoothed, Weighted
 
 P = Target | binary.BinaryTarget
@@ -33,6 +48,7 @@ class Pair:
     """P and Q, checked against one another and lowered, with the kernel that runs them."""
 
     xp: Verbs
+    p: P
     q: Q
     measure: Any
     scores: Any
@@ -41,6 +57,7 @@ class Pair:
     refusals: list[Refusal]
     events: tuple[int, ...]
 
+    coarse: Coarse | None = None  # what Q has become where P lists some classes and a bucket
     scale: float = 1.0  # what `measure` is the mass of P times
 
     def divisor(self, reduction: str, normalizer: Any) -> Any:
@@ -55,6 +72,16 @@ class Pair:
             divisor = divisor * self.scale
         return divisor
 
+    def of_q(self, gradients: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The gradients of Q's own arrays, among those of both where P is a prediction too, or from
+        those of what the kernel was given."""
+        if self.coarse is not None:
+            return (self.coarse.carried(gradients[0]),)
+        if not isinstance(self.scores, Versus) or self.scores.q is None:
+            return gradients
+        own = gradients[: len(self.scores.q.arrays())]
+        return (own[0][..., 1],) if isinstance(self.q, BinaryPrediction) else own
+
     def judged(self) -> bool:
         """Whether the losses show that Q is no distribution, and can be looked at."""
         stored = getattr(self.scores, "kind", "") == "log_probs"
@@ -66,12 +93,24 @@ class Pair:
             checks.no_gain(self.xp, losses, lambda: self.measure.mass(self.xp))
 
 
-def prepare(p: P, q: Q, look: Look | None = None) -> Pair:
+def prepare(
+    p: Any, q: Q, look: Look | None = None, of: str = "cross_entropy", share: float = 0.5
+) -> Pair:
     """P and Q checked, lowered and given to a kernel. `look` is q.look(), where that is known.
+
+    `of` is what is wanted of P and Q where both are predictions, and `share` the weight of P in
+    their mixture.
 
     Raises:
         PairError, ShapeError, LabelError, ProbabilityError, DtypeError: as `cross_entropy` says.
     """
+    if isinstance(q, Divided):
+        look, q = look or q.look(), q.bare()
+    if isinstance(p, _PERHAPS_PREDICTED) and predicted(p):
+        refuse_side(q)
+        met = meeting(p)
+        if met is not None:
+            return _prepare_meeting(p, met, q, look or q.look(), of, share)
     if isinstance(p, binary.BinaryTarget):
         return _prepare_binary(p, binary.require_binary(_not_categorical(q, p)), look)
     came: Any = p
@@ -94,19 +133,65 @@ def prepare(p: P, q: Q, look: Look | None = None) -> Pair:
     if look.classes.__class__ is not int or look.classes < 2:
         checks.class_count(look.classes, type(q).__name__)
     _check_shapes(target, q, look, look.classes)
+    if target.__class__ is not Labels:
+        target = target.beside(xp, q)
+    listed = None if target.__class__ is Labels else target.bucket()
     with xp.quiet():
         measure = target.measure(xp, look.classes)
         scores = q.lower(xp, lambda: measure.mass(xp))
-    return _with_kernel(target, q, measure, scores, look)
+    if listed is None:
+        return _with_kernel(target, q, measure, scores, look)
+    found = in_buckets(formula_of(xp), target, measure, scores, look.classes)
+    pair = _with_kernel(target, q, measure, found.scores, look)
+    pair.coarse = found
+    return pair
+
+
+# What may have a prediction in it.
+_PERHAPS_PREDICTED = (
+    *(Predicted, Smoothed, Weighted),
+    *(PredictedBinary, binary.SmoothedBinary, binary.WeightedBinary),
+)
+
+
+def _prepare_meeting(p: P, met: Meeting, q: Any, look: Look, of: str, share: float = 0.5) -> Pair:
+    """P and Q as two predictions, for what is wanted of the two; P alone where q is None."""
+    xp, mine = look.xp, met.p
+    _one_framework(p, look)
+    refuse_side(mine.prediction)
+    if q is not None:
+        check_meeting(mine, q, look)
+    if any(placements.is_placed(x) for r in (p, q) if r is not None for x in r.arrays()):
+        raise PairError(
+            "P is a prediction, and two of them do not meet as DTensors: write x.to_local() if "
+            "each rank has its own events, x.full_tensor() if all have the same"
+        )
+    with xp.quiet():
+        measure = weights_of(xp, look.events, met.weight, look.array)
+        sides = (None if r is None else r.lower(xp, lambda: measure.mass(xp))
+                 for r in (mine.bare(), q))  # fmt: skip
+        on_p, on_q = (on_last_axis(xp, side) for side in sides)
+    return _with_kernel(p, mine if q is None else q, measure, Versus(of, on_p, on_q, share), look)
+
+
+def prepare_alone(p: P, met: Meeting) -> Pair:
+    """A prediction by itself, for its entropy."""
+    return _prepare_meeting(p, met, None, met.p.look(), "entropy")
 
 
 def at_home(p: Any, q: Any, look: Look | None = None) -> Any:
     """P, with its lists and NumPy arrays as constants of the framework and device that Q is on.
 
+    A prediction in its place is what it predicts.
+
     What is of another framework than NumPy stays where it is.
     """
-    if not isinstance(p, P) or not isinstance(q, Q):
+    if not isinstance(q, Q):
         return p
+    if not isinstance(p, P):
+        p = standing(p)
+        if not isinstance(p, P):
+            return p
     look = look or q.look()
     return p if look.xp.name == "numpy" else constants(p, look.array, look.xp)
 
@@ -149,11 +234,12 @@ def _prepare_binary(p: binary.BinaryTarget, q: BinaryPrediction, look: Look | No
     return _with_kernel(p, q, measure, scores, look)
 
 
-def _with_kernel(p: P, q: Q, measure: Any, scores: Any, look: Look) -> Pair:
+def _with_kernel(p: Any, q: Any, measure: Any, scores: Any, look: Look) -> Pair:
     xp = look.xp
-    named = Named(type(p).__name__, type(q).__name__, xp.name, xp.device(look.array))
+    inner = p.prediction if isinstance(p, Predicted | PredictedBinary) else p
+    named = Named(type(inner).__name__, type(q).__name__, xp.name, xp.device(look.array))
     kernel, refusals = choose(named, measure, scores, _FORMULAS.get(xp.name) or formula_of(xp))
-    return Pair(xp, q, measure, scores, named, kernel, refusals, look.events)
+    return Pair(xp, p, q, measure, scores, named, kernel, refusals, look.events)
 
 
 _FORMULAS: dict[str, Formula] = {}
@@ -193,68 +279,6 @@ def require_p(p: Any, q: Any = None, doing: str = "cross_entropy") -> Any:
     raise PairError(suggest(p, q, doing))
 
 
-def suggest(p: Any, q: Any, doing: str = "cross_entropy") -> str:
-    """Which types would fit what came in place of P and Q."""
-    parts: list[str] = []
-    if q is not None and kinds_swapped(p, q):
-        parts.append(
-            "these look swapped: plogq takes what is true first and what is predicted second, as "
-            f"in {doing}(Labels(y), Logits(z))"
-        )
-    if not isinstance(p, Target | binary.BinaryTarget):
-        parts.append("P " + _fitting(p, _TARGET_FITS))
-    if q is not None and not isinstance(q, Prediction | BinaryPrediction):
-        parts.append("Q " + _fitting(q, _PREDICTION_FITS))
-    if callers.in_keras():
-        parts.append(
-            "in compile write loss= one of plogq.compat.keras, such as "
-            "plogq.compat.keras.SparseCategoricalCrossentropy(from_logits=True)"
-        )
-    return f"{doing} takes representations, which say what each array is; " + "; ".join(parts)
-
-
-def kinds_swapped(p: Any, q: Any) -> bool:
-    """Whether P is what a prediction is and Q what a target is, by their types or dtypes."""
-    if isinstance(p, Target | binary.BinaryTarget):
-        return False
-    if isinstance(p, Prediction | BinaryPrediction):
-        return isinstance(q, Target | binary.BinaryTarget)
-    try:
-        scores, labels = as_array(p, "it"), as_array(q, "it")
-    except (DtypeError, ShapeError):
-        return False
-    xp, other = verbs(scores), verbs(labels)
-    return xp.is_float(scores) and (other.is_integer(labels) or other.is_bool(labels))
-
-
-_TARGET_FITS = {
-    "integer": "Labels(y) for class indices, or BinaryProbs(y) for yes/no outcomes",
-    "bool": "BinaryProbs(y)",
-    "float": "Probs(p) for rows of probabilities, or BinaryProbs(y) for yes/no outcomes",
-}
-_PREDICTION_FITS = {
-    "integer": "an array of scores or probabilities as floats, in Logits(z), Probs(q), …",
-    "bool": "an array of scores or probabilities as floats, in Logits(z), Probs(q), …",
-    "float": (
-        "Logits(z) for scores, Probs(q) for probabilities, LogProbs(x) for log-probabilities; "
-        "for yes/no outcomes BinaryLogits(z) or BinaryProbs(q)"
-    ),
-}
-
-
-def _fitting(value: Any, fits: dict[str, str]) -> str:
-    if isinstance(value, Target | Prediction | binary.BinaryLogits):
-        return f"came as {type(value).__name__}, which stands on the other side"
-    try:
-        x = as_array(value, "it")
-    except DtypeError:
-        return f"came as {type(value).__name__}: write {fits['float']}"
-    xp = verbs(x)
-    kind = "float" if xp.is_float(x) else "bool" if xp.is_bool(x) else "integer"
-    came = f"came as {type(value).__name__} of {xp.dtype_name(x)}, shape {tuple(x.shape)}"
-    return f"{came}: write {fits[kind]}"
-
-
 def _one_framework(p: Any, look: Look) -> None:
     xp, q_array, place = look.xp, look.array, None
     for i, x in enumerate(p.arrays()):
@@ -276,7 +300,9 @@ def _one_framework(p: Any, look: Look) -> None:
 
 def _check_shapes(p: Target, q: Any, look: Look, classes: Any) -> None:
     p_events, events, axis = p.events(), look.events, look.axis or 0
-    if p_events == events and (p.__class__ is Labels or not isinstance(_base(p), Probs)):
+    if p_events == events and (
+        p.__class__ is Labels or not isinstance(_base(p), Probs | Predicted)
+    ):
         return
     shape = (*events[:axis], classes, *events[axis:])
     q_name = f"{type(q).__name__} of shape {shape}, classes on axis {axis},"
@@ -298,10 +324,12 @@ def _check_shapes(p: Target, q: Any, look: Look, classes: Any) -> None:
                 hint = f"if the classes are on axis {right}, write axis={right}"
         checks.events_match(p_events, p.needs(), events, q_name, hint)
     base = _base(p)
-    if isinstance(base, Probs) and base.class_count() != classes:
+    if isinstance(base, Probs | Predicted) and base.class_count() != classes:
+        own = base.needs()
+        if isinstance(base, Probs):
+            own += f", classes on axis {base.axis % base.probs.ndim}"
         raise ShapeError(
-            f"P has {base.class_count()} classes ({base.needs()}, classes on axis "
-            f"{base.axis % base.probs.ndim}) and Q has {classes} ({q_name[:-1]})"
+            f"P has {base.class_count()} classes ({own}) and Q has {classes} ({q_name[:-1]})"
         )
 
 

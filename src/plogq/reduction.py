@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from math import frexp, isinf, isnan, prod
-from typing import Any, Protocol
+from typing import Any
 
 from . import checks
-from .algebra.open_lengths import count, known
+from .algebra import reducing
+from .algebra.open_lengths import known
+from .algebra.reducing import Massive
+from .algebra.reducing import reduce as reduce
 from .errors import DtypeError, ProbabilityError, ShapeError
 from .frameworks import as_array, verbs
 from .options import number, shown
@@ -59,12 +62,6 @@ def check(reduction: Any, normalizer: Any) -> None:
         )
 
 
-class Massive(Protocol):
-    """What has a mass, over all events."""
-
-    def total_mass(self, xp: Any) -> Any: ...
-
-
 def divisor(xp: Any, of: Massive, events: tuple[Any, ...], reduction: str, normalizer: Any) -> Any:
     """What the sum of the losses is divided by; 1 for "none" and "sum".
 
@@ -73,11 +70,7 @@ def divisor(xp: Any, of: Massive, events: tuple[Any, ...], reduction: str, norma
     """
     if normalizer is not None:
         return _of_framework(xp, normalizer)
-    if reduction == "mean":
-        return of.total_mass(xp)
-    if reduction == "sum_over_batch_size":
-        return count(events)
-    return 1.0
+    return reducing.divisor(xp, of, events, reduction)
 
 
 def _of_framework(xp: Any, normalizer: Any) -> Any:
@@ -128,11 +121,3 @@ def _known(xp: Any, divisor: Any) -> float | None:
     if getattr(divisor, "ndim", 1) != 0 or not checks.known(xp, divisor):
         return None
     return float(xp.host(divisor))
-
-
-def reduce(xp: Any, losses: Any, divisor: Any) -> Any:
-    """The sum of the losses over the divisor, in their own dtype.
-
-    Where nothing counts (everything ignored, or an empty batch) it is 0 (N6).
-    """
-    return xp.scalar_like(xp.ratio(xp.total(losses), divisor), losses)

@@ -49,6 +49,26 @@ def focal(losses: Any, gamma: float = 2.0) -> Any:
         return xp.cast_like(xp.where(unlikely, losses, found), losses)
 
 
+def focal_slopes(xp: Any, losses: Any, gamma: float) -> tuple[Any, Any]:
+    """The first derivative of `focal` by the loss, and the second as far as it is not negative.
+
+    With u = 1 - e^-L: f' = u^γ + γ u^(γ-1) e^-L L, and f'' its derivative. Both are 0 for a loss of
+    0, where everything that they are multiplied by is.
+    """
+    with xp.quiet():
+        unlikely, nothing = losses > _UNLIKELY, xp.equal(losses, 0.0)
+        some = xp.where(unlikely | nothing, 1.0, losses)
+        u, e = -xp.expm1(-some), xp.exp(-some)
+        steep = gamma * u ** (gamma - 1.0) * e
+        first = u**gamma + steep * some
+        second = steep * (2.0 - some) + (gamma - 1.0) * (steep / u) * e * some
+        first, second = (
+            xp.where(nothing, 0.0, xp.where(unlikely, limit, x))
+            for x, limit in ((first, 1.0), (second, 0.0))
+        )
+        return first, xp.where(second > 0, second, 0.0)
+
+
 def poly(losses: Any, epsilon: float = 1.0) -> Any:
     """The poly-1 loss L + epsilon · (1 - e^-L) of every loss L (Leng et al. 2022).
 

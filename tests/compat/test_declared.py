@@ -109,9 +109,14 @@ def optax_examples() -> dict[str, Example]:
 
 def sklearn_examples() -> dict[str, Example]:
     from sklearn.dummy import DummyClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.multiclass import OneVsRestClassifier
 
     x, y = np.zeros((4, 1)), np.array([0, 1, 2, 1])
     classifier = DummyClassifier(strategy="prior").fit(x, y)
+    yes = np.array([[0, 1], [1, 1], [0, 0], [1, 0]])
+    several = OneVsRestClassifier(LogisticRegression()).fit(np.eye(4), yes)
+    x = np.eye(4)
     weight = np.array([1.0, 2.0, 0.5, 1.0])
     q = np.vstack((Q, P)).astype(np.float64)
     q /= q.sum(1, keepdims=True)
@@ -119,6 +124,17 @@ def sklearn_examples() -> dict[str, Example]:
     return {
         "log_loss": Example({"y_true": y, "y_proba": q, "sample_weight": weight}),
         "LogLossScorer": Example(scored, {}),
+        "d2_log_loss_score": Example(
+            {"y_true": y, "y_proba": q},
+            names={"proportions": np.tile([0.25, 0.5, 0.25], (4, 1))},
+        ),
+        "D2LogLossScorer": Example(
+            {"estimator": classifier, "X": x, "y": np.array([0, 1, 2, 2])},
+            {},
+            names={"proportions": np.tile([0.25, 0.25, 0.5], (4, 1))},
+        ),
+        "MultilabelLogLossScorer": Example({"estimator": several, "X": x, "y": yes}, {}),
+        "multilabel_log_loss": Example({"y_true": q > 0.3, "y_proba": q}),
     }
 
 

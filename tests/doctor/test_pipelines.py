@@ -9,7 +9,8 @@ import pytest
 
 tf: Any = pytest.importorskip("tensorflow")
 
-from plogq.doctor.watch.pipelines import labels_of  # noqa: E402
+from plogq.doctor.watch.pipelines import Yielded, labels_of, watch_generators  # noqa: E402
+from plogq.doctor.watch.watch import Watch  # noqa: E402
 
 X = np.zeros((6, 3), np.float32)
 Y = np.array([1, 2, 3, 3, 2, 1])
@@ -36,10 +37,52 @@ def test_labels_that_lie_in_memory(pipeline: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda x, y: (x, y - 1), Y - 1),
+        (lambda x, y: (x * 2, tf.cast(y, tf.float32)), Y.astype(np.float32)),
+        (lambda x, y: (x, tf.one_hot(y, 4)), np.eye(4)[Y]),
+        (lambda x, y: ({"a": x}, y[..., None] + 1), None),
+    ],
+)
+def test_labels_behind_a_map(change: Any, expected: Any) -> None:
+    found = labels_of(MADE((X, Y)).shuffle(6).map(change, num_parallel_calls=2).batch(3))
+    if expected is None:
+        assert found is None
+    else:
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_labels_that_a_generator_yields_are_kept_as_they_pass() -> None:
+    watch = Watch()
+    before = tf.data.Dataset.__dict__["from_generator"]
+    watch_generators(watch)
+    signature = (tf.TensorSpec((3,)), tf.TensorSpec((), tf.int64))
+    turns: list[int] = []
+
+    def events() -> Any:
+        for x, y in zip(X, Y, strict=True):
+            turns.append(int(y))
+            yield x, y
+
+    made = tf.data.Dataset.from_generator(events, output_signature=signature)
+    found = labels_of(made.map(lambda x, y: (x, y - 1)).batch(2))
+    watch.stop()
+    assert tf.data.Dataset.__dict__["from_generator"] is before
+    assert isinstance(found, Yielded)
+    assert found.numbers() is None
+    assert turns == []  # nothing was asked for on the way
+    watch.active = True
+    assert [int(y) for _, y in made] == Y.tolist() == turns
+    np.testing.assert_array_equal(found.numbers(), Y - 1)
+
+
+@pytest.mark.parametrize(
     "pipeline",
     [
         MADE(X).batch(2),
-        MADE((X, Y)).map(lambda x, y: (x, y - 1)).batch(2),
+        MADE((X, Y)).map(lambda x, y: (x, tf.random.shuffle(y[None])[0])).batch(2),
+        MADE((X, Y)).map(lambda x, y: (x, tf.reduce_max(y))).batch(2),
         MADE((X, {"one": Y, "two": Y})).batch(2),
         tf.data.Dataset.from_generator(
             lambda: iter([(X[0], 1)]),

@@ -72,8 +72,9 @@ def bits(text: str, misuses: int, watched: bool, tmp_path: Path, backend: str) -
     )  # fmt: skip
     assert run.returncode == (1 if watched else 0), run.stderr[-3000:]
     if watched:
-        # What tf.function runs stands in two files, its own and that of autograph.
-        assert run.stderr.count("PQ001 softmax-before-scores-loss") >= misuses
+        # What tf.function runs stands once, where it was written.
+        assert run.stderr.count("PQ001 softmax-before-scores-loss") == misuses
+        assert run.stderr.count("--> train.py:") == misuses
         assert "fault" not in run.stderr
     return run.stdout
 

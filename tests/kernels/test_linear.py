@@ -12,6 +12,7 @@ import pytest
 
 import plogq
 from plogq.algebra import linear
+from plogq.algebra.chunked import Chunked
 from plogq.frameworks.numpy import operations
 
 from .. import bounds, makers, oracle, slopes
@@ -62,6 +63,12 @@ TARGETS: dict[str, Make] = {
     f.__name__: f
     for f in (labels, ignored, soft, soft_on_axis_0, sparse, everything, soft_weighted)
 } | {"twice_smoothed": twice_smoothed}
+
+
+@pytest.fixture(autouse=True)
+def tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where chunks of events would be taken, too."""
+    monkeypatch.setattr(Chunked, "refuses", lambda *given: "tiles are tested")
 
 
 @pytest.fixture

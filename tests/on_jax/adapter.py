@@ -121,13 +121,15 @@ class Jax(Framework):
             check.allowed = check.allowed * 32
         return self.reached(way, check)
 
-    def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
+    def twice(
+        self, way: str, p: Any, q: Any, f: Callable[..., Any] = plogq.cross_entropy, **options: Any
+    ) -> Named:
         apart, of_p = Apart((p, q)), len(arrays_of(p))
 
         def run(*given: Any) -> Any:
             def squares(*of_q: Any) -> Any:
                 def loss(*of_q: Any) -> Any:
-                    return plogq.cross_entropy(*apart.together((*given[:of_p], *of_q)), **options)
+                    return f(*apart.together((*given[:of_p], *of_q)), **options)
 
                 first = jax.grad(loss, tuple(range(len(of_q))))(*of_q)
                 return sum((g**2).sum() for g in first)

@@ -39,6 +39,7 @@ class NumPy(Framework):
     name = "numpy"
     lengths = (64, 130, 5000, 40_000)
     long_rows = (2, 5, 64, 1000, 4097, 2**18)
+    chunks = ("float64", "float32")
     ways = (*(f"cpu:{name}" for name in cpu.instruction_sets()), "formula")
     pairs = (
         *((p, q) for p in makers.TARGETS for q in makers.PREDICTIONS),

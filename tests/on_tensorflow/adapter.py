@@ -88,14 +88,16 @@ class TensorFlow(Framework):
         dtypes = self.two[:1] if few else (self.dtypes[0], self.dtypes[3])
         return [(d, q) for d in dtypes for q in (("Logits",) if few else ("Logits", "Probs"))]
 
-    def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
+    def twice(
+        self, way: str, p: Any, q: Any, f: Callable[..., Any] = plogq.cross_entropy, **options: Any
+    ) -> Named:
         apart = Apart((q,))
         inputs = [self.put(x) for x in apart.arrays]
         with self.by(way), tf.GradientTape() as outer:
             outer.watch(inputs)
             with tf.GradientTape() as inner:
                 inner.watch(inputs)
-                loss = plogq.cross_entropy(self.on(p), *apart.together(inputs), **options)
+                loss = f(self.on(p), *apart.together(inputs), **options)
             first = inner.gradient(loss, inputs)
             squares = tf.add_n([tf.reduce_sum(g**2) for g in first])
         return named(q, [np.asarray(g) for g in outer.gradient(squares, inputs)])

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from ..suite import contract, equivalences, exactness, infinities, laws, mass_zero, refusals
+from ..suite import (
+    contract,
+    equivalences,
+    exactness,
+    functions,
+    infinities,
+    laws,
+    mass_zero,
+    refusals,
+    spread,
+    two_predictions,
+)
 from .adapter import FRAMEWORK
 
 
@@ -31,4 +42,16 @@ class TestRefusals(refusals.Refusals):
 
 
 class TestContract(contract.Contract):
+    framework = FRAMEWORK
+
+
+class TestTwoPredictions(two_predictions.TwoPredictions):
+    framework = FRAMEWORK
+
+
+class TestSpread(spread.Spread):
+    framework = FRAMEWORK
+
+
+class TestFunctions(functions.Functions):
     framework = FRAMEWORK

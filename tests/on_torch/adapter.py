@@ -23,6 +23,7 @@ PATHS = ("cpu", "formula", "cpu/at once", "formula/at once", "cpu/twice", "cpu/t
 
 class Torch(Framework):
     name = "torch"
+    chunks = ("float64", "float32")
     ways = tensors.WAYS
     paths = PATHS
     long_rows = (2, 5, 64, 1000, 4097, 2**18)
@@ -100,11 +101,13 @@ class Torch(Framework):
     def leaves(self, way: str, pairs: set[tuple[str, str]]) -> bool:
         return way == "formula" and all(q.startswith("Linear") for _, q in pairs)
 
-    def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
+    def twice(
+        self, way: str, p: Any, q: Any, f: Callable[..., Any] = plogq.cross_entropy, **options: Any
+    ) -> Named:
         apart = Apart((q,))
         inputs = [self.put(x).requires_grad_() for x in apart.arrays]
         with self.by(way):
-            loss = plogq.cross_entropy(self.on(p), *apart.together(inputs), **options)
+            loss = f(self.on(p), *apart.together(inputs), **options)
             first = torch.autograd.grad(loss, inputs, create_graph=True)
             second = torch.autograd.grad(sum(g.square().sum() for g in first), inputs)
         return named(q, [self.get(g) for g in second])

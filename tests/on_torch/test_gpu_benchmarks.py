@@ -180,8 +180,9 @@ def test_a_case_that_was_measured_is_printed_with_its_yardstick_and_targets() ->
     assert cells["peak memory"]
     assert cells["error of the gradient"]
     assert any("TFLOP/s)" in title for title in header)
-    memory, against_cce, *_ = found["targets"]
-    assert memory["met"] is False
+    rate, memory, *_, against_cce = found["targets"]
+    assert rate["met"] is False  # on this processor
+    assert memory["met"] is True  # at this size; the workspace is that of the real one
     assert against_cce["met"] is None  # Cut Cross-Entropy took no part
 
 
@@ -198,6 +199,11 @@ def test_targets_are_met_from_the_figure_on() -> None:
     assert share.judge(outcomes(plogq=row(1.0), copy=row(1.8, 20))).met
     assert share.judge(outcomes(plogq=row(1.0), copy=row(1.7, 20))).met is False
     assert share.judge(outcomes(plogq=row(1.0))).met is None
+    rate = targets.Rate(10.0, "10 a second")
+    assert rate.judge(outcomes(plogq=row(1.0))).met
+    assert rate.judge(outcomes(plogq=row(1.1))).met is False
+    assert rate.judge(outcomes()).met is None
+    assert targets.OverGradients(1.1, 100).judge(outcomes(plogq=row(1.0, memory=220))).met
     memory = targets.OverGradients(1.1)
     assert memory.judge(outcomes(plogq=row(1.0, memory=110))).met
     assert memory.judge(outcomes(plogq=row(1.0, memory=111))).met is False
@@ -296,4 +302,5 @@ def test_the_group_is_listed_with_its_figures(capsys: pytest.CaptureFixture[str]
     printed = capsys.readouterr().out
     for name in ON_CPU:
         assert name in printed
-    assert "memory ≤ 1.1× the gradients' 1,217 MB" in printed
+    assert "≥ 600 TFLOP/s, on an H100" in printed
+    assert "memory ≤ 1.1× the gradients' and the workspace's 5,674 MB" in printed

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from ..suite import equivalences, exactness, infinities, laws, mass_zero, refusals
+from ..suite import (
+    equivalences,
+    exactness,
+    functions,
+    infinities,
+    laws,
+    mass_zero,
+    refusals,
+    spread,
+    two_predictions,
+)
 from .adapter import FRAMEWORK
 
 
@@ -27,4 +37,16 @@ class TestExactness(exactness.Exactness):
 
 
 class TestRefusals(refusals.Refusals):
+    framework = FRAMEWORK
+
+
+class TestTwoPredictions(two_predictions.TwoPredictions):
+    framework = FRAMEWORK
+
+
+class TestSpread(spread.Spread):
+    framework = FRAMEWORK
+
+
+class TestFunctions(functions.Functions):
     framework = FRAMEWORK

@@ -40,6 +40,7 @@ def _other_kernel() -> None:
 class Triton(Torch):
     name = "triton"
     thin = True
+    chunks = ()
     lengths = (7,)
     long_rows = (2, 64, 20_011)
     ways = ("one tile", "tiles")
@@ -74,7 +75,10 @@ class Triton(Torch):
         return True
 
     def takes(self, p: Any, q: Any) -> bool:
-        """What is stored as probabilities has a kernel on the CPU alone."""
+        """What is stored as probabilities has a kernel on the CPU alone, and so have rows that are
+        mixed, which are float64."""
+        if isinstance(p, plogq.Smoothed) and p.to is not None and p.to.ndim > 1:
+            return False
         return isinstance(q, plogq.Logits | plogq.LinearLogits | plogq.BinaryLogits)
 
     @contextmanager

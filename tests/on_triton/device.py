@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from plogq.kernels import table
 from plogq.pairing import Pair, prepare
@@ -50,6 +51,28 @@ def put_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(table, "_TABLE", first)
     # What runs the scores of one rank, too.
     patch.setattr(kernel, "TABLE", first)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses every operation that a device is waited for, which no CUDA graph can hold."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        assert name not in ("_local_scalar_dense", "nonzero", "is_nonzero", "equal"), name
+        return func(*args, **(kwargs or {}))
+
+
+class Launches:
+    """In place of a kernel: what would have been launched is counted, and nothing runs."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __getitem__(self, grid: Any) -> Any:
+        def launch(*given: Any, **options: Any) -> None:
+            self.count += 1
+
+        return launch
 
 
 def kernel_of(p: Any, q: Any) -> Pair:

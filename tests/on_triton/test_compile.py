@@ -37,9 +37,9 @@ def called(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     kernel = torch_ops._kernel
 
-    def spied(layout: Any) -> Any:
+    def spied(layout: Any, *given: Any) -> Any:
         names.append(layout.kernel)
-        return kernel(layout)
+        return kernel(layout, *given)
 
     monkeypatch.setattr(torch_ops, "_kernel", spied)
     return names

@@ -34,7 +34,13 @@ def programs(target: str, part: str) -> list[dict[str, Any]]:
 
 
 KERNELS = {
-    "stored": {"stored.forward", "stored.backward", "stored.together", "stored.entries_of"},
+    "stored": {
+        "stored.forward",
+        "stored.together",
+        "gradient.backward",
+        "gradient.entries_of",
+        "at_once.fused",
+    },
     "binary": {"binary.forward", "binary.backward"},
     "linear": {"linear.forward", "linear.backward", "linear.product", "stored.together"},
 }

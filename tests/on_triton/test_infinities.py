@@ -50,7 +50,7 @@ def test_an_out_of_range_label_is_nan_for_its_event_alone() -> None:
     """N5 where raising would force a wait: NaN, never a wrapped index, never 0; ignored ones 0."""
     y = torch.tensor([0, 5, -1, -100, 2**40, 2], device=DEVICE)
     z = torch.linspace(-2, 3, 30, device=DEVICE).view(6, 5)
-    index, value = verbs.unread_labels(y, 5, -100)
+    index, value = verbs.unread_labels(y, 5, (-100,))
     measure = Measure((6,), 5, index[:, None], value[:, None])
     hidden = z.clone()
     for kernel, scores in (

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 import plogq
+from benchmarks import calls
 from plogq.algebra.plain import Plain
 from plogq.frameworks.torch import small_cuda
+from plogq.frameworks.torch.triton import at_once
 
 from .. import bounds, oracle
 from ..on_torch.tensors import array
-from .device import DEVICE, TAKEN, leaf, put
+from .device import DEVICE, TAKEN, Launches, NoWaiting, leaf, put
 
 Tensor = torch.Tensor
 
@@ -23,14 +25,20 @@ SCORES = np.random.default_rng(3).normal(scale=3, size=(6, 5))
 
 
 def short(y: Tensor, x: Tensor, ignore: int | None, mean: bool) -> Tensor | None:
-    p, reduction = Plain(y, ignore), "mean" if mean else "sum"
+    p = Plain(y, () if ignore is None else (ignore,))
+    reduction = "mean" if mean else "sum"
     return small_cuda.short(p, x, -1, None, reduction)
 
 
+@pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("mean", [True, False])
 @pytest.mark.parametrize("ignore", [None, 1, 7])
 @pytest.mark.parametrize("dtype", TAKEN, ids=lambda d: d.name)
-def test_it_gives_the_loss_and_the_gradient(dtype: Any, ignore: int | None, mean: bool) -> None:
+def test_it_gives_the_loss_and_the_gradient(
+    dtype: Any, ignore: int | None, mean: bool, small: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not small:
+        monkeypatch.setattr(small_cuda, "_SMALL", 0)
     scores = SCORES.astype(dtype)
     x = leaf(scores)
     loss = short(put(Y), x, ignore, mean)
@@ -107,8 +115,13 @@ def test_what_is_not_plain_goes_the_long_way(y: Tensor, x: Tensor) -> None:
 
 @pytest.mark.parametrize(
     "more",
-    [{"epsilon": 0.1}, {"sample_weight": put(np.ones(6))}, {"class_weight": put(np.ones(5))}],
-    ids=["smoothed", "weighted", "weighted classes"],
+    [
+        {"epsilon": 0.1},
+        {"sample_weight": put(np.ones(6))},
+        {"class_weight": put(np.ones(5))},
+        {"ignore": (1, 7)},
+    ],
+    ids=["smoothed", "weighted", "weighted classes", "several ignored"],
 )
 def test_what_is_made_of_labels_goes_the_long_way(more: Any) -> None:
     p, x = Plain(put(Y), **more), put(SCORES.astype(np.float32))
@@ -116,3 +129,37 @@ def test_what_is_made_of_labels_goes_the_long_way(more: Any) -> None:
     assert small_cuda.short(Plain(put(Y)), x, -1, 5.0, "mean") is None
     assert small_cuda.short(Plain(put(Y)), x, -1, None, "none") is None
     assert small_cuda.short(Plain(put(Y)), x, 0, None, "mean") is None
+
+
+def test_a_gradient_given_away_is_made_again() -> None:
+    x = leaf(SCORES.astype(np.float32))
+    loss = short(put(Y), x, 1, True)
+    assert loss is not None
+    (first,) = torch.autograd.grad(loss, x, retain_graph=True)
+    (again,) = torch.autograd.grad(2 * loss, x)
+    torch.testing.assert_close(2 * first, again)
+
+
+@pytest.mark.parametrize(("ignore", "most"), [(None, 12), (1, 12)])
+def test_a_small_step_is_one_launch_and_few_functions(
+    ignore: int | None, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Host overhead decides at 64×1000: the kernel is launched once for loss and gradient."""
+    launches, p = Launches(), Plain(put(Y), () if ignore is None else (ignore,))
+    monkeypatch.setattr(at_once, "fused", launches)
+    # As of a tensor on a device.
+    monkeypatch.setattr(small_cuda, "_taken", small_cuda.xp.ordinary)
+    x = leaf(SCORES.astype(np.float32))
+
+    def step() -> None:
+        loss = small_cuda.short(p, x, -1, None, "mean")
+        assert loss is not None
+        loss.backward()
+
+    entered = calls.entered(step)
+    assert launches.count == 3  # three calls, of which one is counted
+    assert entered <= most
+    # What is not ordinary is looked at more closely: here a mode that looks at every operation.
+    monkeypatch.setattr(small_cuda, "_taken", lambda x: True)
+    with NoWaiting():
+        step()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..suite import equivalences, exactness, infinities, laws, mass_zero
+from ..suite import equivalences, exactness, functions, infinities, laws, mass_zero, spread
 from .adapter import FRAMEWORK
 
 
@@ -23,4 +23,12 @@ class TestMassZero(mass_zero.MassZero):
 
 
 class TestExactness(exactness.Exactness):
+    framework = FRAMEWORK
+
+
+class TestSpread(spread.Spread):
+    framework = FRAMEWORK
+
+
+class TestFunctions(functions.Functions):
     framework = FRAMEWORK

@@ -88,7 +88,7 @@ class Contract(Suite):
                 loss, log_z, gradient, kernel = self.framework.both(
                     way, target.target, prediction.prediction, D_LOSS, d_log_z
                 )
-                assert kernel == self.framework.kernel(p, q, way)
+                assert kernel == self.framework.kernel(p, q, way, dtype)
                 assert loss.shape == log_z.shape == EVENTS
                 self.reached(way, q, true_losses(p, q, dtype)).check(loss)
                 truth, allowed = true_log_z(p, q, dtype)
@@ -127,7 +127,7 @@ class Contract(Suite):
                 loss, _, gradient, kernel = self.framework.both(
                     way, target.target, prediction.prediction, (0.5,) * 4, (0.0,) * 4
                 )
-                assert kernel == self.framework.kernel(p, q, way)
+                assert kernel == self.framework.kernel(p, q, way, dtype)
                 self.reached(way, q, true_losses(p, q, dtype)).check(loss)
                 (array,) = vars(gradient).values()
                 slopes.check_binary(array, target, prediction, dtype, 0.5)
@@ -150,7 +150,7 @@ class Contract(Suite):
                 loss, _, gradient, kernel = self.framework.both(
                     way, target, prediction, half, 0 * half
                 )
-                assert kernel == self.framework.kernel(p, q, way)
+                assert kernel == self.framework.kernel(p, q, way, dtype)
                 self.reached(way, q, losses).check(loss)
                 for name in slopes.NAMES[truth.q.kind]:
                     setattr(gradient, name, np.moveaxis(getattr(gradient, name), axis, -1))

@@ -88,6 +88,8 @@ class Framework:
     long_rows: tuple[int, ...] = (2, 1000, 20_011)
     # Whether every case is a program to be made, or takes long: laws then take fewer.
     thin = False
+    # The types of which LinearLogits go in chunks of events, and not in tiles of classes.
+    chunks: tuple[str, ...] = ()
     # Whether that is because each form of a pair is a program.
     programs = False
     cannot: dict[str, Cannot]
@@ -168,8 +170,10 @@ class Framework:
         value, (gradients,) = self.pull(way, plogq.cross_entropy, p, q, of=(1,), **options)
         return value, named(q, gradients)
 
-    def twice(self, way: str, p: Any, q: Any, **options: Any) -> Named:
-        """The gradient, in Q's arrays, of the sum of the squares of the loss's gradient there."""
+    def twice(self, way: str, p: Any, q: Any, f: Function = plogq.cross_entropy,
+              **options: Any) -> Named:  # fmt: skip
+        """The gradient, in Q's arrays, of the sum of the squares of the gradient there of the loss,
+        or of another function f of P and Q."""
         raise NotImplementedError
 
     def columns(self, way: str) -> bool:
@@ -211,18 +215,22 @@ class Framework:
         dtypes = [d for d in self.dtypes if d != np.float16]
         return [(d, q) for d in dtypes for q in makers.STORED]
 
-    def kernel(self, p: str, q: str, way: str) -> str:
+    def kernel(self, p: str, q: str, way: str, dtype: Any) -> str:
         """The name of the kernel that a pair is to have."""
         if way in ("formula", "xla", "steps"):
             return "formula"
-        if q.startswith("Linear"):
-            return "linear"
         refused = TWO_BACKGROUNDS in p and not p.startswith("Binary")
+        if q.startswith("Linear"):
+            return "linear" if refused or dtype.name not in self.chunks else "chunked"
         return "formula" if refused else "cpu"
 
     def reached_of(self, q: str, way: str, check: Any) -> Any:
         """The bound for a kind of prediction."""
         return self.reached(way, check)
+
+    def unit_of_divergence(self, dtype: Any) -> float:
+        """u of what the difference of two predictions is computed in: float64, where there is."""
+        return bounds.unit(np.float64)
 
     def own_loss(self, scores: Array, y: Array) -> float:
         """What the framework's own cross-entropy makes of labels."""
@@ -252,6 +260,7 @@ class Named(SimpleNamespace):
 
 def named(q: Any, gradients: Sequence[Any]) -> Named:
     """Gradients under the names of Q's arrays."""
+    q = getattr(q, "prediction", q)
     names = [n for n in HELD if getattr(q, n, None) is not None]
     return Named(**dict(zip(names, gradients, strict=True)))
 

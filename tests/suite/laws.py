@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import plogq
 
 from .. import bounds, makers, oracle, slopes
+from ..rebuilt import arrays, rebuilt
 from .drawn import K, N, eighths, labels, rows
 from .framework import PAIRS, Named, Suite, needs
 from .made import (
@@ -77,6 +78,28 @@ class Laws(Suite):
             found = self.framework.results(way, p, plogq.Logits(shifted))
             assert np.array_equal(found[0], losses)
             assert np.array_equal(found[1].scores, gradient.scores)
+
+    def every_tempered(self) -> Any:
+        """One of each kind of scores: a cap, a normaliser of its own, a last layer, yes/no."""
+        of_classes = ("Logits(softcap)", "LogProbs", "LinearLogits(bias)")
+        return [*(q for q in of_classes if q in self.framework.predictions), "BinaryLogits"]
+
+    def test_a_temperature_divides_the_scores(self, tempered: str, quick_way: str) -> None:
+        """T = 2 is exact: the loss and the gradient are those of scores that are halves."""
+        dtype = self.framework.widest
+        p = "BinaryProbs(soft)-plain" if is_binary(tempered) else "Labels(ignore)-plain"
+        target, q = (x for x in made((p, tempered), seeded(tempered), (N,), K, dtype))
+        inner = q.prediction
+        halved = rebuilt(inner, lambda x: x if x is getattr(inner, "weight", None) else x / 2)
+        if tempered == "LogProbs":
+            halved = plogq.Logits(inner.log_probs / 2)
+        elif tempered == "Logits(softcap)":
+            halved = plogq.Logits(inner.scores / 2, softcap=2.0)
+        loss, slope = plogq.value_and_grad(target.target, halved, reduction="none")
+        got = self.framework.results(quick_way, target.target, plogq.Tempered(inner, 2.0))
+        close(got[0], loss, dtype)
+        for g, s in zip(vars(got[1]).values(), arrays(slope), strict=True):
+            close(g, s if s.shape == (K, 3) else s / 2, dtype)
 
     def test_an_index_is_its_one_hot_row(
         self, prediction: str, few_dtype: Any, quick_way: str

@@ -15,7 +15,6 @@ from plogq import (
     PairError,
     Probs,
     Smoothed,
-    Weighted,
     cross_entropy,
     value_and_grad,
 )
@@ -132,11 +131,5 @@ PAIRS: dict[str, Case] = {
         PairError,
         "Smoothed takes a target (Labels, Probs",
         "got {array}",
-    ),
-    "weights of a prediction": case(
-        lambda a: Weighted(Logits(a(Z)), sample_weight=a(np.ones(4))),
-        PairError,
-        "Weighted takes a target",
-        "got Logits",
     ),
 }

@@ -11,7 +11,8 @@ from typing import Any
 
 from .formula import Formula
 from .limits import without_junk
-from .scores import Projection
+from .scores import Projection, Versus
+from .versus import slopes_of
 
 Array = Any
 Arrays = tuple[Array | None, ...]
@@ -60,6 +61,8 @@ def along_scores(
     formula: Formula, measure: Any, q: Any, tangents: Arrays
 ) -> tuple[Array, Array] | None:
     """The change of the loss and of log Z per event as Q's arrays change by `tangents`."""
+    if isinstance(q, Versus):
+        return _along_both(formula, measure, q, tangents)
     change = _moved(formula.xp, q, tangents)
     if change is None:
         return None
@@ -76,6 +79,22 @@ def along_scores(
         return loss, log_z
     xp = formula.xp
     return xp.sum_classes(xp.to_last(loss, axis)), xp.sum_classes(xp.to_last(log_z, axis))
+
+
+def _along_both(
+    formula: Formula, measure: Any, pair: Versus, tangents: Arrays
+) -> tuple[Array, Array]:
+    """The same of two predictions, whose arrays are Q's and then P's."""
+    xp, total = formula.xp, [formula.xp.full(measure.events, 0.0, pair.arrays()[0])] * 2
+    given = iter(tangents)
+    changes = [_moved(xp, side, tuple(next(given) for _ in side.arrays())) for side in pair.sides()]
+    for i, ones in enumerate(((1.0, 0.0), (0.0, 1.0))):
+        slopes = slopes_of(formula, measure, pair, *ones)
+        for side, slope, change in zip(pair.sides(), slopes, changes, strict=True):
+            if change is not None:
+                each = xp.times(slope, xp.weights(change))
+                total[i] = total[i] + xp.sum_classes(xp.to_last(each, formula.stored(side).axis))
+    return total[0], total[1]
 
 
 def _moved(xp: Any, q: Any, tangents: Arrays) -> Array | None:

@@ -14,10 +14,11 @@ from dataclasses import replace
 from math import inf, nan
 from typing import Any, NamedTuple
 
+from . import versus
 from .contract import Forward, in_steps
-from .limits import finite, least_normal, without_junk
+from .limits import finite, least_normal, size, without_junk
 from .measure import Measure
-from .scores import BinaryScores, Projection, Scores
+from .scores import BinaryScores, Projection, Scores, Versus
 from .yes_no import BinaryMeasure
 
 Array = Any
@@ -51,7 +52,7 @@ class Formula:
         self.xp = xp
 
     def refuses(self, measure: Any, scores: Any) -> str | None:
-        if isinstance(scores, (Scores, BinaryScores, Projection)):
+        if isinstance(scores, (Scores, BinaryScores, Projection, Versus)):
             return None
         return "the formula needs all classes in one place"
 
@@ -66,7 +67,7 @@ class Formula:
                 z = z + xp.statistics(q.bias)
         return Scores("logits", z, z.ndim - 1, q.softcap)
 
-    def _carried(self, q: Projection, gradient: Array, nothing: Any) -> tuple[Array, ...]:
+    def carried(self, q: Projection, gradient: Array, nothing: Any) -> tuple[Array, ...]:
         """The gradient of the scores, carried to hidden, weight and bias.
 
         What nothing flows back to may be NaN, and 0 · NaN would be too.
@@ -79,7 +80,7 @@ class Formula:
         bias = None if q.bias is None else xp.cast_like(xp.sum_events(flat), q.bias)
         return hidden, weight, bias
 
-    def _stopped(self, measure: Measure, d_loss: Any, d_log_z: Any) -> Array:
+    def stopped(self, measure: Measure, d_loss: Any, d_log_z: Any) -> Array:
         """Which events nothing flows back to."""
         xp = self.xp
         none = xp.full(measure.events, 0.0, measure.mass(xp))
@@ -89,12 +90,14 @@ class Formula:
     def forward(self, measure: Any, scores: Any, log_z: bool = False) -> Forward:
         if isinstance(scores, BinaryScores):
             return self._binary_forward(measure, scores)
+        if isinstance(scores, Versus):
+            return versus.forward(self, measure, scores)
         scores = self.stored(scores)
         with self.xp.quiet():
             xp, mass = self.xp, measure.mass(self.xp)
-            gaps = self._gaps(scores, self._without(measure, mass))
+            gaps = self.gaps(scores, self.without(measure, mass))
             greatest = gaps.greatest[..., 0]
-            offset = self._offset(greatest, gaps.rest)
+            offset = self.offset(greatest, gaps.rest)
             loss = xp.times(mass, offset)
             loss = loss + measure.expect(gaps.part, xp) / gaps.share
             like = xp.statistics(scores.array)
@@ -107,12 +110,18 @@ class Formula:
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Array, ...]:
+        if isinstance(scores, Versus):
+            found = versus.backward(self, measure, scores, d_loss, d_log_z)
+            if out is None:
+                return found
+            out[...] = found[0]
+            return (out, *found[1:])
         q, scores = scores, self.stored(scores)
         gradient = self.slope(measure, scores, residual, d_loss, d_log_z)
         with self.xp.quiet():
             gradient = self.xp.cast_like(gradient, scores.array)
             if isinstance(q, Projection):
-                return self._carried(q, gradient, self._stopped(measure, d_loss, d_log_z))
+                return self.carried(q, gradient, self.stopped(measure, d_loss, d_log_z))
         if out is not None:
             out[...] = gradient
             gradient = out
@@ -131,20 +140,25 @@ class Formula:
         return in_steps(self, self.xp, measure, scores, d_loss, z_loss, out)
 
     def costs(self, scores: Any) -> Any:
-        """-log q at every class; for yes/no outcomes the pair (-log q, -log (1 - q))."""
+        """-log q at every class; for yes/no outcomes the pair (-log q, -log (1 - q)).
+
+        Of two predictions what one unit of mass costs, on a class axis of length one.
+        """
+        if isinstance(scores, Versus):
+            return versus.per_unit(self, scores)
         scores = self.stored(scores)
         with self.xp.quiet():
             if isinstance(scores, BinaryScores):
                 return self._binary_costs(scores)[:2]
-            gaps = self._gaps(scores)
-            offset = self._offset(gaps.greatest[..., 0], gaps.rest)
+            gaps = self.gaps(scores)
+            offset = self.offset(gaps.greatest[..., 0], gaps.rest)
             return self.xp.expand(offset) + gaps.part / gaps.share
 
-    def _offset(self, greatest: Array, rest: Array) -> Array:
+    def offset(self, greatest: Array, rest: Array) -> Array:
         """log1p(R), and NaN where no class has a finite score: log q is -∞ - (-∞)."""
         return self.xp.where(self.xp.equal(greatest, -inf), nan, self.xp.log1p(rest))
 
-    def _without(self, measure: Measure, mass: Array) -> Array | None:
+    def without(self, measure: Measure, mass: Array) -> Array | None:
         """Which events have no mass at all, where some may not."""
         if measure.total is not None or measure.unit_mass():
             return None
@@ -156,10 +170,10 @@ class Formula:
         if isinstance(scores, BinaryScores):
             yes, no = measure.masses(xp)
             return xp.equal(yes, 0.0) & xp.equal(no, 0.0)
-        nothing = self._without(measure, measure.mass(xp))
+        nothing = self.without(measure, measure.mass(xp))
         return None if nothing is None else xp.from_last(nothing, scores.axis)
 
-    def _scores(self, scores: Scores, nothing: Array | None = None) -> Array:
+    def as_scores(self, scores: Scores, nothing: Array | None = None) -> Array:
         """What is stored as logits or log-probabilities, classes last.
 
         Of events on which nothing depends, a number whatever is stored: derivatives of derivatives
@@ -191,8 +205,8 @@ class Formula:
             junk = ~finite(stored) & ~(xp.equal(stored, -inf) & others)
         return xp.where(nothing & junk, 0.0, stored)
 
-    def _gaps(self, scores: Scores, nothing: Array | None = None) -> Gaps:
-        xp, s = self.xp, self._scores(scores, nothing)
+    def gaps(self, scores: Scores, nothing: Array | None = None) -> Gaps:
+        xp, s = self.xp, self.as_scores(scores, nothing)
         if scores.kind != "logits":
             zero = xp.cast_like(xp.full(xp.shape(s)[:-1], 0.0, s), s)
             return Gaps(xp.expand(zero), zero, -0.5 * s, 0.5, None)
@@ -219,10 +233,10 @@ class Formula:
                 gradient = -d_loss * (sparse + outside)
             return xp.from_last(gradient, scores.axis)
         mass = measure.mass(xp)
-        nothing = self._without(measure, mass) if residual is None else None
-        s = self._scores(scores, nothing)
+        nothing = self.without(measure, mass) if residual is None else None
+        s = self.as_scores(scores, nothing)
         if residual is None:
-            gaps = self._gaps(scores, nothing)
+            gaps = self.gaps(scores, nothing)
             # Of equal greatest scores only the first is constant, if this is differentiated again.
             greatest, rest, top = gaps.greatest, xp.expand(gaps.rest), gaps.first
         else:
@@ -250,12 +264,21 @@ class Formula:
             + xp.times(d_loss, hard)
             + xp.times(d_loss, xp.times(mass - sparse_mass, q) - outside)
         )
-        if scores.softcap is not None:
+        return self.through(gradient, scores, nothing)
+
+    def through(self, gradient: Array, scores: Scores, nothing: Array | None = None) -> Array:
+        """The gradient of what is stored, from that of what `as_scores` makes of it."""
+        xp = self.xp
+        if scores.kind == "probs":
+            q = xp.statistics(xp.to_last(scores.array, scores.axis))
+            q = q if nothing is None else without_junk(xp, nothing, q)
+            gradient = self._over(xp.full(xp.shape(q), 1.0, q), gradient, q)
+        elif scores.softcap is not None:
             stored = xp.weights(xp.to_last(scores.array, scores.axis))
             if nothing is not None:
                 stored = self._without_junk(stored, scores, nothing)
             # d tanh = 4e / (1 + e)², e = exp(-2|x|): 1 - tanh² would cancel near the cap.
-            e = xp.exp(-2.0 * self._size(stored) / scores.softcap)
+            e = xp.exp(-2.0 * size(self.xp, stored) / scores.softcap)
             gradient = xp.times(gradient, 4.0 * e / (1.0 + e) ** 2)
         return xp.from_last(gradient, scores.axis)
 
@@ -267,16 +290,12 @@ class Formula:
         product = weight * mass
         nothing = xp.equal(weight, 0.0) | xp.equal(mass, 0.0)
         x = xp.where(nothing & (xp.equal(x, 0.0) | ~finite(x)), 1.0, x)
-        lost = ~nothing & (self._size(product) < least_normal(xp.dtype_name(product)))
+        lost = ~nothing & (size(self.xp, product) < least_normal(xp.dtype_name(product)))
         return xp.where(
             lost,
             weight * (xp.where(lost, mass, 0.0) / xp.where(lost, x, 1.0)),
             product / xp.where(lost, 1.0, x),
         )
-
-    def _size(self, x: Array) -> Array:
-        """|x|, with a derivative of 1 at 0: what is even in x has one of 0 by itself."""
-        return self.xp.where(x >= 0, x, -x)
 
     def _outcomes(self, masses: tuple[Array, Array], scores: BinaryScores) -> Array:
         """The scores of yes/no outcomes; of those without mass, a number whatever is stored."""
@@ -300,7 +319,7 @@ class Formula:
         x = xp.statistics(scores.array)
         if scores.kind == "logits":
             # Chosen by the sign, and not by |x| or max, whose derivatives at 0 are no side's.
-            offset = xp.log1p(xp.exp(-self._size(x)))
+            offset = xp.log1p(xp.exp(-size(self.xp, x)))
             cost_no = offset + xp.where(x >= 0, x, 0.0)
             return offset + xp.where(x >= 0, 0.0, -x), cost_no, cost_no
         sides = (x, 1.0 - x)
@@ -321,7 +340,7 @@ class Formula:
         if scores.kind == "probs":
             d_loss = xp.weights(d_loss) + xp.weights(xp.full(xp.shape(x), 0.0, x))
             return self._over(d_loss, no, 1.0 - x) - self._over(d_loss, yes, x)
-        e = xp.exp(-self._size(x))
+        e = xp.exp(-size(self.xp, x))
         q = xp.where(x >= 0, 1.0, e) / (1.0 + e)
         not_q = xp.where(x >= 0, e, 1.0) / (1.0 + e)
         slope = xp.times(d_loss, xp.times(no, q)) - xp.times(d_loss, xp.times(yes, not_q))

@@ -9,13 +9,12 @@ as a matrix product has to be to run at full speed.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import prod
 from typing import Any
 
 from . import shards
 from .contract import Forward, Kernel, in_steps
-from .measure import Background, Measure
+from .measure import Measure
 from .scores import Projection, Scores
 
 Array = Any
@@ -82,7 +81,7 @@ class Tiled:
         xp, tiles = self.xp, _Tiles(measure, scores, self.xp)
         count = len(tiles.mass)
         greatest, rest = (x.reshape(count) for x in residual)
-        d_loss, d_log_z = (_each(x, count, tiles.nothing, xp) for x in (d_loss, d_log_z))
+        d_loss, d_log_z = (shards.per_event(x, count, tiles.nothing, xp) for x in (d_loss, d_log_z))
         flowing = xp.times(tiles.mass, d_loss)
         nothing = xp.equal(flowing, 0.0) & xp.equal(d_log_z, 0.0)
         gradients = _Gradients(tiles, scores, xp.absolute(flowing + d_log_z), nothing, xp)
@@ -136,27 +135,14 @@ class _Tiles:
         """hidden · weightᵀ + bias of these events and classes, in the workspace."""
         shape = rows.stop - rows.start, classes.stop - classes.start
         tile = self.work[: shape[0] * shape[1]].reshape(shape)
-        self.xp.product_into(tile, self.hidden[rows], weight.T)
-        if self.q.bias is not None:
-            tile += self.q.bias[classes]
+        bias = None if self.q.bias is None else self.xp.statistics(self.q.bias[classes])
+        self.xp.product_into(tile, self.hidden[rows], weight.T, bias)
         return Scores("logits", tile, 1, self.q.softcap)
 
     def measure(self, rows: slice, classes: slice, total: Array) -> Measure:
         """P of these events in these classes."""
 
-        def cut(x: Any) -> Any:
-            return None if x is None else x[rows]
-
-        m = self.flat
-        block = replace(
-            m,
-            events=(rows.stop - rows.start,),
-            index=cut(m.index),
-            value=cut(m.value),
-            dense=cut(m.dense),
-            event=cut(m.event),
-            background=tuple(Background(b.factor[rows], b.classes) for b in m.background),
-        )
+        block = shards.of_events(self.flat, rows, rows.stop - rows.start)
         count = classes.stop - classes.start
         return shards.restricted(block, classes.start, count, total, self.xp)
 
@@ -198,7 +184,7 @@ class _Gradients:
         xp = self.xp
         hidden = self.kept[rows]
         if self.bias is not None:
-            self.bias_sum = self.bias_sum + xp.weights(d_scores.sum(0))
+            self.bias_sum = self.bias_sum + xp.column_sums(d_scores)
         if self.least is None:
             xp.add_product(self.hidden[rows], d_scores, weight)
             (xp.product_into if self.first else xp.add_product)(self.part, d_scores.T, hidden)
@@ -226,8 +212,3 @@ class _Gradients:
 def _slices(count: int, step: int) -> Iterator[slice]:
     for start in range(0, count, step):
         yield slice(start, min(start + step, count))
-
-
-def _each(x: Any, count: int, nothing: Array, xp: Any) -> Array:
-    """x as one number per event."""
-    return (xp.weights(x.reshape(count)) if getattr(x, "ndim", 0) else xp.weights(x)) + nothing

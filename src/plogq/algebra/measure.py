@@ -217,16 +217,32 @@ class Measure:
             ),
         )
 
-    def smoothed(self, xp: Any, epsilon: float) -> Measure:
-        """A share epsilon of the mass of every event spread evenly over the classes."""
+    def smoothed(self, xp: Any, epsilon: float, to: Array | None = None) -> Measure:
+        """A share epsilon of the mass of every event spread evenly over the classes, or as `to`
+        says: [K], or [*events, K]."""
         if epsilon == 0.0:
             return self
         kept = self.scaled(xp, 1.0 - epsilon)
+        if to is not None and to.ndim > 1:
+            return kept.beside(xp, self.mass(xp) * epsilon, to)
+        if to is not None:
+            share = Background(self.mass(xp) * epsilon, xp.weights(to))
+            return replace(kept, background=(*kept.background, share))
         share = Background(self.mass(xp) * (epsilon / self.classes))
         if kept.background and kept.background[-1].classes is None:
             share = Background(kept.background[-1].factor + share.factor)
             return replace(kept, background=(*kept.background[:-1], share))
         return replace(kept, background=(*kept.background, share))
+
+    def beside(self, xp: Any, factor: Array, classes: Array) -> Measure:
+        """The same measure, and `factor` per event times `classes` [*events, K] on top of it."""
+        if self.dense is not None:
+            own = xp.times(xp.expand(self._event(xp)), self._dense_classes(xp))
+            classes = own + xp.times(xp.expand(factor), xp.weights(classes))
+            factor = None
+        return replace(
+            self, dense=classes, axis=len(self.events), event=factor, class_weight=None, sums=None
+        )
 
     def class_weighted(self, xp: Any, weight: Array, nothing: Array | None = None) -> Measure:
         """Every p_j times weight_j; of events that weigh `nothing` all in all, p may be NaN."""

@@ -5,10 +5,13 @@ Each knows its arrays, and what kernels read of it once there is more to ask tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from . import reducing
 from .limits import without_junk
 from .measure import Measure
+from .scores import Scores
 from .yes_no import BinaryMeasure
 
 Array = Any
@@ -17,11 +20,11 @@ Array = Any
 class Plain(NamedTuple):
     """Labels, and what is made of them in this order: smoothing, then weights.
 
-    `ignore` is the mark as it is among labels of 64 bits, None where none of them can be it.
+    `ignore` is what marks labels that do not count, as it is among labels of 64 bits.
     """
 
     index: Array
-    ignore: int | None = None
+    ignore: tuple[int, ...] = ()
     epsilon: float = 0.0
     sample_weight: Array | None = None
     class_weight: Array | None = None
@@ -45,6 +48,42 @@ class Plain(NamedTuple):
             nothing = None if w is None else xp.equal(w, 0.0)
             found = found.class_weighted(xp, xp.weights(self.class_weight), nothing)
         return found if w is None else found.scaled(xp, w)
+
+
+class PlainLoss(NamedTuple):
+    """The reduced loss of labels and logits, without its arrays: two alike are equal.
+
+    The arrays are scores, labels, and the weights that there are: of events, then of classes.
+    """
+
+    ignore: tuple[int, ...]
+    epsilon: float
+    sampled: bool
+    by_class: bool
+    axis: int
+    softcap: float | None
+    reduction: str
+
+    def step_by_step(
+        self, xp: Any, losses: Callable[[Measure, Scores], Any], scores: Array, index: Array,
+        *weights: Array,
+    ) -> Array:  # fmt: skip
+        """The loss by way of a measure, and of one loss for each event that `losses` gives."""
+        given = iter(weights)
+        sample = next(given) if self.sampled else None
+        p = Plain(index, self.ignore, self.epsilon, sample, next(given) if self.by_class else None)
+        measure = p.measure(xp, xp.shape(scores)[self.axis])
+        found = losses(measure, Scores("logits", scores, self.axis, self.softcap))
+        if self.reduction == "none":
+            return found
+        divisor = reducing.divisor(xp, measure, measure.events, self.reduction)
+        return reducing.reduce(xp, found, divisor)
+
+
+def plain_loss(p: Plain, axis: int, softcap: float | None, reduction: str) -> PlainLoss:
+    """What is asked for, without the arrays."""
+    weights = p.sample_weight is not None, p.class_weight is not None
+    return PlainLoss(p.ignore, p.epsilon, *weights, axis, softcap, reduction)
 
 
 class PlainRows(NamedTuple):

@@ -57,6 +57,30 @@ def flat(m: Measure, count: int, xp: Any) -> Measure:
     )
 
 
+def of_events(m: Measure, events: Any, count: int) -> Measure:
+    """The part of P of `count` events, of a measure with one axis of them: a slice, or indices."""
+
+    def cut(x: Any) -> Any:
+        return None if x is None else x[events]
+
+    return replace(
+        m,
+        events=(count,),
+        index=cut(m.index),
+        value=cut(m.value),
+        dense=cut(m.dense),
+        event=cut(m.event),
+        sums=cut(m.sums),
+        total=cut(m.total),
+        background=tuple(Background(b.factor[events], b.classes) for b in m.background),
+    )
+
+
+def per_event(x: Any, count: int, nothing: Array, xp: Any) -> Array:
+    """x, an array or a number, as one number per event; `nothing` is as many zeros."""
+    return (xp.weights(x.reshape(count)) if getattr(x, "ndim", 0) else xp.weights(x)) + nothing
+
+
 def restricted(m: Measure, start: Any, count: int, total: Array, xp: Any) -> Measure:
     """The part of P in `count` classes from `start` on, numbered from 0, with `total` for its mass.
 

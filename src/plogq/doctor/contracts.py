@@ -16,7 +16,7 @@ class Contract:
 
     name: str  # as its users say it: "F.cross_entropy"
     peer: str
-    helper: str  # its name in plogq.compat
+    helper: str  # its name in plogq.compat; "": it has none there
     outcomes: str
     takes: Takes
     holds: Holds
@@ -30,6 +30,7 @@ class Contract:
     divergence: bool = False  # Σ p log(p / q)
     broadcasts: bool = False  # takes (N, 1) beside (N,) without a word
     index_crashes: bool = False  # what happens to index labels is an error, not a number
+    unaligned: bool = False  # its labels are sequences of another length than the scores
 
     @property
     def exclusive(self) -> bool:
@@ -70,6 +71,23 @@ def _torch() -> None:
         )  # fmt: skip
         _add(f"torch.nn.functional.{function}", made)
         made = replace(made, name=f"nn.{module}", helper=module, module=True)
+        _add(f"torch.nn.{module} torch.nn.modules.loss.{module}", made)
+    _torch_others()
+
+
+def _torch_others() -> None:
+    """What PyTorch has and `plogq.compat` has not."""
+    margin = Contract(
+        "F.multilabel_soft_margin_loss", "torch", "", YES_NO, Takes.SCORES, Holds.YES_NO, None,
+        Reduces.MEAN_OF_ELEMENTS,
+    )  # fmt: skip
+    ctc = Contract(
+        "F.ctc_loss", "torch", "", EXCLUSIVE, Takes.LOG_PROBABILITIES, Holds.INDEX, -1,
+        Reduces.MEAN, ("log_probs",), ("targets",), unaligned=True,
+    )  # fmt: skip
+    for made, module in ((margin, "MultiLabelSoftMarginLoss"), (ctc, "CTCLoss")):
+        _add(f"torch.nn.functional.{made.name[2:]}", made)
+        made = replace(made, name=f"nn.{module}", module=True)
         _add(f"torch.nn.{module} torch.nn.modules.loss.{module}", made)
 
 
@@ -150,6 +168,7 @@ def _tensorflow() -> None:
     nn("sparse_softmax_cross_entropy_with_logits", EXCLUSIVE, Holds.INDEX, Reduces.EVENT)
     nn("sigmoid_cross_entropy_with_logits", YES_NO, Holds.YES_NO, Reduces.ELEMENT)
     nn("weighted_cross_entropy_with_logits", YES_NO, Holds.YES_NO, Reduces.ELEMENT)
+    _add("tensorflow.nn.ctc_loss", _ctc("tf.nn.ctc_loss", "tensorflow", target_first=True))
     CONTRACTS["tensorflow.nn.softmax_cross_entropy_with_logits_v2"] = CONTRACTS[
         "tensorflow.nn.softmax_cross_entropy_with_logits"
     ]
@@ -192,6 +211,15 @@ def _optax() -> None:
             divergence="divergence" in name, broadcasts=True,
         )  # fmt: skip
         _add(f"optax.{name} optax.losses.{name}", made)
+    _add("optax.ctc_loss optax.losses.ctc_loss", _ctc("optax.ctc_loss", "optax"))
+
+
+def _ctc(name: str, peer: str, target_first: bool = False) -> Contract:
+    """Connectionist temporal classification, of scores."""
+    return Contract(
+        name, peer, "", EXCLUSIVE, Takes.SCORES, Holds.INDEX, -1, Reduces.EVENT, ("logits",),
+        ("labels",), target_first=target_first, unaligned=True,
+    )  # fmt: skip
 
 
 def _sklearn() -> None:

@@ -11,7 +11,19 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from . import verbs
+from .loading import once_loaded
 from .versions import fitting
+
+
+def offer() -> None:
+    """Give TensorFlow its operations as soon as it is loaded: graphs that hold them may come."""
+    once_loaded("tensorflow", _operations)
+
+
+def _operations() -> None:
+    from .tensorflow import operation
+
+    _ = operation
 
 
 def _torch() -> Any:
@@ -73,6 +85,12 @@ def _small_numpy() -> Short:
     return Short(small.tracing, small.short, small.short_with_gradient)
 
 
+def _small_jax() -> Short:
+    from .jax import small
+
+    return Short(small.tracing, small.short)
+
+
 def _small_tensorflow() -> Short:
     from .tensorflow import small
 
@@ -82,6 +100,7 @@ def _small_tensorflow() -> Short:
 _SHORT_LOADERS: dict[str, Callable[[], Short]] = {
     "torch": _small_torch,
     "numpy": _small_numpy,
+    "jax": _small_jax,
     "tensorflow": _small_tensorflow,
 }
 # By the type of the scores.
@@ -122,3 +141,14 @@ def summed(xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any) -> Any
     """Σ loss / divisor as one step, of frameworks in `AT_ONCE`; None where it is no quicker."""
     of: Any = _of(xp.name)
     return of.summed(kernel, measure, scores, divisor)
+
+
+def at_once(
+    xp: Any, kernel: Any, measure: Any, scores: Any, divisor: Any, z_loss: float, reduced: Any
+) -> Any | None:
+    """The loss that `reduced` makes of losses and log Z, its gradients made in the forward pass.
+
+    For frameworks in `AT_ONCE` and kernels that gain by it; None for all else.
+    """
+    of: Any = _of(xp.name)
+    return of.at_once(kernel, measure, scores, divisor, z_loss, reduced)

@@ -17,6 +17,8 @@ from .versions import fitting
 
 CLASSES, YES_NO = "classes", "yes/no"
 STORED, LINEAR, SHARDED = "stored", "linear", "sharded"
+# P and Q both as predictions.
+PAIR = "pair"
 
 
 class Key(NamedTuple):
@@ -50,6 +52,12 @@ def _numpy_stored() -> Kernel:
     return stored
 
 
+def _numpy_pairs() -> Kernel:
+    from .numpy.kernels import pairs
+
+    return pairs
+
+
 def _numpy_binary() -> Kernel:
     from .numpy.kernels import binary
 
@@ -62,10 +70,34 @@ def _numpy_linear() -> Kernel:
     return linear
 
 
+def _numpy_chunked() -> Kernel:
+    from .numpy.kernels import chunked
+
+    return chunked
+
+
+def _torch_chunked() -> Kernel:
+    from .torch.kernels import chunked
+
+    return chunked
+
+
+def _triton_chunked() -> Kernel:
+    from .torch.triton.chunked import chunked
+
+    return chunked
+
+
 def _torch_stored() -> Kernel:
     from .torch.kernels import stored
 
     return stored
+
+
+def _torch_pairs() -> Kernel:
+    from .torch.kernels import pairs
+
+    return pairs
 
 
 def _torch_binary() -> Kernel:
@@ -138,14 +170,19 @@ _CPU, _HERE_AND_GPU = ("cpu",), ("cpu", "cuda", "mps", "xpu", "meta")
 ROWS = (
     Row("cpu", CLASSES, STORED, "numpy", _CPU, 0, _numpy_stored),
     Row("cpu", YES_NO, STORED, "numpy", _CPU, 0, _numpy_binary),
-    Row("linear", CLASSES, LINEAR, "numpy", _CPU, 0, _numpy_linear),
+    Row("cpu", CLASSES, PAIR, "numpy", _CPU, 0, _numpy_pairs),
+    Row("chunked", CLASSES, LINEAR, "numpy", _CPU, 0, _numpy_chunked),
+    Row("linear", CLASSES, LINEAR, "numpy", _CPU, 1, _numpy_linear),
     Row("cpu", CLASSES, STORED, "torch", _CPU, 0, _torch_stored),
     Row("cpu", YES_NO, STORED, "torch", _CPU, 0, _torch_binary),
-    Row("linear", CLASSES, LINEAR, "torch", _HERE_AND_GPU, 1, _torch_linear),
+    Row("cpu", CLASSES, PAIR, "torch", _CPU, 0, _torch_pairs),
+    Row("chunked", CLASSES, LINEAR, "torch", _CPU, 0, _torch_chunked),
+    Row("linear", CLASSES, LINEAR, "torch", _HERE_AND_GPU, 2, _torch_linear),
     # On the CPU they run under Triton's interpreter only, after the kernels that are made for it.
     Row("triton", CLASSES, STORED, "torch", ("cuda", "cpu"), 5, _triton_stored),
     Row("triton", YES_NO, STORED, "torch", ("cuda", "cpu"), 5, _triton_binary),
-    Row("triton", CLASSES, LINEAR, "torch", ("cuda",), 0, _triton_linear),
+    Row("chunked", CLASSES, LINEAR, "torch", ("cuda",), 0, _triton_chunked),
+    Row("triton", CLASSES, LINEAR, "torch", ("cuda",), 1, _triton_linear),
     Row("triton", CLASSES, LINEAR, "torch", _CPU, 5, _triton_linear),
     Row("cpu", CLASSES, STORED, "jax", _CPU, 0, _jax_stored),
     Row("cpu", YES_NO, STORED, "jax", _CPU, 0, _jax_binary),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..algebra.contract import Kernel
 from ..errors import KernelRefused
-from ..frameworks.rows import CLASSES, LINEAR, ROWS, SHARDED, STORED, YES_NO, Key, Row, Table
+from ..frameworks.rows import CLASSES, LINEAR, PAIR, ROWS, SHARDED, STORED, YES_NO, Key, Row, Table
 
 # Types that others make, as they are written.
 _WRITTEN = {"SmoothedBinary": "Smoothed(BinaryProbs)", "WeightedBinary": "Weighted(BinaryProbs)"}
@@ -25,6 +25,7 @@ _TARGETS = {
 _PREDICTIONS = {
     (CLASSES, STORED): ("Logits", "LogProbs", "Probs"),
     (YES_NO, STORED): ("BinaryLogits", "BinaryProbs"),
+    (CLASSES, PAIR): ("Logits",),
     (CLASSES, LINEAR): ("LinearLogits",),
     (CLASSES, SHARDED): ("ShardedLogits", "LinearLogits"),
 }
@@ -77,9 +78,11 @@ class Explanation:
     pair: Named
     chosen: str
     refusals: tuple[Refusal, ...]
+    note: str | None = None  # what else is to be said of the way that was chosen
 
     def __str__(self) -> str:
         lines = [f"{self.pair}, {self.pair.device}: {self.chosen}"]
+        lines += [f"  {self.note}"] if self.note else []
         lines += [f"  {name} refused: {why}" for name, why in self.refusals]
         return "\n".join(lines)
 
@@ -116,7 +119,7 @@ def describe() -> dict[str, Any]:
     table = [
         {
             "kernel": row.name,
-            "targets": ", ".join(_TARGETS[row.measure]),
+            "targets": "Logits" if row.scores == PAIR else ", ".join(_TARGETS[row.measure]),
             "predictions": ", ".join(_PREDICTIONS[row.measure, row.scores]),
             "framework": row.framework,
             "devices": ", ".join(row.devices),

@@ -1,5 +1,7 @@
 from typing import Any
 
+labelled_call: int
+
 def instruction_sets() -> tuple[str, ...]: ...
 def lend(pool: int) -> None: ...
 def read_tensors(api: Any, describe: Any, threads: Any) -> None: ...
@@ -8,7 +10,7 @@ def labels_of_tensors(
     labels: Any,
     scores: Any,
     loss: Any,
-    ignore: int | None,
+    ignore: tuple[int, ...],
     epsilon: float,
     sample_weight: Any,
     class_weight: Any,
@@ -61,6 +63,9 @@ def stored(
     forward: bool,
     shard: bool,
     flush: bool,
+    gradient_dtype: int,
+    hessian: Any,
+    bound: float,
 ) -> None: ...
 def binary(
     set: int,
@@ -82,7 +87,32 @@ def binary(
     d_loss_all: float,
     d_log_z: Any,
     z_loss: float,
+    gradient_dtype: int,
+    hessian: Any,
+    bound: float,
 ) -> None: ...
+def versus(
+    set: int,
+    threads: int,
+    of: int,
+    scores_p: Any,
+    axis_p: int,
+    dtype_p: int,
+    scores_q: Any,
+    axis_q: int,
+    dtype_q: int,
+    weight: Any,
+    known: Any,
+    loss: Any,
+    log_z: Any,
+    wide: bool,
+    of_p: Any,
+    of_q: Any,
+    d_loss: Any,
+    d_loss_all: float,
+    d_log_z: Any,
+    forward: bool,
+) -> int: ...
 
 class Labels:
     """Labels as they were given, with what is kept of a forward for its backward."""
@@ -93,7 +123,7 @@ class Labels:
         type: int,
         events: int,
         classes: int,
-        ignore: int | None,
+        ignore: tuple[int, ...],
         epsilon: float,
         sample_weight: Any,
         class_weight: Any,

@@ -12,7 +12,7 @@ struct BinaryBlocks {
 
   struct alignas(64) Block {
     T z[BLOCK_EVENTS], y[BLOCK_EVENTS], w[BLOCK_EVENTS], loss[BLOCK_EVENTS], log_z[BLOCK_EVENTS],
-        g[BLOCK_EVENTS], d_loss[BLOCK_EVENTS], d_log_z[BLOCK_EVENTS];
+        g[BLOCK_EVENTS], h[BLOCK_EVENTS], d_loss[BLOCK_EVENTS], d_log_z[BLOCK_EVENTS];
   };
 
   static void fill(const double* from, double other, int64_t e, int n, T* to) {
@@ -96,6 +96,7 @@ struct BinaryBlocks {
           g = times(d_log_z, q) + g;
         }
         g = g - times(beta * yes, not_q);
+        if (p.hessian) store<T>(x.h + i, times(beta * (yes + no) * T(p.bound), q * not_q));
       } else {
         if (costs) {
           Vec<T> cost_yes = -log<T>(z), cost_no = -log1p<T>(-z);
@@ -153,6 +154,7 @@ struct BinaryBlocks {
     if (at.loss == x.loss) write_block(p.loss, wide, p.streams, e, n, x.loss);
     write_block(p.log_z, wide, p.streams, e, n, x.log_z);
     if (p.gradient && at.g == x.g) scatter_events<T>(p.gradient, e, n, x.g, p.streams);
+    if (p.hessian) scatter_events<T>(p.hessian, e, n, x.h, p.streams);
   }
 
   // The same in float64.

@@ -8,6 +8,8 @@
 
 namespace plogq {
 
+enum Reduction : int { NONE = 0, SUM = 1, MEAN = 2, BATCH = 3 };
+
 // The kernels that this processor can run, the fastest first.
 const std::vector<const Kernels*>& sets();
 

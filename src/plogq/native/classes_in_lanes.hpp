@@ -4,7 +4,7 @@
 // maximum is summed without it, so R never contains the 1 that would swallow it. While one chunk is
 // summed the next is fetched.
 #pragma once
-#include "event.hpp"
+#include "curvature.hpp"
 
 namespace PLOGQ_ISA {
 
@@ -332,6 +332,31 @@ static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
   }
 }
 
+// The diagonal of the Hessian at classes [k0, k1) of one event.
+template <class T>
+static void chunk_curvature(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scratch<T>& x) {
+  const char* event = p.scores.event(e);
+  char* to = p.hessian.event(e);
+  const Coefficients own = coefficients(p, e, 0);
+  const Curve<T> c(p.bound, own.alpha, own.rest);
+  const Vec<T> m = all<T>(T(own.m)), total = all<T>(c.total), bound = all<T>(c.bound),
+               top = all<T>(c.top);
+  const T q = T(own.alpha / (1 + own.rest) * double(Simd<T>::unscale));
+  for (int64_t k = k0, n; k < k1; k += n) {
+    n = block_length(k1 - k);
+    const int lanes = padded(int(n));
+    const T* s = native<T>(scores_block<T>(p, event, k, int(n), -INFINITY, x), lanes, x);
+    for (int i = 0; i < lanes; i += LANES<T>) {
+      Vec<T> e = exp_scaled<T>(load(s + i) - m);
+      store<T>(x.out + i, own.alpha == 0
+                              ? Vec<T>{}
+                              : curved<T>(load(s + i) == m, e, e * q, total, bound, top));
+    }
+    emit<T>(p.streams, p.hessian.dtype, x.out, int(n), to + k * p.hessian.class_stride,
+            p.hessian.class_stride);
+  }
+}
+
 // Everything about events that are rows, as work for threads.
 template <class T>
 struct Rows {
@@ -349,6 +374,7 @@ struct Rows {
   }
   // The sparse gradients are worked out before the pass, which may overwrite the scores.
   void gradient(int64_t e, int64_t k0, int64_t k1, Scratch<T>& x) const {
+    if (p.hessian) chunk_curvature<T>(p, e, k0, k1, x);
     const Coefficients c = weights(e);
     const char* event = p.scores.event(e);
     Entries sparse(c.zero ? 0 : p.entries);

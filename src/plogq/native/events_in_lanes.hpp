@@ -18,6 +18,7 @@ struct alignas(64) Tile {
   T scores[TILE * GROUP], raw[TILE * GROUP], dense[TILE * GROUP], rows[TILE * GROUP];
   T run[BLOCK];
   T m[GROUP], a[GROUP], b[GROUP], dense_weight[GROUP], spread_weight[GROUP];
+  T total[GROUP], bound[GROUP], top[GROUP];  // of the Hessian, as in Curve
   double rest[GROUP], dense_cost[GROUP], dense_mass[GROUP], spread_cost[GROUP], log1p_rest[GROUP];
   double spread_mass;
 
@@ -198,7 +199,7 @@ struct Columns {
             }
           flush(acc, x.rest);
         }
-        if (p.dense) {
+        if (p.dense && asked()) {
           Vec<T> cost[U] = {}, mass[U] = {};
           for (int k = part; k < stop; ++k)
             for (int u = 0; u < U; ++u) {
@@ -211,7 +212,7 @@ struct Columns {
           flush(cost, x.dense_cost);
           flush(mass, x.dense_mass);
         }
-        if (p.factor) {
+        if (p.factor && asked()) {
           Vec<T> cost[U] = {};
           for (int k = part; k < stop; ++k) {
             const T w = spread(k0 + k);
@@ -227,6 +228,7 @@ struct Columns {
       }
     }
     for (int l = 0; l < GROUP; ++l) x.rest[l] *= double(Simd<T>::unscale);
+    if (!asked()) return keep(e0, events, x);
     for (int l = 0; l < GROUP; l += LANES<double>)
       store<double>(x.log1p_rest + l, log1p<double>(load(x.rest + l)));
     if (hard()) return finish_hard(e0, events, x);
@@ -237,6 +239,15 @@ struct Columns {
       s.dense = x.dense_cost[l], s.dense_mass = x.dense_mass[l];
       s.spread = x.spread_cost[l], s.spread_mass = x.spread_mass;
       finish(p, e0 + l, p.scores.event(e0 + l), s, x.log1p_rest[l]);
+    }
+  }
+
+  // Whether anybody wants losses, or statistics alone, which go to the gradient.
+  bool asked() const { return p.kind != LOGITS || p.loss || p.log_z || p.shard; }
+  void keep(int64_t e0, int events, const Tile<T>& x) const {
+    for (int l = 0; l < events; ++l) {
+      p.greatest[e0 + l] = double(x.m[l]);
+      p.rest[e0 + l] = x.m[l] == T(-INFINITY) ? NAN : x.rest[l];
     }
   }
 
@@ -311,6 +322,7 @@ struct Columns {
       nothing |= alpha[l] == 0;
       narrow &= fits(own[l]) & fits(alpha[l]) & fits(back[l]);
       two |= scale_lane(l, alpha[l] / (1 + rest[l]), x);
+      if (p.hessian) curve_lane(l, alpha[l], rest[l], x);
     }
     if (sizeof(T) == sizeof(float) && !narrow) return widely(e0, events);
     bool top[GROUP];
@@ -321,8 +333,10 @@ struct Columns {
       const T w = p.factor ? spread(k) : T(0);
       for (int u = 0; u < U; ++u) {
         const int i = k * GROUP + u * L;
-        Vec<T> g = exp_scaled<T>(load(x.scores + i) - load(x.m + u * L)) * load(x.a + u * L);
+        Vec<T> s = load(x.scores + i), e = exp_scaled<T>(s - load(x.m + u * L));
+        Vec<T> g = e * load(x.a + u * L);
         if (two) g = g * load(x.b + u * L);
+        if (p.hessian) store<T>(x.raw + i, curvature(s, e, g, u, x));
         if (p.factor) g = g - load(x.spread_weight + u * L) * w;
         store<T>(x.scores + i, g);
       }
@@ -336,8 +350,9 @@ struct Columns {
     }
     for (int l = 0; nothing && l < events; ++l)
       if (alpha[l] == 0)
-        for (int k = 0; k < classes; ++k) x.scores[k * GROUP + l] = 0;
+        for (int k = 0; k < classes; ++k) x.scores[k * GROUP + l] = x.raw[k * GROUP + l] = 0;
     unpack(p.gradient, e0, events, 0, classes, x.scores, x);
+    if (p.hessian) unpack(p.hessian, e0, events, 0, classes, x.raw, x);
   }
 
   // The same in float64, for what flows back to some of these events is no number for float32.
@@ -363,6 +378,15 @@ struct Columns {
     x.a[l] = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
     x.b[l] = T(two ? double(Simd<T>::unscale) / lift : 1.0);
     return two;
+  }
+  static Vec<T> curvature(Vec<T> s, Vec<T> e, Vec<T> g, int u, const Tile<T>& x) {
+    const int at = u * LANES<T>;
+    return curved<T>(s == load(x.m + at), e, g, load(x.total + at), load(x.bound + at),
+                     load(x.top + at));
+  }
+  void curve_lane(int l, double alpha, double rest, Tile<T>& x) const {
+    const Curve<T> c(p.bound, alpha, rest);
+    x.total[l] = c.total, x.bound[l] = c.bound, x.top[l] = c.top;
   }
   // Where nothing flows back to q it is not looked at: 0 · NaN would be NaN.
   static void unasked(const Coefficients* c, int events, int n, Tile<T>& x) {
@@ -398,6 +422,7 @@ struct Columns {
       c[l] = coefficients(p, e, log_z);
       x.m[l] = T(c[l].m);
       scale_lane(l, c[l].alpha / (1 + c[l].rest), x);
+      if (p.hessian) curve_lane(l, c[l].alpha, c[l].rest, x);
       x.dense_weight[l] = T(c[l].dense);
       x.spread_weight[l] = T(c[l].spread);
     }
@@ -452,9 +477,11 @@ struct Columns {
         for (int u = 0; u < U; ++u) {
           const int i = k * GROUP + u * L;
           Vec<T> g = {};
-          if (p.kind == LOGITS)
-            g = exp_scaled<T>(load(x.scores + i) - load(x.m + u * L)) * load(x.a + u * L) *
-                load(x.b + u * L);
+          if (p.kind == LOGITS) {
+            Vec<T> s = load(x.scores + i), e = exp_scaled<T>(s - load(x.m + u * L));
+            g = e * load(x.a + u * L) * load(x.b + u * L);
+            if (p.hessian) store<T>(x.raw + i, curvature(s, e, g, u, x));
+          }
           if (p.dense) g = g - load(x.dense_weight + u * L) * load(x.dense + i);
           if (p.factor) g = g - load(x.spread_weight + u * L) * w;
           if (p.kind == PROBS) g = g == Vec<T>{} ? g : g / load(x.raw + i);
@@ -474,6 +501,7 @@ struct Columns {
         }
       }
       unpack(p.gradient, e0, events, k0, n, x.scores, x);
+      if (p.hessian) unpack(p.hessian, e0, events, k0, n, x.raw, x);
     }
     if (all_entries > few) {
       delete[] at;

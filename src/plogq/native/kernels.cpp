@@ -5,6 +5,7 @@
 #include "binary.hpp"
 #include "events_in_lanes.hpp"
 #include "sums.hpp"
+#include "versus.hpp"
 
 namespace PLOGQ_ISA {
 
@@ -64,6 +65,6 @@ static double read(const char* data, int64_t bytes, int threads) {
 #define PLOGQ_STRING_(x) #x
 #define PLOGQ_STRING(x) PLOGQ_STRING_(x)
 extern const Kernels kernels;
-const Kernels kernels = {PLOGQ_STRING(PLOGQ_ISA_NAME), stored, binary, sums, range, read};
+const Kernels kernels = {PLOGQ_STRING(PLOGQ_ISA_NAME), stored, binary, versus, sums, range, read};
 
 }  // namespace PLOGQ_ISA

@@ -1,7 +1,7 @@
 // Labels × stored logits in one call each way.
 #include "labelled.hpp"
 
-#include <nanobind/stl/optional.h>
+#include <nanobind/stl/vector.h>
 
 #include "whole.hpp"
 
@@ -13,7 +13,7 @@ namespace {
 class LabelsPart {
  public:
   LabelsPart(nb::handle labels, int type, int64_t events, int64_t classes,
-             std::optional<int64_t> ignore, double epsilon, nb::handle sample_weight,
+             std::vector<int64_t> ignore, double epsilon, nb::handle sample_weight,
              nb::handle class_weight, bool keeps, int threads)
       : classes_(classes),
         labels_(labels, false),
@@ -36,9 +36,9 @@ class LabelsPart {
   static void only_back(Stored& p) { p.forward = false; }
 
  private:
-  static Labelled taken(const Buffer& labels, int type, std::optional<int64_t> ignore,
-                        double epsilon, const Buffer& sample_weight, const Buffer& class_weight,
-                        int64_t events, int64_t classes, bool keeps, int threads) {
+  static Labelled taken(const Buffer& labels, int type, std::vector<int64_t> ignore, double epsilon,
+                        const Buffer& sample_weight, const Buffer& class_weight, int64_t events,
+                        int64_t classes, bool keeps, int threads) {
     const Released released;
     const Running standard(0);
     Labels given;
@@ -60,9 +60,8 @@ class LabelsPart {
 // something is not plain, else the job, for its backward, the divisor, and how many threads there
 // were.
 nb::object labels_of_tensors(int set, nb::handle labels, nb::handle scores, nb::handle loss,
-                             std::optional<int64_t> ignore, double epsilon,
-                             nb::handle sample_weight, nb::handle class_weight, double softcap,
-                             int reduction, bool keeps) {
+                             std::vector<int64_t> ignore, double epsilon, nb::handle sample_weight,
+                             nb::handle class_weight, double softcap, int reduction, bool keeps) {
   const Tensor y(labels), x(scores), to(loss);
   if (!x.lies() || !y.lies() || x.dtype < 0 || x.dtype == U8 || y.integer == 0 ||
       y.axes != x.axes - 1 || !y.alike(x, y.axes))
@@ -79,13 +78,13 @@ nb::object labels_of_tensors(int set, nb::handle labels, nb::handle scores, nb::
 
 void bind_labelled(nb::module_& m) {
   bind_job<LabelsPart>(m, "Labels")
-      .def(nb::init<nb::handle, int, int64_t, int64_t, std::optional<int64_t>, double, nb::handle,
+      .def(nb::init<nb::handle, int, int64_t, int64_t, std::vector<int64_t>, double, nb::handle,
                     nb::handle, bool, int>(),
            nb::arg("labels"), nb::arg("type"), nb::arg("events"), nb::arg("classes"),
-           nb::arg("ignore").none(), nb::arg("epsilon"), nb::arg("sample_weight").none(),
+           nb::arg("ignore"), nb::arg("epsilon"), nb::arg("sample_weight").none(),
            nb::arg("class_weight").none(), nb::arg("keeps"), nb::arg("threads"));
   m.def("labels_of_tensors", &labels_of_tensors, nb::arg("set"), nb::arg("labels"),
-        nb::arg("scores"), nb::arg("loss"), nb::arg("ignore").none(), nb::arg("epsilon"),
+        nb::arg("scores"), nb::arg("loss"), nb::arg("ignore"), nb::arg("epsilon"),
         nb::arg("sample_weight").none(), nb::arg("class_weight").none(), nb::arg("softcap"),
         nb::arg("reduction"), nb::arg("keeps"));
 }

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "call.hpp"
@@ -18,10 +17,16 @@ namespace plogq {
 struct Labels {
   const void* data = nullptr;
   int type = 8;  // bytes of a label, negative for unsigned ones
-  std::optional<int64_t> ignore;
+  std::vector<int64_t> ignore;
   double epsilon = 0;
   const double* sample_weight = nullptr;
   const double* class_weight = nullptr;
+
+  bool ignored(int64_t y) const {
+    for (const int64_t mark : ignore)
+      if (y == mark) return true;
+    return false;
+  }
 
   int64_t at(int64_t e) const {
     switch (type) {
@@ -94,7 +99,7 @@ class Labelled {
 
   bool take(const Labels& given, int64_t classes, int threads) {
     smooths_ = given.epsilon != 0;
-    weighs_ = smooths_ || given.ignore || given.sample_weight || given.class_weight;
+    weighs_ = smooths_ || !given.ignore.empty() || given.sample_weight || given.class_weight;
     // As they stand, where nothing is to be made of them: the kernel checks what it reads.
     const bool as_given = !weighs_ && !keeps_ && (given.type == 8 || given.type == -8);
     if (as_given) {
@@ -150,7 +155,7 @@ class Labelled {
       const double kept = 1 - given.epsilon, share = given.epsilon / double(classes);
       for (int64_t e = first; e < end; ++e) {
         const int64_t y = given.at(e);
-        const bool out = given.ignore && y == *given.ignore;
+        const bool out = given.ignored(y);
         const double w = out ? 0 : given.sample_weight ? given.sample_weight[e] : 1;
         if (given.sample_weight && !weight(given.sample_weight[e])) return false;
         const bool there = uint64_t(y) < uint64_t(classes);

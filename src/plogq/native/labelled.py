@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+from sys import maxsize
 from typing import Any
 
-from ..algebra.plain import Plain, PlainRows
+from ..algebra.plain import Plain, PlainLoss, PlainRows
 from . import _cpu
 from .processor import set_now, threads
 
 Array = Any
 
 REDUCTIONS = {"none": 0, "sum": 1, "mean": 2, "sum_over_batch_size": 3}
+
+
+def told(loss: PlainLoss, strict: bool = False) -> dict[str, int | float | bool]:
+    """A loss as a program tells it to the kernels, by the names that `labelled_call.hpp` has.
+
+    One mark of what does not count can be told, not several.
+    """
+    return {
+        "set": set_now.get(),
+        "threads": threads(maxsize, spawned=True),
+        "axis": loss.axis,
+        "reduction": REDUCTIONS[loss.reduction],
+        "ignores": bool(loss.ignore),
+        "ignore": loss.ignore[0] if loss.ignore else 0,
+        "epsilon": float(loss.epsilon),
+        "softcap": float(loss.softcap or 0.0),
+        "sampled": loss.sampled,
+        "by_class": loss.by_class,
+        "strict": strict,
+    }
+
+
+def loss_told(told: dict[str, Any]) -> PlainLoss:
+    """The loss of which a program was told this."""
+    return PlainLoss(
+        (told["ignore"],) if told["ignores"] else (),
+        told["epsilon"],
+        told["sampled"],
+        told["by_class"],
+        told["axis"],
+        told["softcap"] or None,
+        next(name for name, code in REDUCTIONS.items() if code == told["reduction"]),
+    )
 
 
 class Job:

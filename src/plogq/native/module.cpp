@@ -2,6 +2,7 @@
 #include <nanobind/nanobind.h>
 
 #include "buffer.hpp"
+#include "labelled_call.hpp"
 #include "pairwise.hpp"
 #include "released.hpp"
 
@@ -23,12 +24,13 @@ void stored(int set, int threads, int kind, double softcap, nb::handle scores, i
             nb::handle spread, nb::handle mass, nb::handle greatest, nb::handle rest,
             nb::handle loss, nb::handle log_z, nb::handle gradient, nb::handle d_loss,
             double d_loss_all, nb::handle d_log_z, double z_loss, bool forward, bool shard,
-            bool flush) {
+            bool flush, int gradient_dtype, nb::handle hessian, double bound) {
   Buffer b_scores(scores, false), b_index(index, false), b_value(value, false),
       b_dense(dense, false), b_dense_event(dense_event, false), b_class(class_weight, false),
       b_factor(factor, false), b_spread(spread, false), b_mass(mass, false),
       b_greatest(greatest, true), b_rest(rest, true), b_loss(loss, true), b_log_z(log_z, true),
-      b_gradient(gradient, true), b_d_loss(d_loss, false), b_d_log_z(d_log_z, false);
+      b_gradient(gradient, true), b_d_loss(d_loss, false), b_d_log_z(d_log_z, false),
+      b_hessian(hessian, true);
   Stored p;
   p.kind = kind;
   p.softcap = softcap;
@@ -47,11 +49,13 @@ void stored(int set, int threads, int kind, double softcap, nb::handle scores, i
   p.rest = b_rest.data<double>();
   p.loss = b_loss.data<void>();
   p.log_z = b_log_z.data<void>();
-  p.gradient = b_gradient.view(axis, dtype);
+  p.gradient = b_gradient.view(axis, gradient_dtype);
   p.d_loss = b_d_loss.data<const double>();
   p.d_loss_all = d_loss_all;
   p.d_log_z = b_d_log_z.data<const double>();
   p.z_loss = z_loss;
+  p.hessian = b_hessian.view(axis, gradient_dtype);
+  p.bound = bound;
   p.forward = forward;
   p.shard = shard;
   p.flush = flush;
@@ -63,10 +67,11 @@ void stored(int set, int threads, int kind, double softcap, nb::handle scores, i
 void binary(int set, int threads, int kind, nb::handle scores, int dtype, nb::handle target,
             int target_dtype, double yes_1, double yes_0, double no_1, double no_0,
             nb::handle weight, nb::handle loss, nb::handle log_z, nb::handle gradient,
-            nb::handle d_loss, double d_loss_all, nb::handle d_log_z, double z_loss) {
+            nb::handle d_loss, double d_loss_all, nb::handle d_log_z, double z_loss,
+            int gradient_dtype, nb::handle hessian, double bound) {
   Buffer b_scores(scores, false), b_target(target, false), b_weight(weight, false),
       b_loss(loss, true), b_log_z(log_z, true), b_gradient(gradient, true), b_d_loss(d_loss, false),
-      b_d_log_z(d_log_z, false);
+      b_d_log_z(d_log_z, false), b_hessian(hessian, true);
   Binary p;
   p.kind = kind;
   p.scores = b_scores.view(-1, dtype);
@@ -76,14 +81,48 @@ void binary(int set, int threads, int kind, nb::handle scores, int dtype, nb::ha
   p.weight = b_weight.data<const double>();
   p.loss = b_loss.data<void>();
   p.log_z = b_log_z.data<void>();
-  p.gradient = b_gradient.view(-1, dtype);
+  p.gradient = b_gradient.view(-1, gradient_dtype);
   p.d_loss = b_d_loss.data<const double>();
   p.d_loss_all = d_loss_all;
   p.d_log_z = b_d_log_z.data<const double>();
   p.z_loss = z_loss;
+  p.hessian = b_hessian.view(-1, gradient_dtype);
+  p.bound = bound;
   p.streams = p.events * item_size(dtype) >= STREAM_BYTES && p.gradient.data != p.scores.data;
   if (p.events == 0) return;
   run(set, [&](const Running& kernels) { kernels->binary(p, threads); });
+}
+
+// Returns how many events forward has left to the formula.
+int64_t versus(int set, int threads, int of, nb::handle scores_p, int axis_p, int dtype_p,
+               nb::handle scores_q, int axis_q, int dtype_q, nb::handle weight, nb::handle known,
+               nb::handle loss, nb::handle log_z, bool wide, nb::handle of_p, nb::handle of_q,
+               nb::handle d_loss, double d_loss_all, nb::handle d_log_z, bool forward) {
+  Buffer b_p(scores_p, false), b_q(scores_q, false), b_weight(weight, false), b_known(known, true),
+      b_loss(loss, true), b_log_z(log_z, true), b_of_p(of_p, true), b_of_q(of_q, true),
+      b_d_loss(d_loss, false), b_d_log_z(d_log_z, false);
+  int64_t left = 0;
+  Versus v;
+  v.of = of;
+  v.p = b_p.view(axis_p, dtype_p);
+  v.q = b_q.view(axis_q, dtype_q);
+  v.events = events_of(v.q);
+  v.weight = b_weight.data<const double>();
+  v.known = b_known.data<double>();
+  v.left = &left;
+  v.loss = b_loss.data<void>();
+  v.log_z = b_log_z.data<void>();
+  v.wide = wide;
+  v.of_p = b_of_p.view(axis_p, dtype_p);
+  v.of_q = b_of_q.view(axis_q, dtype_q);
+  v.d_loss = b_d_loss.data<const double>();
+  v.d_loss_all = d_loss_all;
+  v.d_log_z = b_d_log_z.data<const double>();
+  v.forward = forward;
+  v.streams = past_cache(v.of_q, v.q, v.events) || past_cache(v.of_p, v.p, v.events);
+  if (v.events == 0 || v.q.classes == 0) return 0;
+  run(set, [&](const Running& kernels) { kernels->versus(v, threads); });
+  return left;
 }
 
 void row_sums(int set, int threads, nb::handle array, int axis, int dtype, nb::handle weight,
@@ -150,13 +189,20 @@ NB_MODULE(_cpu, m) {
         nb::arg("greatest").none(), nb::arg("rest").none(), nb::arg("loss").none(),
         nb::arg("log_z").none(), nb::arg("gradient").none(), nb::arg("d_loss").none(),
         nb::arg("d_loss_all"), nb::arg("d_log_z").none(), nb::arg("z_loss"), nb::arg("forward"),
-        nb::arg("shard"), nb::arg("flush"));
+        nb::arg("shard"), nb::arg("flush"), nb::arg("gradient_dtype"), nb::arg("hessian").none(),
+        nb::arg("bound"));
   m.def("binary", &binary, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("scores"),
         nb::arg("dtype"), nb::arg("target"), nb::arg("target_dtype"), nb::arg("yes_1"),
         nb::arg("yes_0"), nb::arg("no_1"), nb::arg("no_0"), nb::arg("weight").none(),
         nb::arg("loss").none(), nb::arg("log_z").none(), nb::arg("gradient").none(),
         nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
-        nb::arg("z_loss"));
+        nb::arg("z_loss"), nb::arg("gradient_dtype"), nb::arg("hessian").none(), nb::arg("bound"));
+  m.def("versus", &versus, nb::arg("set"), nb::arg("threads"), nb::arg("of"), nb::arg("scores_p"),
+        nb::arg("axis_p"), nb::arg("dtype_p"), nb::arg("scores_q"), nb::arg("axis_q"),
+        nb::arg("dtype_q"), nb::arg("weight").none(), nb::arg("known"), nb::arg("loss").none(),
+        nb::arg("log_z").none(), nb::arg("wide"), nb::arg("of_p").none(), nb::arg("of_q").none(),
+        nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
+        nb::arg("forward"));
   bind_labelled(m);
   bind_soft(m);
   bind_tensors(m);
@@ -169,6 +215,8 @@ NB_MODULE(_cpu, m) {
   m.def("read", &read_array, nb::arg("set"), nb::arg("threads"), nb::arg("array"));
   m.def("instruction_sets", &instruction_sets);
   m.def("lend", [](uintptr_t pool) { lend(reinterpret_cast<Pool>(pool)); }, nb::arg("pool"));
+  // For the library of TensorFlow's operations, which has no kernels of its own.
+  m.attr("labelled_call") = reinterpret_cast<uintptr_t>(&run_labelled);
 #ifdef PLOGQ_XLA
   m.def("xla_handlers", &xla_handlers);
 #else

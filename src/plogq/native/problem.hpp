@@ -66,6 +66,9 @@ struct Stored {
   double d_loss_all = 1;
   const double* d_log_z = nullptr;
   double z_loss = 0;
+  // bound · d_loss · mass · q (1 - q), the diagonal of the Hessian for bound = 1: of logits alone.
+  View hessian;
+  double bound = 1;
   bool forward = true;
   bool shard = false;    // these are some of the classes: mass and rest are not those of the parts
   bool flush = false;    // gradients below the normal numbers become 0: BLAS is slow on them
@@ -86,6 +89,29 @@ struct Binary {
   double d_loss_all = 1;
   const double* d_log_z = nullptr;
   double z_loss = 0;
+  View hessian;  // as in Stored
+  double bound = 1;
+  bool streams = false;
+};
+
+// P and Q both as stored logits over the same events and classes. `known` has six numbers per
+// event, written by forward and read by backward; `left` counts the events that forward did not do.
+struct Versus {
+  enum Of : int { CROSS_ENTROPY = 0, KL = 1 };
+  int of = KL;
+  int64_t events = 0;
+  View p, q;
+  const double* weight = nullptr;
+  double* known = nullptr;
+  int64_t* left = nullptr;
+  void* loss = nullptr;
+  void* log_z = nullptr;
+  bool wide = false;  // whether these two are double
+  View of_p, of_q;    // the gradients, of those that are asked for
+  const double* d_loss = nullptr;
+  double d_loss_all = 1;
+  const double* d_log_z = nullptr;
+  bool forward = true;
   bool streams = false;
 };
 
@@ -103,6 +129,7 @@ struct Kernels {
   const char* name;
   void (*stored)(const Stored&, int threads);
   void (*binary)(const Binary&, int threads);
+  void (*versus)(const Versus&, int threads);
   void (*sums)(const Sums&, int threads);
   // The least and the greatest element; both NaN where there is one.
   void (*range)(const View&, int64_t events, double* low, double* high, int threads);

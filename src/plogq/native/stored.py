@@ -23,7 +23,7 @@ Array = Any
 KINDS = {"logits": 0, "log_probs": 1, "probs": 2}
 
 
-class _Binding:
+class Binding:
     """What the two kernels share: the framework's memory, and arrays as plain pointers."""
 
     name = "cpu"
@@ -53,7 +53,7 @@ class _Binding:
         return {**given, "d_loss": self._events(d_loss, events)}
 
 
-class Stored(_Binding):
+class Stored(Binding):
     """Stored logits, log-probabilities or probabilities over exclusive classes.
 
     With `flush` a gradient below the normal numbers becomes 0, for a matrix product that is to
@@ -96,6 +96,28 @@ class Stored(_Binding):
         self._run(measure, scores, forward, gradient, d_loss_all=d_loss, z_loss=z_loss)
         return forward, (gradient,)
 
+    def curved(
+        self,
+        measure: Any,
+        scores: Any,
+        gradient: Array,
+        hessian: Array,
+        bound: float,
+        residual: Any = None,
+        d_loss: Any = 1.0,
+    ) -> None:
+        """The gradient of Σ d_loss · loss, and bound times the diagonal of its Hessian, written.
+
+        Both are arrays of one dtype, shaped as the scores and laid out as they may be. `residual`
+        is that of `forward` for the same pair; without it the same pass finds it.
+        """
+        first = residual is None
+        given: dict[str, Any] = {"hessian": hessian, "bound": bound, "forward_too": first}
+        if residual is None:
+            residual = tuple(self.memory.empty(measure.events, F64) for _ in range(2))
+        given |= self._upstream(d_loss, 0.0, measure.events)
+        self._run(measure, scores, Forward(None, None, residual), gradient, **given)
+
     def _forward(self, measure: Measure, scores: Scores, log_z: bool) -> Forward:
         empty, events = self.memory.empty, measure.events
         wide = min(known_code(self.memory, scores.array), F32)
@@ -116,6 +138,9 @@ class Stored(_Binding):
         d_loss_all: float = 1.0,
         d_log_z: Array | None = None,
         z_loss: float = 0.0,
+        hessian: Array | None = None,
+        bound: float = 1.0,
+        forward_too: bool = False,
     ) -> Forward:
         m, x = measure, scores.array
         background = m.background[0] if m.background else None
@@ -150,14 +175,17 @@ class Stored(_Binding):
             d_loss_all,
             d_log_z,
             z_loss,
-            forward.loss is not None,
+            forward_too or forward.loss is not None,
             m.total is not None,
             self.flush,
+            known_code(self.memory, x if gradient is None else gradient),
+            self._export(hessian),
+            bound,
         )
         return forward
 
 
-class Binary(_Binding):
+class Binary(Binding):
     """Stored logits or probabilities of independent yes/no outcomes."""
 
     def refuses(self, measure: Any, scores: Any) -> str | None:
@@ -193,6 +221,21 @@ class Binary(_Binding):
         )
         return forward, (gradient,)
 
+    def curved(
+        self,
+        measure: Any,
+        scores: Any,
+        gradient: Array,
+        hessian: Array,
+        bound: float,
+        residual: Any = None,
+        d_loss: Any = 1.0,
+    ) -> None:
+        """The same as `Stored.curved`, for yes/no outcomes, which have no residual."""
+        given: dict[str, Any] = {"hessian": hessian, "bound": bound}
+        given |= self._upstream(d_loss, 0.0, tuple(scores.array.shape))
+        self._run(measure, scores, gradient, **given)
+
     def _run(
         self,
         measure: BinaryMeasure,
@@ -205,6 +248,8 @@ class Binary(_Binding):
         z_loss: float = 0.0,
         log_z: bool = False,
         fused: bool = False,
+        hessian: Array | None = None,
+        bound: float = 1.0,
     ) -> Forward:
         x, y, empty = scores.array, measure.target, self.memory.empty
         dtype = U8
@@ -234,5 +279,8 @@ class Binary(_Binding):
             d_loss_all,
             d_log_z,
             z_loss,
+            known_code(self.memory, x if gradient is None else gradient),
+            self._export(hessian),
+            bound,
         )
         return forward

@@ -35,6 +35,22 @@ struct Totals {
     if (++pending == RUN) settle();
   }
   static double exact(double sum, double lost) { return std::isfinite(sum) ? sum + lost : sum; }
+
+  // Of all lanes together, and of every lane by itself.
+  double all_of_them() {
+    settle();
+    const double rounded = sum_lanes<double>(lost);
+    return exact(sum_lanes<double>(sum), rounded);
+  }
+  double least() { return -max_lanes<double>(low); }
+  void each(int lanes, double* sums, double* leasts) {
+    settle();
+    for (int l = 0; l < lanes; ++l) {
+      const int u = l / L, at = l % L;
+      sums[l] = exact(sum[u][at], lost[u][at]);
+      leasts[l] = -low[u][at];
+    }
+  }
 };
 
 // The same of narrower numbers: float64 carries sums of a million of them to more than their own
@@ -49,131 +65,94 @@ struct Narrow {
   Narrow() {
     for (Vec<float>& l : low) l = all<float>(-INFINITY);
   }
-  // 64 numbers more.
-  void add(const float* x) {
+  // 64 numbers more; none of them has a weight.
+  void add(const float* x, double = 1) {
     for (int u = 0; u < U; ++u) {
       const Half p = *reinterpret_cast<const HalfU*>(x + u * L);
       sum[u] += __builtin_convertvector(p, Vec<double>);
     }
     for (int u = 0; u < UNROLL<float>; ++u) low[u] = greater(-load(x + u * LANES<float>), low[u]);
   }
+
+  double all_of_them() { return sum_lanes<double>(sum); }
+  double least() { return -double(max_lanes<float>(low)); }
+  void each(int lanes, double* sums, double* leasts) const {
+    double total[GROUP];
+    float most[GROUP];
+    for (int u = 0; u < U; ++u) store<double>(total + u * L, sum[u]);
+    for (int u = 0; u < UNROLL<float>; ++u) store<float>(most + u * LANES<float>, low[u]);
+    for (int l = 0; l < lanes; ++l) sums[l] = total[l], leasts[l] = -double(most[l]);
+  }
+};
+
+template <class T>
+struct TotalsOf;
+template <>
+struct TotalsOf<double> {
+  using type = Totals;
+};
+template <>
+struct TotalsOf<float> {
+  using type = Narrow;
 };
 
 struct RowSums {
   const Sums& p;
   int64_t events_at_once;
 
-  static void unit(void* context, int64_t index) {
-    const RowSums& r = *static_cast<RowSums*>(context);
-    const View& v = r.p.array;
-    alignas(64) double block[BLOCK];
-    int64_t last = (index + 1) * r.events_at_once;
-    if (last > r.p.events) last = r.p.events;
-    for (int64_t e = index * r.events_at_once; e < last; ++e) {
-      Totals totals;
-      const char* event = v.event(e);
-      for (int64_t k = 0, step; k < v.classes; k += step) {
-        const int n = block_length(v.classes - k);
-        step = n;
-        const char* from = event + k * v.class_stride;
-        const double* s = reinterpret_cast<const double*>(from);
-        if (r.p.weight || n % GROUP != 0 || !direct<double>(v, v.class_stride)) {
-          gather<double>(v.dtype, from, v.class_stride, n, block);
-          for (int i = 0; r.p.weight && i < n; ++i)
-            block[i] = block[i] == 0 ? 0 : block[i] * r.p.weight[k + i];
-          for (int i = n; i < padded(n); ++i) block[i] = 0;
-          s = block;
-        }
-        for (int i = 0; i < padded(n); i += GROUP) totals.add(s + i);
-      }
-      totals.settle();
-      const double lost = sum_lanes<double>(totals.lost);
-      r.p.sum[e] = Totals::exact(sum_lanes<double>(totals.sum), lost);
-      r.p.least[e] = -max_lanes<double>(totals.low);
-    }
-  }
-
   // Numbers that float32 holds, without weights.
   bool narrow() const { return p.array.dtype != F64 && !p.weight; }
 
-  static void narrow_unit(void* context, int64_t index) {
+  int64_t end(int64_t index) const {
+    const int64_t next = (index + 1) * events_at_once;
+    return next < p.events ? next : p.events;
+  }
+
+  template <class T>
+  static void unit(void* context, int64_t index) {
     const RowSums& r = *static_cast<RowSums*>(context);
     const View& v = r.p.array;
-    alignas(64) float block[BLOCK];
-    int64_t last = (index + 1) * r.events_at_once;
-    if (last > r.p.events) last = r.p.events;
-    for (int64_t e = index * r.events_at_once; e < last; ++e) {
-      Narrow totals;
+    alignas(64) T block[BLOCK];
+    for (int64_t e = index * r.events_at_once; e < r.end(index); ++e) {
+      typename TotalsOf<T>::type totals;
       const char* event = v.event(e);
       for (int64_t k = 0, step; k < v.classes; k += step) {
         const int n = block_length(v.classes - k);
         step = n;
         const char* from = event + k * v.class_stride;
-        const float* s = reinterpret_cast<const float*>(from);
-        if (n % GROUP != 0 || !direct<float>(v, v.class_stride)) {
-          gather<float>(v.dtype, from, v.class_stride, n, block);
+        const T* s = reinterpret_cast<const T*>(from);
+        if (r.p.weight || n % GROUP != 0 || !direct<T>(v, v.class_stride)) {
+          gather<T>(v.dtype, from, v.class_stride, n, block);
+          for (int i = 0; r.p.weight && i < n; ++i)
+            block[i] = block[i] == 0 ? 0 : block[i] * T(r.p.weight[k + i]);
           for (int i = n; i < padded(n); ++i) block[i] = 0;
           s = block;
         }
         for (int i = 0; i < padded(n); i += GROUP) totals.add(s + i);
       }
-      r.p.sum[e] = sum_lanes<double>(totals.sum);
-      r.p.least[e] = -double(max_lanes<float>(totals.low));
-    }
-  }
-
-  static void narrow_tile(void* context, int64_t index) {
-    const RowSums& r = *static_cast<RowSums*>(context);
-    const View& v = r.p.array;
-    Tile<float>& x = Tile<float>::own();
-    Stored none;
-    Columns<float> columns{none, lanes_across_events(v, r.p.events), 0};
-    int64_t last = (index + 1) * r.events_at_once;
-    if (last > r.p.events) last = r.p.events;
-    for (int64_t e = index * r.events_at_once; e < last; e += GROUP) {
-      const int events = int(last - e < GROUP ? last - e : GROUP);
-      Narrow totals;
-      for (int64_t k0 = 0; k0 < v.classes; k0 += TILE) {
-        const int n = int(v.classes - k0 < TILE ? v.classes - k0 : TILE);
-        columns.pack(v, e, events, k0, n, x.scores, x);
-        for (int k = 0; k < n; ++k) totals.add(x.scores + k * GROUP);
-      }
-      double sum[GROUP];
-      float low[GROUP];
-      for (int u = 0; u < Narrow::U; ++u) store<double>(sum + u * Narrow::L, totals.sum[u]);
-      for (int u = 0; u < UNROLL<float>; ++u) store<float>(low + u * LANES<float>, totals.low[u]);
-      for (int l = 0; l < events; ++l) {
-        r.p.sum[e + l] = sum[l];
-        r.p.least[e + l] = -double(low[l]);
-      }
+      r.p.sum[e] = totals.all_of_them();
+      r.p.least[e] = totals.least();
     }
   }
 
   // Few classes, or classes apart: events along the lanes, as in Columns.
+  template <class T>
   static void tile(void* context, int64_t index) {
     const RowSums& r = *static_cast<RowSums*>(context);
     const View& v = r.p.array;
-    constexpr int L = Totals::L;
-    Tile<double>& x = Tile<double>::own();
+    Tile<T>& x = Tile<T>::own();
     Stored none;
-    Columns<double> columns{none, lanes_across_events(v, r.p.events), 0};
-    int64_t last = (index + 1) * r.events_at_once;
-    if (last > r.p.events) last = r.p.events;
-    for (int64_t e = index * r.events_at_once; e < last; e += GROUP) {
-      const int events = int(last - e < GROUP ? last - e : GROUP);
-      Totals totals;
+    Columns<T> columns{none, lanes_across_events(v, r.p.events), 0};
+    for (int64_t e = index * r.events_at_once; e < r.end(index); e += GROUP) {
+      const int events = int(r.end(index) - e < GROUP ? r.end(index) - e : GROUP);
+      typename TotalsOf<T>::type totals;
       for (int64_t k0 = 0; k0 < v.classes; k0 += TILE) {
         const int n = int(v.classes - k0 < TILE ? v.classes - k0 : TILE);
         columns.pack(v, e, events, k0, n, x.scores, x);
         for (int k = 0; k < n; ++k)
           totals.add(x.scores + k * GROUP, r.p.weight ? r.p.weight[k0 + k] : 1);
       }
-      totals.settle();
-      for (int l = 0; l < events; ++l) {
-        const int u = l / L, at = l % L;
-        r.p.sum[e + l] = Totals::exact(totals.sum[u][at], totals.lost[u][at]);
-        r.p.least[e + l] = -totals.low[u][at];
-      }
+      totals.each(events, r.p.sum + e, r.p.least + e);
     }
   }
 
@@ -185,9 +164,9 @@ struct RowSums {
     events_at_once = (elements / classes + GROUP) / GROUP * GROUP;
     if (!columns && classes >= elements) events_at_once = 1;
     plogq::parallel((p.events + events_at_once - 1) / events_at_once, threads,
-                    narrow()  ? (columns ? narrow_tile : narrow_unit)
-                    : columns ? tile
-                              : unit,
+                    narrow()  ? (columns ? tile<float> : unit<float>)
+                    : columns ? tile<double>
+                              : unit<double>,
                     this);
   }
 };

@@ -13,8 +13,6 @@
 
 namespace plogq {
 
-enum Reduction : int { NONE = 0, SUM = 1, MEAN = 2, BATCH = 3 };
-
 // Within these bounds float32 carries a divisor, and what it divides.
 constexpr double LEAST_DIVISOR = 0x1p-60, MOST_DIVISOR = 0x1p60;
 

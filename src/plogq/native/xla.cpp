@@ -2,15 +2,12 @@
 // buffers.
 #include <nanobind/nanobind.h>
 
-#ifdef __linux__
-#include <sys/mman.h>
-#endif
-
 #include <deque>
 #include <type_traits>
 #include <vector>
 
-#include "call.hpp"
+#include "huge_pages.hpp"
+#include "labelled_call.hpp"
 #include "xla/ffi/api/ffi.h"
 
 namespace nb = nanobind;
@@ -63,6 +60,10 @@ class Operands {
     return &held_.back();
   }
 
+  Numbers numbers() {
+    const ffi::AnyBuffer* b = next();
+    return b ? Numbers{b->untyped_data(), code_of(b->element_type())} : Numbers{};
+  }
   const double* doubles() { return widened(doubles_); }
   const int64_t* integers() { return widened(integers_); }
 
@@ -114,21 +115,6 @@ bool too_deep(const ffi::RemainingArgs& args) {
 }
 
 ffi::AnyBuffer result(ffi::RemainingRets rets, size_t i) { return **rets.get<ffi::AnyBuffer>(i); }
-
-// Asks for huge pages for a large result, as NumPy does for its arrays: XLA hands over fresh
-// memory, and clearing small pages takes longer than the arithmetic.
-void in_huge_pages(const View& v, int64_t events) {
-#ifdef __linux__
-  constexpr uintptr_t page = uintptr_t(1) << 12;
-  const int64_t bytes = events * v.classes * item_size(v.dtype);
-  if (bytes < int64_t(4) << 20) return;
-  const uintptr_t start = (reinterpret_cast<uintptr_t>(v.data) + page - 1) / page * page;
-  const uintptr_t end = (reinterpret_cast<uintptr_t>(v.data) + uintptr_t(bytes)) / page * page;
-  madvise(reinterpret_cast<void*>(start), end - start, MADV_HUGEPAGE);
-#else
-  (void)v, (void)events;
-#endif
-}
 
 // A statistic per event, in whichever type XLA wants it.
 void store(const ffi::AnyBuffer& b, const std::vector<double>& x) {
@@ -222,6 +208,73 @@ ffi::Error binary(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set,
   return ffi::Error::Success();
 }
 
+// Bytes of a label, negative for unsigned ones.
+int label_type(ffi::DataType dtype) {
+  switch (dtype) {
+    case ffi::S64:
+      return 8;
+    case ffi::S32:
+      return 4;
+    case ffi::S16:
+      return 2;
+    case ffi::S8:
+      return 1;
+    case ffi::U64:
+      return -8;
+    case ffi::U32:
+      return -4;
+    case ffi::U16:
+      return -2;
+    default:
+      return -1;
+  }
+}
+
+// Scores, labels, the weights that there are; for the gradient what forward kept, and what flows.
+#define PLOGQ_ARGUMENT(type, name, otherwise) , type name
+ffi::Error labelled(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets,
+                    bool forward PLOGQ_TOLD(PLOGQ_ARGUMENT)) {
+  if (too_deep(args)) return ffi::Error::InvalidArgument(TOO_DEEP);
+  LabelledCall call;
+#define PLOGQ_SET(type, name, otherwise) call.name = name;
+  PLOGQ_TOLD(PLOGQ_SET)
+  call.forward = forward;
+  Operands operands(args, 3 | int64_t(call.sampled) << 2 | int64_t(call.by_class) << 3 | 0xf0);
+  call.scores = view(*operands.next(), call.axis);
+  const ffi::AnyBuffer* labels = operands.next();
+  call.labels.data = labels->untyped_data();
+  call.labels.type = label_type(labels->element_type());
+  call.labels.sample_weight = operands.numbers();
+  call.labels.class_weight = operands.numbers();
+  if (forward) {
+    call.loss = result(rets, 0).untyped_data();
+    if (rets.size() > 1) {
+      call.greatest = result(rets, 1).untyped_data();
+      call.rest = result(rets, 2).untyped_data();
+      call.divisor = result(rets, 3).untyped_data();
+    }
+  } else {
+    call.greatest = operands.next()->untyped_data();
+    call.rest = operands.next()->untyped_data();
+    call.divisor = operands.next()->untyped_data();
+    call.d_loss = operands.next()->untyped_data();
+    call.gradient = view(result(rets, 0), call.axis);
+  }
+  call.helpers.pool = &pool;
+  call.helpers.count = call.threads > 1 ? int(pool.num_threads()) : 0;
+  call.helpers.start = [](void* to, void (*task)(void*), void* data) {
+    static_cast<ffi::ThreadPool*>(to)->Schedule([task, data] { task(data); });
+  };
+  return run_labelled(call) ? ffi::Error::Success()
+                            : ffi::Error(ffi::ErrorCode::kResourceExhausted, "no memory is left");
+}
+
+#define PLOGQ_NAMED(type, name, otherwise) .Attr<type>(#name)
+XLA_FFI_DEFINE_HANDLER(
+    labelled_handler, labelled,
+    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<bool>("forward")
+        PLOGQ_TOLD(PLOGQ_NAMED));
+
 XLA_FFI_DEFINE_HANDLER(stored_handler, stored,
                        ffi::Ffi::Bind()
                            .RemainingArgs()
@@ -256,6 +309,8 @@ XLA_FFI_DEFINE_HANDLER(binary_handler, binary,
 
 nb::dict xla_handlers() {
   nb::dict handlers;
+  handlers["plogq_labelled"] =
+      nb::capsule(reinterpret_cast<void*>(labelled_handler), "xla._CUSTOM_CALL_TARGET");
   handlers["plogq_stored"] =
       nb::capsule(reinterpret_cast<void*>(stored_handler), "xla._CUSTOM_CALL_TARGET");
   handlers["plogq_binary"] =

@@ -7,6 +7,7 @@ PyTorch's losses do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -25,9 +26,10 @@ from .. import (
     SparseProbs,
     Weighted,
 )
+from ..algebra.labels import listed
 from ..class_weights import in_order, pair
 from ..frameworks import as_array
-from ..options import integer, not_negative, number, shown
+from ..options import integers, not_negative, number, shown
 
 Tensor = torch.Tensor
 
@@ -51,7 +53,7 @@ class _Loss(torch.nn.Module):
         target: str,
         prediction: str,
         outcomes: str,
-        ignore: int | None,
+        ignore: int | Sequence[int] | None,
         smoothing: float,
         class_weight: Any,
         z_loss: float,
@@ -63,10 +65,10 @@ class _Loss(torch.nn.Module):
                 f"target takes {_listed(_TARGETS[outcomes])} where the prediction is {prediction},"
                 f" got {target!r}"
             )
-        if ignore is not None and target != "labels":
+        if ignore is not None and target not in ("labels", "binary_probs"):
             raise ValueError(
-                f"ignore marks labels that do not count, and the target is {target}; give "
-                "sample_weight=0 where the module is called"
+                f"ignore marks labels or yes/no outcomes that do not count, and the target is "
+                f"{target}; give sample_weight=0 where the module is called"
             )
         if z_loss and prediction not in _SCORES:
             raise ValueError(
@@ -74,7 +76,7 @@ class _Loss(torch.nn.Module):
                 f"{_listed(_SCORES)}"
             )
         self.target, self.prediction = target, prediction
-        self.ignore = None if ignore is None else integer(ignore, "ignore", "one integer or None")
+        self.ignore = None if ignore is None else integers(ignore, "ignore")
         self.smoothing = number(smoothing, "smoothing", "a share in [0, 1]")
         self.z_loss, self.reduction = not_negative(z_loss, "z_loss"), reduction
         held: Tensor | None = None
@@ -94,7 +96,7 @@ class _Loss(torch.nn.Module):
     def extra_repr(self) -> str:
         parts = [f"{self.target} against {self.prediction}", *self._layout()]
         if self.ignore is not None:
-            parts.append(f"{self.ignore} ignored")
+            parts.append(f"{', '.join(map(str, listed(self.ignore)))} ignored")
         if self.smoothing:
             parts.append(f"smoothed by {self.smoothing}")
         if self.numbers is not None:
@@ -121,7 +123,7 @@ class _Loss(torch.nn.Module):
                     f"got {shown(target)}"
                 )
             return SparseProbs(*held)
-        return BinaryProbs(target)
+        return BinaryProbs(target, ignore=self.ignore)
 
     def _reduced(
         self, q: Any, target: Any, axis: int, sample_weight: Tensor | None, normalizer: Any
@@ -169,7 +171,7 @@ class CrossEntropy(_Loss):
         prediction: str = "logits",
         *,
         axis: int = -1,
-        ignore: int | None = None,
+        ignore: int | Sequence[int] | None = None,
         smoothing: float = 0.0,
         class_weight: Any = None,
         softcap: float | None = None,
@@ -253,7 +255,7 @@ class LinearCrossEntropy(_Loss):
         linear: torch.nn.Module,
         target: str = "labels",
         *,
-        ignore: int | None = None,
+        ignore: int | Sequence[int] | None = None,
         smoothing: float = 0.0,
         class_weight: Any = None,
         softcap: float | None = None,

@@ -236,7 +236,14 @@ def _described(p: Target) -> tuple[str, list[Any]]:
     """P in words, and the arrays of it that every rank has whole."""
     if isinstance(p, Smoothed):
         text, arrays = _described(p.target)
-        return f"Smoothed({text}, {p.epsilon})", arrays
+        to = None if p.to is None else tuple(p.to.shape)
+        if to is not None and len(to) > 1:
+            raise PairError(
+                "over ranks a share is spread as one distribution over all classes says, to=prior "
+                f"of shape (K,), got one for every event, {to}"
+            )
+        more = [] if p.to is None else [p.to]
+        return f"Smoothed({text}, {p.epsilon}, {to})", [*arrays, *more]
     if isinstance(p, Weighted):
         text, arrays = _described(p.target)
         weights = (p.sample_weight, p.class_weight)
@@ -245,7 +252,12 @@ def _described(p: Target) -> tuple[str, list[Any]]:
     if isinstance(p, Labels):
         return f"Labels({p.ignore})", [p.index]
     if isinstance(p, SparseProbs):
-        return f"SparseProbs({tuple(p.index.shape)})", [p.index, p.probs]
+        if p.tail == "bucket":
+            raise PairError(
+                "a bucket takes scores that are stored in one place, and these lie over ranks; "
+                'write tail="even", or tail=None, which asks for the listed classes alone'
+            )
+        return f"SparseProbs({tuple(p.index.shape)}, {p.tail})", [p.index, p.probs]
     if isinstance(p, Probs):
         return "Probs", []
     raise PairError(f"{type(p).__name__} is no target for scores over ranks")

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import PairError
 from ..frameworks import verbs
-from ..representations.base import Prediction
+from ..representations.base import Prediction, like
 from ..representations.linear import LinearLogits
 from ..representations.predictions import (
     Logits,
@@ -141,6 +141,7 @@ def _linear(q: LinearLogits) -> tuple[Any, Over, LinearLogits]:
         own(q.bias),
         softcap=q.softcap,
         gradient_filter=q.gradient_filter,
+        workspace=q.workspace,
         group=group,
     )
     return mesh, over, made
@@ -213,7 +214,8 @@ def _target(p: Target, mesh: Any, over: Over) -> Target:
 
 def _with(p: Target, take: Callable[..., Any], over: Over, whole: Over) -> Target:
     if isinstance(p, Smoothed):
-        return Smoothed(_with(p.target, take, over, whole), p.epsilon)
+        to = take(p.to, "to", (None,) * len(over))
+        return like(p, (_with(p.target, take, over, whole), to))
     if isinstance(p, Weighted):
         nothing = (None,) * len(over)
         return Weighted(
@@ -225,7 +227,9 @@ def _with(p: Target, take: Callable[..., Any], over: Over, whole: Over) -> Targe
         return Labels(take(p.index, "Labels", whole), ignore=p.ignore)
     if isinstance(p, SparseProbs):
         return SparseProbs(
-            take(p.index, "SparseProbs index", whole), take(p.probs, "SparseProbs probs", whole)
+            take(p.index, "SparseProbs index", whole),
+            take(p.probs, "SparseProbs probs", whole),
+            tail=p.tail,
         )
     if isinstance(p, Probs):
         here = take(p.probs, "Probs", over, whole, axis=p.axis)

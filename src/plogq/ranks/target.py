@@ -16,6 +16,7 @@ from ..algebra.limits import without_junk
 from ..algebra.measure import Background, Measure
 from ..errors import ShapeError
 from ..frameworks import Verbs
+from ..representations.base import like
 from ..representations.targets import Probs, Target, sample_weight
 from ..representations.wrappers import Smoothed, Weighted
 
@@ -130,7 +131,7 @@ class _Local(Probs):
 def around(p: Target, base: Target) -> Target:
     """The wrappers of p around another target."""
     if isinstance(p, Smoothed):
-        return Smoothed(around(p.target, base), p.epsilon)
+        return like(p, (around(p.target, base), p.to))
     if isinstance(p, Weighted):
         return Weighted(
             around(p.target, base), sample_weight=p.sample_weight, class_weight=p.class_weight

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from copy import copy
 from typing import Any, ClassVar, NamedTuple, cast
 
+from ..errors import PairError
 from ..frameworks import Verbs, verbs
 
 # Every class that says what it holds, and who wants to know of those to come.
@@ -65,6 +66,10 @@ class Prediction(Representation, ABC):
 
     __slots__ = ()
 
+    def bare(self) -> Any:
+        """What it comes down to once what is around it is in its scores: as a rule itself."""
+        return self
+
     @abstractmethod
     def look(self) -> Look:
         """Its framework, where it is, its events and its classes."""
@@ -79,11 +84,26 @@ class Prediction(Representation, ABC):
             ProbabilityError: rows that are no distribution, where checks are on.
         """
 
+    def possible(self, xp: Verbs) -> Any:
+        """Which classes are not ruled out, [*events, K] or [K]; None for all of them.
+
+        Raises:
+            PairError: a prediction that does not say it.
+        """
+        raise PairError(
+            f"{type(self).__name__} does not say which classes are ruled out; give Smoothed the "
+            "probabilities of the classes, to=prior"
+        )
+
 
 class BinaryPrediction(Representation, ABC):
     """The score or the probability of yes, for every element."""
 
     __slots__ = ()
+
+    def bare(self) -> Any:
+        """What it comes down to once what is around it is in its scores: as a rule itself."""
+        return self
 
     @abstractmethod
     def look(self) -> Look:

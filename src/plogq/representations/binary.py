@@ -7,7 +7,7 @@ one formula with scores (0, z).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Never
 
@@ -19,7 +19,7 @@ from ..algebra.yes_no import BinaryMeasure
 from ..class_weights import pair
 from ..errors import DtypeError, PairError, ProbabilityError, ShapeError
 from ..frameworks import Verbs, as_array, ready, verbs
-from ..options import number
+from ..options import number, numbers
 from .base import BinaryPrediction, Look, Representation
 from .targets import both_weights, weight_array
 
@@ -42,11 +42,13 @@ class BinaryProbs(BinaryTarget, BinaryPrediction):
     """The probability of yes for independent yes/no outcomes, as P or as Q.
 
     As P of a prediction q: H = -y log q - (1 - y) log(1 - q), elementwise. `probs` lies in [0, 1],
-    any floating dtype; booleans and integers 0 and 1 are welcome as targets. As Q it is never
-    clipped: q = 0 where y > 0 costs ∞.
+    any floating dtype; booleans and integers 0 and 1 are welcome as targets. Outcomes of a target
+    that equal `ignore`, or one of several in a tuple, have mass 0; NaN is a mark as well. As Q it
+    is never clipped: q = 0 where y > 0 costs ∞.
 
     Raises:
         DtypeError: something that is not a number.
+        PairError: as Q, with outcomes to ignore.
         ProbabilityError: when paired, for an entry outside [0, 1].
 
     Examples:
@@ -55,14 +57,22 @@ class BinaryProbs(BinaryTarget, BinaryPrediction):
         >>> q = plogq.BinaryProbs([[0.6, 0.4], [0.4, 0.6]])
         >>> plogq.cross_entropy(p, q).round(10)
         np.float64(0.8149244548)
+        >>> p = plogq.BinaryProbs([[0, 1], [-1, 0]], ignore=-1)
+        >>> plogq.cross_entropy(p, q, reduction="none").round(4)
+        array([[0.9163, 0.9163],
+               [0.    , 0.9163]])
     """
 
-    __slots__ = ("probs",)
+    __slots__ = ("ignore", "probs")
     holds = ("probs",)
+    settings = ("ignore",)
 
-    def __init__(self, probs: Any, **others: Never) -> None:
+    def __init__(
+        self, probs: Any, *, ignore: float | Sequence[float] | None = None, **others: Never
+    ) -> None:
         if others:
-            elsewhere.refuse_of("BinaryProbs", others, "BinaryProbs(y)")
+            elsewhere.refuse_of("BinaryProbs", others, "BinaryProbs(y)", "ignore")
+        self.ignore = None if ignore is None else numbers(ignore, "ignore")
         if ready(probs, "float") is not None:
             self.probs = probs
             return
@@ -75,7 +85,7 @@ class BinaryProbs(BinaryTarget, BinaryPrediction):
             )
 
     def __repr__(self) -> str:
-        return f"BinaryProbs({self.probs!r})"
+        return f"BinaryProbs({self.probs!r}, ignore={self.ignore})"
 
     def look(self) -> Look:
         xp = verbs(self.probs)
@@ -83,10 +93,17 @@ class BinaryProbs(BinaryTarget, BinaryPrediction):
 
     def plain(self) -> AnyPlain | None:
         """This target as what targets mostly are."""
-        return PlainYesNo(self.probs) if self.__class__ is BinaryProbs else None
+        if self.__class__ is not BinaryProbs or self.ignore is not None:
+            return None
+        return PlainYesNo(self.probs)
 
     def lower(self, xp: Verbs, mass: Callable[[], Any]) -> BinaryScores:
         role = "BinaryProbs (as Q)"
+        if self.ignore is not None:
+            raise PairError(
+                "what is ignored is missing from the target, and this is the prediction; write "
+                "BinaryProbs(y, ignore=…) for P and BinaryProbs(q) for Q"
+            )
         instead = "as a prediction it needs BinaryProbs(q.astype(float))"
         checks.floating(xp, self.probs, role, instead)
         if checks.checked(xp, self.probs):
@@ -95,11 +112,26 @@ class BinaryProbs(BinaryTarget, BinaryPrediction):
         return BinaryScores("probs", self.probs)
 
     def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
+        kept = self._kept(xp)
         if checks.checked(xp, self.probs) or (
             not xp.is_float(self.probs) and checks.known(xp, self.probs)
         ):
-            checks.unit_interval(xp, self.probs, "BinaryProbs (as P)", lambda: weight)
-        return BinaryMeasure(self.probs)
+            counts = both_weights(xp, kept, weight)
+            checks.unit_interval(xp, self.probs, "BinaryProbs (as P)", lambda: counts)
+        return BinaryMeasure(self.probs, event=kept)
+
+    def _kept(self, xp: Verbs) -> Any:
+        """1 for every outcome that counts and 0 for the others, or None for 1 throughout."""
+        if self.ignore is None:
+            return None
+        y = self.probs
+        wide, kept = xp.weights(y), None
+        for mark in self.ignore if isinstance(self.ignore, tuple) else (self.ignore,):
+            # A mark is what it has become in the dtype of the outcomes.
+            held = xp.weights(xp.cast_like(xp.full((), mark, y), y)) if xp.is_float(y) else mark
+            other = xp.equal(wide, wide) if mark != mark else ~xp.equal(wide, held)
+            kept = other if kept is None else kept & other
+        return None if kept is None else xp.weights(kept)
 
     def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
         y = xp.weights(self.probs)
@@ -107,32 +139,35 @@ class BinaryProbs(BinaryTarget, BinaryPrediction):
 
 
 class SmoothedBinary(BinaryTarget):
-    """What `Smoothed` makes of a binary target: y' = (1 - epsilon) · y + epsilon / 2."""
+    """What `Smoothed` makes of a binary target: y' = (1 - epsilon) · y + epsilon · to."""
 
-    __slots__ = ("epsilon", "target")
+    __slots__ = ("epsilon", "target", "to")
     holds = ("target",)
-    settings = ("epsilon",)
+    settings = ("epsilon", "to")
 
-    def __init__(self, target: BinaryTarget, epsilon: float) -> None:
-        self.target, self.epsilon = target, epsilon
+    def __init__(self, target: BinaryTarget, epsilon: float, to: float = 0.5) -> None:
+        self.target, self.epsilon, self.to = target, epsilon, to
 
     def __repr__(self) -> str:
-        return f"Smoothed({self.target!r}, {self.epsilon})"
+        return f"Smoothed({self.target!r}, {self.epsilon}, to={self.to})"
 
     def measure(self, xp: Verbs, weight: Any = None) -> BinaryMeasure:
         inner = self.target.measure(xp, weight)
-        keep, half = 1.0 - self.epsilon, self.epsilon / 2
-        mix = [half * (yes + no) for yes, no in zip(inner.yes, inner.no, strict=True)]
+        keep, masses = 1.0 - self.epsilon, [sum(x) for x in zip(inner.yes, inner.no, strict=True)]
         yes, no = (
-            tuple(keep * c + m for c, m in zip(side, mix, strict=True))
-            for side in (inner.yes, inner.no)
+            tuple(keep * c + share * m for c, m in zip(side, masses, strict=True))
+            for side, share in zip((inner.yes, inner.no), self._shares(), strict=True)
         )
         return replace(inner, yes=yes, no=no)
 
     def probabilities(self, xp: Verbs) -> tuple[Any, Any]:
         yes, no = self.target.probabilities(xp)
-        keep, half = 1.0 - self.epsilon, self.epsilon / 2
-        return keep * yes + half, keep * no + half
+        keep, (to_yes, to_no) = 1.0 - self.epsilon, self._shares()
+        return keep * yes + to_yes, keep * no + to_no
+
+    def _shares(self) -> tuple[float, float]:
+        """What is spread to yes and to no."""
+        return self.epsilon * self.to, self.epsilon * (1.0 - self.to)
 
 
 class WeightedBinary(BinaryTarget):
@@ -179,7 +214,7 @@ class WeightedBinary(BinaryTarget):
             )
         if self.sample_weight is not None:
             weight = xp.weights(self.sample_weight)
-            inner = replace(inner, event=weight if inner.event is None else inner.event * weight)
+            inner = replace(inner, event=both_weights(xp, inner.event, weight))
         return inner
 
     def probabilities(self, xp: Verbs) -> tuple[Any, Any]:

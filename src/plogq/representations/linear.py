@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any, Never
 
 from .. import checks, elsewhere, options
@@ -26,6 +27,11 @@ class LinearLogits(Prediction):
     c · weight · Σ_j |weight_j| over the classes left out, and that of a class's weight by
     c · Σ_n weight_n · |hidden_n| over the events. 2⁻¹² is below what bfloat16 can tell from 0.
 
+    `workspace` is how many bytes the scores may take that are there at a time, of NumPy's arrays
+    and PyTorch's. Where it holds the scores of some events, three matrix products make a loss with
+    its gradients; 0 asks for tiles, which take the least memory and four products. By default it is
+    a small share of what all scores would take, and on a GPU what the weight takes in float32.
+
     With a `group` of torch.distributed, `weight` and `bias` are this rank's slice of the classes,
     in rank order, and every rank has the whole `hidden`; name the group of all ranks too, as
     `torch.distributed.group.WORLD`, since None means that the weight is whole (see
@@ -45,9 +51,9 @@ class LinearLogits(Prediction):
         (3, 2)
     """
 
-    __slots__ = ("bias", "gradient_filter", "group", "hidden", "softcap", "weight")
+    __slots__ = ("bias", "gradient_filter", "group", "hidden", "softcap", "weight", "workspace")
     holds = ("hidden", "weight", "bias")
-    settings = ("softcap", "gradient_filter", "group")
+    settings = ("softcap", "gradient_filter", "group", "workspace")
 
     def __init__(
         self,
@@ -58,10 +64,11 @@ class LinearLogits(Prediction):
         softcap: float | None = None,
         gradient_filter: float | None = None,
         group: Any = None,
+        workspace: int | None = None,
         **others: Never,
     ) -> None:
         if others:
-            known = ("bias", "softcap", "gradient_filter", "group")
+            known = ("bias", "softcap", "gradient_filter", "group", "workspace")
             elsewhere.refuse_of("LinearLogits", others, "LinearLogits(h, W, b)", *known)
         hidden = as_array(hidden, "LinearLogits hidden")
         weight = as_array(weight, "LinearLogits weight")
@@ -70,6 +77,7 @@ class LinearLogits(Prediction):
         self.softcap = check_softcap(softcap)
         self.gradient_filter = check_filter(gradient_filter)
         self.group = group
+        self.workspace = check_workspace(workspace, verbs(self.hidden).name)
         if group is None:
             self.check()
             checks.class_count(verbs(self.weight).shape(self.weight)[0], "LinearLogits")
@@ -126,7 +134,8 @@ class LinearLogits(Prediction):
     def __repr__(self) -> str:
         return (
             f"LinearLogits({self.hidden!r}, {self.weight!r}, {self.bias!r}, "
-            f"softcap={self.softcap}, gradient_filter={self.gradient_filter}, group={self.group})"
+            f"softcap={self.softcap}, gradient_filter={self.gradient_filter}, group={self.group}, "
+            f"workspace={self.workspace})"
         )
 
     def look(self) -> Look:
@@ -134,7 +143,17 @@ class LinearLogits(Prediction):
         return Look(xp, x, xp.shape(x)[:-1], x.ndim - 1, xp.shape(self.weight)[0])
 
     def lower(self, xp: Verbs, mass: Callable[[], Any]) -> Projection:
-        return Projection(self.hidden, self.weight, self.bias, self.softcap, self.gradient_filter)
+        return Projection(
+            self.hidden,
+            self.weight,
+            self.bias,
+            self.softcap,
+            self.gradient_filter,
+            self.workspace,
+        )
+
+    def possible(self, xp: Verbs) -> Any:
+        return None if self.bias is None or self.softcap is not None else self.bias > -inf
 
 
 def check_filter(least: float | None) -> float | None:
@@ -145,3 +164,18 @@ def check_filter(least: float | None) -> float | None:
     if not 0.0 <= share < 1.0:
         raise ValueError(f"gradient_filter is a share from 0 to 1, got {share!r}")
     return share
+
+
+def check_workspace(size: int | None, framework: str) -> int | None:
+    """How many bytes scores may take at a time, or None."""
+    if size is None:
+        return None
+    if framework not in ("numpy", "torch"):
+        raise ValueError(
+            "workspace is for arrays of NumPy and PyTorch; what is compiled for those of "
+            f"{framework} has blocks of its own, leave it out"
+        )
+    size = options.integer(size, "workspace", "a number of bytes")
+    if size < 0:
+        raise ValueError(f"workspace is a number of bytes from 0 on, got {size}")
+    return size

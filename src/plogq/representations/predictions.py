@@ -67,6 +67,9 @@ class Logits(Prediction):
     def lower(self, xp: Verbs, mass: Callable[[], Any]) -> Scores:
         return _scores(xp, self.scores, self.axis, self.softcap, "Logits", mass)
 
+    def possible(self, xp: Verbs) -> Any:
+        return None if self.softcap is not None else xp.to_last(self.scores, self.axis) > -inf
+
 
 class LogProbs(Prediction):
     """Log-probabilities, taken as they are: log q is what is stored, never renormalised.
@@ -112,6 +115,9 @@ class LogProbs(Prediction):
             role = "exp(LogProbs)"
             checks.distribution(xp, self.log_probs, axis, sums, sums, role, weight=mass)
         return Scores("log_probs", self.log_probs, axis)
+
+    def possible(self, xp: Verbs) -> Any:
+        return xp.to_last(self.log_probs, self.axis) > -inf
 
 
 class ShardedLogits(Prediction):

@@ -7,11 +7,11 @@ A target is a linear functional on costs. Each class here says how what it store
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Never
 
 from .. import checks, elsewhere, options
-from ..algebra.labels import label_range
+from ..algebra.labels import label_range, listed, marked, marks
 from ..algebra.limits import self_information, without_junk
 from ..algebra.measure import Measure
 from ..algebra.plain import AnyPlain, Plain, PlainRows
@@ -63,6 +63,14 @@ class Target(Representation, ABC):
         """This target as what targets mostly are, or None where it is more than that."""
         return None
 
+    def beside(self, xp: Verbs, q: Prediction) -> Target:
+        """This target once it is known which classes Q rules out."""
+        return self
+
+    def bucket(self) -> Any:
+        """The classes [*events, T] beside which all others are one outcome; None for no such."""
+        return None
+
     def needs(self) -> str:
         """What this target is called in a message, with its shape."""
         return f"{type(self).__name__}{tuple(self.arrays()[0].shape)}"
@@ -82,8 +90,8 @@ class Labels(Target):
     """One class index per event: P puts all its mass on class y.
 
     H(P, Q) = -log q_y. `index` has the shape of the events, any integer dtype. Labels equal to
-    `ignore` have mass 0: their loss and gradient are 0 and means leave them out. Negative labels
-    do not wrap.
+    `ignore`, or to one of several in a tuple, have mass 0: their loss and gradient are 0 and means
+    leave them out. Negative labels do not wrap.
 
     Raises:
         DtypeError: labels that are not integers.
@@ -100,11 +108,12 @@ class Labels(Target):
     holds = ("index",)
     settings = ("ignore",)
 
-    def __init__(self, index: Any, *, ignore: int | None = None, **others: Never) -> None:
+    def __init__(
+        self, index: Any, *, ignore: int | Sequence[int] | None = None, **others: Never
+    ) -> None:
         if others:
             elsewhere.refuse_of("Labels", others, "Labels(y)", "ignore")
-        fits = "one integer or None"
-        self.ignore = None if ignore is None else options.integer(ignore, "ignore", fits)
+        self.ignore = None if ignore is None else options.integers(ignore, "ignore")
         if ready(index, "integer") is not None:
             self.index = index
             return
@@ -131,8 +140,9 @@ class Labels(Target):
     def plain(self) -> Plain | None:
         if self.__class__ is not Labels:
             return None
-        ignored = None if self.ignore is None else mark(verbs(self.index), self.index, self.ignore)
-        return Plain(self.index, ignored)
+        if self.ignore is None:
+            return Plain(self.index)
+        return Plain(self.index, marks(verbs(self.index).dtype_name(self.index), self.ignore))
 
     def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         index, value = checked_labels(xp, self.index, classes, self.ignore, weight)
@@ -151,50 +161,32 @@ class Labels(Target):
         if classes is not None:
             return self.measure(xp, classes, weight), certain
         # Which class it is does not matter to the entropy of a certain event.
-        ignored = mark(xp, self.index, self.ignore)
-        kept = None if ignored is None else ~xp.equal(xp.indices(self.index), ignored)
+        ignored = marks(xp.dtype_name(self.index), self.ignore)
+        kept = ~marked(xp, xp.indices(self.index), ignored) if ignored else None
         value = None if kept is None else xp.expand(xp.weights(kept))
         return Measure(events, 1, index=xp.indices(certain), value=value), certain
 
 
-# From where to where the integers of a dtype go.
-_RANGES = {
-    f"{sign}int{bits}": (0, 1 << bits) if sign else (-1 << bits - 1, 1 << bits - 1)
-    for sign in ("", "u")
-    for bits in (8, 16, 32, 64)
-}
-
-
-def mark(xp: Verbs, index: Any, ignore: int | None) -> int | None:
-    """`ignore` as it is among the labels as int64; None where none of them can be it."""
-    if ignore is None:
-        return None
-    low, high = _RANGES[xp.dtype_name(index)]
-    if not low <= ignore < high:
-        return None
-    return ignore if ignore < 1 << 63 else ignore - (1 << 64)
-
-
 def checked_labels(
-    xp: Verbs, index: Any, classes: int, ignore: int | None, weight: Any
+    xp: Verbs, index: Any, classes: int, ignore: int | tuple[int, ...] | None, weight: Any
 ) -> tuple[Any, Any]:
     """Labels as indices within [0, classes), and the mass of each, None for 1 throughout.
 
     Where values cannot be looked at, a label out of range has mass NaN (N5). The indices lie in
     memory of their own: what has been checked must not change before it is used.
     """
-    ignored = None if ignore is None else mark(xp, index, ignore)
+    ignored = () if ignore is None else marks(xp.dtype_name(index), ignore)
     if not (checks.known(xp, index) and (weight is None or checks.known(xp, weight))):
         index, mass = xp.unread_labels(index, classes, ignored, weight)
         return index, mass if weight is None else without_junk(xp, xp.equal(weight, 0.0), mass)
     own = xp.owned(index)
-    within = label_range(xp.host, own, classes, ignore, weight)
+    within = label_range(xp.host, own, classes, () if ignore is None else listed(ignore), weight)
     index = xp.indices(own)
-    if ignored is None and within:
+    if not ignored and within:
         return index, None
     kept = (index >= 0) & (index < classes)
-    if ignored is not None:
-        kept = kept & ~xp.equal(index, ignored)
+    if ignored:
+        kept = kept & ~marked(xp, index, ignored)
     return xp.where(kept, index, 0), xp.weights(kept)
 
 
@@ -273,6 +265,9 @@ class Probs(Target, Prediction):
         if checks.checked(xp, self.probs):
             check_rows(xp, self, "Probs (as Q)", mass)
         return Scores("probs", self.probs, self.axis % self.probs.ndim)
+
+    def possible(self, xp: Verbs) -> Any:
+        return xp.to_last(self.probs, self.axis) > 0
 
     def class_count(self) -> int:
         return verbs(self.probs).shape(self.probs)[self.axis]

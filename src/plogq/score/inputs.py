@@ -55,13 +55,34 @@ def columns(
     if q.binary:
         wish = replace(wish, binary=q_values.ndim == 1, multilabel=q_values.ndim == 2)
     if isinstance(target, Labels):
-        ignored = wish.ignored if target.ignore is None else (*wish.ignored, target.ignore)
-        wish = replace(wish, first_label=0, ignore=ignored)
+        wish = replace(wish, first_label=0, ignore=(*wish.ignored, *_several(target.ignore)))
+    if isinstance(target, BinaryProbs) and target.ignore is not None:
+        wish = replace(wish, ignore=(*wish.ignored, *_whole(target, q_values)))
     tolerances = [x.tolerance for x in (target, prediction) if isinstance(x, Probs)]
     known = [t for t in tolerances if t is not None]
     if known and wish.tolerance is None:
         wish = replace(wish, tolerance=max(known))
     return found, wish
+
+
+def _several(ignore: Any) -> tuple[Any, ...]:
+    """What is ignored, one mark or several."""
+    if ignore is None:
+        return ()
+    return cast("tuple[Any, ...]", ignore) if isinstance(ignore, tuple) else (ignore,)
+
+
+def _whole(target: BinaryProbs, prediction: Array) -> tuple[int, ...]:
+    """The marks of yes/no outcomes that do not count, as labels of rows."""
+    marks = _several(target.ignore)
+    whole = [int(m) for m in marks if float(m).is_integer()]
+    if len(whole) < len(marks) or prediction.ndim == 2:
+        raise InputError(
+            "evaluate leaves out whole rows, whose target is a whole number: give a column of "
+            "yes/no outcomes with marks such as BinaryProbs(y, ignore=-1), or keep the rows that "
+            "count, y[counts] and q[counts]"
+        )
+    return tuple(whole)
 
 
 def _target(value: Any) -> _Side:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made, Shape
-from . import moves
+from . import moves, unlogged
 from .machine import Desk
 from .values import Const, Terms, Unknown, Value
 
@@ -77,7 +77,9 @@ def _with_number(x: Array, op: ast.operator, c: float, place: Any, left: bool) -
     if x.made in (Made.LABELS, Made.NUMBERS, Made.DATA, Made.UNIFORM, Made.ARGMAX):
         if isinstance(op, ast.Mod) and left and isinstance(c, int) and c > 0:
             return out.but(low=0, high=c - 1)
-        return moves.stepped(out, "cast", place).but(low=low, high=high)
+        others = isinstance(op, ast.Sub) and not left and c == 1  # 1 - y: of a yes a no
+        verb = "complement" if others else "cast"
+        return moves.stepped(out, verb, place).but(low=low, high=high)
     if x.made is None or x.made is Made.TANH:
         return moves.stepped(out, "scale", place).but(low=low, high=high)
     if isinstance(op, ast.Add | ast.Sub | ast.Mult | ast.Div):
@@ -166,6 +168,9 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
                 if logs.made in LOGS:
                     turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
                     return Terms(logs, other, negated=turned)
+        found = unlogged.product(a, b, batched)
+        if found is not None:
+            return found
     if isinstance(op, ast.Sub) and a.made in (Made.NORMAL, Made.PARAMETER) and b.made is None:
         return a.but(shape=shape if a.shape is None else a.shape)  # a step of gradient descent
     if isinstance(op, ast.Add | ast.Sub | ast.Mult) and {a.made, b.made} <= {
@@ -239,16 +244,20 @@ def negated(on: Desk, value: Value, node: ast.AST) -> Value:
     if isinstance(value, Terms):
         return emit(on, replace(value, negated=True), node)  # fmt: skip
     if isinstance(value, Array):
+        unlogged.negated(on, value, node)
         if value.made in LOGS and any(s.verb == "slice" for s in value.path):
             return Terms(value, None, negated=True, picked=True)
         if value.made in (Made.SCORES, None, Made.LABELS, Made.NUMBERS):
             low = None if value.high is None else -value.high
             high = None if value.low is None else -value.low
-            return value.but(low=low, high=high, source=value if value.made is None or
-                             value.made is Made.SCORES else value.source)  # fmt: skip
+            kept = value.made is None or value.made is Made.SCORES
+            if value.made is None:
+                value = moves.stepped(value, "negate", on.place(node)).but(source=value)
+                return value.but(low=low, high=high)
+            return value.but(low=low, high=high, source=value if kept else value.source)
         if value.made in LOGS:
             return Terms(value, None, negated=True)
-        if value.made in _TRUTH:
+        if value.made in _TRUTH or (value.made is Made.SOFTMAX and value.axis is None):
             return moves.stepped(value, "negate", on.place(node)).but(low=None, high=None)
         return Array(shape=value.shape, kind=value.kind)
     return Unknown()
@@ -288,9 +297,13 @@ _TRUTH = {Made.ONE_HOT, Made.DATA, Made.NUMBERS, Made.MULTI_HOT}
 
 def emit(on: Desk, terms: Terms, node: ast.AST) -> Value:
     """Note a hand-written loss once it is whole: negated and reduced."""
+    target, of = terms.target, terms.logs.source
+    twice = terms.logs.made is Made.LOG_SOFTMAX and of is not None and of.made is Made.SOFTMAX
+    if twice and terms.reduced:  # wrong whatever it is summed with, and of either sign
+        on.see(HandWritten(on.place(node), terms.logs, target), node)
+        return terms
     if not (terms.negated and terms.reduced):
         return terms
-    target = terms.target
     if (
         terms.logs.made is Made.LOG_OF_SCORES
         and not terms.picked

@@ -70,6 +70,7 @@ class Machine(Protocol):
     entered: set[ast.AST]
     functions: dict[ast.AST, Function]
     instances: dict[UserClass, list[Instance]]
+    alone: bool  # what runs is a function that nobody called
 
     @property
     def home(self) -> Module: ...

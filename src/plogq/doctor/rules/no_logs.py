@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..contracts import Takes
-from ..facts import Made, Sighting
+from ..facts import HandWritten, Made, Sighting
 from ..findings import Level, Verdict
 from .registry import rule
 from .words import evidence, origin
@@ -25,8 +25,9 @@ def no_log_probabilities(seen: Sighting) -> Verdict | None:
 
     `nn.NLLLoss` picks the value of the labelled class and turns its sign. Of a softmax that gives
     a loss between -1 and 0, whose gradient does not grow with the error; of raw scores one that
-    has no lower bound and runs to -∞. `nn.KLDivLoss` and `optax.kl_divergence` take
-    log-probabilities as the prediction too.
+    has no lower bound and runs to -∞. `nn.KLDivLoss`, `nn.CTCLoss` and `optax.kl_divergence` take
+    log-probabilities as the prediction too. And a loss by hand, minus the mean probability of the
+    label, has forgotten its logarithm.
 
     ```python title="wrong"
     import torch
@@ -56,6 +57,11 @@ def no_log_probabilities(seen: Sighting) -> Verdict | None:
                 if q.made in (Made.SCORES, Made.RELU)
                 else "Σ p (log p - q) is not 0 where the two agree, and hardly punishes a q near 0"
             )
+        elif seen.loss.unaligned:
+            follows = (
+                "it multiplies the frames' probabilities by adding their logarithms, and what it "
+                "adds here are none: the loss is no likelihood, and falls below 0"
+            )
         elif q.made in (Made.SCORES, Made.RELU):
             follows = "the loss is minus the score of the class, and runs to -∞"
         else:
@@ -65,7 +71,7 @@ def no_log_probabilities(seen: Sighting) -> Verdict | None:
             )
         mend = (
             "give it log_softmax(scores)"
-            if seen.loss.divergence
+            if seen.loss.divergence or seen.loss.unaligned
             else "write log_softmax in place of the softmax, or F.cross_entropy on the scores"
             if got == "probabilities"
             else "put a log_softmax before it, or write F.cross_entropy, which takes scores"
@@ -89,3 +95,19 @@ def no_log_probabilities(seen: Sighting) -> Verdict | None:
             option=("log_target", True) if seen.loss.peer == "torch" else None,
         )
     return None
+
+
+@rule("PQ005", "no-log-probabilities", Level.WARNING, HandWritten)
+def no_logarithm(seen: HandWritten) -> Verdict | None:
+    """A hand-written loss that picks the probability of the label and takes no logarithm."""
+    q = seen.logs
+    if q.made is not Made.SOFTMAX:
+        return None
+    return Verdict(
+        "this loss is minus the mean probability of the label, from "
+        f"{origin(q, seen.place)}: no logarithm is taken, so it lies between -1 and 0, and its "
+        "gradient vanishes where the prediction is most wrong",
+        "write log_softmax in place of the softmax, or the framework's softmax cross-entropy",
+        q.place,
+        (f"the probabilities come from {origin(q, seen.place)}",),
+    )

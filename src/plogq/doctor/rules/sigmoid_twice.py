@@ -16,11 +16,11 @@ _NEGATIVE = {Made.LOG_SIGMOID, Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX}
 def sigmoid_before_scores_loss(seen: Sighting) -> Verdict | None:
     """A sigmoid before a yes/no loss that takes scores: the loss applies a second one.
 
-    `nn.BCEWithLogitsLoss`, `tf.nn.sigmoid_cross_entropy_with_logits`,
-    `optax.sigmoid_binary_cross_entropy` and Keras' with `from_logits=True` apply the sigmoid
-    themselves. A number in [0, 1] then stands for a probability between 0.5 and 0.731: the model
-    can never say no, and the loss of a "no" is never below ln 2 = 0.693. A softmax before such a
-    loss has the same band.
+    `nn.BCEWithLogitsLoss`, `nn.MultiLabelSoftMarginLoss`,
+    `tf.nn.sigmoid_cross_entropy_with_logits`, `optax.sigmoid_binary_cross_entropy` and Keras' with
+    `from_logits=True` apply the sigmoid themselves. A number in [0, 1] then stands for a
+    probability between 0.5 and 0.731: the model can never say no, and the loss of a "no" is never
+    below ln 2 = 0.693. A softmax before such a loss has the same band.
 
     ```python title="wrong"
     import torch

@@ -27,6 +27,9 @@ def head_of(output: Any, built: Store) -> Array | None:
     if not module.startswith("keras.src.layers"):
         return None
     shape = tuple(output.shape)
+    if name == "TimeDistributed":
+        layer = layer.layer
+        name = type(layer).__name__
     place, text = built.get(layer) or (None, name)
     made, axis = None, len(shape) - 1
     if name in _LINEAR or name == "Activation":

@@ -22,8 +22,9 @@ from . import layers
 from .evidence import Numbers
 from .keras_graph import head_of
 from .keras_source import argument
-from .pipelines import labels_of
+from .pipelines import Yielded, labels_of
 from .places import is_library, place_of, user_frame
+from .sightings import Kind
 from .store import Store
 from .watch import Watch
 
@@ -40,6 +41,7 @@ class Keras:
 
         self.watch = watch
         self.built, self.compiled, self.fitted = Store(), Store(), Store()
+        self.late: list[tuple[Yielded, Contract, Kind]] = []
         self.backend = keras.backend.backend()
         watch.watched["Keras"] = f"{keras.__version__} on {self.backend}"
 
@@ -106,16 +108,18 @@ class Keras:
             if isinstance(axis, int) and axis not in (-1, (q.rank or 0) - 1):
                 options["axis"] = axis
             y = self._labels(model, q)
-            if y is not None and p.made is None:
+            if isinstance(y, np.ndarray) and p.made is None:
                 p = Array(shape=(None, *y.shape[1:]), kind=_kind(y))
                 read_p = lambda: y  # noqa: E731
             kind = self.watch.sightings.note(contract, place, q, p, options, read_q, read_p)
+            if isinstance(y, Yielded) and kind is not None:
+                self.late.append((y, contract, kind))
             self._metrics(model, contract, q)
         for tick in self.watch.ticks:
             tick()
         return contract, place, kind
 
-    def _labels(self, model: Any, q: Array) -> Numbers | None:
+    def _labels(self, model: Any, q: Array) -> Numbers | Yielded | None:
         """What fit was given, where it is one array."""
         return self.fitted.get(model) if model is not None else None
 
@@ -238,15 +242,27 @@ class Keras:
                     y = args[1] if len(args) > 1 else kwargs.get("y")
                     if y is None:
                         y = labels_of(args[0] if args else kwargs.get("x"))
-                    self.fitted.set(model, _numbers(y, watch))
+                    self.fitted.set(model, y if isinstance(y, Yielded) else _numbers(y, watch))
                 except Exception as error:
                     watch.fault("Keras", error)
             try:
                 return before(model, *args, **kwargs)
             finally:
                 self.fitted.drop(model)
+                self._at_last()
 
         watch.replace(home, name, fit)
+
+    def _at_last(self) -> None:
+        """Labels that generators have yielded by now."""
+        late, self.late = self.late, []
+        for labels, contract, kind in late:
+            try:
+                numbers = labels.numbers()
+                if numbers is not None:
+                    self.watch.sightings.labelled(contract, kind, numbers)
+            except Exception as error:
+                self.watch.fault("Keras", error)
 
     def _compiled(self, model: Any, args: Any, kwargs: dict[str, Any], frame: FrameType) -> None:
         loss = args[1] if len(args) > 1 else kwargs.get("loss")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import linecache
 import os
+import re
 import sys
 import sysconfig
+from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
@@ -18,6 +22,9 @@ _LIBRARIES = tuple(
     {os.path.join(_PATHS[k], "") for k in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 _NOT_OURS = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
+
+# Where generated code comes from: of a file and a line those of the user; asked in turn.
+ORIGINS: list[Callable[[str, int], tuple[str, int] | None]] = []
 
 _known: dict[CodeType, bool] = {}
 _places: dict[tuple[CodeType, int], tuple[Place, str]] = {}
@@ -73,8 +80,50 @@ def _read(frame: FrameType) -> tuple[Place, str]:
             text, column = _between(code.co_filename, first, last or first, start, end)
     except (IndexError, AttributeError):
         pass
+    for origin in ORIGINS:
+        found = origin(code.co_filename, line)
+        if found is not None:
+            return _written(*found, text)
     file, cell = shown(code.co_filename)
-    return Place(file, line, column, cell), text
+    return Place(file, line, column, cell), shortened(text)
+
+
+def shortened(text: str) -> str:
+    """As much of a text as a message shows."""
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+_CALLED = re.compile(r"ag__\.converted_call\(([^,]*),")
+_LOADED = re.compile(r"ag__\.ld\((\w+)\)")
+
+
+def _written(file: str, line: int, generated: str) -> tuple[Place, str]:
+    """Where the user wrote what AutoGraph made this text of, and how."""
+    text = _LOADED.sub(r"\1", generated)
+    call = _CALLED.match(text)
+    source = linecache.getline(file, line)
+    column = len(source) - len(source.lstrip()) + 1
+    name = "" if call is None else call[1]
+    for node in _calls(file) if name else ():
+        if node.lineno == line and ast.unparse(node.func) == name:
+            lines = linecache.getlines(file)
+            text, column = ast.get_source_segment("".join(lines), node) or "", node.col_offset + 1
+            break
+    else:
+        found = source.find(text) if text else -1
+        text, column = (text, found + 1) if found >= 0 else (source.strip(), column)
+    written, cell = shown(file)
+    return Place(written, line, column, cell), shortened(" ".join(text.split()))
+
+
+@functools.lru_cache(16)
+def _calls(file: str) -> tuple[ast.Call, ...]:
+    """The calls in a file."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(file)))
+    except SyntaxError:
+        return ()
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.Call))
 
 
 def _between(file: str, first: int, last: int, start: int, end: int | None) -> tuple[str, int]:
@@ -91,7 +140,7 @@ def _between(file: str, first: int, last: int, start: int, end: int | None) -> t
         tail = lines[-1].encode()[:end].decode(errors="replace") if last - first < 8 else "…"
         text = " ".join(part.strip() for part in (head, *lines[1:-1], tail))
         text = text.replace("( ", "(").replace(" )", ")").replace(",)", ")")
-    return (text if len(text) <= 60 else text[:59] + "…"), start + 1
+    return text, start + 1
 
 
 _shown: dict[str, tuple[str, int | None]] = {}

@@ -98,13 +98,18 @@ class Sightings:
                 values = read_q()
                 if values is not None:
                     kind.scores.add(values, _axis(contract, values.ndim))
-            if kind.looks <= LABELS:
+            if kind.looks <= LABELS and not contract.unaligned:
                 values = read_p()
                 if values is not None:
-                    rows = values.ndim == (q.rank or 0)
-                    axis = _axis(contract, values.ndim) if rows else None
-                    kind.labels.add(values, axis, ignored(contract, options))
+                    self.labelled(contract, kind, values)
             return kind
+
+    def labelled(self, contract: Contract, kind: Kind, values: Numbers) -> None:
+        """Labels of a kind of call that were not there when it was noted."""
+        with self.lock:
+            rows = values.ndim == (kind.prediction.rank or 0)
+            axis = _axis(contract, values.ndim) if rows else None
+            kind.labels.add(values, axis, ignored(contract, kind.options))
 
     def failed(self, noted: tuple[Contract, Place, Kind | None], error: str) -> None:
         """Note that a call of a loss that was noted ended in an error."""
@@ -167,6 +172,8 @@ def _told(site: Site) -> list[Kind]:
 def sighting(site: Site, kind: Kind) -> Sighting:
     """The facts of one kind of call, from what made the arrays and from their numbers."""
     q = prediction(site.contract, kind.prediction, kind.target, kind.scores)
+    if site.contract.unaligned:
+        return Sighting(site.contract, site.place, q, None, kind.options)
     p = target(site.contract, q, kind.target, kind.labels, kind.options)
     if q.made is None and p.made is not None:
         q = prediction(site.contract, kind.prediction, p, kind.scores)
@@ -188,7 +195,7 @@ def _axis(contract: Contract, rank: int) -> int | None:
     """Where the rows of a loss lie."""
     if rank < 2:
         return None
-    if contract.peer == "torch":
+    if contract.peer == "torch" and not contract.unaligned:
         return 1
     return rank - 1
 

@@ -11,18 +11,21 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import threading
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import op_callbacks, tensor_util
+from tensorflow.python.util import tf_stack
 
 from ..contracts import CONTRACTS, Contract
 from ..facts import Array, Made, Place
 from .bench import Bench, Const, Terms, Unknown, Value, settled
 from .evidence import Numbers
 from .layers import current
-from .places import is_library_file, place_of, shown, user_frame
+from .pipelines import watch_generators
+from .places import ORIGINS, is_library_file, place_of, shown, user_frame
 from .store import Store
 from .tensorflow_verbs import VERBS_OF
 from .unreduced import Unreduced
@@ -56,6 +59,10 @@ class TensorFlow:
         for name, contract in CONTRACTS.items():
             if contract.peer == "tensorflow":
                 self._loss(name, contract, functions)
+
+        watch_generators(self.watch)
+        ORIGINS.append(origin)
+        self.watch.undo.append(lambda: ORIGINS.remove(origin))
 
     def _enter(self) -> Any:
         if self.watch.active:
@@ -307,6 +314,13 @@ def _traced(op: Any) -> tuple[Place, str] | None:
             file, cell = shown(frame.filename)
             return Place(file, frame.lineno, 1, cell), frame.line or ""
     return None
+
+
+def origin(file: str, line: int) -> tuple[str, int] | None:
+    """What the user wrote that AutoGraph made a line of, in the thread that it runs in."""
+    stack = tf_stack._source_mapper_stacks[threading.get_ident()]
+    found = stack[-1].get_effective_source_map().get((file, line))
+    return None if found is None else (found[0], found[1])
 
 
 def shape_of(x: Any) -> tuple[int | None, ...] | None:

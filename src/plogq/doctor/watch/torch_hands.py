@@ -170,11 +170,13 @@ class Hands:
                 continue
             y = args[j]
             if other.made is None and isinstance(y, torch.Tensor) and 2 <= y.dim() == logs.rank:
-                seen, numbers, axis = Evidence(), read(y), logs.axis
+                seen, numbers, axis = Evidence(), read(y), place_at(logs.axis, logs.rank)
                 if numbers is not None and axis is not None:
                     seen.add(numbers, axis)
                     if seen.all_hot:
                         pos[j] = other.but(made=Made.ONE_HOT, axis=axis)
+                    elif y.dim() == 2 and _all_hot(numbers, 1 - axis):
+                        pos[j] = other.but(made=Made.ONE_HOT, axis=1 - axis)
         return pos
 
     def _convolved(self, name: str, out: Any) -> Value:
@@ -254,14 +256,16 @@ class Hands:
 
     def loss(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Note a call of a loss."""
-        given = dict(zip(("input", "target", *POSITIONS[name]), args, strict=False)) | kwargs
-        x, y = given.get("input"), given.get("target")
+        function = CONTRACTS[f"torch.nn.functional.{name}"]
+        first = (function.prediction[0], function.target[0])
+        given = dict(zip((*first, *POSITIONS[name]), args, strict=False)) | kwargs
+        x, y = given.get(first[0]), given.get(first[1])
         if not isinstance(x, torch.Tensor) or not isinstance(y, torch.Tensor):
             return None
         frame = self.frame
         module = f"torch.nn.{LOSSES[name][1]}"
         of_module = frame is not None and frame.f_code.co_filename.startswith(_MODULES)
-        contract = CONTRACTS[module if of_module else f"torch.nn.functional.{name}"]
+        contract = CONTRACTS[module] if of_module else function
         outer = user_frame(frame)
         place, _ = place_of(outer)
         library = library_of(frame, outer)
@@ -292,6 +296,13 @@ class Hands:
             return None
         found = self.value(w)
         return found if isinstance(found, Array) else plain(w)
+
+
+def _all_hot(numbers: Numbers, axis: int) -> bool:
+    """Whether each row along an axis has a single one."""
+    seen = Evidence()
+    seen.add(numbers, axis)
+    return seen.all_hot
 
 
 __all__ = ["Hands"]

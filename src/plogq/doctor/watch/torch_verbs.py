@@ -13,6 +13,8 @@ LOSSES = {
     "binary_cross_entropy_with_logits": ("F.binary_cross_entropy_with_logits",
                                          "BCEWithLogitsLoss"),
     "kl_div": ("F.kl_div", "KLDivLoss"),
+    "multilabel_soft_margin_loss": ("F.multilabel_soft_margin_loss", "MultiLabelSoftMarginLoss"),
+    "ctc_loss": ("F.ctc_loss", "CTCLoss"),
 }  # fmt: skip
 # The names of arguments behind the two arrays.
 POSITIONS = {
@@ -23,6 +25,8 @@ POSITIONS = {
     "binary_cross_entropy_with_logits": ("weight", "size_average", "reduce", "reduction",
                                          "pos_weight"),
     "kl_div": ("size_average", "reduce", "reduction", "log_target"),
+    "multilabel_soft_margin_loss": ("weight", "size_average", "reduce", "reduction"),
+    "ctc_loss": ("input_lengths", "target_lengths", "blank", "reduction", "zero_infinity"),
 }  # fmt: skip
 
 # Functions that make facts where nothing is known of their arguments.
@@ -35,6 +39,7 @@ SOURCES = frozenset(
         "addmm",
         "einsum",
         "softmax",
+        "gumbel_softmax",
         "log_softmax",
         "softmin",
         "sigmoid",
@@ -184,7 +189,7 @@ class Plan:
 
 def plan_of(func: Any, functional: Any) -> Plan | None:
     """The plan for a function; None: there is nothing to see."""
-    name = getattr(func, "__name__", "")
+    name = getattr(func, "__name__", "").removeprefix("special_")
     if name == "__get__":
         name = _PROPERTIES.get(getattr(getattr(func, "__self__", None), "__name__", ""), "")
         return Plan("verb", name) if name else None

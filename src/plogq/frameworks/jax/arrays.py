@@ -232,7 +232,7 @@ def from_host(x: Any, like: Array) -> Array:
 
 
 def unread_labels(
-    index: Array, classes: int, ignore: int | None, weight: Any = None
+    index: Array, classes: int, ignore: tuple[int, ...], weight: Any = None
 ) -> tuple[Array, Array]:
     """Labels within [0, classes) and their masses, NaN for a label out of range."""
     if index.dtype.itemsize < 4:
@@ -240,7 +240,8 @@ def unread_labels(
     limits = jnp.iinfo(index.dtype)
     inside = (index >= 0) & (index <= min(classes - 1, int(limits.max)))
     mass = jnp.where(inside, 1.0, jnp.nan).astype(wide())
-    if ignore is not None and int(limits.min) <= ignore <= int(limits.max):
-        kept = index != ignore
-        mass, inside = jnp.where(kept, mass, 0.0), inside & kept
+    for mark in ignore:
+        if int(limits.min) <= mark <= int(limits.max):
+            kept = index != mark
+            mass, inside = jnp.where(kept, mass, 0.0), inside & kept
     return indices(jnp.where(inside, index, 0)), mass

@@ -74,7 +74,7 @@ def _losses(*arrays: Array, call: Call, kernel: Any) -> list[Array]:
 def _gradients(*arrays: Array, call: Call, kernel: Any) -> list[Array]:
     *given, greatest, rest, d_loss, d_log_z = arrays
     measure, scores = call.pair(given)
-    residual = None if call.scores[0] == "binary" else (greatest, rest)
+    residual = None if call.scores[0] in ("binary", "versus") else (greatest, rest)
     found = kernel.backward(measure, scores, residual, d_loss, d_log_z)
     return [g for g in found if g is not None]
 
@@ -109,9 +109,11 @@ pushed_p = Primitive("plogq_pushed")
 gradients_p = Primitive("plogq_gradients")
 
 
-def _impl(primitive: Any, steps: Callable[..., Any]) -> Callable[..., Any]:
+def eagerly(
+    primitive: Any, steps: Callable[..., Any], static: tuple[str, ...] = ("call", "moving")
+) -> Callable[..., Any]:
     """What runs eagerly: a program of this primitive, or its steps where jit is disabled."""
-    compiled = jax.jit(primitive.bind, static_argnames=("call", "moving"))
+    compiled = jax.jit(primitive.bind, static_argnames=static)
     config: Any = jax.config
 
     def run(*arrays: Array, **params: Any) -> Any:
@@ -127,7 +129,7 @@ for _p, _steps in (
     (gradients_p, partial(_gradients, kernel=formula)),
 ):
     _p.multiple_results = True
-    _p.def_impl(_impl(_p, _steps))
+    _p.def_impl(eagerly(_p, _steps))
 
 
 def _avals(shapes: Any, arrays: Any) -> list[Any]:
@@ -166,22 +168,22 @@ def _lowered(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def rule(ctx: Any, *operands: Any, call: Call) -> Any:
         kernel = call.kernel
-        if not _alone(ctx):
+        if not alone(ctx):
             kernel = getattr(kernel, "elsewhere", formula)
         traced = partial(function, call=call, kernel=kernel)
-        return _written(ctx, traced, operands)
+        return written(ctx, traced, operands)
 
     return rule
 
 
-def _written(ctx: Any, function: Callable[..., Any], operands: Any) -> Any:
+def written(ctx: Any, function: Callable[..., Any], operands: Any) -> Any:
     """`function` in a program, in which it no longer matters what a type says of a mesh."""
     plain = ctx.replace(avals_in=[ShapedArray(a.shape, a.dtype) for a in ctx.avals_in])
     with jax.sharding.use_abstract_mesh(AbstractMesh((), ())):
         return mlir.lower_fun(function, multiple_results=True)(plain, *operands)
 
 
-def _alone(ctx: Any) -> bool:
+def alone(ctx: Any) -> bool:
     """Whether this program is for one CPU of this process, here and now."""
     module = ctx.module_context
     context = module.axis_context
@@ -196,7 +198,7 @@ def _alone(ctx: Any) -> bool:
 mlir.register_lowering(losses_p, _lowered(_losses))
 mlir.register_lowering(gradients_p, _lowered(_gradients))
 mlir.register_lowering(
-    pushed_p, lambda ctx, *operands, **params: _written(ctx, partial(_pushed, **params), operands)
+    pushed_p, lambda ctx, *operands, **params: written(ctx, partial(_pushed, **params), operands)
 )
 
 
@@ -204,8 +206,8 @@ def _losses_jvp(primals: Arrays, tangents: Arrays, *, call: Call) -> tuple[Any, 
     found = losses_p.bind(*primals, call=call)
     moving, changes = _moving(tangents)
     residual = found[2:]
-    along = pushed_p.bind(*changes, *primals, *residual, call=call, moving=moving)
-    return found, [*along, *map(_still, residual)]
+    moved = pushed_p.bind(*changes, *primals, *residual, call=call, moving=moving)
+    return found, [*moved, *map(still, residual)]
 
 
 def _moving(tangents: Arrays) -> tuple[tuple[bool, ...], list[Array]]:
@@ -214,7 +216,7 @@ def _moving(tangents: Arrays) -> tuple[tuple[bool, ...], list[Array]]:
     return moving, [t for t, moves in zip(tangents, moving, strict=True) if moves]
 
 
-def _still(x: Array) -> Any:
+def still(x: Array) -> Any:
     """The tangent of what does not change."""
     return ad.Zero(jax.typeof(x).to_tangent_aval())
 
@@ -224,26 +226,26 @@ def _pushed_jvp(
 ) -> tuple[Any, Any]:
     found = pushed_p.bind(*primals, call=call, moving=moving)
     own, residual = sum(moving), primals[len(primals) - 2 :]
-    total: Any = [_still(x) for x in found]
+    total: Any = [still(x) for x in found]
     if any(_moving(tangents[:own])[0]):
         changes = [ad.instantiate_zeros(t) for t in tangents[:own]]
         total = pushed_p.bind(*changes, *primals[own:], call=call, moving=moving)
     if any(_moving(tangents[own : len(tangents) - 2])[0]):
-        along = _along(
+        moved = along(
             lambda *given: _pushed(*primals[:own], *given, *residual, call=call, moving=moving),
             primals[own : len(primals) - 2],
             tangents[own : len(tangents) - 2],
         )
-        total = [ad.add_tangents(a, b) for a, b in zip(total, along, strict=True)]
+        total = [ad.add_tangents(a, b) for a, b in zip(total, moved, strict=True)]
     return found, total
 
 
 def _gradients_jvp(primals: Arrays, tangents: Arrays, *, call: Call) -> tuple[Any, Any]:
     found = gradients_p.bind(*primals, call=call)
-    return found, _along(partial(_anew, call=call), primals, tangents)
+    return found, along(partial(_anew, call=call), primals, tangents)
 
 
-def _along(function: Callable[..., Any], primals: Arrays, tangents: Arrays) -> Any:
+def along(function: Callable[..., Any], primals: Arrays, tangents: Arrays) -> Any:
     """The change of `function` along tangents, of which integers have none."""
     moving = [i for i, moves in enumerate(_moving(tangents)[0]) if moves]
 
@@ -253,8 +255,7 @@ def _along(function: Callable[..., Any], primals: Arrays, tangents: Arrays) -> A
             given[i] = x
         return function(*given)
 
-    _, along = jax.jvp(of_moving, [primals[i] for i in moving], [tangents[i] for i in moving])
-    return along
+    return jax.jvp(of_moving, [primals[i] for i in moving], [tangents[i] for i in moving])[1]
 
 
 def _pushed_transpose(

@@ -40,6 +40,8 @@ def batched(
 
 def _as_events(call: Call, arrays: Arrays, axes: Any) -> tuple[Call, list[Array]] | None:
     """The call with the batch as the first axis of its events, if Q has that axis."""
+    if call.scores[0] == "versus":
+        return None
     size = next(x.shape[a] for x, a in zip(arrays, axes, strict=True) if a is not None)
     by_class, found = _by_class(call), []
     for i, (x, axis) in enumerate(zip(arrays, axes, strict=True)):

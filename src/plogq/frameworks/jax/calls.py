@@ -18,7 +18,7 @@ import jax.numpy as jnp
 
 from ...algebra.formula import Formula
 from ...algebra.measure import Measure
-from ...algebra.scores import BinaryScores, Projection, Scores
+from ...algebra.scores import BinaryScores, Projection, Scores, Versus
 from ...algebra.yes_no import BinaryMeasure
 from . import arrays as xp
 
@@ -71,6 +71,7 @@ _SCORES: dict[str, Callable[..., Any]] = {
     "stored": lambda *options: Scores(options[0], None, *options[1:]),
     "binary": lambda kind: BinaryScores(kind, None),
     "linear": lambda *options: Projection(None, None, None, *options),
+    "versus": lambda of, p, q, share: Versus(of, _bare(p), _bare(q), share),
 }
 
 
@@ -82,12 +83,8 @@ def taken_apart(kernel: Any, measure: Any, scores: Any) -> tuple[Call, list[Arra
     else:
         sides = (tuple(None if hasattr(x, "shape") else x for x in s) for s in _sides(measure))
         p = (BinaryMeasure, *sides)
-    if isinstance(scores, Scores):
-        q: tuple[Any, ...] = ("stored", scores.kind, scores.axis, scores.softcap)
-    elif isinstance(scores, Projection):
-        q = ("linear", scores.softcap, scores.filter)
-    else:
-        q = ("binary", scores.kind)
+    stored = isinstance(scores, Scores)
+    q = ("stored", scores.kind, scores.axis, scores.softcap) if stored else _form(scores)
     of_p = measure.arrays()
     present: list[bool] = []
     held: list[Array] = []
@@ -97,6 +94,22 @@ def taken_apart(kernel: Any, measure: Any, scores: Any) -> tuple[Call, list[Arra
             held.append(jnp.asarray(x))
     kernel = formula if kernel.name == "formula" else kernel
     return Call(kernel, p, q, tuple(present), len(of_p)), held
+
+
+def _form(scores: Any) -> tuple[Any, ...]:
+    """Scores without their arrays."""
+    if isinstance(scores, Scores):
+        return "stored", scores.kind, scores.axis, scores.softcap
+    if isinstance(scores, Projection):
+        return "linear", scores.softcap, scores.filter
+    if isinstance(scores, Versus):
+        of_q = None if scores.q is None else _form(scores.q)
+        return "versus", scores.of, _form(scores.p), of_q, scores.share
+    return "binary", scores.kind
+
+
+def _bare(form: tuple[Any, ...] | None) -> Any:
+    return None if form is None else _SCORES[form[0]](*form[1:])
 
 
 def _sides(measure: BinaryMeasure) -> tuple[tuple[Any, Any], tuple[Any, Any]]:

@@ -36,7 +36,8 @@ for _name, _handler in _HANDLERS.items():
     jax.ffi.register_ffi_target(_name, _handler, platform="cpu")
 
 
-def _refuses(x: Any, role: str) -> str | None:
+def refuses(x: Any, role: str) -> str | None:
+    """Why the kernels do not take this array, or None."""
     if not _HANDLERS:
         return "plogq was built without XLA's headers: install jax first, and then plogq"
     if x.ndim > _MOST_AXES:
@@ -51,19 +52,23 @@ def _call(
 ) -> list[Array]:
     """A kernel on the operands that there are, the first of them overwritten if asked for."""
     present = sum(1 << i for i, x in enumerate(operands) if x is not None)
-    typed = {k: v if isinstance(v, bool) else _TYPES[type(v)](v) for k, v in options.items()}
     aliases = {0: 0} if in_place else None
     found = jax.ffi.ffi_call(name, results, input_output_aliases=aliases)(
         *(x for x in operands if x is not None),
         set=np.int64(chosen()),
         threads=np.int64(threads(prod(operands[0].shape), spawned=True)),
         present=np.int64(present),
-        **typed,
+        **typed(options),
     )
     return list(found)
 
 
 _TYPES: dict[type, Any] = {int: np.int64, float: np.float64}
+
+
+def typed(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as XLA is told them."""
+    return {k: v if isinstance(v, bool) else _TYPES[type(v)](v) for k, v in options.items()}
 
 
 def _each(x: Any, events: tuple[int, ...]) -> Array:
@@ -93,9 +98,9 @@ class Stored:
             return "this kernel takes stored scores over exclusive classes"
         if len(measure.background) > 1:
             return "P is smoothed more than once around class weights; one background is done here"
-        if measure.dense is not None and (why := _refuses(measure.dense, "P")):
+        if measure.dense is not None and (why := refuses(measure.dense, "P")):
             return why
-        return _refuses(scores.array, "Q")
+        return refuses(scores.array, "Q")
 
     def forward(self, measure: Measure, scores: Scores, log_z: bool = False) -> Forward:
         loss, found_log_z, greatest, rest = _forward(
@@ -159,9 +164,9 @@ class Binary:
             return "this kernel takes stored scores of yes/no outcomes"
         if any(hasattr(c, "shape") for c in (*measure.yes, *measure.no)):
             return "the class weights are arrays; numbers are done here"
-        if verbs.is_float(measure.target) and (why := _refuses(measure.target, "P")):
+        if verbs.is_float(measure.target) and (why := refuses(measure.target, "P")):
             return why
-        return _refuses(scores.array, "Q")
+        return refuses(scores.array, "Q")
 
     def forward(self, measure: BinaryMeasure, scores: BinaryScores, log_z: bool = False) -> Forward:
         x = scores.array

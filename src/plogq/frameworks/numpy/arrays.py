@@ -21,6 +21,8 @@ from .memory import memory
 from .operations import absolute as absolute
 from .operations import add_product as add_product
 from .operations import cast_like as cast_like
+from .operations import column_sums as column_sums
+from .operations import counting as counting
 from .operations import equal as equal
 from .operations import exceeding as exceeding
 from .operations import exp as exp
@@ -249,15 +251,15 @@ def value_range(x: Array) -> tuple[float, float]:
 
 
 def unread_labels(
-    index: Array, classes: int, ignore: int | None, weight: Any = None
+    index: Array, classes: int, ignore: tuple[int, ...], weight: Any = None
 ) -> tuple[Array, Array]:
     """Labels within [0, classes) and their masses, NaN for a label out of range."""
     inside = (index >= 0) & (index < classes)
-    kept = inside if ignore is None else inside & (index != ignore)
     mass = np.where(inside, 1.0, np.nan)
-    if ignore is not None:
-        mass = np.where(index == ignore, 0.0, mass)
-    return indices(np.where(kept, index, 0)), mass
+    for mark in ignore:
+        ignored = index == mark
+        mass, inside = np.where(ignored, 0.0, mass), inside & ~ignored
+    return indices(np.where(inside, index, 0)), mass
 
 
 def aliases(x: Any, y: Any) -> bool:

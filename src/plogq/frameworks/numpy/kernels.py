@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ...algebra.chunked import Chunked, share_of_scores
 from ...algebra.formula import Formula
 from ...algebra.linear import Tiled
 from ...native import stored as binding
+from ...native import versus
 from . import arrays as verbs
 from .memory import memory
 
@@ -18,4 +20,7 @@ if TYPE_CHECKING:
 
 stored = binding.Stored(memory, verbs)
 binary = binding.Binary(memory, verbs)
-linear = Tiled(verbs, binding.Stored(memory, verbs, flush=True), Formula(verbs))
+pairs = versus.Pairs(memory, verbs, Formula(verbs))
+_carried_on = binding.Stored(memory, verbs, flush=True)
+linear = Tiled(verbs, _carried_on, Formula(verbs))
+chunked = Chunked(verbs, _carried_on, share_of_scores, own=False)

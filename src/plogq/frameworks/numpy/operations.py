@@ -167,9 +167,11 @@ def matmul(a: Array, b: Array) -> Array:
     return np.matmul(a, b)
 
 
-def product_into(out: Array, a: Array, b: Array) -> None:
-    """out = a · b."""
+def product_into(out: Array, a: Array, b: Array, row: Array | None = None) -> None:
+    """out = a · b, with `row` added to every row."""
     np.matmul(a, b, out=out)
+    if row is not None:
+        out += row
 
 
 def add_product(total: Array, a: Array, b: Array) -> None:
@@ -177,6 +179,16 @@ def add_product(total: Array, a: Array, b: Array) -> None:
     step = max(1, _SUM_BYTES // max(1, total.shape[1] * total.itemsize))
     for start in range(0, len(total), step):
         total[start : start + step] += a[start : start + step] @ b
+
+
+def column_sums(x: Array) -> Array:
+    """The sums of the columns, each of a type that has more digits than what it sums."""
+    return weights(x.sum(0))
+
+
+def counting(idle: Array) -> Array:
+    """The places of what is not idle."""
+    return np.flatnonzero(~idle)
 
 
 def exceeding(x: Array, least: Array) -> Array:

@@ -311,7 +311,7 @@ def from_host(x: Any, like: Tensor) -> Tensor:
 
 
 def unread_labels(
-    index: Tensor, classes: Any, ignore: int | None, weight: Any = None
+    index: Tensor, classes: Any, ignore: tuple[int, ...], weight: Any = None
 ) -> tuple[Tensor, Tensor]:
     """Labels within [0, classes) and their masses, NaN for a label out of range.
 
@@ -322,9 +322,9 @@ def unread_labels(
     inside = (index >= 0) & (index < tf.cast(count, tf.int64))
     mass = where(inside, 1.0, tf.constant(nan, tf.float64))
     kept = inside
-    if ignore is not None:
-        ignored = tf.equal(index, ignore)
-        mass, kept = where(ignored, 0.0, mass), inside & ~ignored
+    for mark in ignore:
+        ignored = tf.equal(index, mark)
+        mass, kept = where(ignored, 0.0, mass), kept & ~ignored
         inside = inside | ignored
     if weight is not None:
         inside = inside | equal(weight, 0.0)

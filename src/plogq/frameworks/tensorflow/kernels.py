@@ -1,9 +1,10 @@
 """The C++ kernels on TensorFlow's tensors: eagerly on their own memory, in a graph as a node of it.
 
-What runs is the binding for NumPy. An eager tensor in main memory is a NumPy array without a copy,
-and so is what comes back where it is large. In the graph of a tf.function the same call is a
-tf.numpy_function, whose arguments and results share memory too, and which lets other threads run.
-A graph for XLA, for another device or for a SavedModel holds the formula instead.
+Labels of logits have operations of their own (`operation.py`); this is for everything else, and for
+where there are none. What runs is the binding for NumPy. An eager tensor in main memory is a NumPy
+array without a copy, and so is what comes back where it is large. In the graph of a tf.function the
+same call is a tf.numpy_function, whose arguments and results share memory too, and which lets other
+threads run. A graph for XLA, for another device or for a SavedModel holds the formula instead.
 """
 
 # What is known of TensorFlow's types is little, and in part wrong.
@@ -32,6 +33,7 @@ from ...errors import ShapeError
 from ..numpy import kernels as on_numpy
 from ..pages import LARGE, pages
 from . import arrays as verbs
+from . import operation
 
 Tensor = Any
 Array = Any
@@ -83,6 +85,12 @@ class OnTensors:
         why = no_kernel(scores.arrays()[0], "Q")
         # The kernel looks at dtypes and at which parts there are.
         return why or self.kernel.refuses(*_with(measure, scores, _empty(measure, scores)))
+
+    def note(self) -> str | None:
+        """What is to be said of how a graph reaches this kernel."""
+        if operation.missing is None:
+            return None
+        return f"in graphs through Python, as there is no operation of its own: {operation.missing}"
 
     def forward(self, measure: Any, scores: Any, log_z: bool = False) -> Forward:
         count = 0 if isinstance(scores, BinaryScores) else 2

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...algebra.open_lengths import Length
-from .open_lengths import dynamic, shape, static
+from .open_lengths import compiled, dynamic, shape, static
 
 Tensor = Any
 
@@ -76,6 +76,14 @@ def expand(x: Tensor) -> Tensor:
 
 def max_first(x: Tensor) -> tuple[Tensor, Tensor]:
     """The greatest score with the class axis kept, and a mask that is True at its first place."""
+    if compiled():
+        # XLA finds a maximum and its place at once in a reduction of two arrays, which it does
+        # not vectorise: the least place of the maximum is two of one.
+        classes = tf.range(tf.shape(x)[-1])
+        greatest = tf.reduce_max(tf.stop_gradient(x), axis=-1, keepdims=True)
+        places = tf.where(tf.equal(x, greatest), classes, classes[-1])
+        place = tf.reduce_min(places, axis=-1, keepdims=True)
+        return gather(x, place), tf.equal(classes, place)
     place = tf.expand_dims(tf.argmax(x, axis=-1), -1)
     return gather(x, place), tf.equal(_classes(x), place)
 

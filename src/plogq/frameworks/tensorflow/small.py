@@ -1,7 +1,8 @@
-"""Labels × Logits on eager tensors in main memory: from the tensors to the reduced loss at once.
+"""Labels × Logits on tensors in main memory: from the tensors to the reduced loss at once.
 
-What runs is the short way of NumPy on the tensors' own memory. Whatever is not plain goes the long
-way, and says what is wrong with it there.
+What runs is an operation of TensorFlow's, in graphs too. Where there is none it is the short way of
+NumPy on the memory of eager tensors. Whatever is not plain goes the long way, and says what is
+wrong with it there.
 """
 
 # What is known of TensorFlow's types is little, and in part wrong.
@@ -17,28 +18,82 @@ import tensorflow as tf
 from tensorflow.python.eager.record import could_possibly_record
 
 from ...algebra.formula import Formula
-from ...algebra.plain import Plain
+from ...algebra.plain import Plain, plain_loss
 from ...algebra.scores import Scores
 from ..numpy import small as on_numpy
 from . import arrays as xp
-from .arrays import tracing as tracing
-from .kernels import aligned, tensor
+from . import operation
+from .kernels import aligned, no_kernel, tensor
 
 Tensor = Any
 
 _formula = Formula(xp)
 
 
+def tracing() -> bool:
+    """Whether this way is closed: an operation goes into a graph as it runs eagerly."""
+    return False
+
+
 def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
-    if p.__class__ is not Plain:
+    if p.__class__ is not Plain or len(p.ignore) > 1:
         return None
-    recording = could_possibly_record()
     weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
-    # A tape, or an accumulator, may ask for what the weights add.
-    if not all(map(_plain, (x, p.index, *weights))) or (recording and weights):
+    for a in (x, p.index, *weights):
+        if not isinstance(a, tf.Tensor):
+            return None
+    recording = could_possibly_record()
+    if recording and xp.forward_mode((x, *weights)):
         return None
-    if recording and xp.forward_mode((x,)):
+    if operation.missing:
+        found = None
+        if tf.executing_eagerly() and not (recording and weights):
+            found = _on_memory(p, x, axis, softcap, reduction, recording)
+        return found
+    axis %= x.shape.rank
+    if no_kernel(x, "Q") is not None or not _fits(p, x.shape, axis):
+        return None
+    eager = tf.executing_eagerly()
+    loss = plain_loss(p, axis, softcap, reduction)
+    given = (x, p.index, *map(_carried, weights))
+    try:
+        return operation.loss_of(loss, *given, keep=recording, strict=eager)
+    except tf.errors.InvalidArgumentError:
+        if eager:
+            return None
+        raise
+
+
+def _fits(p: Plain, shape: Any, axis: int) -> bool:
+    """Whether the lengths that are known fit one another; the others are compared later."""
+    lengths = shape.as_list()
+    classes = lengths.pop(axis)
+    if classes is not None and classes < 2:
+        return False
+    for x, known in ((p.index, lengths), (p.sample_weight, lengths), (p.class_weight, [classes])):
+        if x is None:
+            continue
+        own = x.shape.as_list()
+        if len(own) != len(known):
+            return False
+        for m, n in zip(own, known, strict=True):
+            if m != n and m is not None and n is not None:
+                return False
+    return True
+
+
+def _carried(weight: Tensor) -> Tensor:
+    """Weights in a type that the operations read."""
+    return weight if weight.dtype in (tf.float32, tf.float64) else xp.weights(weight)
+
+
+def _on_memory(
+    p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str, recording: bool
+) -> Tensor | None:
+    """The same of eager tensors, where there is no operation."""
+    weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
+    if not all(map(xp.readable, (x, p.index, *weights))):
         return None
     scores = xp.seen(x)
     seen = (None if w is None else xp.seen(w) for w in (p.sample_weight, p.class_weight))
@@ -53,10 +108,6 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
     return (
         _differentiable(loss, job, divisor, p, axis, softcap, reduction)(x) if recording else loss
     )
-
-
-def _plain(x: Any) -> bool:
-    return isinstance(x, tf.Tensor) and xp.readable(x)
 
 
 def _differentiable(

@@ -36,6 +36,8 @@ from .modes import wants_gradient as wants_gradient
 from .operations import absolute as absolute
 from .operations import add_product as add_product
 from .operations import cast_like as cast_like
+from .operations import column_sums as column_sums
+from .operations import counting as counting
 from .operations import equal as equal
 from .operations import exceeding as exceeding
 from .operations import exp as exp
@@ -221,9 +223,15 @@ class _Total(torch.autograd.Function):
 
 @contextmanager
 def exact() -> Generator[None]:
-    """Inside, products are what they say: nothing is recorded and nothing cast."""
-    with torch.no_grad(), torch.autocast("cpu", enabled=False):
-        yield
+    """Inside, products are what they say: nothing is recorded, cast or summed in 16 bits."""
+    how = torch.backends.cuda.matmul
+    reduced = how.allow_bf16_reduced_precision_reduction
+    how.allow_bf16_reduced_precision_reduction = False
+    try:
+        with torch.no_grad(), torch.autocast("cpu", enabled=False):
+            yield
+    finally:
+        how.allow_bf16_reduced_precision_reduction = reduced
 
 
 def autocast(*arrays: Any) -> tuple[Any, ...]:

@@ -13,17 +13,21 @@ is being recorded (torch.compile, torch.export) the kernel is a custom operator.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import copysign, inf
 from typing import Any
 
 import torch
 
+from ...algebra.chunked import Chunked
 from ...algebra.derivatives import Call, along_scores, along_target, of_target, taken_apart
+from ...algebra.scores import Versus
 from . import arrays as xp
 from .arrays import plain_total
 from .uncompiled_derivatives import Arrays, formula, in_depth, in_operations
 
 Tensor = torch.Tensor
+Reduced = Callable[[Tensor, "Tensor | None"], Tensor]
 
 
 def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor, Tensor | None]:
@@ -68,6 +72,31 @@ def summed(kernel: Any, measure: Any, scores: Any, divisor: Any) -> Tensor | Non
     return _Sum.apply(call, divisor, *arrays)
 
 
+def at_once(
+    kernel: Any, measure: Any, scores: Any, divisor: Any, z_loss: float, reduced: Reduced
+) -> Tensor | None:
+    """The loss that `reduced` makes of losses and log Z, its gradients made with it.
+
+    None where step by step is no longer: where no gradient is asked for, or one of P too, and where
+    autograd is not all that looks on.
+    """
+    if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+        return None
+    if not isinstance(kernel, Chunked) or measure.total is not None:
+        return None
+    if isinstance(divisor, torch.Tensor) and divisor.requires_grad:
+        return None
+    call, arrays = taken_apart(kernel, measure, scores, z_loss != 0)
+    wanted = [x is not None and x.requires_grad for x in arrays]
+    if any(wanted[: call.parts]) or not any(wanted) or _transformed(arrays):
+        return None
+    one: Any = 1.0
+    d_loss: Any = xp.ratio(one, divisor)
+    if isinstance(d_loss, torch.Tensor) and not scores.hidden.is_cuda:
+        d_loss = float(d_loss)
+    return _AtOnce.apply(call, d_loss, z_loss, reduced, *arrays)
+
+
 def _forward_over_forward() -> bool:
     """Whether derivatives are carried along twice over."""
     stack = torch._C._functorch.get_interpreter_stack() or ()
@@ -108,6 +137,8 @@ def _backward(ctx: Any, d_loss: Any, d_log_z: Any) -> Arrays:
     if any(needs[: call.parts]):
         found[: call.parts] = of_target(formula, measure, q, needs, d_loss)
     if any(needs[call.parts :]):
+        if isinstance(q, Versus):
+            q = q.wanting(needs[call.parts :])
         gradients = call.kernel.backward(measure, q, residual, d_loss, d_log_z)
         found[call.parts :] = gradients
     return tuple(g if need else None for g, need in zip(found, needs, strict=True))
@@ -150,6 +181,49 @@ class _Sum(torch.autograd.Function):
     def backward(ctx: Any, d_loss: Any) -> Any:
         each = d_loss / ctx.divisor if in_depth(d_loss) else d_loss.item() / ctx.divisor
         return (None, None, *_backward(ctx, each, 0.0))
+
+
+class _AtOnce(torch.autograd.Function):
+    """One number whose gradients are made in the forward pass: those where 1 flows back to it."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, call: Call, d_loss: Any, z_loss: float, reduced: Reduced, *arrays: Tensor | None
+    ) -> Tensor:
+        ctx.call, ctx.d_loss, ctx.z_loss, ctx.reduced = call, d_loss, z_loss, reduced
+        ctx.save_for_backward(*arrays)
+        result, ctx.gradients = _made_at_once(ctx, arrays, d_loss)
+        return reduced(result.loss, result.log_z)
+
+    @staticmethod
+    def backward(ctx: Any, d: Tensor) -> Any:
+        arrays, needs = ctx.saved_tensors, ctx.needs_input_grad[4:]
+        if in_depth(d):
+            # Step by step again, in what can be differentiated.
+            with torch.enable_grad():
+                value = ctx.reduced(*_Losses.apply(ctx.call, *arrays))
+            wanted = [x for x, need in zip(arrays, needs, strict=True) if need]
+            found = iter(torch.autograd.grad(value, wanted, d, create_graph=True))
+            return (None,) * 4 + tuple(next(found) if need else None for need in needs)
+        gradients, ctx.gradients = ctx.gradients, None
+        if gradients is None:
+            # Those of the forward pass have been given away.
+            each = ctx.d_loss * (d if d.is_cuda else d.item())
+            _, gradients = _made_at_once(ctx, arrays, each)
+        elif d.is_cuda or d.item() != 1.0:
+            for g in gradients:
+                if g is not None:
+                    g.mul_(d)
+        return (None,) * (4 + ctx.call.parts) + tuple(gradients)
+
+
+def _made_at_once(ctx: Any, arrays: Arrays, d_loss: Any) -> tuple[Any, list[Tensor | None]]:
+    """What the kernel finds, and the gradients of Q's arrays that are asked for."""
+    call = ctx.call
+    measure, q = call.filled(arrays)
+    needs = ctx.needs_input_grad[4 + call.parts :]
+    result, gradients = call.kernel.fused(measure, q, d_loss, ctx.z_loss, needs=needs)
+    return result, list(gradients)
 
 
 class _Transformed(torch.autograd.Function):

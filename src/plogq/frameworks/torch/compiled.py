@@ -38,6 +38,7 @@ class Layout(NamedTuple):
     yes_no: bool  # whether P is a yes/no target, of four coefficients
     capped: bool
     filtered: bool  # whether gradients up to a least size are left out
+    limited: bool  # whether the caller has said how much the scores may take at a time
     log_z: bool  # whether log Z is asked for
 
     @property
@@ -46,7 +47,7 @@ class Layout(NamedTuple):
 
         Of a number in the layout that is still open the compiler might keep the first it saw.
         """
-        return self.yes_no or self.capped or self.filtered
+        return self.yes_no or self.capped or self.filtered or self.limited
 
 
 def recorded(
@@ -57,7 +58,7 @@ def recorded(
     places = [i for i, x in enumerate((*p, *q)) if x is not None]
     arrays = [x for x in (*p, *q) if x is not None]
     sides = (*measure.yes, *measure.no) if isinstance(measure, BinaryMeasure) else ()
-    softcap, least = getattr(scores, "softcap", None), getattr(scores, "filter", None)
+    softcap, least, room = (getattr(scores, x, None) for x in ("softcap", "filter", "workspace"))
     layout = Layout(
         kernel.name,
         getattr(scores, "kind", "linear"),
@@ -67,23 +68,30 @@ def recorded(
         bool(sides),
         softcap is not None,
         least is not None,
+        room is not None,
         wants_log_z,
     )
-    numbers = [x for x in (*sides, softcap, least) if x is not None]
+    numbers = [x for x in (*sides, softcap, least, room) if x is not None]
     if numbers:
         arrays.append(torch.tensor(numbers, dtype=torch.float64))
     loss, log_z, _, _ = losses(arrays, places, *layout)
     return loss, log_z if wants_log_z else None
 
 
-def _kernel(layout: Layout) -> Any:
+def _kernel(layout: Layout, cuda: bool) -> Any:
+    if layout.kernel == "chunked" and cuda:
+        from .triton.chunked import chunked
+
+        return chunked
     if layout.kernel == "triton":
         from .triton import binding
         from .triton import linear_binding as products
 
         stored, binary, linear = binding.stored, binding.binary, products.linear
     else:
-        from .kernels import binary, linear, stored
+        from .kernels import binary, chunked, linear, stored
+
+        linear = chunked if layout.kernel == "chunked" else linear
     if layout.kind == "linear":
         return linear
     return binary if layout.yes_no else stored
@@ -105,16 +113,20 @@ def _rebuilt(
     for place, x in zip(places, arrays, strict=True):
         found[place] = x
     first = found[layout.parts]
+    kernel = _kernel(layout, first.is_cuda)
     if layout.yes_no:
         yes_1, yes_0, no_1, no_0 = numbers
         binary = BinaryMeasure(None, (yes_1, yes_0), (no_1, no_0))
         scores: Any = BinaryScores(layout.kind, None)
-        return Call(_kernel(layout), binary, scores, layout.parts, layout.log_z), tuple(found)
+        return Call(kernel, binary, scores, layout.parts, layout.log_z), tuple(found)
+    room = numbers.pop() if layout.limited else None
+    if known and room is not None:
+        room = int(room)
     least = numbers.pop() if layout.filtered else None
     softcap = numbers.pop() if layout.capped else None
     if layout.kind == "linear":
         events, classes = tuple(first.shape[:-1]), found[layout.parts + 1].shape[0]
-        scores = Projection(None, None, None, softcap, least)
+        scores = Projection(None, None, None, softcap, least, room)
     else:
         shape, axis = tuple(first.shape), layout.axis
         events, classes = (*shape[:axis], *shape[axis + 1 :]), shape[axis]
@@ -122,7 +134,7 @@ def _rebuilt(
     bare = Measure(events, classes, axis=layout.dense_axis)
     spread = (layout.parts - len(bare.arrays())) // 2
     bare.background = tuple(Background(None) for _ in range(spread))
-    return Call(_kernel(layout), bare, scores, layout.parts, layout.log_z), tuple(found)
+    return Call(kernel, bare, scores, layout.parts, layout.log_z), tuple(found)
 
 
 @custom_op("plogq::losses", mutates_args=())
@@ -137,10 +149,11 @@ def losses(
     yes_no: bool,
     capped: bool,
     filtered: bool,
+    limited: bool,
     log_z: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Loss, log Z, and the two numbers per event that the gradient needs."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, yes_no, capped, filtered, log_z)
+    layout = Layout(kernel, kind, parts, axis, dense_axis, yes_no, capped, filtered, limited, log_z)
     call, found = _rebuilt(arrays, places, layout, known=True)
     result = call.kernel.forward(*call.filled(found), log_z=log_z)
     nothing = result.loss.new_empty(0)
@@ -164,6 +177,7 @@ def _(
     yes_no: bool,
     capped: bool,
     filtered: bool,
+    limited: bool,
     log_z: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     first = arrays[list(places).index(parts)]
@@ -194,10 +208,11 @@ def gradients(
     yes_no: bool,
     capped: bool,
     filtered: bool,
+    limited: bool,
     log_z: bool,
 ) -> list[Tensor]:
     """The gradients of Q's arrays."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, yes_no, capped, filtered, log_z)
+    layout = Layout(kernel, kind, parts, axis, dense_axis, yes_no, capped, filtered, limited, log_z)
     call, found = _rebuilt(arrays, places, layout, known=True)
     residual = None if yes_no else (greatest, rest)
     made = call.kernel.backward(*call.filled(found), residual, d_loss, d_log_z)
@@ -220,6 +235,7 @@ def _(
     yes_no: bool,
     capped: bool,
     filtered: bool,
+    limited: bool,
     log_z: bool,
 ) -> list[Tensor]:
     held = arrays[: len(places)]

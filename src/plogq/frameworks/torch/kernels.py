@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import torch
 
+from ...algebra.chunked import Chunked, share_of_scores
 from ...algebra.formula import Formula
 from ...algebra.linear import Tiled
 from ...native import stored as binding
+from ...native import versus
 from . import arrays as verbs
 from .memory import memory
 from .triton import binding as triton
@@ -21,4 +23,7 @@ Tensor = torch.Tensor
 
 stored = binding.Stored(memory, verbs)
 binary = binding.Binary(memory, verbs)
-linear = Tiled(verbs, binding.Stored(memory, verbs, flush=True), triton.stored, Formula(verbs))
+pairs = versus.Pairs(memory, verbs, Formula(verbs))
+_carried_on = binding.Stored(memory, verbs, flush=True)
+linear = Tiled(verbs, _carried_on, triton.stored, Formula(verbs))
+chunked = Chunked(verbs, _carried_on, share_of_scores, own=False)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -21,7 +22,7 @@ Tensor = torch.Tensor
 
 @custom_op("plogq::labels", mutates_args=())
 def checked_labels(
-    index: Tensor, classes: int, ignore: int | None, weight: Tensor | None
+    index: Tensor, classes: int, ignore: Sequence[int], weight: Tensor | None
 ) -> Tensor:
     """The labels as int64, once none of them that weighs something is out of range."""
     index = index.to(torch.int64, copy=True)
@@ -30,12 +31,12 @@ def checked_labels(
 
 
 @checked_labels.register_fake
-def _(index: Tensor, classes: int, ignore: int | None, weight: Tensor | None) -> Tensor:
+def _(index: Tensor, classes: int, ignore: Sequence[int], weight: Tensor | None) -> Tensor:
     return torch.empty_like(index, dtype=torch.int64)
 
 
 def unread_labels(
-    index: Tensor, classes: int, ignore: int | None, weight: Any = None
+    index: Tensor, classes: int, ignore: tuple[int, ...], weight: Any = None
 ) -> tuple[Tensor, Any]:
     """Labels within [0, classes) and their masses, without a look at their values now.
 
@@ -44,15 +45,16 @@ def unread_labels(
     if index.is_cpu and torch.compiler.is_compiling() and not transformed(index):
         known = None if weight is None else weight.detach()
         index = checked_labels(index, classes, ignore, known)
-        if ignore is None and weight is None:
+        if not ignore and weight is None:
             return index, None
         kept = (index >= 0) & (index < classes)
-        if ignore is not None:
-            kept = kept & (index != ignore)
+        for mark in ignore:
+            kept = kept & (index != mark)
         return torch.where(kept, index, 0), kept.to(torch.float64)
     index = index.to(torch.int64)
     inside = (index >= 0) & (index < classes)
     mass = torch.where(inside, 1.0, float("nan")).to(weights(inside).dtype)
-    if ignore is not None:
-        mass = torch.where(index == ignore, 0.0, mass)
-    return torch.where(inside & (index != ignore) if ignore is not None else inside, index, 0), mass
+    for mark in ignore:
+        ignored = index == mark
+        mass, inside = torch.where(ignored, 0.0, mass), inside & ~ignored
+    return torch.where(inside, index, 0), mass

@@ -168,14 +168,45 @@ def matmul(a: Tensor, b: Tensor) -> Tensor:
         return a @ b
 
 
-def product_into(out: Tensor, a: Tensor, b: Tensor) -> None:
-    """out = a · b."""
-    torch.mm(a, b, out=out)
+def product_into(out: Tensor, a: Tensor, b: Tensor, row: Tensor | None = None) -> None:
+    """out = a · b, summed in the type of out or a wider one, with `row` added to every row."""
+    if row is not None:
+        torch.addmm(row, a, b, out=out)
+    elif out.dtype is a.dtype:
+        torch.mm(a, b, out=out)
+    elif a.is_cuda and _INTO_WIDER:
+        torch.ops.aten.mm.dtype_out(a, b, out.dtype, out=out)
+    else:
+        torch.mm(a.to(out.dtype), b.to(out.dtype), out=out)
 
 
 def add_product(total: Tensor, a: Tensor, b: Tensor) -> None:
-    """total += a · b."""
-    total.addmm_(a, b)
+    """total += a · b, summed in the type of total or a wider one."""
+    if total.dtype is a.dtype:
+        total.addmm_(a, b)
+    elif a.is_cuda and _INTO_WIDER:
+        torch.ops.aten.addmm.dtype_out(total, a, b, total.dtype, out=total)
+    else:
+        total.addmm_(a.to(total.dtype), b.to(total.dtype))
+
+
+# Products of 16-bit matrices that stay in float32, which not every PyTorch has, and on GPUs alone.
+_INTO_WIDER = hasattr(torch.ops.aten.addmm, "dtype_out")
+
+
+def column_sums(x: Tensor) -> Tensor:
+    """The sums of the columns, each of a type that has more digits than what it sums."""
+    return x.sum(0, dtype=statistics_dtype(x)).to(wide_dtype(x))
+
+
+def counting(idle: Tensor) -> Tensor | None:
+    """The places of what is not idle: a device is waited for.
+
+    None in what is captured as a CUDA graph, where nothing can be asked: all are taken to count.
+    """
+    if idle.is_cuda and torch.cuda.is_current_stream_capturing():
+        return None
+    return torch.nonzero(~idle).reshape(-1)
 
 
 def exceeding(x: Tensor, least: Tensor) -> Tensor:

@@ -32,6 +32,7 @@ from ..verbs import VERBS, method
 from . import data, models
 from .containers import of_dict, of_list, of_text
 from .data import batches
+from .modes import is_torch, switch, training
 from .passing import SAME
 
 
@@ -62,6 +63,10 @@ def attribute(on: Machine, of: Value, name: str, node: Any) -> Value:
         found = models.attribute(on, of, name, node)
         if found is not None:
             return found
+        if name in ("train", "eval"):
+            return switch(of, name)
+        if name == "training" and isinstance(of, Instance) and is_torch(of):
+            return training(on, of)
         if name in SAME:
             return of if name == "module" else Native(lambda on, args: of, name)
         if name in of.slots and name not in ("output", "items"):
@@ -88,6 +93,19 @@ def _of_unknown(on: Machine, of: Unknown, name: str, node: Any) -> Value:
     """An attribute of what is not known: the same one each time, so lengths can be compared."""
     if name in ("item", "backward", "step", "zero_grad"):
         return Unknown()
+    if name in ("reshape", "view"):
+        return Native(
+            lambda on, args: VERBS["reshape"](on, Args([of, *args.pos], args.kw, args.node)), name
+        )
+    if name in ("softmax", "log_softmax", "sigmoid"):
+
+        def head(on: Machine, args: Args) -> Value:
+            """x.softmax(1), or F.softmax(x, 1) of an F that was not seen."""
+            own = not args.pos or isinstance(args.pos[0], Const)
+            pos = [Array(), *args.pos] if own else args.pos
+            return VERBS[name](on, Args(pos, args.kw, args.node, args.open))
+
+        return Native(head, name)
     return Unknown(tag=f"{of.tag}.{name}")
 
 

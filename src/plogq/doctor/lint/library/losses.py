@@ -34,6 +34,8 @@ _POSITIONS: dict[str, tuple[str, ...]] = {
     "nn.NLLLoss": ("weight", "size_average", "ignore_index", "reduce", "reduction"),
     "nn.BCELoss": ("weight", "size_average", "reduce", "reduction"),
     "nn.BCEWithLogitsLoss": ("weight", "size_average", "reduce", "reduction", "pos_weight"),
+    "F.ctc_loss": ("", "", "", "", "blank", "reduction"),
+    "nn.CTCLoss": ("blank", "reduction"),
     "nn.KLDivLoss": ("size_average", "reduce", "reduction", "log_target"),
     "keras.losses.CategoricalCrossentropy": ("from_logits", "label_smoothing", "axis"),
     "keras.losses.SparseCategoricalCrossentropy": ("from_logits", "ignore_class"),
@@ -127,7 +129,7 @@ def see(
 ) -> Value:
     """Note a sighting, if enough is known of the loss."""
     q = as_array(on, prediction)
-    p = as_array(on, target)
+    p = None if contract.unaligned else as_array(on, target)
     out = Array(shape=(), kind="float", by="loss")
     flag = options.get("from_logits")
     if flag is not None:

@@ -42,7 +42,18 @@ def function(
     for decorator in reversed(wrappers):
         if _last(decorator) in ("vmap", "pmap", "grad", "value_and_grad", "custom_vjp"):
             out = on.call(on.eval(decorator), Args([out], {}, decorator))
+        elif on.module is on.home and owner is None:
+            decorated(on, decorator, made)
     return out
+
+
+def decorated(on: Machine, decorator: ast.expr, made: Value) -> None:
+    """A decorator of the program's own is called for what it enters somewhere, a registry say."""
+    name = decorator.func if isinstance(decorator, ast.Call) else decorator
+    if isinstance(name, ast.Name) and isinstance(on.scope.find(name.id), Function):
+        f = on.eval(decorator)
+        if isinstance(f, Function):
+            on.call(f, Args([made], {}, decorator))
 
 
 def class_statement(on: Machine, node: ast.ClassDef) -> None:
@@ -63,6 +74,8 @@ def class_statement(on: Machine, node: ast.ClassDef) -> None:
     for name, value in inner.slots.items():
         cls.slots.setdefault(name, value)
     on.write(on.scope, node.name, cls)
+    for decorator in node.decorator_list:
+        decorated(on, decorator, cls)
 
 
 def import_statement(on: Machine, node: ast.Import) -> None:

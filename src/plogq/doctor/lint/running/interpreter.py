@@ -52,6 +52,7 @@ class Interpreter(Journal):
         self.functions: dict[ast.AST, Function] = {}
         self.instances: dict[UserClass, list[Instance]] = {}
         self.scope = module.scope
+        self.alone = False
         self.faults: list[Exception] = []  # of ours: what is left is read all the same
 
     function = definitions.function
@@ -139,7 +140,11 @@ class Interpreter(Journal):
             if isinstance(receiver, Instance):
                 for key, value in receiver.made.items():
                     self.write(receiver, key, value)
-        self.call_function(f, Args([], {}, NOWHERE, open=True), receiver)
+        self.alone = True
+        try:
+            self.call_function(f, Args([], {}, NOWHERE, open=True), receiver)
+        finally:
+            self.alone = False
 
     def instance_of(self, cls: UserClass) -> Value:
         """An object of a class: one that the program made, or one made of unknown arguments."""

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
+from ...facts import Array
 from ..machine import Machine
 from ..values import (
     NONE,
@@ -17,7 +18,9 @@ from ..values import (
     Function,
     Instance,
     List,
+    Terms,
     Unknown,
+    Value,
 )
 from .containers import truth
 from .definitions import DEFINITIONS
@@ -26,7 +29,20 @@ from .loops import LOOPS
 
 def expr_statement(on: Machine, node: ast.Expr) -> None:
     if not isinstance(node.value, ast.Constant):
-        on.eval(node.value)
+        in_place(on, node.value, on.eval(node.value))
+
+
+def in_place(on: Machine, node: ast.expr, out: Value) -> None:
+    """x.sigmoid_(): the array under the name is another one now; of x.fill_() nothing is known."""
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return
+    verb, name = node.func.attr, node.func.value
+    if not verb.endswith("_") or verb.endswith("__") or not isinstance(name, ast.Name):
+        return
+    old = on.scope.find(name.id)
+    if isinstance(old, Array) and verb not in ("requires_grad_", "share_memory_"):
+        known = isinstance(out, Array | Terms)
+        on.assign(name, out if known else Array(shape=old.shape, kind=old.kind))
 
 
 def assign_statement(on: Machine, node: ast.Assign) -> None:

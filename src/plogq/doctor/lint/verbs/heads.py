@@ -134,7 +134,16 @@ def logsumexp(on: Desk, args: Args) -> Value:
                  axis=axis if isinstance(axis, int) else None)  # fmt: skip
 
 
-@verb("gumbel_softmax multi_head_attention_forward scaled_dot_product_attention normalize "
+@verb("gumbel_softmax")
+def gumbel(on: Desk, args: Args) -> Value:
+    """A softmax of noisy scores; with `hard`, a row that is one-hot where it is computed."""
+    if args.constant(2, "hard", default=False) is not False:
+        return Unknown()
+    x, axis = args.get(0, "logits", "input"), args.constant(4, "dim", default=-1)
+    return head(on, x, Made.SOFTMAX, axis if isinstance(axis, int) else None, args.node)
+
+
+@verb("multi_head_attention_forward scaled_dot_product_attention normalize "
       "layer_norm batch_norm group_norm embedding")  # fmt: skip
 def nothing_known(on: Desk, args: Args) -> Value:
     return Unknown()

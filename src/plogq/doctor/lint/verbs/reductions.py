@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...facts import Array, Made, Place, Shape, place_of
-from .. import arithmetic
+from .. import arithmetic, unlogged
 from ..machine import Desk
 from ..values import (
     Args,
@@ -29,6 +29,7 @@ def _reduce(mean: bool) -> Verb:
             return Unknown()
         if x.made in arithmetic.LOGS and x.axis is None:
             return Terms(x, None, reduced=True, picked=True)
+        unlogged.reduced(on, x, args.node)
         by = on.module.text(args.node)
         return collapsed(x, axis, args, mean, by, on.place(args.node))
 
@@ -43,7 +44,8 @@ def collapsed(
     if bits and axis in (None, 0):
         # How many events are a yes, or of each class.
         shape = () if axis is None else x.shape[1:] if x.shape is not None else None
-        return Array(Made.COUNTS, by, place, shape=shape, kind="float", rising=True, source=x)
+        rising = sum(step.verb == "complement" for step in x.path) % 2 == 0
+        return Array(Made.COUNTS, by, place, shape=shape, kind="float", rising=rising, source=x)
     if axis is None:
         return Array(by="sum" if not mean else "mean", source=x, shape=(), kind="float")
     if not isinstance(axis, int):

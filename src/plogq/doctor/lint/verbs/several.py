@@ -6,13 +6,14 @@ import ast
 from collections.abc import Sequence
 from typing import Any
 
-from ...facts import PROBABILITIES, Array, Made, Shape
+from ...facts import PROBABILITIES, Array, Made, Shape, place_of
 from .. import arithmetic, moves
 from ..machine import Desk
 from ..values import (
     Args,
     Const,
     Iter,
+    Tuple,
     Unknown,
     Value,
     join,
@@ -64,6 +65,28 @@ def stack(on: Desk, args: Args) -> Value:
     return moves.expand(out, axis if isinstance(axis, int) else None, on.place(args.node)).but(
         shape=None
     )
+
+
+@verb("chunk tensor_split unbind")
+def chunk(on: Desk, args: Args) -> Value:
+    """Parts of an array: of scores still scores, of a distribution none where it was cut."""
+    x = array_of(args)
+    several = args.constant(1, "chunks", "sections", "indices_or_sections")
+    axis = args.constant(2, "dim", "axis", default=0)
+    name = function_of(args).rstrip(".").rpartition(".")[2]
+    if x is None or name == "unbind" or not isinstance(several, int) or not isinstance(axis, int):
+        return Unknown()
+    at, here = place_of(axis, x.rank), place_of(x.axis, x.rank)
+    apart = at is not None and here is not None and at != here
+    made = x.made if apart or x.made is Made.SCORES else None
+    shape = None
+    if x.shape is not None and at is not None:
+        n = x.shape[at]
+        n = n // several if isinstance(n, int) and n % several == 0 else None
+        shape = (*x.shape[:at], n, *x.shape[at + 1 :])
+    out = moves.stepped(x, "slice", on.place(args.node)).but(made=made, shape=shape)
+    out = out if apart else out.but(width=None, axis=x.axis if made is not None else None)
+    return Tuple((out,) * several) if 0 < several <= 16 else Unknown()
 
 
 @verb("gather take_along_axis take_along_dim gather_nd")

@@ -38,12 +38,7 @@ def one_hot(on: Desk, args: Args) -> Value:
 @verb("scatter_ scatter")
 def scatter(on: Desk, args: Args) -> Value:
     x = array_of(args)
-    if (
-        x is None
-        or x.low != 0
-        or x.high != 0
-        or not isinstance(args.constant(3, "value"), int | float)
-    ):
+    if x is None or x.low != 0 or x.high != 0 or args.constant(3, "value", "src") != 1:
         return Unknown()
     axis = args.constant(1, "dim")
     at = place_of(axis, x.rank) if isinstance(axis, int) else None

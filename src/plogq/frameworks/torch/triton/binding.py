@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -33,6 +33,11 @@ Tensor = torch.Tensor
 # are split further, until there are programs enough for the largest devices. None of it depends on
 # the device, so that its numbers do not.
 _RUN, _PROGRAMS, _LEAST_SPAN = 32, 512, 8192
+
+# A program that has whole rows takes so many classes at a time, with as many warps: few rows are
+# under way then, and what was read of them is still in the cache when it is read again. So few
+# events are better split.
+_WHOLE, _WARPS, _LEAST_EVENTS = 8192, 32, 64
 
 _MOST = 65535  # programs along the second axis of a grid
 
@@ -64,14 +69,10 @@ class Stored:
 
         m, x = measure, scores.array
         events = prod(m.events)
-        like = {"device": x.device, "dtype": torch.float32}
-        loss = torch.empty(m.events, **like)
-        found = torch.empty(m.events, **like) if log_z else None
-        residual = tuple(
-            torch.empty(m.events, device=x.device, dtype=torch.float64) for _ in range(2)
-        )
+        made = _outputs(m.events, x.device, log_z)
+        loss, found, residual = made.loss, made.log_z, made.residual
         if not events:
-            return Forward(loss, found, residual)
+            return made
         q, t = _Given(m, scores), tiles(events, x, scores.axis)
         rows = -(-events // t["ROWS"])
         span, splits = spans(m.classes, rows, t["BLOCK"], t["BLOCK"] * _RUN)
@@ -91,12 +92,12 @@ class Stored:
                     q.scores, q.sparse, q.mass, outputs, events, m.classes, splits,
                     scores.softcap or 1.0, WIDE=True, **q.kind,
                 )  # fmt: skip
-        return Forward(loss, found, residual)
+        return made
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Tensor, ...]:
-        from . import stored
+        from . import gradient
 
         m, x = measure, scores.array
         events = prod(m.events)
@@ -128,7 +129,7 @@ class Stored:
                 runs = args.in_runs(index, value)
                 index, value = runs.classes, runs.value
                 several = torch.empty((events, entries), device=x.device, dtype=torch.float32)
-                stored.entries_of[(events,)](
+                gradient.entries_of[(events,)](
                     *q.scores, several, index, value, entries, *q.dense, **given,
                     ENTRIES=power_of_two(entries),
                 )  # fmt: skip
@@ -136,7 +137,7 @@ class Stored:
             _, place, step = layout.laid_out(to, axis)
             deep = tiles_each(m.classes, t["BLOCK"])
             grid = (-(-events // t["ROWS"]), -(-m.classes // (t["BLOCK"] * deep)))
-            stored.backward[grid](
+            gradient.backward[grid](
                 *q.scores, to, *place, step, index, value, *q.dense, **given,
                 classes=m.classes, ignore=q.kind["ignore"], RAW=q.kind["RAW"], TILES=deep, **t,
             )  # fmt: skip
@@ -148,9 +149,82 @@ class Stored:
         return (result,)
 
     def fused(
-        self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
+        self, measure: Any, scores: Any, d_loss: Any, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Tensor, ...]]:
-        return in_steps(self, verbs, measure, scores, d_loss, z_loss, out)
+        m, x = measure, scores.array
+        result = torch.empty_like(x) if out is None else out
+        t = whole_rows(m, x, scores.axis, result)
+        if t is None:
+            return in_steps(self, verbs, measure, scores, d_loss, z_loss, result)
+        from . import at_once
+
+        forward = _outputs(m.events, x.device, z_loss != 0)
+        q, events = _Given(m, scores), prod(m.events)
+        flow = flowing(d_loss, 0.0, m.events, x)
+        _, place, step = layout.laid_out(result, scores.axis % x.ndim)
+        with on(x):
+            at_once.fused[(-(-events // t.rows),)](
+                *q.scores, result, *place, step, *q.sparse, *q.dense, **q.parts, mass=q.mass,
+                loss=forward.loss, log_z=forward.log_z, greatest=forward.residual[0],
+                rest=forward.residual[1], d_loss=flow["d_loss"], d_all=flow["d_all"],
+                loss_step=flow["loss_step"], z_loss=z_loss, events=events, classes=m.classes,
+                softcap=scores.softcap or 1.0, EXACT=q.exact, **q.kind, ROWS=t.rows, BLOCK=t.block,
+                num_warps=t.warps,
+            )  # fmt: skip
+        return forward, (result,)
+
+
+def _outputs(events: tuple[int, ...], device: torch.device, log_z: bool) -> Forward:
+    """What forward owes, still to be written."""
+    like = {"device": device, "dtype": torch.float32}
+    return Forward(
+        torch.empty(events, **like),
+        torch.empty(events, **like) if log_z else None,
+        tuple(torch.empty(events, device=device, dtype=torch.float64) for _ in range(2)),
+    )
+
+
+class Rows(NamedTuple):
+    """Events and classes of a tile, and warps of a program that has all classes of its events."""
+
+    rows: int
+    block: int
+    warps: int
+
+
+def whole_rows(m: Measure, x: Tensor, axis: int, result: Tensor) -> Rows | None:
+    """How `at_once.fused` is launched, or None where events are few, or their classes too many."""
+    axis %= x.ndim
+    events, near = prod(m.events), x.stride(axis) == 1 and result.stride(axis) == 1
+    entries = 0 if m.index is None else m.index.shape[-1]
+    block = min(power_of_two(m.classes), _WHOLE)
+    if events < _LEAST_EVENTS or m.classes > block * _RUN or entries > 1 or not near:
+        return None
+    return None if layout.runs(result, axis) is None else rows_of(m.classes)
+
+
+def rows_of(classes: int) -> Rows:
+    """The sizes of a program that has all classes of its events."""
+    block = min(power_of_two(classes), _WHOLE)
+    return Rows(max(1, layout._TILE // block), block, max(4, min(_WARPS, block // 256)))
+
+
+def small(x: Tensor, y: Tensor, ignore: int | None, d_loss: float) -> tuple[Tensor, Tensor]:
+    """The losses of labels and their gradient, of contiguous scores: one launch, little said."""
+    from . import at_once
+
+    events, classes = y.numel(), x.shape[-1]
+    t, gradient = rows_of(classes), torch.empty_like(x)
+    loss = x.new_empty(y.shape, dtype=torch.float32)
+    where = (classes, 1, 0, 1)
+    with on(x):
+        at_once.fused[(-(-events // t.rows),)](
+            x, *where, gradient, *where, y, None, 1, None, 0, 1, 0, 0, None, None, None, None, None,
+            loss, None, None, None, None, d_loss, 0, 0.0, events, classes, 1.0, ignore,
+            CAPPED=False, EXACT=x.dtype is torch.float32, RAW=True, ROWS=t.rows, BLOCK=t.block,
+            num_warps=t.warps,
+        )  # fmt: skip
+    return loss, gradient
 
 
 class _Given:

@@ -109,7 +109,7 @@ def power_of_two(n: int) -> int:
     return 1 << (n - 1).bit_length() if n > 1 else 1
 
 
-_TILE = 2048  # elements of a tile of stored scores
+_TILE, _WARPS = 2048, 4  # elements of a tile of stored scores, and warps that share them
 
 
 def tiles(events: int, x: Tensor, axis: int) -> dict[str, int]:
@@ -118,4 +118,5 @@ def tiles(events: int, x: Tensor, axis: int) -> dict[str, int]:
     classes = x.shape[axis]
     near = x.stride(axis) == 1 or x.numel() == classes
     block = min(power_of_two(classes), _TILE if near else 16)
-    return {"ROWS": min(power_of_two(events), max(1, _TILE // block)), "BLOCK": block}
+    rows = min(power_of_two(events), max(1, _TILE // block))
+    return {"ROWS": rows, "BLOCK": block, "num_warps": _WARPS}

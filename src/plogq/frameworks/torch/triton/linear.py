@@ -15,6 +15,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from .gradient import carried, coefficients, known
 from .online import (
     LOWEST,
     alone_with_cost,
@@ -25,7 +26,7 @@ from .online import (
     rise,
     rise_with_cost,
 )
-from .stored import carried, coefficients, each, known, outside
+from .stored import each, outside
 
 
 @triton.jit

@@ -45,6 +45,9 @@ def of_numbers(on: Desk, args: Args) -> Value:
     if isinstance(given, List | Tuple) and given.items:
         arrays = [i for i in given.items if isinstance(i, Array)]
         if len(arrays) == len(given.items) and all(a.shape == () for a in arrays):
+            alone = arrays[0] if len(arrays) == 1 else None
+            if alone is not None and alone.rising is not None:
+                return alone.but(shape=(1,))
             return Array(shape=(len(arrays),), kind="float")
     known = plain(given) if given is not None else None
     if known is None:

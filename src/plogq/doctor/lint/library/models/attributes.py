@@ -24,6 +24,7 @@ from ...values import (
     Value,
 )
 from .. import keras_training
+from ..modes import is_torch
 from .keras import is_keras, output_of, own_step
 from .sklearn import scaled
 
@@ -84,7 +85,7 @@ def attribute(on: Machine, of: Value, name: str, node: Any) -> Value | None:
         if name == "layers":
             items = of.slots["items"]
             return Unknown() if items is None else List(items)
-    if name == "apply" and isinstance(of, Chain | Instance) and not _is_torch(of):
+    if name == "apply" and isinstance(of, Chain | Instance) and not is_torch(of):
 
         def apply(on: Machine, args: Args) -> Value:
             which = args.get(None, "method")
@@ -105,14 +106,6 @@ def attribute(on: Machine, of: Value, name: str, node: Any) -> Value | None:
 def _mutable(args: Args) -> bool:
     given = args.get(None, "mutable")
     return given is not None and not (isinstance(given, Const) and given.value is False)
-
-
-def _is_torch(of: Value) -> bool:
-    if isinstance(of, Instance):
-        return any(
-            r.startswith(("torch.", "lightning", "pytorch_lightning")) for r in of.cls.roots()
-        )
-    return False
 
 
 def of_record(on: Machine, of: Record, name: str) -> Value:

@@ -80,9 +80,14 @@ def own_step(on: Machine, of: Value, args: Args) -> None:
     if not isinstance(of, Instance):
         return
     step = of.cls.find("train_step")
+    x, y = args.get(0, "x"), args.get(1, "y")
+    own = of.cls.find("compute_loss")
+    if isinstance(own, Function) and not isinstance(step, Function):
+        kw: dict[str, Value] = {"x": x or Unknown("x"), "y": y or Unknown("y"), "y_pred": output_of(
+            on, of, args)}  # fmt: skip
+        on.call_function(own, Args([], kw, args.node), of)
     if not isinstance(step, Function):
         return
-    x, y = args.get(0, "x"), args.get(1, "y")
     if x is None:
         return
     item = (

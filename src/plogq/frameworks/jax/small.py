@@ -1,0 +1,238 @@
+"""Labels × Logits in JAX: from the labels to the reduced loss by one primitive, and back by one.
+
+In a program of XLA the C++ kernel is given labels, weights and scores as they are: which class,
+which mass, what is left out, and the sum. `labelled` gives the loss; `along` is its change along a
+change of the scores, linear in that, and transposes to `gradient`. Whatever else is asked, by
+weights that change, in a batch, differentiated further, on another platform, is the same loss made
+step by step.
+"""
+
+# JAX types its own functions only in part.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false, reportMissingTypeArgument=false
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import ShapedArray
+from jax.extend.core import Primitive
+from jax.interpreters import ad, batching, mlir
+from jax.sharding import AxisType
+
+from ...algebra.labels import label_range
+from ...algebra.plain import Plain, PlainLoss, plain_loss
+from ...errors import LabelError
+from ...native.labelled import told
+from . import arrays as xp
+from . import autodiff, kernels
+
+Array = Any
+Arrays = Any
+
+
+def _results(loss: PlainLoss, scores: Any, index: Any, keep: bool) -> list[Any]:
+    """The loss, and what its gradient takes of it: greatest and rest per event, the divisor."""
+    like = xp.statistics_dtype(scores)
+    shape = index.shape if loss.reduction == "none" else ()
+    return [(s, like) for s in ((shape, index.shape, index.shape, (3,)) if keep else (shape,))]
+
+
+def _step_by_step(loss: PlainLoss, *arrays: Array) -> Array:
+    """The loss as JAX takes it further: differentiated, mapped, divided over devices."""
+    return loss.step_by_step(
+        xp, lambda p, q: autodiff.losses(kernels.stored, p, q, False)[0], *arrays
+    )
+
+
+tracing = xp.tracing
+
+
+def short(p: Plain, x: Array, axis: int, softcap: float | None, reduction: str) -> Array | None:
+    """H(P, Logits(x)) reduced, or None for what is not plain."""
+    if p.__class__ is not Plain or len(p.ignore) > 1:
+        return None
+    weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
+    for a in (x, p.index, *weights):
+        if not isinstance(a, jax.Array):
+            return None
+        if AxisType.Explicit in jax.typeof(a).sharding.mesh.axis_types:
+            return None
+    if kernels.refuses(x, "Q") or not jax.sharding.get_abstract_mesh().empty:
+        return None
+    axis %= x.ndim
+    shape: Any = x.shape
+    events, classes = (*shape[:axis], *shape[axis + 1 :]), shape[axis]
+    # A length that an exported program leaves open is no number.
+    for n in shape:
+        if not isinstance(n, int):
+            return None
+    if p.index.shape != events or classes < 2:
+        return None
+    if p.sample_weight is not None and p.sample_weight.shape != events:
+        return None
+    if p.class_weight is not None and p.class_weight.shape != (classes,):
+        return None
+    if not _within(p, weights, classes):
+        return None
+    loss = plain_loss(p, axis, softcap, reduction)
+    return labelled_p.bind(x, p.index, *map(_carried, weights), loss=loss, keep=False)[0]
+
+
+def _carried(weight: Array) -> Array:
+    """Weights in a type that the kernel reads."""
+    return weight if weight.dtype.name in ("float32", "float64") else xp.weights(weight)
+
+
+def _within(p: Plain, weights: list[Array], classes: int) -> bool:
+    """Whether nothing is wrong with P as far as its values are known."""
+    for w in weights:
+        if xp.readable(w) and not np.isfinite(np.asarray(w)).all():
+            return False
+    if not xp.readable(p.index) or not (p.sample_weight is None or xp.readable(p.sample_weight)):
+        return True
+    try:
+        label_range(xp.host, p.index, classes, p.ignore, p.sample_weight)
+    except LabelError:
+        # What is wrong is said where the label is as it came.
+        return False
+    return True
+
+
+labelled_p = Primitive("plogq_labelled")
+along_p = Primitive("plogq_labelled_along")
+gradient_p = Primitive("plogq_labelled_gradient")
+
+
+# What the primitives compute: by the kernel, and step by step.
+
+
+def _called(results: Any, arrays: Arrays, loss: PlainLoss, forward: bool) -> list[Array]:
+    types = [jax.ShapeDtypeStruct(*s) for s in results]
+    call = jax.ffi.ffi_call("plogq_labelled", types)
+    return list(call(*arrays, forward=forward, **kernels.typed(told(loss))))
+
+
+def _loss(scores: Array, index: Array, *weights: Array, loss: PlainLoss, keep: bool) -> list[Array]:
+    results = _results(loss, scores, index, keep)
+    return _called(results, (scores, index, *weights), loss, True)
+
+
+def _loss_in_steps(
+    scores: Array, index: Array, *weights: Array, loss: PlainLoss, keep: bool
+) -> Any:
+    kept = [jnp.zeros(*s) for s in _results(loss, scores, index, keep)[1:]]
+    return [_step_by_step(loss, scores, index, *weights), *kept]
+
+
+def _gradient(scores: Array, *arrays: Array, loss: PlainLoss) -> list[Array]:
+    return _called([(scores.shape, scores.dtype)], (scores, *arrays), loss, False)
+
+
+def _gradient_in_steps(scores: Array, *arrays: Array, loss: PlainLoss) -> list[Array]:
+    """The gradient anew, without what was kept of the loss, which changes as the scores do."""
+    *given, _, _, _, d_loss = arrays
+    return list(jax.vjp(lambda x: _step_by_step(loss, x, *given), scores)[1](d_loss))
+
+
+def _along(change: Array, scores: Array, *arrays: Array, loss: PlainLoss) -> list[Array]:
+    given = arrays[:-3]
+    return [jax.jvp(lambda x: _step_by_step(loss, x, *given), (scores,), (change,))[1]]
+
+
+for _p, _steps in (
+    (labelled_p, _loss_in_steps),
+    (along_p, _along),
+    (gradient_p, _gradient_in_steps),
+):
+    _p.multiple_results = True
+    _p.def_impl(autodiff.eagerly(_p, _steps, ("loss", "keep")))
+
+
+@labelled_p.def_abstract_eval
+def _(scores: Any, index: Any, *_: Any, loss: PlainLoss, keep: bool) -> list[Any]:
+    return [ShapedArray(*s) for s in _results(loss, scores, index, keep)]
+
+
+@along_p.def_abstract_eval
+def _(_: Any, scores: Any, index: Any, *__: Any, loss: PlainLoss) -> list[Any]:
+    return [ShapedArray(*s) for s in _results(loss, scores, index, False)]
+
+
+@gradient_p.def_abstract_eval
+def _(scores: Any, *_: Any, loss: PlainLoss) -> list[Any]:
+    return [ShapedArray(scores.shape, scores.dtype)]
+
+
+def _lowered(kernel: Callable[..., Any], steps: Callable[..., Any]) -> Callable[..., Any]:
+    def rule(ctx: Any, *operands: Any, **params: Any) -> Any:
+        function = partial(kernel if autodiff.alone(ctx) else steps, **params)
+        return autodiff.written(ctx, function, operands)
+
+    return rule
+
+
+mlir.register_lowering(labelled_p, _lowered(_loss, _loss_in_steps))
+mlir.register_lowering(gradient_p, _lowered(_gradient, _gradient_in_steps))
+mlir.register_lowering(along_p, _lowered(_along, _along))
+
+
+def _labelled_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss, keep: bool) -> Any:
+    if any(type(t) is not ad.Zero for t in tangents[2:]):
+        found = labelled_p.bind(*primals, loss=loss, keep=keep)
+        moved = autodiff.along(partial(_step_by_step, loss), primals, tangents)
+    else:
+        found = labelled_p.bind(*primals, loss=loss, keep=True)
+        moved = along_p.bind(tangents[0], *primals, *found[1:], loss=loss)[0]
+        found = found if keep else found[:1]
+    return found, [moved, *map(autodiff.still, found[1:])]
+
+
+def _along_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss) -> Any:
+    found = along_p.bind(*primals, loss=loss)
+    total: Any = autodiff.still(found[0])
+    if type(tangents[0]) is not ad.Zero:
+        total = along_p.bind(tangents[0], *primals[1:], loss=loss)[0]
+    if any(type(t) is not ad.Zero for t in tangents[1:-3]):
+        moved = autodiff.along(
+            lambda *given: _along(primals[0], *given, *primals[-3:], loss=loss)[0],
+            primals[1:-3],
+            tangents[1:-3],
+        )
+        total = ad.add_tangents(total, moved)
+    return found, [total]
+
+
+def _gradient_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss) -> Any:
+    found = gradient_p.bind(*primals, loss=loss)
+    return found, autodiff.along(partial(_gradient_in_steps, loss=loss), primals, tangents)
+
+
+def _along_transpose(cotangents: Any, change: Any, *arrays: Any, loss: PlainLoss) -> list[Any]:
+    gradient = gradient_p.bind(*arrays, ad.instantiate_zeros(cotangents[0]), loss=loss)
+    return [gradient[0], *(None for _ in arrays)]
+
+
+ad.primitive_jvps[labelled_p] = _labelled_jvp
+ad.primitive_jvps[along_p] = _along_jvp
+ad.primitive_jvps[gradient_p] = _gradient_jvp
+ad.primitive_transposes[along_p] = _along_transpose
+
+
+def _batched(steps: Callable[..., Any]) -> Callable[..., Any]:
+    def rule(arrays: Arrays, axes: Any, **params: Any) -> Any:
+        found = jax.vmap(partial(steps, **params), tuple(axes))(*arrays)
+        return found, [0] * len(found)
+
+    return rule
+
+
+batching.primitive_batchers[labelled_p] = _batched(_loss_in_steps)
+batching.primitive_batchers[along_p] = _batched(_along)
+batching.primitive_batchers[gradient_p] = _batched(_gradient_in_steps)

@@ -1,0 +1,1 @@
+"""Losses for the libraries that boost trees."""
