@@ -5,7 +5,7 @@ from __future__ import annotations
 from sys import maxsize
 from typing import Any
 
-from ..algebra.plain import Plain, PlainLoss, PlainRows
+from ..algebra.plain import Plain, PlainLoss
 from . import _cpu
 from .processor import set_now, threads
 
@@ -119,17 +119,19 @@ def of_labels(
 def of_rows(
     probs: Any,
     probs_dtype: int,
-    plain: PlainRows,
+    tolerance: float,
     shape: tuple[int, int],
     dtype: int,
     axis: int,
     softcap: float | None,
     keeps: bool = True,
 ) -> Job:
-    """Rows of probabilities × logits of `shape`, (events, classes); `keeps` as in `of_labels`."""
+    """Rows of probabilities × logits of `shape`, (events, classes), the classes of both on `axis`.
+
+    A row sums to 1 within `tolerance`; `keeps` as in `of_labels`.
+    """
     workers = threads(shape[0] * shape[1])
-    at = plain.axis if plain.axis >= 0 else axis
-    part = _cpu.Rows(set_now.get(), probs, probs_dtype, at, *shape, plain.tolerance, keeps, workers)
+    part = _cpu.Rows(set_now.get(), probs, probs_dtype, axis, *shape, tolerance, keeps, workers)
     return Job(part, workers, dtype, axis, softcap)
 
 

@@ -78,8 +78,8 @@ def _rows(
     if code is None or probs.shape != x.shape or not at_same or not x.size:
         return None
     size = x.size // x.shape[axis], x.shape[axis]
-    held = PlainRows(probs, axis, p.tolerance)
-    return of_rows(memory.exported(probs), code, held, size, dtype, axis, softcap, keeps)
+    p_at = memory.exported(probs)
+    return of_rows(p_at, code, p.tolerance, size, dtype, axis, softcap, keeps)
 
 
 def _yes_no(y: Array, x: Array, dtype: int) -> Job | None:

@@ -91,7 +91,8 @@ def short(
         return None
     if kind is not PlainYesNo and axis != -1 and axis != x.ndim - 1:
         return None
-    recorded = x.requires_grad and torch.is_grad_enabled()
+    recording = torch.is_grad_enabled()
+    recorded = x.requires_grad and recording
     like = _LOSSES.get(x.dtype)
     if like is None:
         like = _loss_like(x.dtype)
@@ -102,14 +103,16 @@ def short(
     cap, how = softcap or 0.0, REDUCTIONS[reduction]
     if isinstance(p, Plain):
         found, arrays = _labelled(p, x, loss, cap, how, recorded)
-    elif y.requires_grad and torch.is_grad_enabled():
+    elif y.requires_grad and recording:
         return None
     elif isinstance(p, PlainRows):
         found, arrays = _rows(p, x, loss, cap, how, recorded)
     else:
         found, arrays = _yes_no(p, x, loss, how)
-    if found is None or not recorded:
-        return None if found is None else loss
+    if found is None:
+        return None
+    if not recorded:
+        return loss
     return _apply((found, loss, reduction != "none", cap, p, arrays), x)
 
 
