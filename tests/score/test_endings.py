@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -357,9 +358,11 @@ def busy() -> int:
     """Processor time of every thread but this one."""
     mine, total = threading.get_native_id(), 0
     for task in Path("/proc/self/task").iterdir():
-        if int(task.name) != mine:
-            fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
+        # One may end between being listed and being read.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if int(task.name) != mine:
+                fields = (task / "stat").read_text().rsplit(")", 1)[1].split()
+                total += int(fields[11]) + int(fields[12])
     return total
 
 
