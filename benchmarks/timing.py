@@ -71,11 +71,19 @@ def missing(contender: Contender) -> str | None:
     return None
 
 
+def _exact(work: Work) -> Any:
+    """What results are held against; None where that is a peer's, and the peer is not here."""
+    try:
+        return None if work.reference is None else work.reference()
+    except ImportError:
+        return None
+
+
 def measure(
     work: Work, rounds: int, say: Callable[[str], None]
 ) -> tuple[dict[str, Outcome], dict[str, str]]:
     """Every contender of a case in turn, `rounds` times; and those left out, with the reason."""
-    exact = work.reference() if work.reference is not None else None
+    exact = _exact(work)
     left_out: dict[str, str] = {}
     runners: list[_Runner] = []
     for contender in work.contenders:
