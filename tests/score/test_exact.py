@@ -7,10 +7,11 @@ from fractions import Fraction
 from math import inf
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plogq.score.exact import Sums, products
+from plogq.score.exact import Sums
 
 # Beyond that a sum of forty might not be a float64.
 finite = st.floats(-1e306, 1e306)
@@ -48,21 +49,31 @@ def test_sums_of_groups(values: list[float], size: int, data: st.DataObject) -> 
 
 
 @given(st.lists(st.floats(-1e140, 1e140), min_size=1, max_size=20), st.data())
-def test_products_are_taken_apart(values: list[float], data: st.DataObject) -> None:
-    # Below, what is lost in rounding is smaller than any float64.
+def test_products_are_added_without_rounding(values: list[float], data: st.DataObject) -> None:
+    # Below, what is lost is smaller than any float64.
     a = np.array([v if abs(v) > 1e-140 else 0.0 for v in values])
     b = np.array(data.draw(st.permutations(a.tolist())))
-    parts = products(a, b)
-    for i, (x, y) in enumerate(zip(a.tolist(), b.tolist(), strict=True)):
-        assert sum((Fraction(float(part[i])) for part in parts), Fraction(0)) == Fraction(
-            x
-        ) * Fraction(y)
+    exact = sum((Fraction(x) * Fraction(y) for x, y in zip(a, b, strict=True)), Fraction(0))
+    sums, many = Sums(), Sums(5000)
+    sums.add(a, times=b)
+    many.add(a, np.full(len(a), 4321), b)
+    assert sums.total() == many.total() == many.floats()[4321] == float(exact)
 
 
-def test_products_of_short_numbers_are_exact_as_they_are() -> None:
-    a = np.array([1.1, 2.3], np.float32).astype(np.float64)
-    assert len(products(a, a)) == 1
-    assert len(products(np.array([1.1]), a[:1])) == 2
+def test_products_out_of_range() -> None:
+    """Below the least float64 they are dropped, whatever else is there; beyond the greatest they
+    have no end."""
+    sums = Sums(2)
+    sums.add(np.array([1e-200, 5e-324, 2.0]), times=np.array([1e-200, 0.5, 3.0]))
+    assert sums.floats().tolist() == [6.0, 0.0]
+    sums.add(np.array([1e200, -1e200]), np.array([1, 0]), np.array([1e200, 1.0]))
+    assert sums.floats().tolist() == [-1e200, inf]
+
+
+def test_a_place_that_is_not_there_is_refused() -> None:
+    for place in (-1, 3):
+        with pytest.raises(IndexError, match="place"):
+            Sums(3).add(np.ones(4), np.array([0, 1, 2, place]))
 
 
 def test_digits_never_overflow() -> None:

@@ -10,6 +10,7 @@ namespace nb = nanobind;
 using namespace plogq;
 
 void bind_labelled(nb::module_& m);
+void bind_scoring(nb::module_& m);
 void bind_soft(nb::module_& m);
 void bind_tensors(nb::module_& m);
 #ifdef PLOGQ_XLA
@@ -204,6 +205,7 @@ NB_MODULE(_cpu, m) {
         nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
         nb::arg("forward"));
   bind_labelled(m);
+  bind_scoring(m);
   bind_soft(m);
   bind_tensors(m);
   m.def("row_sums", &row_sums, nb::arg("set"), nb::arg("threads"), nb::arg("array"),

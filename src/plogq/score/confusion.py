@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..native import _cpu
+from ..native.sums import contiguous
+from .block import CODES
 from .column import Array
 from .events import Events
 from .find import Roles
@@ -75,10 +78,8 @@ class Mass:
         self._sums.add(p if weight is None else p * weight[:, None], q)
 
     def _count(self, truth: Array, q: Array, axis: int) -> None:
-        # Sums of whole numbers that float64 holds.
-        for k, given in enumerate(q if axis == 0 else q.T):
-            sums = np.bincount(truth, np.rint(given * UNITS), len(self._labels))
-            self._units[:, k] += sums.astype(np.int64)
+        values, labels = contiguous(q if axis == 0 else q.T, q.dtype), contiguous(truth, np.int64)
+        _cpu.mass(values, CODES[values.dtype], labels, UNITS, self._units)
 
     def merge(self, other: Mass) -> None:
         """Take in what another one of the same classes has taken in."""

@@ -332,6 +332,8 @@ def _correct(q: Block, truth: Array, given: Array, roles: Roles) -> Array:
     values = q.values
     if q.axis is None:
         return _says_yes(values, roles) == (truth == 1)
+    if q.best is not None:
+        return q.best == truth
     if q.axis == 1:
         return values.argmax(axis=1) == truth
     # NumPy's argmax over the first axis takes 4 ns an element, max and == a tenth of that.

@@ -25,7 +25,7 @@ def improper(block: Block, group: Group, tolerance: float | None) -> list[Fault]
     near = sums.USUAL if tolerance is None else tolerance
     low, high = 1 - near, 1 + near
     # Nothing below 0 and a sum of 1 leave no room above 1; a NaN fails every comparison.
-    if values.min() >= 0 and totals.min() >= low and totals.max() <= high:
+    if block.minimum() >= 0 and totals.min() >= low and totals.max() <= high:
         return []
     outside = ~np.logical_and.reduce((values >= 0) & (values <= high), axis=axis)
     wrong = sums.uneven(values, axis, totals, tolerance)

@@ -8,7 +8,7 @@ from math import sqrt
 import numpy as np
 
 from .column import Array
-from .exact import Sums, products, scaled
+from .exact import Sums, scaled
 
 _NAN, _INFINITE = float("nan"), float("inf")
 _SUMS = ("plain", "first", "square", "cross", "weight", "squared", "lost")
@@ -58,15 +58,15 @@ class Moments:
         if weights is None:
             self._ones += counts
             self._sums["plain"].add(values, group)
-            self._products("square", values, values, group)
+            self._sums["square"].add(values, group, values)
             return
         with np.errstate(over="ignore", under="ignore"):
             first = weights * values
         self._sums["first"].add(first, group)
         self._sums["weight"].add(weights, group)
-        self._products("square", first, first, group)
-        self._products("cross", first, weights, group)
-        self._products("squared", weights, weights, group)
+        self._sums["square"].add(first, group, first)
+        self._sums["cross"].add(first, group, weights)
+        self._sums["squared"].add(weights, group, weights)
 
     def merge(self, other: Moments, places: Array | None = None) -> None:
         """Take in what another has; `places` says which group each of its groups is here."""
@@ -213,10 +213,6 @@ class Moments:
         cross = _added(self._integers("plain"), self._integers("cross"))
         square = self._integers("square")
         return self._first(), self._weight(), square, cross, self._weight("squared")
-
-    def _products(self, name: str, a: Array, b: Array, group: Array | None) -> None:
-        for part in products(a, b):
-            self._sums[name].add(part, group)
 
     def _counted(self, count: int, group: Array | None) -> Array:
         if group is not None:

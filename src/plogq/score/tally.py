@@ -200,7 +200,8 @@ class Tally:
     def _classes(self, events: Events) -> None:
         truth, weight, correct = events.truth, events.weight, events.correct
         if weight is None:
-            self._correct_counts += np.bincount(truth[correct], minlength=len(self._counts))
+            counts = np.bincount(truth, correct, len(self._counts))
+            self._correct_counts += counts.astype(np.int64)
         else:
             self._correct.add(weight[correct], truth[correct])
         if events.soft is None:
