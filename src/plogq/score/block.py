@@ -40,8 +40,12 @@ class Block:
     def rows(self, keep: Array) -> Block:
         """Some of the rows."""
         values = self.values[:, keep] if self.axis == 0 else self.values[keep]
-        parts = (None if x is None else x[keep] for x in (self.sums, self.tops, self.best))
-        return Block(values, self.axis, *parts)
+        sums, tops, best = (None if x is None else x[keep] for x in self._of_rows)
+        return Block(values, self.axis, sums, tops, best)
+
+    @property
+    def _of_rows(self) -> tuple[Array | None, Array | None, Array | None]:
+        return self.sums, self.tops, self.best
 
     def totals(self) -> Array:
         """The sum of every row."""

@@ -78,7 +78,7 @@ class Mass:
         self._sums.add(p if weight is None else p * weight[:, None], q)
 
     def _count(self, truth: Array, q: Array, axis: int) -> None:
-        values, labels = contiguous(q if axis == 0 else q.T, q.dtype), contiguous(truth, np.int64)
+        values, labels = np.ascontiguousarray(q if axis == 0 else q.T), contiguous(truth, np.int64)
         _cpu.mass(values, CODES[values.dtype], labels, UNITS, self._units)
 
     def merge(self, other: Mass) -> None:

@@ -48,7 +48,7 @@ class Sums:
         the first sum. Of a product what is below the least float64 is dropped."""
         for start in range(0, len(values), _ROWS):
             part = slice(start, start + _ROWS)
-            self._add(*(None if x is None else x[part] for x in (values, times, place)))
+            self._add(values[part], *(None if x is None else x[part] for x in (times, place)))
 
     def merge(self, other: Sums, places: Array | None = None) -> None:
         """Add other sums; `places` says which of these each of them belongs to, none twice."""
@@ -114,7 +114,8 @@ class Sums:
         return scaled(self.whole(self.unit), 1, self.unit)
 
     def _add(self, values: Array, times: Array | None, place: Array | None) -> None:
-        met, size = None, 1 if place is None else self.size
+        met: Array | None = None
+        size = 1 if place is None else self.size
         if place is not None and size > len(values):
             # Of many places those that are met.
             met, place = np.unique(place, return_inverse=True)
@@ -128,7 +129,7 @@ class Sums:
         for k, digits in enumerate(np.frombuffer(found, np.int64).reshape(size, -1).T, first):
             self._add_digit(k, digits, met)
         if endless is not None:
-            ended = np.flatnonzero(np.frombuffer(endless, bool))
+            ended: Array = np.flatnonzero(np.frombuffer(endless, bool))
             self._end(ended if met is None else met[ended])
         self._additions += 1
         self._carry_in_time()
