@@ -53,7 +53,7 @@ def written(text: str, pattern: str, **arrays: Any) -> Any:
 def test_what_is_no_representation_is_refused_in_the_name_of_entropy() -> None:
     for wrong in (np.array([[0.5, 0.5]]), "text", None):
         with pytest.raises(plogq.PairError, match=r"^entropy takes representations"):
-            entropy(wrong)  # type: ignore[arg-type]
+            entropy(wrong)
 
 
 @every_framework

@@ -154,11 +154,11 @@ def test_representations_say_it_too(make: Any, option: str, says: str) -> None:
 
 def test_a_name_that_is_nearly_right_is_guessed() -> None:
     assert "did you mean reduction=?" in told(
-        lambda: plogq.cross_entropy(Labels(Y), Logits(Z), reductions="sum")  # type: ignore[call-arg]
+        lambda: plogq.cross_entropy(Labels(Y), Logits(Z), reductions="sum")
     )
-    assert "did you mean ignore=?" in told(lambda: Labels(Y, ignores=1))  # type: ignore[call-arg]
-    assert "its options are axis=, softcap=" in told(lambda: Logits(Z, colour=1))  # type: ignore[call-arg]
-    assert "it takes no options" in told(lambda: BinaryLogits(Z, colour=1))  # type: ignore[call-arg]
+    assert "did you mean ignore=?" in told(lambda: Labels(Y, ignores=1))
+    assert "its options are axis=, softcap=" in told(lambda: Logits(Z, colour=1))
+    assert "it takes no options" in told(lambda: BinaryLogits(Z, colour=1))
 
 
 def test_reductions_of_other_libraries_are_named() -> None:
@@ -168,5 +168,5 @@ def test_reductions_of_other_libraries_are_named() -> None:
         ("mean_with_sample_weight", 'reduction="mean"'),
     ):
         with pytest.raises(ValueError, match="reduction takes") as caught:
-            plogq.cross_entropy(Labels(Y), Logits(Z), reduction=given)  # type: ignore[arg-type]
+            plogq.cross_entropy(Labels(Y), Logits(Z), reduction=given)
         assert f"write {says}" in str(caught.value)

@@ -244,7 +244,7 @@ def test_a_column_whose_index_counts_is_an_array() -> None:
     ),
     Refusal(
         "what is ignored as a dictionary",
-        lambda: Labels(CLASSES, ignore={0: 1}),  # type: ignore[arg-type]
+        lambda: Labels(CLASSES, ignore={0: 1}),
         TypeError,
         "ignore must be one integer, several in a tuple, or None",
     ),

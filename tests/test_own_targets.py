@@ -60,7 +60,7 @@ def test_it_has_the_gradient_of_its_distribution() -> None:
     z = torch.tensor(Z, dtype=torch.float64, requires_grad=True)
     rows = torch.tensor(dense(Y, SPREAD, 5))
     (-(rows * z.log_softmax(1)).sum() / rows.sum()).backward()
-    assert got.scores == pytest.approx(z.grad.numpy(), abs=1e-6)  # pyright: ignore
+    assert got.scores == pytest.approx(z.grad.numpy(), abs=1e-6)
     x = torch.tensor(Z, requires_grad=True)
     plogq.cross_entropy(Ordinal(torch.tensor(Y), SPREAD), plogq.Logits(x)).backward()
     assert np.asarray(x.grad) == pytest.approx(got.scores, abs=1e-6)

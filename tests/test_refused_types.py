@@ -45,7 +45,7 @@ class Sparse:
     Refusal("structured labels", lambda: Labels(np.zeros(3, [("y", int)])), DtypeError, "got void"),
     Refusal(
         "a float as the mark of ignored labels",
-        lambda: Labels(Y, ignore=-1.0),  # type: ignore[arg-type]
+        lambda: Labels(Y, ignore=-1.0),
         DtypeError,
         "ignore must be one integer, several in a tuple, or None, got -1.0",
     ),
@@ -128,7 +128,7 @@ def test_types_that_are_no_numbers_of_the_right_kind(refusal: Refusal) -> None:
     ),
     Refusal(
         "None",
-        lambda: cross_entropy(None, Logits(np.zeros((4, 3)))),  # type: ignore[arg-type]
+        lambda: cross_entropy(None, Logits(np.zeros((4, 3)))),
         PairError,
         "P came as NoneType",
     ),

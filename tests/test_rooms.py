@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
@@ -11,6 +12,8 @@ import pytest
 
 from . import test_imports as layers
 
+# Lines that tell a checker of types to look away, in all that is ours.
+MOST_UNCHECKED = 15
 LONGEST = 350  # lines: past that, look for the second idea
 # Files that are longer, and say why in their first lines.
 LONG = ("choose",)
@@ -62,3 +65,17 @@ def test_each_file_is_short() -> None:
     files = sorted(layers.PACKAGE.rglob("*.py"))
     lines = {layers.module_name(f): len(f.read_text("utf-8").splitlines()) for f in files}
     assert {name for name, n in lines.items() if n > LONGEST} == set(LONG)
+
+
+def test_types_are_looked_away_from_in_few_places() -> None:
+    """And never from a whole file: what frameworks leave untyped is said in pyproject.toml."""
+    tells = re.compile(r"# *(pyright|type): *(?P<what>\w+)")
+    root = Path(__file__).parents[1]
+    found: dict[str, str] = {}
+    for folder in ("src", "benchmarks", "tests", "docs", "examples"):
+        for path in sorted((root / folder).rglob("*.py")):
+            for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+                if told := tells.search(line):
+                    found[f"{path}:{number}"] = told["what"]
+    assert 0 < len(found) <= MOST_UNCHECKED, list(found)
+    assert set(found.values()) == {"ignore"}, found

@@ -62,7 +62,7 @@ def test_tolerance_says_how_far_a_row_may_be_off() -> None:
         with pytest.raises(ValueError, match="tolerance must be"):
             plogq.Probs(q, tolerance=wrong)
     with pytest.raises(TypeError, match="tolerance must be"):
-        plogq.Probs(q, tolerance="1e-3")  # type: ignore[arg-type]
+        plogq.Probs(q, tolerance="1e-3")
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])

@@ -75,7 +75,7 @@ def test_a_negative_mark_never_matches_an_unsigned_label() -> None:
 
 
 def test_the_mark_may_be_a_numpy_integer() -> None:
-    check(plogq.Labels([1, -1], ignore=np.int64(-1)), [TRUTH[0], oracle.ZERO])  # type: ignore[arg-type]
+    check(plogq.Labels([1, -1], ignore=np.int64(-1)), [TRUTH[0], oracle.ZERO])
 
 
 def test_soft_targets_of_another_dtype_than_the_scores() -> None:

@@ -1,9 +1,5 @@
 """optax and plogq in programs that JAX has compiled; every call waits for its result."""
 
-# What is known of these types is little.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false
-
 from __future__ import annotations
 
 from typing import Any

@@ -1,9 +1,5 @@
 """tf.nn and plogq on tensors: eager, in a tf.function, and compiled by XLA."""
 
-# What is known of these types is little.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -1,9 +1,5 @@
 """torch.nn.functional and plogq on tensors: eager and compiled."""
 
-# What is known of these types is little.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -4,9 +4,6 @@ A dictionary, a set or a table with an index of its own says in another way whic
 which class, and would be read in the order in which it happens to be.
 """
 
-# Mappings and lists that come from outside say nothing of what they hold.
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -25,11 +22,12 @@ def in_order(weight: Any) -> Any:
     Raises:
         DtypeError: weights that are listed by name or by index.
     """
+    given = weight
     if isinstance(weight, Mapping):
-        known = _listed(weight)
+        known = _listed(given)
         raise DtypeError(
             "class_weight takes a list of one weight for each class, in the order of the classes, "
-            f"got {type(weight).__name__}; write {known or 'list(d[c] for c in classes)'}"
+            f"got {type(given).__name__}; write {known or 'list(d[c] for c in classes)'}"
         )
     if _reordered(weight):
         raise DtypeError(
@@ -47,15 +45,16 @@ def pair(weight: Any) -> tuple[Any, Any]:
         DtypeError: weights that are listed by name or by index.
         ShapeError: anything else that is no pair.
     """
+    given = weight
     if isinstance(weight, Mapping):
-        known = _listed(weight, of=2)
+        known = _listed(given, of=2)
         raise DtypeError(
-            f"{_PAIR}, in a list or a tuple, got {type(weight).__name__}; write "
+            f"{_PAIR}, in a list or a tuple, got {type(given).__name__}; write "
             f"{known or '(d[0], d[1])'}"
         )
     in_order(weight)
     if isinstance(weight, list | tuple):
-        both: Any = weight
+        both: Any = given
         if len(both) == 2:
             return both[0], both[1]
         came = f"{len(both)} of them"

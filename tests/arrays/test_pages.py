@@ -19,7 +19,7 @@ def _nothing_kept() -> None:
     pages._kept.clear()
 
 
-def address(x: np.ndarray) -> int:  # type: ignore[type-arg]
+def address(x: np.ndarray) -> int:
     return x.__array_interface__["data"][0]
 
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def module(name: str, version: str) -> ModuleType:
     made = ModuleType(name)
-    made.__version__ = version  # type: ignore[attr-defined]
+    made.__version__ = version
     return made
 
 

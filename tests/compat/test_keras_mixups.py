@@ -76,7 +76,7 @@ def test_a_helper_as_the_loss_of_a_model_names_compat(eager: bool) -> None:
     ):
         model(plogq.cross_entropy).fit(Q, HOT, verbose=0)
     with pytest.raises(plogq.PairError) as raw:
-        plogq.cross_entropy(Y, Q)  # type: ignore[arg-type]
+        plogq.cross_entropy(Y, Q)
     assert "compile" not in str(raw.value)
 
 

@@ -71,7 +71,7 @@ def masses(p: Target, arrays: Arrays, events: tuple[int, ...], classes: int) -> 
         def sparse_back(g: Wide, size: Wide, found: Found) -> None:
             at = np.clip(flat.astype(np.int64), 0, classes - 1)
             each = (np.take_along_axis(x, at, 1).reshape(probs.shape) for x in (g, size))
-            found[p.probs] = tuple(each)  # type: ignore[assignment]
+            found[p.probs] = tuple(each)
 
         return found_masses, sparse_back
     if isinstance(p, YesNo):
@@ -121,21 +121,19 @@ def _weighted(
     def weighted_back(g: Wide, size: Wide, found: Found) -> None:
         if p.sample is not None:
             of = arrays[p.sample].shape
-            found[p.sample] = tuple(  # type: ignore[assignment]
+            found[p.sample] = tuple(
                 times(abs(by_class) if x is size else by_class, x).sum(1).reshape(of)
                 for x in (g, size)
             )
         if isinstance(p.classes, str):
-            found[p.classes] = tuple(  # type: ignore[assignment]
-                times(sample, times(inner, x)).sum(0) for x in (g, size)
-            )
+            found[p.classes] = tuple(times(sample, times(inner, x)).sum(0) for x in (g, size))
         elif p.classes is not None:
             for side, name in enumerate(p.classes):
                 if isinstance(name, str):
                     terms = (
                         times(sample[:, 0], times(inner[:, side], x[:, side])) for x in (g, size)
                     )
-                    found[name] = tuple(  # type: ignore[assignment]
+                    found[name] = tuple(
                         _sum_to(t.reshape(events), arrays[name].shape) for t in terms
                     )
         factor = times(sample, each)

@@ -73,7 +73,7 @@ def total(value: Any) -> Any:
 
 def ways(rng: Rng, program: Program) -> Iterator[Way]:
     names = {"eager": 10, "func": 2, "vmap": 2, "jvp": 2, "changing": 1, "compile": 0.08}
-    name = pick(rng, names)  # type: ignore[arg-type]
+    name = pick(rng, names)
     q = program.q
     plain = program.function == "cross_entropy"
     if name == "vmap" and mapped(program) is not None:
@@ -85,7 +85,7 @@ def ways(rng: Rng, program: Program) -> Iterator[Way]:
         yield Way(
             "jvp", lambda p: _jvp(p, seed), Precision(formula=True), category="jvp", sees=False
         )
-    elif name == "changing" and plain and isinstance(base(program.p), Labels | Sparse):  # type: ignore[arg-type]
+    elif name == "changing" and plain and isinstance(base(program.p), Labels | Sparse):
         seed = int(rng.integers(1 << 30))
         yield Way("eager", _plain, _precision(program), more=_changing(seed))
     elif name == "compile" and plain:
@@ -220,7 +220,7 @@ def _vmap(program: Program) -> Outcome:
             return torch.func.grad(lambda q: total(one({**of, **q})))(q)
 
         out = {n: axes[n] for n in names}
-        each = torch.func.vmap(slope, in_dims=(axes,), out_dims=out)(given)  # type: ignore[arg-type]
+        each = torch.func.vmap(slope, in_dims=(axes,), out_dims=out)(given)
         gradients = {n: numbers(g) for n, g in each.items()}
     return Outcome(numbers(value), gradients)
 

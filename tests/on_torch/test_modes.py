@@ -215,7 +215,7 @@ def test_a_tensor_subclass_goes_through_the_formula() -> None:
         calls: ClassVar[list[str]] = []
 
         @classmethod
-        def __torch_function__(cls, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
             cls.calls.append(getattr(func, "__name__", str(func)))
             return super().__torch_function__(func, types, args, kwargs or {})
 

@@ -1,8 +1,5 @@
 """The kernels' threads are PyTorch's: as many as it was told, the same bits for any number."""
 
-# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false
-# pyright: reportUnknownArgumentType=false
-
 from __future__ import annotations
 
 import os

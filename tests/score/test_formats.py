@@ -70,7 +70,7 @@ def test_contents_and_dtypes(write: Write, content: str, dtype: type[np.floating
         ]
     values = stored.astype(dtype)
     columns = {f"s{k}": values[:, k] for k in range(3)} | {"label": LABELS}
-    wish = Wish(prediction="s*", content=content)  # type: ignore[arg-type]
+    wish = Wish(prediction="s*", content=content)
     report = score_file(write(columns), wish)
     with mp.workdps(40):
         losses = []
@@ -101,7 +101,7 @@ def test_list_columns(tmp_path: Path, kind: str) -> None:
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("endian", ["<", ">"])
 def test_npz_matrices_of_any_layout(tmp_path: Path, order: str, endian: str) -> None:
-    probs = np.array(PROBS, dtype=f"{endian}f8", order=order)  # type: ignore[call-overload]
+    probs = np.array(PROBS, dtype=f"{endian}f8", order=order)
     np.savez(tmp_path / "m.npz", probs=probs, label=np.array(LABELS, f"{endian}i4"), note=3)
     check(score_file(tmp_path / "m.npz", batch_rows=4))
 

@@ -24,7 +24,7 @@ H = -np.mean([np.log(i / 10 if i % 2 == 0 else 1 - i / 10) for i in range(1, 9)]
 
 def refusal(path: Path, **wish: object) -> str:
     with pytest.raises(InputError) as caught:
-        score_file(path, Wish(**wish))  # pyright: ignore[reportArgumentType]
+        score_file(path, Wish(**wish))
     return str(caught.value)
 
 
@@ -92,7 +92,7 @@ def test_latin_1_is_read_as_such_and_said(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_what_is_not_read_names_the_command(tmp_path: Path, make: object, words: list[str]) -> None:
-    (tmp_path / "x.dat").write_bytes(make())  # pyright: ignore[reportCallIssue]
+    (tmp_path / "x.dat").write_bytes(make())
     said = refusal(tmp_path / "x.dat")
     assert all(word in said for word in words), said
 

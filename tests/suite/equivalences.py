@@ -93,7 +93,7 @@ class Equivalences(Suite):
         truth = [
             g
             for w, c in zip(p.truth, of_rows.costs, strict=True)
-            for g in oracle.logits_gradient(w, c)  # type: ignore[arg-type]
+            for g in oracle.logits_gradient(w, c)
         ]
         bounds.check_soft_gradient(np.moveaxis(gradient.scores, axis, -1), truth, dtype)
 

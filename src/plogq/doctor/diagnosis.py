@@ -1,11 +1,5 @@
 """`plogq.diagnose(p, q)`: what two arrays may mean, each reading with its loss."""
 
-# NumPy types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
-# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 import warnings

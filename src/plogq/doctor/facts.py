@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from .contracts import Contract
 
@@ -132,9 +133,9 @@ class Array:
         length = self.shape[at] if self.shape is not None and at is not None else None
         return length if isinstance(length, int) else None
 
-    def but(self, **changes: object) -> Array:
+    def but(self, **changes: Any) -> Array:
         """The same with some facts changed."""
-        return replace(self, **changes)  # pyright: ignore[reportArgumentType]
+        return replace(self, **changes)
 
 
 def place_of(axis: int | None, rank: int | None) -> int | None:

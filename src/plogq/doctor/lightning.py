@@ -1,24 +1,18 @@
 """Lightning's callback: `Trainer(callbacks=[plogq.doctor.lightning.Doctor()])`."""
 
-# Lightning types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
-# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 from typing import Any
 
 try:
-    from lightning.pytorch import Callback  # pyright: ignore[reportMissingImports]
+    from lightning.pytorch import Callback
 except ImportError:
     from pytorch_lightning import Callback
 
 from .watch.inside import Checkup
 
 
-class Doctor(Callback):  # pyright: ignore[reportGeneralTypeIssues]
+class Doctor(Callback):
     """Watches the first steps of a fit, and prints at its end what is wrong with its loss.
 
     The watch begins where the callback is made. `findings` is what was found.

@@ -1,8 +1,5 @@
 """A language server: the linter's findings while a program is written, and its fixes as actions."""
 
-# pygls and lsprotocol type what they pass on only in part.
-# pyright: reportUnknownMemberType=false, reportUntypedFunctionDecorator=false
-
 from __future__ import annotations
 
 import os

@@ -3,13 +3,10 @@
 A class axis is counted from the end, so that it stays where it is when a batch axis goes in front.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownVariableType=false, reportUnknownArgumentType=false
-
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from ..frameworks import once_loaded
 from .base import KINDS, TOLD, Representation
@@ -31,7 +28,7 @@ def _register() -> None:
 
 
 def _register_one(kind: type[Representation]) -> None:
-    from jax.tree_util import GetAttrKey, register_pytree_with_keys
+    from jax import tree_util
 
     if kind in _REGISTERED:
         return
@@ -48,7 +45,7 @@ def _register_one(kind: type[Representation]) -> None:
 
     def with_keys(r: Any) -> tuple[Iterable[Any], tuple[Any, ...]]:
         children, options = flatten(r)
-        return [(GetAttrKey(n), x) for n, x in zip(held, children, strict=True)], options
+        return [(tree_util.GetAttrKey(n), x) for n, x in zip(held, children, strict=True)], options
 
     def unflatten(
         options: tuple[Any, ...],
@@ -59,7 +56,7 @@ def _register_one(kind: type[Representation]) -> None:
             setattr(made, name, x)
         return made
 
-    register_pytree_with_keys(kind, with_keys, unflatten, flatten)
+    cast("Any", tree_util).register_pytree_with_keys(kind, with_keys, unflatten, flatten)
 
 
 def _from_the_end(axis: int, x: Any) -> int:

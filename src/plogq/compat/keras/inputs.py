@@ -4,10 +4,6 @@ Where Keras is installed, lists and NumPy arrays become tensors of its backend; 
 framework stay there. Where it is not, the losses work on arrays as they come.
 """
 
-# Keras types nothing.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
-
 from __future__ import annotations
 
 import weakref

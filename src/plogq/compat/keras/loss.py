@@ -4,9 +4,6 @@ A class reduces what its function returns. It casts both inputs to its dtype, an
 y_pred and sample weights differ by a last axis of length 1.
 """
 
-# Keras types nothing.
-# pyright: reportUnknownMemberType=false, reportUntypedBaseClass=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -4,9 +4,6 @@ A metric is the mean of its function over all samples that it has seen, weighted
 sample weights.
 """
 
-# Keras types nothing.
-# pyright: reportUnknownMemberType=false, reportUntypedBaseClass=false
-
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable

@@ -1,8 +1,5 @@
 """What Keras' losses have in common besides the loss: clipping, smoothing, one class, means."""
 
-# Keras takes one axis, several or none.
-# pyright: reportUnknownVariableType=false
-
 from __future__ import annotations
 
 import warnings

@@ -1,8 +1,5 @@
 """Losses of tensors that are not there yet: nodes in a model that is being built."""
 
-# Keras types nothing.
-# pyright: reportUnknownMemberType=false, reportUntypedBaseClass=false
-
 from __future__ import annotations
 
 import inspect

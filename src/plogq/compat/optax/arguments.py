@@ -1,9 +1,5 @@
 """What optax's losses have in common besides the loss: arguments, axes, masks, broadcasting."""
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-
 from __future__ import annotations
 
 from math import prod

@@ -1,9 +1,5 @@
 """optax's losses over exclusive classes, as the P and the Q that they stand for."""
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-
 from __future__ import annotations
 
 from typing import Any

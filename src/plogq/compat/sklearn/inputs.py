@@ -1,10 +1,5 @@
 """What scikit-learn takes as labels, probabilities and weights, read as it reads them."""
 
-# scikit-learn says no types.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUntypedFunctionDecorator=false, reportUntypedBaseClass=false
-
 from __future__ import annotations
 
 import warnings

@@ -1,10 +1,5 @@
 """scikit-learn's log loss, and a scorer for it that takes soft labels beside hard ones."""
 
-# scikit-learn says no types.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUntypedFunctionDecorator=false, reportUntypedBaseClass=false
-
 from __future__ import annotations
 
 from typing import Any

@@ -1,10 +1,5 @@
 """Scores beside the log loss: how much of it is explained, and the loss of several labels."""
 
-# scikit-learn says no types.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUntypedFunctionDecorator=false, reportUntypedBaseClass=false
-
 from __future__ import annotations
 
 import warnings

@@ -1,16 +1,8 @@
 """TensorFlow's losses over exclusive classes, each as the P and the Q that it stands for."""
 
-# What is known of TensorFlow's types is little, and in part wrong.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false
-# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
-# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
-# pyright: reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import tensorflow as tf
 
@@ -171,7 +163,7 @@ def _last(x: Tensor, axis: int) -> Tensor:
         return x
     rank = x.shape.rank if x.shape.rank is not None else tf.rank(x)
     around = [tf.range(axis % rank), tf.range(axis % rank + 1, rank), [axis % rank]]
-    return tf.transpose(x, tf.concat(around, 0))
+    return tf.transpose(x, cast("Any", tf.concat(around, 0)))
 
 
 def _broadcast(y: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,17 +3,9 @@
 What is done with one loss per event, TensorFlow's own `compute_weighted_loss` does.
 """
 
-# What is known of TensorFlow's types is little, and in part wrong.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false
-# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
-# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
-# pyright: reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import tensorflow as tf
 from tensorflow.python.ops.confusion_matrix import remove_squeezable_dimensions
@@ -162,7 +154,7 @@ def sparse_softmax_cross_entropy(
     """
     y, z = _given("labels", labels, "logits", logits)
     with tf.name_scope(scope or "sparse_softmax_cross_entropy_loss"):
-        y, z = remove_squeezable_dimensions(y, z, expected_rank_diff=1)
+        y, z = cast("Any", remove_squeezable_dimensions(y, z, expected_rank_diff=1))
         if weights is not None:
             weights = tf.convert_to_tensor(weights)
             ranks = weights.shape.rank, y.shape.rank

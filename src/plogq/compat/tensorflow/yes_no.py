@@ -1,13 +1,5 @@
 """TensorFlow's losses of independent yes/no outcomes, each as the P and the Q it stands for."""
 
-# What is known of TensorFlow's types is little, and in part wrong.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false
-# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
-# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
-# pyright: reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 from typing import Any

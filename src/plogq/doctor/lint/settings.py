@@ -104,7 +104,7 @@ def _from_file(file: Path) -> Settings:
         raise BadSettings(f"{file} cannot be read as TOML: {error}") from None
     table: Any = known.get("tool", {})
     for key in ("plogq", "lint"):
-        table = table.get(key, {}) if isinstance(table, dict) else {}  # pyright: ignore
+        table = cast("dict[str, Any]", table).get(key, {}) if isinstance(table, dict) else {}
     if not isinstance(table, dict):
         raise BadSettings(f"[tool.plogq.lint] in {file} should be a table")
     given = cast("dict[str, Any]", table)

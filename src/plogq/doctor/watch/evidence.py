@@ -1,11 +1,5 @@
 """What the numbers of arrays show, batch by batch: ranges, one-hot rows, padding at row ends."""
 
-# NumPy types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
-# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 from dataclasses import dataclass, field

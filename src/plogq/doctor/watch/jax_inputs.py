@@ -5,11 +5,6 @@ called with are at hand all the same. So labels that reach a loss as they came, 
 read from those, once for each time that the function is traced. Nothing is added to the program.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import functools

@@ -1,11 +1,5 @@
 """Programs inside JAX primitives, followed equation by equation: jit, scan, checkpoint."""
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
-# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 from typing import Any

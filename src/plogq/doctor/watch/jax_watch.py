@@ -1,11 +1,5 @@
 """JAX: every primitive, traced or not, followed by the same verbs."""
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
-# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 import functools

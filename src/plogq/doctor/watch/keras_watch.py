@@ -1,18 +1,12 @@
 """Keras 3: losses at the functions that all spellings reach, with the backend's own facts."""
 
-# Keras types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
-# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 import functools
 import sys
 from dataclasses import replace
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -316,7 +310,7 @@ def _numbers(y: Any, watch: Watch) -> Numbers | None:
     elif isinstance(y, list) and y and not isinstance(y[0], list | tuple | np.ndarray):
         found = np.asarray(y)
     elif hasattr(y, "to_numpy"):
-        found = y.to_numpy()
+        found = cast("Any", y).to_numpy()
     else:
         seen = watch.describe(y) if hasattr(y, "shape") else None
         found = seen[1]() if seen is not None else None

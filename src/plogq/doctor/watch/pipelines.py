@@ -5,11 +5,6 @@ given to `from_tensor_slices`, behind steps that leave every number as it is or 
 that can be repeated; and what a generator yields anyway, as it passes.
 """
 
-# TensorFlow types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false
-
 from __future__ import annotations
 
 import functools

@@ -89,7 +89,7 @@ def _as_main(target: str, module: bool) -> None:
     main.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = main
     if module:
-        runpy._run_module_as_main(target)  # pyright: ignore[reportPrivateUsage, reportUnknownMemberType, reportAttributeAccessIssue]
+        vars(runpy)["_run_module_as_main"](target)
     elif Path(target).is_dir() or target.endswith((".pyc", ".zip", ".pyz")):
         runpy.run_path(target, run_name="__main__")
     else:

@@ -1,21 +1,18 @@
 """What a tensor shows of itself: its kind, its numbers, what a call of a loss was given."""
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
-# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from ..facts import Array, Made
 from .evidence import Numbers
 from .places import is_library
+
+_PLAIN_DISPATCH = cast("Any", torch.Tensor).__torch_dispatch__
+_wrapped = cast("Any", torch._C)._functorch.is_functorch_wrapped_tensor
 
 
 def tells(value: Array) -> bool:
@@ -43,12 +40,12 @@ def read(x: torch.Tensor) -> Numbers | None:
     kind = type(x)
     if kind is not torch.Tensor and kind is not torch.nn.Parameter:
         dispatch = getattr(kind, "__torch_dispatch__", None)
-        if dispatch is not None and dispatch is not torch.Tensor.__torch_dispatch__:
+        if dispatch is not None and dispatch is not _PLAIN_DISPATCH:
             return None
     if x.is_meta or x.layout is not torch.strided or x.is_quantized or x.dtype.is_complex:
         return None
     try:
-        if torch._C._functorch.is_functorch_wrapped_tensor(x):
+        if _wrapped(x):
             return None
         with torch._C.DisableTorchFunction():
             out = x.detach()

@@ -1,11 +1,5 @@
 """PyTorch: a function mode that sees every call, and hands it to its thread's hands."""
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
-# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 import sys

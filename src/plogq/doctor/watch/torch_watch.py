@@ -1,11 +1,5 @@
 """PyTorch: when the mode looks, when it leaves, and where layers were made."""
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportAttributeAccessIssue=false
-# pyright: reportUntypedBaseClass=false, reportIncompatibleMethodOverride=false
-
 from __future__ import annotations
 
 import functools

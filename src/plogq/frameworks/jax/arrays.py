@@ -4,10 +4,6 @@ Every verb can be traced. Widths are JAX's own: weights are float64 where `jax_e
 and float32 where it is not.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext

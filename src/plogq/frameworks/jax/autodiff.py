@@ -7,11 +7,6 @@ kernel where it runs, and by the formula where it does not: on another platform,
 XLA divides over devices, and in one that is exported.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportMissingTypeArgument=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

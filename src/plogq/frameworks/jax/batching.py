@@ -1,10 +1,5 @@
 """What jax.vmap makes of a pair: one more axis of events, where that is what the batch is."""
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportMissingTypeArgument=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -3,11 +3,6 @@
 Two calls that are alike are equal, so that JAX finds what it has compiled.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportMissingTypeArgument=false
-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

@@ -5,10 +5,6 @@ them what the loss needs of these classes. Backward makes each block again, take
 carries that to hidden and weight by two more products.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

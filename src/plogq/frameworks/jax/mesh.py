@@ -4,11 +4,6 @@ There every operation would have to say where its result goes. A loss is asked f
 program in which XLA finds that out, and only the losses say where they lie.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportMissingTypeArgument=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -4,11 +4,6 @@ Widths are JAX's own: weights are float64 where `jax_enable_x64` is on, and floa
 not.
 """
 
-
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -7,11 +7,6 @@ weights that change, in a batch, differentiated further, on another platform, is
 step by step.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false, reportMissingTypeArgument=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

@@ -5,14 +5,6 @@ no dtypes, so the verbs that take two arrays do. What looks at values (`host`, `
 only of arrays that `readable` lets through. A dimension that a graph leaves open is a `Dimension`.
 """
 
-# What is known of TensorFlow's types is little, and in part wrong.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false
-# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
-# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
-# pyright: reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 from collections.abc import Iterable

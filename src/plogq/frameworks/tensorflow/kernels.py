@@ -7,14 +7,6 @@ same call is a tf.numpy_function, whose arguments and results share memory too, 
 threads run. A graph for XLA, for another device or for a SavedModel holds the formula instead.
 """
 
-# What is known of TensorFlow's types is little, and in part wrong.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false
-# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
-# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
-# pyright: reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -189,8 +181,8 @@ def _checked(pair: tuple[Any, Any]) -> tuple[Any, Any]:
         by_class = [(x, (p.classes,)) for x in (p.class_weight, *(b.classes for b in p.background))]
         index = [(x, (*events, x.shape[-1])) for x in (p.index, p.value) if x is not None]
         expected = [*index, (p.dense, whole), (p.event, events), *spread, *by_class]
-    if isinstance(q, Projection):
-        expected += [(q.hidden, (*events, q.weight.shape[1])), (q.bias, (p.classes,))]
+        if isinstance(q, Projection):
+            expected += [(q.hidden, (*events, q.weight.shape[1])), (q.bias, (p.classes,))]
     for x, lengths in expected:
         if x is not None and x.shape != lengths:
             raise ShapeError(

@@ -5,13 +5,6 @@ everything else. A graph that holds them runs wherever plogq is imported. Where 
 `missing` says why, and the kernels are nodes that call Python.
 """
 
-# What is known of TensorFlow's types is little, and in part wrong.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false
-# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
-# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
-
 from __future__ import annotations
 
 import ctypes

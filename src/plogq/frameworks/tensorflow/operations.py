@@ -3,19 +3,10 @@
 TensorFlow promotes no dtypes, so the verbs that take two arrays do.
 """
 
-
-# What is known of TensorFlow's types is little, and in part wrong.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportAttributeAccessIssue=false
-# pyright: reportMissingTypeStubs=false, reportMissingImports=false
-# pyright: reportUnknownParameterType=false, reportUnknownLambdaType=false
-# pyright: reportUntypedFunctionDecorator=false, reportArgumentType=false
-# pyright: reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -229,7 +220,7 @@ def scalar_like(value: Any, like: Tensor) -> Tensor:
 def ratio(x: Tensor, divisor: Any) -> Tensor:
     """x / divisor, and 0 where the divisor is 0 (N6)."""
     if isinstance(divisor, tf.Variable | np.ndarray | np.generic):
-        divisor = tf.convert_to_tensor(divisor)
+        divisor = tf.convert_to_tensor(cast("Any", divisor))
     if not isinstance(divisor, tf.Tensor):
         return x / divisor if divisor else x * 0.0
     divisor = tf.cast(divisor, x.dtype)

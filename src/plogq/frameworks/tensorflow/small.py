@@ -5,11 +5,6 @@ NumPy on the memory of eager tensors. Whatever is not plain goes the long way, a
 wrong with it there.
 """
 
-# What is known of TensorFlow's types is little, and in part wrong.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingTypeStubs=false
-# pyright: reportMissingImports=false, reportUntypedFunctionDecorator=false
-
 from __future__ import annotations
 
 from typing import Any

@@ -4,11 +4,6 @@ Every verb is differentiable, and none of them waits for a device or looks at a 
 (`host`, `inverse`) is asked only of arrays that `readable` lets through.
 """
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Generator

@@ -6,11 +6,6 @@ transforms of torch.func, and in forward mode, everything runs in those operatio
 is being recorded (torch.compile, torch.export) the kernel is a custom operator.
 """
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -24,6 +19,7 @@ from ...algebra.derivatives import Call, along_scores, along_target, of_target, 
 from ...algebra.scores import Versus
 from . import arrays as xp
 from .arrays import plain_total
+from .modes import functorch
 from .uncompiled_derivatives import Arrays, formula, in_depth, in_operations
 
 Tensor = torch.Tensor
@@ -99,8 +95,8 @@ def at_once(
 
 def _forward_over_forward() -> bool:
     """Whether derivatives are carried along twice over."""
-    stack = torch._C._functorch.get_interpreter_stack() or ()
-    return sum(level.key() == torch._C._functorch.TransformType.Jvp for level in stack) > 1
+    stack = functorch.get_interpreter_stack() or ()
+    return sum(level.key() == functorch.TransformType.Jvp for level in stack) > 1
 
 
 def _distinct(arrays: Arrays) -> Arrays:

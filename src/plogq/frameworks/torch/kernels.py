@@ -1,10 +1,5 @@
 """The C++ kernels on PyTorch tensors in this process's memory, which they share with NumPy."""
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import torch

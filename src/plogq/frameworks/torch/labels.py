@@ -1,9 +1,5 @@
 """Labels whose values PyTorch cannot look at now: within the classes, or with the mass NaN."""
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -1,11 +1,5 @@
 """Tensors in this process's memory as the C++ kernels take them: the NumPy arrays on it."""
 
-
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from math import prod

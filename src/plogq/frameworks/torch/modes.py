@@ -1,14 +1,8 @@
 """Who looks on while PyTorch computes: compilers, transforms, dispatch modes, autograd."""
 
-
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch.autograd import forward_ad
@@ -29,7 +23,8 @@ def forward_mode() -> bool:
     return forward_ad._current_level >= 0
 
 
-_legacy = torch._C._functorch.is_legacy_batchedtensor  # autograd.grad(is_grads_batched=True)
+functorch = cast("Any", torch._C)._functorch
+_legacy = functorch.is_legacy_batchedtensor  # autograd.grad(is_grads_batched=True)
 
 
 _functorch_active = torch._C._are_functorch_transforms_active

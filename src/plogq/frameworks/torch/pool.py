@@ -1,9 +1,6 @@
 """PyTorch's own threads, lent to the C++ kernels: its workers spin after each of its operations,
 and threads besides them would have to share the processors with them."""
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false
-
 from __future__ import annotations
 
 import ctypes

@@ -5,16 +5,11 @@ most training loops do is recognised here by a few comparisons, and the C++ kern
 addresses. Whatever is not plain goes the long way, and says what is wrong with it there.
 """
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -205,4 +200,4 @@ class _Short(torch.autograd.Function):
 
 
 # What Function.apply comes to where no transform of torch.func is at work.
-_apply: Any = super(torch.autograd.Function, _Short).apply
+_apply = cast("Any", super(torch.autograd.Function, _Short)).apply

@@ -4,11 +4,6 @@ The kernel looks at the labels itself, so that none of the small operations are 
 say which are ignored or out of range. Nothing waits for the device.
 """
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 import sys

@@ -122,7 +122,7 @@ def _yields(node: ast.AST) -> bool:
                 break
             if not isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
                 todo.extend(ast.iter_child_nodes(n))
-        node._plogq_yields = found  # pyright: ignore
+        vars(node)["_plogq_yields"] = found
     return found
 
 

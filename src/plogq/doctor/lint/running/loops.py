@@ -95,7 +95,7 @@ def _assigned(node: ast.AST) -> set[str]:
         found = {
             n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
         }
-        node._plogq_assigned = found  # pyright: ignore
+        vars(node)["_plogq_assigned"] = found
     return found
 
 

@@ -1,9 +1,5 @@
 """P and Q as arguments of Triton kernels: where arrays lie, what is per event, what is refused."""
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingParameterType=false
-
 from __future__ import annotations
 
 from typing import Any, NamedTuple

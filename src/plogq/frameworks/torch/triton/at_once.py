@@ -4,10 +4,6 @@ A program has all classes of its events. It reads their scores from memory once;
 gradient, which may take their place, it reads them again, from the cache.
 """
 
-# Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
-# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 import triton

@@ -4,11 +4,6 @@ Nothing here looks at a value, so that no call waits for the device and all of i
 a CUDA graph. Arrays go in as they lie, whatever axis their classes are on.
 """
 
-# PyTorch types its own functions only in part, and Triton its kernels for its own compiler.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingParameterType=false
-# pyright: reportArgumentType=false, reportCallIssue=false
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -125,7 +120,7 @@ class Stored:
         index, value, entries = q.sparse
         several = runs = None
         with on(x):
-            if entries > 1:
+            if index is not None and entries > 1:
                 runs = args.in_runs(index, value)
                 index, value = runs.classes, runs.value
                 several = torch.empty((events, entries), device=x.device, dtype=torch.float32)
@@ -176,7 +171,7 @@ class Stored:
 
 def _outputs(events: tuple[int, ...], device: torch.device, log_z: bool) -> Forward:
     """What forward owes, still to be written."""
-    like = {"device": device, "dtype": torch.float32}
+    like: dict[str, Any] = {"device": device, "dtype": torch.float32}
     return Forward(
         torch.empty(events, **like),
         torch.empty(events, **like) if log_z else None,

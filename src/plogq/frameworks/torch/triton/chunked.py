@@ -1,8 +1,5 @@
 """LinearLogits in chunks on a GPU: the vendor's matrix products, and our kernel for scores."""
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-
 from __future__ import annotations
 
 from ....algebra.chunked import Chunked

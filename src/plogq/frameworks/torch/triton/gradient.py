@@ -1,9 +1,5 @@
 """Stored scores in Triton: backward reads each score once and writes its gradient once."""
 
-# Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
-# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 import triton

@@ -1,10 +1,5 @@
 """Where tensors lie as Triton kernels take them, and which tensors those are."""
 
-
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingParameterType=false
-
 from __future__ import annotations
 
 import os

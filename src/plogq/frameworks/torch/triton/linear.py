@@ -6,10 +6,6 @@ hidden, into a workspace; two products carry that on to hidden and weight. No su
 program ran first, so that the same call gives the same bits.
 """
 
-# Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
-# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 import triton

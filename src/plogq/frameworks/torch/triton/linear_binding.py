@@ -5,11 +5,6 @@ a chunk of scores and a float32 sum for that of hidden: a small share of the gra
 Events that nothing flows back to are put last, on the device, and no product is made for them.
 """
 
-# PyTorch types its own functions only in part, and Triton its kernels for its own compiler.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingParameterType=false
-# pyright: reportArgumentType=false, reportCallIssue=false
-
 from __future__ import annotations
 
 from dataclasses import replace
@@ -72,7 +67,7 @@ class Linear:
         # mass is only what the kernel is told, and what it finds is asked for.
         whole = log_z or measure.total is not None
         order, count = (None, None) if whole else x.first(x.mass)
-        wide = {"device": device, "dtype": torch.float64}
+        wide: dict[str, Any] = {"device": device, "dtype": torch.float64}
         loss = torch.zeros(shape, device=device)
         found = torch.empty(shape, device=device) if log_z else None
         residual = tuple(torch.zeros(shape, **wide) for _ in range(2))

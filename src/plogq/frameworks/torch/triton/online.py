@@ -10,10 +10,6 @@ With the cost (E, M) it is Σ w · (m - s) and Σ w over the same classes. E is 
 of itself, so that sums of the greatest gaps there are do not overflow.
 """
 
-# Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
-# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 import triton

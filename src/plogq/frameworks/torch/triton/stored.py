@@ -6,10 +6,6 @@ several programs, whose states a second kernel joins. Triton compiles no class a
 structure: what the kernels share is passed as arguments.
 """
 
-# Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
-# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 import triton

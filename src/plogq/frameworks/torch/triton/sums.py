@@ -1,9 +1,5 @@
 """Sums over the classes in Triton: the mass of soft targets, in one pass and in float64."""
 
-# Triton's language is typed for its compiler, not for Python's.
-# pyright: basic, reportGeneralTypeIssues=false, reportAssignmentType=false
-# pyright: reportArgumentType=false, reportOptionalOperand=false, reportOptionalMemberAccess=false
-
 from __future__ import annotations
 
 import triton

@@ -1,10 +1,5 @@
 """The sums over the classes by Triton, where that takes the tensor: how they are launched."""
 
-# PyTorch types its own functions only in part, and Triton its kernels for its own compiler.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportMissingParameterType=false
-# pyright: reportArgumentType=false, reportCallIssue=false
-
 from __future__ import annotations
 
 import torch
