@@ -16,7 +16,7 @@ from typing import Any, get_args, get_origin
 
 from rich.text import Text
 
-from plogq.commands import app
+from plogq.cli.commands import app
 
 PAGE = Path(__file__).with_name("command-line.md")
 _BLOCK = re.compile(r"<!-- command: (\w+) -->\n.*?<!-- end -->\n", re.DOTALL)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from plogq.choose import LABELS, LAST_LAYER, OUTPUTS, answer, shown_calls, tree
+from plogq.decision import LABELS, LAST_LAYER, OUTPUTS, answer, shown_calls, tree
 
 
 def data() -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 COMMAND = """
-import plogq.cli, plogq.commands, plogq.choose_command
+import plogq.cli, plogq.cli.commands, plogq.cli.choose
 import pandas, plogq.score.evaluate, plogq.score.tables, plogq.score.terminal
 import plogq.frameworks.numpy.kernels, plogq.native.stored
 """

@@ -23,7 +23,8 @@ import torch.nn.functional as F
 from typer.testing import CliRunner
 
 import plogq
-from plogq.choose import (
+from plogq.cli.commands import app
+from plogq.decision import (
     LABELS,
     LAST_LAYER,
     LIBRARIES,
@@ -35,7 +36,6 @@ from plogq.choose import (
     shown_calls,
     tree,
 )
-from plogq.commands import app
 
 ANSWERS = list(every())
 RUN = CliRunner()
@@ -227,7 +227,7 @@ def test_tab_completes_the_answers(typed: str, offered: str) -> None:
         "COMP_CWORD": "3",
     }
     ended = subprocess.run(
-        [sys.executable, "-m", "plogq.cli"],
+        [sys.executable, "-m", "plogq"],
         capture_output=True, text=True, check=False, env=os.environ | environment,
     )  # fmt: skip
     assert ended.stdout.split() == offered.split()

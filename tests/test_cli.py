@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 import plogq
-from plogq.commands import app
+from plogq.cli.commands import app
 
 runner = CliRunner()
 
@@ -191,7 +191,7 @@ def test_soft_targets_show_their_entropy(tmp_path: Path) -> None:
 
 
 def test_the_bar_is_for_terminals_only(file: Path) -> None:
-    command = [sys.executable, "-m", "plogq.cli", "score", str(file)]
+    command = [sys.executable, "-m", "plogq", "score", str(file)]
     plain = subprocess.run(command, capture_output=True, text=True, check=True)
     assert plain.stderr == ""
     main, side = pty.openpty()
@@ -216,7 +216,7 @@ def test_help_is_short_to_ask_for_and_flags_show_no_type() -> None:
 def test_what_is_nearly_a_command_is_guessed() -> None:
     for wrong, guess in (("scor", "Did you mean 'score'"), ("chose", "Did you mean 'choose'")):
         ended = subprocess.run(
-            [sys.executable, "-m", "plogq.cli", wrong], capture_output=True, text=True, check=False
+            [sys.executable, "-m", "plogq", wrong], capture_output=True, text=True, check=False
         )
         assert ended.returncode == 2
         assert guess in ended.stderr
@@ -245,7 +245,7 @@ def test_version() -> None:
 def test_tab_completion(file: Path) -> None:
     """The shell's function is printed, and the columns of the file are offered."""
     shown = subprocess.run(
-        [sys.executable, "-m", "plogq.cli", "--show-completion", "bash"],
+        [sys.executable, "-m", "plogq", "--show-completion", "bash"],
         capture_output=True, text=True, check=True,
         env=os.environ | {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"},
     )  # fmt: skip
@@ -256,7 +256,7 @@ def test_tab_completion(file: Path) -> None:
         "COMP_CWORD": "4",
     }
     offered = subprocess.run(
-        [sys.executable, "-m", "plogq.cli"],
+        [sys.executable, "-m", "plogq"],
         capture_output=True, text=True, check=False, env=os.environ | environment,
     )  # fmt: skip
     assert offered.stdout.split() == ["label"]

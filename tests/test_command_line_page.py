@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from plogq.commands import app
+from plogq.cli.commands import app
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 import commands

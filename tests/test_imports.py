@@ -79,25 +79,24 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "doctor.lint": (*FACTS, "doctor.lint"),
     "doctor.output": (*FACTS, "doctor.lint", "doctor.output"),
     "doctor.server": ("", *FACTS, "doctor.lint"),
-    "doctor.command": (
-        *("", *FACTS, "doctor.pages", "doctor.lint", "doctor.output", "doctor.server"),
-    ),
     # Watching shares the linter's algebra of facts, and its printers.
     "doctor.watch": ("", *FACTS, "doctor.lint", "doctor.output", "doctor.watch"),
     "doctor.diagnosis": (*FACTS, "doctor.watch", "definition", "representations", *BASE),
     "doctor": (*FACTS, "doctor.watch"),
-    "choose": PUBLIC,
-    "console": ("interrupted", "score", *PUBLIC),
-    "choose_command": ("choose", "console", "score", *PUBLIC),
-    "score_options": ("console", "score", *PUBLIC),
-    **dict.fromkeys(
-        ("compare_command", "report_command"), ("console", "score", "score_options", *PUBLIC)
+    "decision": PUBLIC,
+    # The commands: one a file, what they have in common, where they come together, the way in.
+    "cli.interrupted": (),
+    "cli.console": ("cli.interrupted", "score", *PUBLIC),
+    "cli.options": ("cli.console", "score", *PUBLIC),
+    "cli.choose": ("cli.console", "decision", "score", *PUBLIC),
+    **dict.fromkeys(("cli.compare", "cli.report"), ("cli.console", "cli.options", "score")),
+    "cli.lint": (*("", "doctor.pages", "doctor.lint", "doctor.output", "doctor.server"), *FACTS),
+    "cli.doctor": ("", "doctor.output", "doctor.watch"),
+    "cli.commands": (
+        *("cli.choose", "cli.compare", "cli.console", "cli.doctor", "cli.lint", "cli.options"),
+        *("cli.report", "score", *PUBLIC),
     ),
-    "commands": (
-        *("choose_command", "compare_command", "console", "doctor.command", "doctor.watch"),
-        *("report_command", "score", "score_options", *PUBLIC),
-    ),
-    "cli": ("commands", "interrupted", "choose", "doctor.watch", "score", *PUBLIC),
+    "cli": ("cli.commands", "cli.doctor", "cli.interrupted", "score", *PUBLIC),
     "__main__": ("cli",),
 }
 # What may be imported besides ourselves and the standard library, and by whom.
@@ -112,16 +111,11 @@ OUTSIDE = {
     "score": {
         *("jinja2", "markupsafe", "matplotlib", "fsspec", "narwhals", "numpy", "pyarrow", "rich"),
     },
-    "console": {"typer", "rich"},
-    "choose_command": {"typer"},
-    "compare_command": {"typer"},
-    "report_command": {"typer"},
-    "score_options": {"typer", "rich"},
+    "cli": {"typer", "rich"},
     "doctor": {
         *("rich", "typer", "numpy", "pytest", "torch", "jax", "optax", "tensorflow", "keras"),
         *("sklearn", "lightning", "pytorch_lightning", "transformers", "lsprotocol", "pygls"),
     },
-    "commands": {"typer", "click", "rich"},
 }
 
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 import plogq
-from plogq.choose import answer, every, shown_calls
 from plogq.compat import keras as as_keras
+from plogq.decision import answer, every, shown_calls
 
 from .browser import launched, needs_browser
 

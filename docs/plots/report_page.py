@@ -21,7 +21,7 @@ def main(folder: Path = ROOT / "docs" / "images") -> None:
     """Write the page, and take its picture into a folder."""
     with tempfile.TemporaryDirectory() as there, sync_playwright() as started:
         page = Path(there) / "report.html"
-        command = [sys.executable, "-m", "plogq.cli", "report", "examples/digits.parquet", "-o"]
+        command = [sys.executable, "-m", "plogq", "report", "examples/digits.parquet", "-o"]
         subprocess.run([*command, str(page)], cwd=ROOT, check=True)
         browser = started.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]

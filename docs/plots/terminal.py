@@ -54,7 +54,7 @@ def picture(name: str, command: list[str]) -> str:
     """What this command of plogq prints, as SVG."""
     environment = os.environ | {"FORCE_COLOR": "1", "COLUMNS": str(WIDTH), "TERM": "xterm-256color"}
     printed = subprocess.run(
-        [sys.executable, "-m", "plogq.cli", *command],
+        [sys.executable, "-m", "plogq", *command],
         cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     console = Console(record=True, width=WIDTH, file=open(os.devnull, "w"))  # noqa: SIM115

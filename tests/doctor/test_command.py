@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from plogq.commands import app
+from plogq.cli.commands import app
 from plogq.doctor.rules import RULES
 
 WRONG = """import torch

@@ -47,7 +47,7 @@ def doctor_with_torch_loaded(
 ) -> subprocess.CompletedProcess[str]:
     """PyTorch, which takes seconds to load, was there before."""
     env |= {"COLUMNS": "100", "NO_COLOR": "1"}
-    run = commands("import torch, plogq.cli, plogq.commands").run("doctor", *arguments, env=env)
+    run = commands("import torch, plogq.cli, plogq.cli.commands").run("doctor", *arguments, env=env)
     assert run.returncode == code, (run.returncode, run.stdout, run.stderr)
     return run
 

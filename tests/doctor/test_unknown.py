@@ -9,7 +9,7 @@ from textwrap import dedent
 import pytest
 from typer.testing import CliRunner
 
-from plogq.commands import app
+from plogq.cli.commands import app
 from plogq.doctor.facts import Made
 from plogq.doctor.findings import Level
 from plogq.doctor.lint.run import lint_text

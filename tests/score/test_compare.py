@@ -18,7 +18,7 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from plogq.commands import app
+from plogq.cli.commands import app
 from plogq.score import Comparison, InputError, Wish, compare_files, score_file
 
 ROWS = 400
@@ -381,7 +381,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(save: Save, tmp_path: Path) -
 
 def test_the_command_itself(save: Save) -> None:
     paths = [save("a.parquet", table(NOISY)), save("b.parquet", table(Q, slice(9)))]
-    command = [sys.executable, "-m", "plogq.cli", "compare", *map(str, paths)]
+    command = [sys.executable, "-m", "plogq", "compare", *map(str, paths)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 2
     assert "a.parquet has 400 rows and b.parquet 9" in ended.stderr

@@ -42,7 +42,7 @@ def run(*arguments: object, code: str | None = None, **options: Any) -> Any:
 def started(*arguments: object, **env: str) -> Any:
     """The command with all that Python itself does before it."""
     return subprocess.run(
-        [sys.executable, "-m", "plogq.cli", *map(str, arguments)],
+        [sys.executable, "-m", "plogq", *map(str, arguments)],
         env=commands().env | env, capture_output=True, check=False, timeout=120,
     )  # fmt: skip
 
@@ -98,7 +98,7 @@ def test_closed_streams(many: Path) -> None:
 
 
 def shell_of(path: Path, redirection: str) -> str:
-    return f"{sys.executable} -m plogq.cli score {path} --classes 3 {redirection}"
+    return f"{sys.executable} -m plogq score {path} --classes 3 {redirection}"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "utf-16", "cp437"])
@@ -161,7 +161,7 @@ def test_the_c_locale(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("where", "place"),
     [("plogq.score.running.read_events", ""), ("plogq.score.evaluate.find", ""),
-     ("plogq.commands.show", ""), ("plogq.score.running.summarised", "")],
+     ("plogq.cli.commands.show", ""), ("plogq.score.running.summarised", "")],
 )  # fmt: skip
 def test_ctrl_c(write: Write, where: str, place: str) -> None:
     """In the middle of reading, of scoring and of printing: a word, and exit code 130."""
@@ -443,7 +443,7 @@ def test_progress_is_shown_on_a_terminal_and_goes_away(tmp_path: Path, command: 
     out = ["-o", str(tmp_path / "x.html")] if command == "report" else []
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
-        [sys.executable, "-m", "plogq.cli", command, *(str(tmp_path / f) for f in files), *out],
+        [sys.executable, "-m", "plogq", command, *(str(tmp_path / f) for f in files), *out],
         stdout=subprocess.PIPE, stderr=theirs, env=os.environ | {"TERM": "xterm", "COLUMNS": "80"},
     )  # fmt: skip
     os.close(theirs)

@@ -28,7 +28,7 @@ from sklearn.svm import LinearSVC
 from typer.testing import CliRunner
 
 import plogq
-from plogq.commands import app
+from plogq.cli.commands import app
 from plogq.score import InputError, ReliabilityDisplay, Report, score_file
 
 mpl.use("Agg")

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 import plogq
-from plogq.commands import app
+from plogq.cli.commands import app
 from plogq.score import InputError, Wish, score_file
 from plogq.score import fragments as places
 from plogq.score.engines import mapper, score_spread

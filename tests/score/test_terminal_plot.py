@@ -64,7 +64,7 @@ def test_the_command_draws_it(columns: str, locale: str) -> None:
     environment = os.environ | {"COLUMNS": columns, "LC_ALL": locale, "PYTHONUTF8": "0",
                                 "PYTHONCOERCECLOCALE": "0"}  # fmt: skip
     ended = subprocess.run(
-        [sys.executable, "-m", "plogq.cli", "score", str(DIGITS), "--plot", "--worst", "0",
+        [sys.executable, "-m", "plogq", "score", str(DIGITS), "--plot", "--worst", "0",
          "--classes", "0"],
         env=environment, capture_output=True, check=True,
     )  # fmt: skip

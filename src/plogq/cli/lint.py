@@ -13,18 +13,18 @@ from rich.console import Console
 from rich.markdown import Markdown
 
 from .. import __version__
-from .findings import Level
-from .lint.edits import Edit, diff, fixed
-from .lint.run import Report, shown
-from .lint.run import lint as lint_paths
-from .lint.settings import BadSettings, read_settings, with_options
-from .output.delivery import deliver, stop, unwritable
-from .output.machine import as_github, as_json, as_sarif
-from .output.names import Output
-from .output.progress import progress
-from .output.text import show, visible
-from .pages import page
-from .rules import RULES
+from ..doctor.findings import Level
+from ..doctor.lint.edits import Edit, diff, fixed
+from ..doctor.lint.run import Report, shown
+from ..doctor.lint.run import lint as lint_paths
+from ..doctor.lint.settings import BadSettings, read_settings, with_options
+from ..doctor.output.delivery import deliver, stop, unwritable
+from ..doctor.output.machine import as_github, as_json, as_sarif
+from ..doctor.output.names import Output
+from ..doctor.output.progress import progress
+from ..doctor.output.text import show, visible
+from ..doctor.pages import page
+from ..doctor.rules import RULES
 
 
 def lint(
@@ -122,7 +122,7 @@ def lint(
 
 def _serve() -> None:
     try:
-        from .server import serve
+        from ..doctor.server import serve
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] not in ("pygls", "lsprotocol"):
             raise

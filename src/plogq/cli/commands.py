@@ -12,18 +12,18 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from . import __version__
-from . import score_options as options
-from .choose_command import choose
-from .compare_command import compare
+from .. import __version__
+from ..score import Wish, score_file
+from ..score.page import fitting
+from ..score.show import show
+from ..score.terminal import cell
+from . import options
+from .choose import choose
+from .compare import compare
 from .console import Command, Format, FormatOption, Group, print_json, printed
-from .doctor.command import lint
-from .doctor.watch.command import SETTINGS, doctor
-from .report_command import report
-from .score import Wish, score_file
-from .score.page import fitting
-from .score.show import show
-from .score.terminal import cell
+from .doctor import SETTINGS, doctor
+from .lint import lint
+from .report import report
 
 app = typer.Typer(
     name="plogq",
@@ -140,7 +140,7 @@ def explain(format: FormatOption = Format.table) -> None:
 
       PLOGQ_NUM_THREADS=1 plogq explain
     """
-    from .kernels import describe
+    from ..kernels import describe
 
     facts = describe()
     if format is Format.json:

@@ -15,12 +15,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from ..score import InputError, Report, Wish
+from ..score.read import open_source
+from ..score.scale import Content
+from ..score.shown import shown
+from ..score.terminal import say, trace
 from .console import FOUND_WANTING, stop
-from .score import InputError, Report, Wish
-from .score.read import open_source
-from .score.scale import Content
-from .score.shown import shown
-from .score.terminal import say, trace
 
 
 def _columns(context: typer.Context, incomplete: str) -> list[str]:
@@ -197,7 +197,7 @@ def spread(
     """What scores with several workers; None where one is to do it all."""
     if workers is None and engine is None and address is None:
         return None
-    from .score.engines import score_spread
+    from ..score.engines import score_spread
 
     name = EngineName.processes if engine is None else engine
     return partial(score_spread, engine=name.value, workers=workers, address=address)

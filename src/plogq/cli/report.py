@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from . import score_options as options
+from ..score import InputError, Wish, score_file
+from ..score.compare import scored_files
+from ..score.report import Comparison, Report
+from ..score.shown import shown
+from ..score.terminal import emit, say
+from ..score.web import missing, page, write_page
+from . import options
 from .console import stop
-from .score import InputError, Wish, score_file
-from .score.compare import scored_files
-from .score.report import Comparison, Report
-from .score.shown import shown
-from .score.terminal import emit, say
-from .score.web import missing, page, write_page
 
 # Every two of them are compared, and a page of more pairs is none to read.
 _MOST_FILES = 12

@@ -13,13 +13,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from ... import __version__
-from ..output.delivery import deliver, stop
-from ..output.machine import as_github, as_sarif
-from ..output.names import Output
-from .processes import rank
-from .report import Seen, printed, report_of, show
-from .run import Missing, run
+from .. import __version__
+from ..doctor.output.delivery import deliver, stop
+from ..doctor.output.machine import as_github, as_sarif
+from ..doctor.output.names import Output
+from ..doctor.watch.processes import rank
+from ..doctor.watch.report import Seen, printed, report_of, show
+from ..doctor.watch.run import Missing, run
 
 
 def doctor(

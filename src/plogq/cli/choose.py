@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from .choose import LABELS, LAST_LAYER, OUTPUTS, Question, answer, questions, shown_calls
+from ..decision import LABELS, LAST_LAYER, OUTPUTS, Question, answer, questions, shown_calls
+from ..score.terminal import cell, emit
 from .console import Format, FormatOption, print_json, printed, stop
-from .score.terminal import cell, emit
 
 _Completion = Callable[[str], list[tuple[str, str]]]
 

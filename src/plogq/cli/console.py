@@ -12,11 +12,11 @@ import typer
 from rich.console import Console
 from typer.core import TyperCommand, TyperGroup
 
+from ..score.shown import as_json
+from ..score.terminal import emit, say
 from .interrupted import Interrupted
-from .score.shown import as_json
-from .score.terminal import emit, say
 
-# Exit codes; others are named in cli.py.
+# Exit codes; others are named in __init__.py.
 FOUND_WANTING, BAD_INPUT = 1, 2
 
 

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from . import score_options as options
+from ..score import Wish, compare_files
+from ..score.show_comparison import show_comparison
+from . import options
 from .console import Format, FormatOption, print_json, printed
-from .score import Wish, compare_files
-from .score.show_comparison import show_comparison
 
 
 @options.with_wish

@@ -11,7 +11,7 @@ import sys
 import traceback
 from contextlib import suppress
 
-from . import __version__
+from .. import __version__
 from .interrupted import Interrupted
 
 _EXTRA = ("typer", "rich", "pyarrow")
@@ -54,16 +54,17 @@ def _run() -> int:
     try:
         if sys.argv[1:2] == ["doctor"]:
             # A program of the user's runs here: nothing that it does not load is loaded before it.
-            from .doctor.watch.command import app as alone
+            from .doctor import app as alone
 
             return alone(prog_name="plogq", standalone_mode=False) or 0
+        from ..score.terminal import prepare
         from .commands import app
-        from .score.terminal import prepare
     except ModuleNotFoundError as missing:
-        if (missing.name or "").split(".")[0] not in _EXTRA:
+        package = (missing.name or "").split(".")[0]
+        if package not in _EXTRA:
             raise
         print(
-            f"plogq: the command line needs {missing.name}, which is not installed: "
+            f"plogq: the command line needs {package}, which is not installed: "
             "pip install plogq[cli]",
             file=sys.stderr,
         )
@@ -90,14 +91,14 @@ def _end(error: Exception) -> int:
         return _INTERRUPTED
     _say(_bug(error))
     with suppress(ImportError):
-        from .score.terminal import trace
+        from ..score.terminal import trace
 
         trace(error)
     return _OURS
 
 
 def _unwritten(error: OSError) -> int:
-    from .score.terminal import silence
+    from ..score.terminal import silence
 
     silence(sys.stdout)
     if isinstance(error, BrokenPipeError):
@@ -125,13 +126,9 @@ def _command() -> str:
 
 def _say(sentence: str) -> None:
     try:
-        from .score.terminal import say
+        from ..score.terminal import say
     except ImportError:
         # A sentence of ours, as no file has been read.
         print(f"{_command()}: {sentence}", file=sys.stderr)
         return
     say(_command(), sentence)
-
-
-if __name__ == "__main__":
-    main()
