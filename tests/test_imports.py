@@ -59,13 +59,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "definition": ("pairing", "kernels", *CORE, *BASE),
     "divergence": ("definition", "pairing", *CORE, *BASE),
     "helpers": ("definition", "fits", "pairing", *CORE, *BASE),
-    "saved": BASE,
     "lazy": (),
     "interrupted": (),
     # `evaluate` and `diagnose` are named there, and loaded when they are used.
     "": (
-        *("definition", "divergence", "helpers", "saved", "doctor", "doctor.diagnosis", "score"),
-        *("lazy", "nn.patching", *CORE, *BASE),
+        *("compat.keras_saving", "definition", "divergence", "helpers", "lazy", "nn.patching"),
+        *("doctor", "doctor.diagnosis", "score", *CORE, *BASE),
     ),
     "boost": ("boost", "pairing", "options", "shaping", *REPRESENTATIONS, *ALGEBRA, *BASE),
     "compat": ("compat", "compat.declared", "lazy", "options", *PUBLIC),
@@ -74,6 +73,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "score": ("score", "checks", "definition", "divergence", *REPRESENTATIONS, *BASE),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
     "compat.declared": (),
+    "compat.keras_saving": BASE,
     **dict.fromkeys(FACTS, (*FACTS, "compat", "compat.declared")),
     "doctor.pages": FACTS,
     "doctor.lint": (*FACTS, "doctor.lint"),

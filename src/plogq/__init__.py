@@ -2,8 +2,9 @@
 
 import typing as _typing
 
-from . import lazy, saved
+from . import lazy
 from .checks import validation
+from .compat import keras_saving as _keras_saving
 from .definition import (
     cross_entropy,
     explain,
@@ -47,7 +48,7 @@ if _typing.TYPE_CHECKING:
 
 _pytrees.offer()
 _autodiff.offer()
-saved.offer()
+_keras_saving.offer()
 
 __version__ = "0.1.0"
 
