@@ -100,7 +100,7 @@ static void finish(const Stored& p, int64_t e, const char* event, const Stats& s
   const double rest = logits && s.m == -INFINITY && !p.shard ? NAN : s.rest;
   const double offset = !logits ? 0 : s.m == -INFINITY ? NAN : log1p_rest;
   double loss = term(mass_of(p, e), offset);
-  if (p.dense) loss += term(p.dense_event ? p.dense_event[e] : 1, s.dense) / shrink(p);
+  if (p.dense) loss += term(p.event ? p.event[e] : 1, s.dense) / shrink(p);
   if (p.factor) loss += term(p.factor[e], s.spread) / shrink(p);
   for (int64_t t = 0; t < p.entries; ++t) {
     const int64_t at = e * p.entries + t;
@@ -133,7 +133,7 @@ static Coefficients coefficients(const Stored& p, int64_t e, double log_z) {
   double d_log_z = p.d_log_z ? p.d_log_z[e] : 0;
   if (p.z_loss != 0) d_log_z += term(c.d_loss * mass, 2 * p.z_loss * log_z);
   c.alpha = p.kind == LOGITS ? c.d_loss * mass + d_log_z : 0;
-  c.dense = p.dense ? c.d_loss * (p.dense_event ? p.dense_event[e] : 1) : 0;
+  c.dense = p.dense ? c.d_loss * (p.event ? p.event[e] : 1) : 0;
   c.spread = p.factor ? c.d_loss * p.factor[e] : 0;
   bool sparse = false;
   for (int64_t t = 0; t < p.entries; ++t) {

@@ -1,7 +1,7 @@
 // The Python module: arrays come in through the buffer protocol, and never a copy of one.
 #include <nanobind/nanobind.h>
 
-#include "buffer.hpp"
+#include "given.hpp"
 #include "labelled_call.hpp"
 #include "pairwise.hpp"
 #include "released.hpp"
@@ -19,77 +19,21 @@ nb::dict xla_handlers();
 
 namespace {
 
-void stored(int set, int threads, int kind, double softcap, nb::handle scores, int axis, int dtype,
-            nb::handle index, int64_t entries, nb::handle value, nb::handle dense, int dense_axis,
-            int dense_dtype, nb::handle dense_event, nb::handle class_weight, nb::handle factor,
-            nb::handle spread, nb::handle mass, nb::handle greatest, nb::handle rest,
-            nb::handle loss, nb::handle log_z, nb::handle gradient, nb::handle d_loss,
-            double d_loss_all, nb::handle d_log_z, double z_loss, bool forward, bool shard,
-            bool flush, int gradient_dtype, nb::handle hessian, double bound) {
-  Buffer b_scores(scores, false), b_index(index, false), b_value(value, false),
-      b_dense(dense, false), b_dense_event(dense_event, false), b_class(class_weight, false),
-      b_factor(factor, false), b_spread(spread, false), b_mass(mass, false),
-      b_greatest(greatest, true), b_rest(rest, true), b_loss(loss, true), b_log_z(log_z, true),
-      b_gradient(gradient, true), b_d_loss(d_loss, false), b_d_log_z(d_log_z, false),
-      b_hessian(hessian, true);
+void stored(int set, int threads, nb::kwargs given) {
   Stored p;
-  p.kind = kind;
-  p.softcap = softcap;
-  p.scores = b_scores.view(axis, dtype);
+  const Given held(p, given);
   p.events = events_of(p.scores);
-  p.index = b_index.data<const int64_t>();
-  p.value = b_value.data<const double>();
-  p.entries = p.index ? entries : 0;
-  p.dense = b_dense.view(dense_axis, dense_dtype);
-  p.dense_event = b_dense_event.data<const double>();
-  p.class_weight = b_class.data<const double>();
-  p.factor = b_factor.data<const double>();
-  p.spread = b_spread.data<const double>();
-  p.mass = b_mass.data<const double>();
-  p.greatest = b_greatest.data<double>();
-  p.rest = b_rest.data<double>();
-  p.loss = b_loss.data<void>();
-  p.log_z = b_log_z.data<void>();
-  p.gradient = b_gradient.view(axis, gradient_dtype);
-  p.d_loss = b_d_loss.data<const double>();
-  p.d_loss_all = d_loss_all;
-  p.d_log_z = b_d_log_z.data<const double>();
-  p.z_loss = z_loss;
-  p.hessian = b_hessian.view(axis, gradient_dtype);
-  p.bound = bound;
-  p.forward = forward;
-  p.shard = shard;
-  p.flush = flush;
   p.streams = past_cache(p.gradient, p.scores, p.events);
   if (p.events == 0 || p.scores.classes == 0) return;
   run(set, [&](const Running& kernels) { kernels->stored(p, threads); });
 }
 
-void binary(int set, int threads, int kind, nb::handle scores, int dtype, nb::handle target,
-            int target_dtype, double yes_1, double yes_0, double no_1, double no_0,
-            nb::handle weight, nb::handle loss, nb::handle log_z, nb::handle gradient,
-            nb::handle d_loss, double d_loss_all, nb::handle d_log_z, double z_loss,
-            int gradient_dtype, nb::handle hessian, double bound) {
-  Buffer b_scores(scores, false), b_target(target, false), b_weight(weight, false),
-      b_loss(loss, true), b_log_z(log_z, true), b_gradient(gradient, true), b_d_loss(d_loss, false),
-      b_d_log_z(d_log_z, false), b_hessian(hessian, true);
+void binary(int set, int threads, nb::kwargs given) {
   Binary p;
-  p.kind = kind;
-  p.scores = b_scores.view(-1, dtype);
-  p.target = b_target.view(-1, target_dtype);
+  const Given held(p, given);
+  if (!p.target) throw nb::type_error("binary needs a target");
   p.events = events_of(p.scores);
-  p.yes_1 = yes_1, p.yes_0 = yes_0, p.no_1 = no_1, p.no_0 = no_0;
-  p.weight = b_weight.data<const double>();
-  p.loss = b_loss.data<void>();
-  p.log_z = b_log_z.data<void>();
-  p.gradient = b_gradient.view(-1, gradient_dtype);
-  p.d_loss = b_d_loss.data<const double>();
-  p.d_loss_all = d_loss_all;
-  p.d_log_z = b_d_log_z.data<const double>();
-  p.z_loss = z_loss;
-  p.hessian = b_hessian.view(-1, gradient_dtype);
-  p.bound = bound;
-  p.streams = p.events * item_size(dtype) >= STREAM_BYTES && p.gradient.data != p.scores.data;
+  p.streams = past_cache(p.gradient, p.scores, p.events);
   if (p.events == 0) return;
   run(set, [&](const Running& kernels) { kernels->binary(p, threads); });
 }
@@ -182,22 +126,12 @@ NB_MODULE(_cpu, m) {
   // Threads that end with the interpreter, in the middle of a call, leave what they hold.
   nb::set_leak_warnings(false);
   nb::module_::import_("atexit").attr("register")(nb::cpp_function(&Released::end));
-  m.def("stored", &stored, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("softcap"),
-        nb::arg("scores").none(), nb::arg("axis"), nb::arg("dtype"), nb::arg("index").none(),
-        nb::arg("entries"), nb::arg("value").none(), nb::arg("dense").none(), nb::arg("dense_axis"),
-        nb::arg("dense_dtype"), nb::arg("dense_event").none(), nb::arg("class_weight").none(),
-        nb::arg("factor").none(), nb::arg("spread").none(), nb::arg("mass").none(),
-        nb::arg("greatest").none(), nb::arg("rest").none(), nb::arg("loss").none(),
-        nb::arg("log_z").none(), nb::arg("gradient").none(), nb::arg("d_loss").none(),
-        nb::arg("d_loss_all"), nb::arg("d_log_z").none(), nb::arg("z_loss"), nb::arg("forward"),
-        nb::arg("shard"), nb::arg("flush"), nb::arg("gradient_dtype"), nb::arg("hessian").none(),
-        nb::arg("bound"));
-  m.def("binary", &binary, nb::arg("set"), nb::arg("threads"), nb::arg("kind"), nb::arg("scores"),
-        nb::arg("dtype"), nb::arg("target"), nb::arg("target_dtype"), nb::arg("yes_1"),
-        nb::arg("yes_0"), nb::arg("no_1"), nb::arg("no_0"), nb::arg("weight").none(),
-        nb::arg("loss").none(), nb::arg("log_z").none(), nb::arg("gradient").none(),
-        nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
-        nb::arg("z_loss"), nb::arg("gradient_dtype"), nb::arg("hessian").none(), nb::arg("bound"));
+  m.def("stored", &stored);
+  m.def("binary", &binary);
+  nb::dict problems;
+  problems[Stored::NAME] = Described::of<Stored>();
+  problems[Binary::NAME] = Described::of<Binary>();
+  m.attr("problems") = problems;
   m.def("versus", &versus, nb::arg("set"), nb::arg("threads"), nb::arg("of"), nb::arg("scores_p"),
         nb::arg("axis_p"), nb::arg("dtype_p"), nb::arg("scores_q"), nb::arg("axis_q"),
         nb::arg("dtype_q"), nb::arg("weight").none(), nb::arg("known"), nb::arg("loss").none(),

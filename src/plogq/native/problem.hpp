@@ -39,58 +39,117 @@ struct View {
 // one.
 inline int64_t read_once(const int64_t* x) { return __atomic_load_n(x, __ATOMIC_RELAXED); }
 
-// P × Q over exclusive classes. Null pointers mean: every value 1 (value, event, class weights), or
-// the part is absent (index, dense, factor).
+// A problem is described once, by lists of its fields: what it is told (type, name, and what holds
+// where nothing is said), and its arrays, those that it reads and then those that it writes. An
+// array is a view (its name, and its class axis) or a plain pointer (type and name), null where it
+// is absent. Made from these lists are the structs here, what the module takes from Python by name
+// (given.hpp), and the attributes and operands of XLA's handlers (xla.cpp).
+
+// P × Q over exclusive classes. A softcap of 0 is none. Numbers that are absent are 1 (value,
+// event, class weights), parts that are absent are not there (index, dense, factor).
+//
+// forward: whether greatest and rest, two statistics per event, are written here or known already.
+// shard: these are some of the classes, and mass and rest are not those of the parts.
+// flush: gradients below the normal numbers become 0, as BLAS is slow on them.
+// The gradient is that of Σ d_loss · loss + d_log_z · log Z, where d_loss_all stands for each that
+// is absent; z_loss adds mass · z_loss · log²Z to the loss. The Hessian's diagonal, of logits
+// alone, is bound · d_loss · mass · q (1 - q).
+#define PLOGQ_STORED_TOLD(X) \
+  X(int64_t, kind, LOGITS)   \
+  X(double, softcap, 0)      \
+  X(int64_t, axis, -1)       \
+  X(int64_t, dense_axis, -1) \
+  X(int64_t, entries, 0)     \
+  X(double, d_loss_all, 1)   \
+  X(double, z_loss, 0)       \
+  X(double, bound, 1)        \
+  X(bool, forward, true)     \
+  X(bool, shard, false)      \
+  X(bool, flush, false)
+// index and value: [events, entries], of which class_at alone reads the index and checks it.
+// factor[event] · spread[class] is the background.
+#define PLOGQ_STORED_READ(VIEW, EACH) \
+  VIEW(scores, axis)                  \
+  EACH(int64_t, index)                \
+  EACH(double, value)                 \
+  VIEW(dense, dense_axis)             \
+  EACH(double, event)                 \
+  EACH(double, class_weight)          \
+  EACH(double, factor)                \
+  EACH(double, spread)                \
+  EACH(double, mass)                  \
+  EACH(double, d_loss)                \
+  EACH(double, d_log_z)
+// loss and log_z are double where the scores are float64, else float.
+#define PLOGQ_STORED_WRITTEN(VIEW, EACH) \
+  EACH(double, greatest)                 \
+  EACH(double, rest)                     \
+  EACH(void, loss)                       \
+  EACH(void, log_z)                      \
+  VIEW(gradient, axis)                   \
+  VIEW(hessian, axis)
+
+// P × Q over yes/no outcomes: yes = yes_1 · y + yes_0 · (1 - y), likewise no, times weight.
+#define PLOGQ_BINARY_TOLD(X) \
+  X(int64_t, kind, LOGITS)   \
+  X(double, yes_1, 1)        \
+  X(double, yes_0, 0)        \
+  X(double, no_1, 0)         \
+  X(double, no_0, 1)         \
+  X(double, d_loss_all, 1)   \
+  X(double, z_loss, 0)       \
+  X(double, bound, 1)
+#define PLOGQ_BINARY_READ(VIEW, EACH) \
+  VIEW(scores, -1)                    \
+  VIEW(target, -1)                    \
+  EACH(double, weight)                \
+  EACH(double, d_loss)                \
+  EACH(double, d_log_z)
+#define PLOGQ_BINARY_WRITTEN(VIEW, EACH) \
+  EACH(void, loss)                       \
+  EACH(void, log_z)                      \
+  VIEW(gradient, -1)                     \
+  VIEW(hessian, -1)
+
+#define PLOGQ_NUMBER(type, name, otherwise) type name = otherwise;
+#define PLOGQ_VIEW(name, axis) View name;
+#define PLOGQ_INPUT(type, name) const type* name = nullptr;
+#define PLOGQ_OUTPUT(type, name) type* name = nullptr;
+#define PLOGQ_WITH_NUMBER(type, name, otherwise) with.number(#name, name);
+#define PLOGQ_WITH_VIEW(name, axis) with.view(#name, name, axis);
+#define PLOGQ_WITH_EACH(type, name) with.each(#name, name);
+
+// The fields of one of the lists, and a visit to each of them in their order.
+// clang-format off
+#define PLOGQ_FIELDS(NAME)                                  \
+  PLOGQ_##NAME##_TOLD(PLOGQ_NUMBER)                         \
+  PLOGQ_##NAME##_READ(PLOGQ_VIEW, PLOGQ_INPUT)              \
+  PLOGQ_##NAME##_WRITTEN(PLOGQ_VIEW, PLOGQ_OUTPUT)          \
+  template <class With>                                     \
+  void told(With& with) {                                   \
+    PLOGQ_##NAME##_TOLD(PLOGQ_WITH_NUMBER)                  \
+  }                                                         \
+  template <class With>                                     \
+  void read(With& with) {                                   \
+    PLOGQ_##NAME##_READ(PLOGQ_WITH_VIEW, PLOGQ_WITH_EACH)   \
+  }                                                         \
+  template <class With>                                     \
+  void written(With& with) {                                \
+    PLOGQ_##NAME##_WRITTEN(PLOGQ_WITH_VIEW, PLOGQ_WITH_EACH) \
+  }
+// clang-format on
+
 struct Stored {
-  int kind = LOGITS;
-  double softcap = 0;  // 0: none
+  static constexpr char NAME[] = "stored";
+  PLOGQ_FIELDS(STORED)
   int64_t events = 0;
-  View scores;
-  const int64_t* index = nullptr;  // [events, entries]; read by class_at alone, which checks it
-  const double* value = nullptr;
-  int64_t entries = 0;
-  View dense;
-  const double* dense_event = nullptr;
-  const double* class_weight = nullptr;
-  const double* factor = nullptr;  // the background: factor[event] · spread[class]
-  const double* spread = nullptr;
-  const double* mass = nullptr;
-  // Statistics per event, written by forward and read by backward.
-  double* greatest = nullptr;
-  double* rest = nullptr;
-  void* loss = nullptr;  // double where the scores are float64, else float
-  void* log_z = nullptr;
-  // Gradient of Σ d_loss · loss + d_log_z · log Z; z_loss adds mass · z_loss · log²Z to the loss.
-  View gradient;
-  const double* d_loss = nullptr;
-  double d_loss_all = 1;
-  const double* d_log_z = nullptr;
-  double z_loss = 0;
-  // bound · d_loss · mass · q (1 - q), the diagonal of the Hessian for bound = 1: of logits alone.
-  View hessian;
-  double bound = 1;
-  bool forward = true;
-  bool shard = false;    // these are some of the classes: mass and rest are not those of the parts
-  bool flush = false;    // gradients below the normal numbers become 0: BLAS is slow on them
   bool streams = false;  // the gradient is larger than the cache and nobody reads it here
 };
 
-// P × Q over yes/no outcomes: yes = yes_1 · y + yes_0 · (1 - y), likewise no, times weight.
 struct Binary {
-  int kind = LOGITS;
+  static constexpr char NAME[] = "binary";
+  PLOGQ_FIELDS(BINARY)
   int64_t events = 0;
-  View scores, target;
-  double yes_1 = 1, yes_0 = 0, no_1 = 0, no_0 = 1;
-  const double* weight = nullptr;
-  void* loss = nullptr;
-  void* log_z = nullptr;
-  View gradient;
-  const double* d_loss = nullptr;
-  double d_loss_all = 1;
-  const double* d_log_z = nullptr;
-  double z_loss = 0;
-  View hessian;  // as in Stored
-  double bound = 1;
   bool streams = false;
 };
 

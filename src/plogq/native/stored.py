@@ -15,12 +15,11 @@ from ..algebra.measure import Measure
 from ..algebra.scores import BinaryScores, Scores
 from ..algebra.yes_no import BinaryMeasure
 from . import _cpu
+from .described import binary_told, stored_arrays, stored_told
 from .processor import chosen, threads
 from .sums import F32, F64, U8, Memory, contiguous, known_code
 
 Array = Any
-
-KINDS = {"logits": 0, "log_probs": 1, "probs": 2}
 
 
 class Binding:
@@ -33,6 +32,10 @@ class Binding:
 
     def _export(self, x: Array | None) -> Any:
         return None if x is None else self.memory.exported(x)
+
+    def _view(self, x: Array | None) -> Any:
+        """What exports x, and the code of its dtype, as bfloat16 is exported as 16 bits."""
+        return None if x is None else (self.memory.exported(x), known_code(self.memory, x))
 
     def _flat(self, x: Array | None, dtype: type[np.generic] = np.float64) -> Any:
         return None if x is None else contiguous(self.memory.host(x), dtype)
@@ -133,54 +136,34 @@ class Stored(Binding):
         scores: Scores,
         forward: Forward,
         gradient: Array | None = None,
-        *,
-        d_loss: Array | None = None,
-        d_loss_all: float = 1.0,
-        d_log_z: Array | None = None,
-        z_loss: float = 0.0,
         hessian: Array | None = None,
-        bound: float = 1.0,
+        *,
         forward_too: bool = False,
+        **told: Any,
     ) -> Forward:
-        m, x = measure, scores.array
-        background = m.background[0] if m.background else None
-        with self.verbs.quiet():
-            mass = None if m.unit_mass() else self._flat(m.mass(self.verbs))
-        index = self._flat(m.index, np.int64)
+        x, events = scores.array, measure.events
+        given = stored_arrays(measure, scores, self.verbs)
         _cpu.stored(
             chosen(),
             threads(prod(x.shape)),
-            KINDS[scores.kind],
-            scores.softcap or 0.0,
-            self._export(x),
-            scores.axis,
-            known_code(self.memory, x),
-            index,
-            0 if index is None else index.shape[-1],
-            self._flat(m.value),
-            self._export(m.dense),
-            m.axis,
-            0 if m.dense is None else known_code(self.memory, m.dense),
-            self._events(m.event, m.events),
-            self._flat(m.class_weight),
-            None if background is None else self._events(background.factor, m.events),
-            None if background is None else self._flat(background.classes),
-            mass,
-            self._export(forward.residual[0]),
-            self._export(forward.residual[1]),
-            self._export(forward.loss),
-            self._export(forward.log_z),
-            self._export(gradient),
-            d_loss,
-            d_loss_all,
-            d_log_z,
-            z_loss,
-            forward_too or forward.loss is not None,
-            m.total is not None,
-            self.flush,
-            known_code(self.memory, x if gradient is None else gradient),
-            self._export(hessian),
-            bound,
+            **stored_told(measure, scores, self.flush),
+            scores=self._view(x),
+            index=self._flat(given["index"], np.int64),
+            value=self._flat(given["value"]),
+            dense=self._view(given["dense"]),
+            event=self._events(given["event"], events),
+            class_weight=self._flat(given["class_weight"]),
+            factor=self._events(given["factor"], events),
+            spread=self._flat(given["spread"]),
+            mass=self._flat(given["mass"]),
+            greatest=self._export(forward.residual[0]),
+            rest=self._export(forward.residual[1]),
+            loss=self._export(forward.loss),
+            log_z=self._export(forward.log_z),
+            gradient=self._view(gradient),
+            hessian=self._view(hessian),
+            forward=forward_too or forward.loss is not None,
+            **told,
         )
         return forward
 
@@ -241,22 +224,17 @@ class Binary(Binding):
         measure: BinaryMeasure,
         scores: BinaryScores,
         gradient: Array | None = None,
+        hessian: Array | None = None,
         *,
-        d_loss: Array | None = None,
-        d_loss_all: float = 1.0,
-        d_log_z: Array | None = None,
-        z_loss: float = 0.0,
         log_z: bool = False,
         fused: bool = False,
-        hessian: Array | None = None,
-        bound: float = 1.0,
+        **told: Any,
     ) -> Forward:
         x, y, empty = scores.array, measure.target, self.memory.empty
-        dtype = U8
         if self.verbs.is_float(y):
-            y, dtype = self._export(y), known_code(self.memory, y)
+            target = self._view(y)
         else:
-            y = np.asarray(self.memory.host(y), np.bool_)
+            target = (np.asarray(self.memory.host(y), np.bool_), U8)
         events = tuple(x.shape)
         wide = min(known_code(self.memory, x), F32)
         loss = empty(events, wide) if gradient is None or fused else None
@@ -264,23 +242,14 @@ class Binary(Binding):
         _cpu.binary(
             chosen(),
             threads(prod(events)),
-            KINDS[scores.kind],
-            self._export(x),
-            known_code(self.memory, x),
-            y,
-            dtype,
-            *measure.yes,
-            *measure.no,
-            self._events(measure.event, events),
-            self._export(forward.loss),
-            self._export(forward.log_z),
-            self._export(gradient),
-            d_loss,
-            d_loss_all,
-            d_log_z,
-            z_loss,
-            known_code(self.memory, x if gradient is None else gradient),
-            self._export(hessian),
-            bound,
+            **binary_told(measure, scores),
+            scores=self._view(x),
+            target=target,
+            weight=self._events(measure.event, events),
+            loss=self._export(forward.loss),
+            log_z=self._export(forward.log_z),
+            gradient=self._view(gradient),
+            hessian=self._view(hessian),
+            **told,
         )
         return forward

@@ -65,7 +65,13 @@ class Operands {
     return b ? Numbers{b->untyped_data(), code_of(b->element_type())} : Numbers{};
   }
   const double* doubles() { return widened(doubles_); }
-  const int64_t* integers() { return widened(integers_); }
+
+  // The fields of a problem that are read, in their order.
+  void view(const char*, View& field, int64_t axis) {
+    if (const ffi::AnyBuffer* b = next()) field = ::view(*b, axis);
+  }
+  void each(const char*, const double*& field) { field = doubles(); }
+  void each(const char*, const int64_t*& field) { field = widened(integers_); }
 
  private:
   template <class To>
@@ -125,28 +131,21 @@ void store(const ffi::AnyBuffer& b, const std::vector<double>& x) {
       reinterpret_cast<float*>(b.untyped_data())[e] = float(x[e]);
 }
 
+#define PLOGQ_ARGUMENT(type, name, otherwise) , type name
+#define PLOGQ_FILL(type, name, otherwise) p.name = name;
+#define PLOGQ_NAMED(type, name, otherwise) .Attr<type>(#name)
+
+// The operands are what a problem reads, in the order of problem.hpp, of which `present` says which
+// there are; after them, backward, what forward has kept.
 ffi::Error stored(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set, int64_t threads,
-                  int64_t kind, double softcap, int64_t axis, int64_t dense_axis, int64_t entries,
-                  int64_t present, bool forward, bool shard, bool flush) {
+                  int64_t present PLOGQ_STORED_TOLD(PLOGQ_ARGUMENT)) {
   if (too_deep(args)) return ffi::Error::InvalidArgument(TOO_DEEP);
   const Running kernels(set);
   Operands operands(args, present);
   Stored p;
-  p.kind = int(kind);
-  p.softcap = softcap;
-  p.shard = shard;
-  p.flush = flush;
-  p.scores = view(*operands.next(), axis);
+  PLOGQ_STORED_TOLD(PLOGQ_FILL)
+  p.read(operands);
   p.events = events_of(p.scores);
-  p.index = operands.integers();
-  p.value = operands.doubles();
-  p.entries = p.index ? entries : 0;
-  if (const ffi::AnyBuffer* dense = operands.next()) p.dense = view(*dense, dense_axis);
-  p.dense_event = operands.doubles();
-  p.class_weight = operands.doubles();
-  p.factor = operands.doubles();
-  p.spread = operands.doubles();
-  p.mass = operands.doubles();
   if (p.events == 0) return ffi::Error::Success();
   std::vector<double> greatest(size_t(p.events)), rest(size_t(p.events));
   p.greatest = greatest.data();
@@ -167,39 +166,32 @@ ffi::Error stored(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set,
     // The greatest of capped scores has more digits than float32 keeps.
     std::vector<float> loss(size_t(p.events));
     p.loss = loss.data();
+    p.forward = true;
     kernels->stored(p, int(threads));
+    p.forward = false;
     p.loss = nullptr;
   }
-  p.d_loss = operands.doubles();
-  p.d_log_z = operands.doubles();
   p.gradient = view(result(rets, 0), axis);
   in_huge_pages(p.gradient, p.events);
-  p.forward = false;
   p.streams = past_cache(p.gradient, p.scores, p.events);
   kernels->stored(p, int(threads));
   return ffi::Error::Success();
 }
 
 ffi::Error binary(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set, int64_t threads,
-                  int64_t kind, double yes_1, double yes_0, double no_1, double no_0,
-                  int64_t present, bool forward) {
+                  int64_t present PLOGQ_BINARY_TOLD(PLOGQ_ARGUMENT)) {
   if (too_deep(args)) return ffi::Error::InvalidArgument(TOO_DEEP);
   const Running kernels(set);
   Operands operands(args, present);
   Binary p;
-  p.kind = int(kind);
-  p.scores = view(*operands.next(), -1);
+  PLOGQ_BINARY_TOLD(PLOGQ_FILL)
+  p.read(operands);
   p.events = events_of(p.scores);
-  p.target = view(*operands.next(), -1);
-  p.yes_1 = yes_1, p.yes_0 = yes_0, p.no_1 = no_1, p.no_0 = no_0;
-  p.weight = operands.doubles();
   if (p.events == 0) return ffi::Error::Success();
-  if (forward) {
+  if (rets.size() > 1) {
     p.loss = result(rets, 0).untyped_data();
     p.log_z = result(rets, 1).untyped_data();
   } else {
-    p.d_loss = operands.doubles();
-    p.d_log_z = operands.doubles();
     p.gradient = view(result(rets, 0), -1);
     in_huge_pages(p.gradient, p.events);
     p.streams = past_cache(p.gradient, p.scores, p.events);
@@ -231,7 +223,6 @@ int label_type(ffi::DataType dtype) {
 }
 
 // Scores, labels, the weights that there are; for the gradient what forward kept, and what flows.
-#define PLOGQ_ARGUMENT(type, name, otherwise) , type name
 ffi::Error labelled(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets,
                     bool forward PLOGQ_TOLD(PLOGQ_ARGUMENT)) {
   if (too_deep(args)) return ffi::Error::InvalidArgument(TOO_DEEP);
@@ -269,41 +260,20 @@ ffi::Error labelled(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remainin
                             : ffi::Error(ffi::ErrorCode::kResourceExhausted, "no memory is left");
 }
 
-#define PLOGQ_NAMED(type, name, otherwise) .Attr<type>(#name)
 XLA_FFI_DEFINE_HANDLER(
     labelled_handler, labelled,
     ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<bool>("forward")
         PLOGQ_TOLD(PLOGQ_NAMED));
 
-XLA_FFI_DEFINE_HANDLER(stored_handler, stored,
-                       ffi::Ffi::Bind()
-                           .RemainingArgs()
-                           .RemainingRets()
-                           .Attr<int64_t>("set")
-                           .Attr<int64_t>("threads")
-                           .Attr<int64_t>("kind")
-                           .Attr<double>("softcap")
-                           .Attr<int64_t>("axis")
-                           .Attr<int64_t>("dense_axis")
-                           .Attr<int64_t>("entries")
-                           .Attr<int64_t>("present")
-                           .Attr<bool>("forward")
-                           .Attr<bool>("shard")
-                           .Attr<bool>("flush"));
-
-XLA_FFI_DEFINE_HANDLER(binary_handler, binary,
-                       ffi::Ffi::Bind()
-                           .RemainingArgs()
-                           .RemainingRets()
-                           .Attr<int64_t>("set")
-                           .Attr<int64_t>("threads")
-                           .Attr<int64_t>("kind")
-                           .Attr<double>("yes_1")
-                           .Attr<double>("yes_0")
-                           .Attr<double>("no_1")
-                           .Attr<double>("no_0")
-                           .Attr<int64_t>("present")
-                           .Attr<bool>("forward"));
+#define PLOGQ_OF_PROBLEM(NAME)  \
+  ffi::Ffi::Bind()              \
+      .RemainingArgs()          \
+      .RemainingRets()          \
+      .Attr<int64_t>("set")     \
+      .Attr<int64_t>("threads") \
+      .Attr<int64_t>("present") PLOGQ_##NAME##_TOLD(PLOGQ_NAMED)
+XLA_FFI_DEFINE_HANDLER(stored_handler, stored, PLOGQ_OF_PROBLEM(STORED));
+XLA_FFI_DEFINE_HANDLER(binary_handler, binary, PLOGQ_OF_PROBLEM(BINARY));
 
 }  // namespace
 

@@ -3,12 +3,9 @@
 The kernels are there where plogq was built beside jaxlib, whose headers that takes.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false
-
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import prod
 from typing import Any
 
@@ -21,7 +18,7 @@ from ...algebra.measure import Measure
 from ...algebra.scores import BinaryScores, Scores
 from ...algebra.yes_no import BinaryMeasure
 from ...native import _cpu
-from ...native import stored as binding
+from ...native.described import binary_told, stored_arrays, stored_told
 from ...native.processor import chosen, threads
 from . import arrays as verbs
 from .linear import Blockwise
@@ -48,17 +45,27 @@ def refuses(x: Any, role: str) -> str | None:
 
 
 def _call(
-    name: str, results: list[Any], operands: list[Any], in_place: bool = False, **options: Any
+    name: str,
+    results: list[Any],
+    arrays: dict[str, Any],
+    told: dict[str, Any],
+    kept: Iterable[Array] = (),
+    in_place: bool = False,
 ) -> list[Array]:
-    """A kernel on the operands that there are, the first of them overwritten if asked for."""
+    """A kernel on the arrays that there are, the first of them overwritten if asked for.
+
+    `kept` is what forward has left for backward.
+    """
+    otherwise, read, _ = _cpu.problems[name]
+    operands = [*(arrays.get(field) for field in read), *kept]
     present = sum(1 << i for i, x in enumerate(operands) if x is not None)
     aliases = {0: 0} if in_place else None
-    found = jax.ffi.ffi_call(name, results, input_output_aliases=aliases)(
+    found = jax.ffi.ffi_call(f"plogq_{name}", results, input_output_aliases=aliases)(
         *(x for x in operands if x is not None),
         set=np.int64(chosen()),
-        threads=np.int64(threads(prod(operands[0].shape), spawned=True)),
+        threads=np.int64(threads(prod(arrays["scores"].shape), spawned=True)),
         present=np.int64(present),
-        **typed(options),
+        **typed({**otherwise, **told}),
     )
     return list(found)
 
@@ -71,18 +78,13 @@ def typed(options: dict[str, Any]) -> dict[str, Any]:
     return {k: v if isinstance(v, bool) else _TYPES[type(v)](v) for k, v in options.items()}
 
 
-def _each(x: Any, events: tuple[int, ...]) -> Array:
-    """x as one number per event."""
-    return jnp.broadcast_to(jnp.asarray(x, verbs.wide()), events)
+def _each(x: Any, events: tuple[int, ...]) -> Array | None:
+    """x as one number per event, or None for None."""
+    return None if x is None else jnp.broadcast_to(jnp.asarray(x, verbs.wide()), events)
 
 
-def _forward(
-    name: str, scores: Array, events: tuple[int, ...], operands: Any, **options: Any
-) -> Any:
-    loss = jax.ShapeDtypeStruct(events, verbs.statistics_dtype(scores))
-    statistic = jax.ShapeDtypeStruct(events, verbs.wide())
-    found = [loss, loss] if name == "plogq_binary" else [loss, loss, statistic, statistic]
-    return _call(name, found, operands, forward=True, **options)
+def _upstream(d_loss: Any, d_log_z: Any, events: tuple[int, ...]) -> dict[str, Any]:
+    return {"d_loss": _each(d_loss, events), "d_log_z": _each(d_log_z, events)}
 
 
 class Stored:
@@ -103,55 +105,34 @@ class Stored:
         return refuses(scores.array, "Q")
 
     def forward(self, measure: Measure, scores: Scores, log_z: bool = False) -> Forward:
-        loss, found_log_z, greatest, rest = _forward(
-            "plogq_stored",
-            scores.array,
-            measure.events,
-            self._operands(measure, scores),
-            **self._options(measure, scores),
-        )
-        return Forward(loss, found_log_z, (greatest, rest))
+        loss = jax.ShapeDtypeStruct(measure.events, verbs.statistics_dtype(scores.array))
+        statistic = jax.ShapeDtypeStruct(measure.events, verbs.wide())
+        results = [loss, loss, statistic, statistic]
+        found = _call("stored", results, self._arrays(measure, scores), self._told(measure, scores))
+        return Forward(found[0], found[1], (found[2], found[3]))
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Array, ...]:
-        upstream = (_each(x, measure.events) for x in (d_loss, d_log_z))
-        operands = [*self._operands(measure, scores), *residual, *upstream]
+        arrays = {**self._arrays(measure, scores), **_upstream(d_loss, d_log_z, measure.events)}
+        told = {**self._told(measure, scores), "forward": False}
         gradient = [jax.ShapeDtypeStruct(scores.array.shape, scores.array.dtype)]
-        options = self._options(measure, scores)
         # A block of scores is made to be turned into its gradient.
-        options["in_place"] = self.flush
-        return tuple(_call("plogq_stored", gradient, operands, forward=False, **options))
+        return tuple(_call("stored", gradient, arrays, told, residual, in_place=self.flush))
 
     def fused(
         self, measure: Any, scores: Any, d_loss: Any, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Array, ...]]:
         return in_steps(self, verbs, measure, scores, d_loss, z_loss)
 
-    def _operands(self, m: Measure, scores: Scores) -> list[Any]:
-        background = m.background[0] if m.background else None
-        return [
-            scores.array,
-            m.index,
-            m.value,
-            m.dense,
-            m.event,
-            m.class_weight,
-            None if background is None else _each(background.factor, m.events),
-            None if background is None else background.classes,
-            None if m.unit_mass() else _each(m.mass(verbs), m.events),
-        ]
+    def _arrays(self, m: Measure, scores: Scores) -> dict[str, Any]:
+        found = stored_arrays(m, scores, verbs)
+        return {**found, **{name: _each(found[name], m.events) for name in ("factor", "mass")}}
 
-    def _options(self, m: Measure, scores: Scores) -> dict[str, Any]:
-        return {
-            "kind": binding.KINDS[scores.kind],
-            "softcap": scores.softcap or 0.0,
-            "axis": scores.axis % scores.array.ndim,
-            "dense_axis": m.axis % scores.array.ndim,
-            "entries": 0 if m.index is None else m.index.shape[-1],
-            "shard": m.total is not None,
-            "flush": self.flush,
-        }
+    def _told(self, m: Measure, scores: Scores) -> dict[str, Any]:
+        axes = scores.array.ndim
+        told = stored_told(m, scores, self.flush)
+        return {**told, "axis": scores.axis % axes, "dense_axis": m.axis % axes}
 
 
 class Binary:
@@ -169,23 +150,21 @@ class Binary:
         return refuses(scores.array, "Q")
 
     def forward(self, measure: BinaryMeasure, scores: BinaryScores, log_z: bool = False) -> Forward:
-        x = scores.array
-        operands, options = self._given(measure, scores)
-        return Forward(*_forward("plogq_binary", x, x.shape, operands, **options))
+        loss = jax.ShapeDtypeStruct(scores.array.shape, verbs.statistics_dtype(scores.array))
+        arrays, told = self._arrays(measure, scores), binary_told(measure, scores)
+        return Forward(*_call("binary", [loss, loss], arrays, told))
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Array, ...]:
         x = scores.array
-        operands, options = self._given(measure, scores)
-        operands += [_each(g, x.shape) for g in (d_loss, d_log_z)]
+        arrays = {**self._arrays(measure, scores), **_upstream(d_loss, d_log_z, x.shape)}
         gradient = [jax.ShapeDtypeStruct(x.shape, x.dtype)]
-        return tuple(_call("plogq_binary", gradient, operands, forward=False, **options))
+        return tuple(_call("binary", gradient, arrays, binary_told(measure, scores)))
 
-    def _given(self, m: BinaryMeasure, scores: BinaryScores) -> tuple[list[Any], dict[str, Any]]:
-        y = m.target if verbs.is_float(m.target) else m.target != 0
-        sides = {"yes_1": m.yes[0], "yes_0": m.yes[1], "no_1": m.no[0], "no_0": m.no[1]}
-        return [scores.array, y, m.event], {"kind": binding.KINDS[scores.kind], **sides}
+    def _arrays(self, m: BinaryMeasure, scores: BinaryScores) -> dict[str, Any]:
+        target = m.target if verbs.is_float(m.target) else m.target != 0
+        return {"scores": scores.array, "target": target, "weight": m.event}
 
     def fused(
         self, measure: Any, scores: Any, d_loss: Any, z_loss: float, out: Any = None
