@@ -46,82 +46,32 @@ class Row:
         return (Key(self.measure, self.scores, self.framework, d) for d in self.devices)
 
 
-def _numpy_stored() -> Kernel:
-    from .numpy.kernels import stored
+# Loaders of the kernels of a module. The statement is one that torch.compile follows.
+def _numpy(kernel: str) -> Callable[[], Kernel]:
+    def load() -> Kernel:
+        from .numpy import kernels
 
-    return stored
+        return getattr(kernels, kernel)
 
-
-def _numpy_pairs() -> Kernel:
-    from .numpy.kernels import pairs
-
-    return pairs
+    return load
 
 
-def _numpy_binary() -> Kernel:
-    from .numpy.kernels import binary
+def _torch(kernel: str) -> Callable[[], Kernel]:
+    def load() -> Kernel:
+        from .torch import kernels
 
-    return binary
+        return getattr(kernels, kernel)
 
-
-def _numpy_linear() -> Kernel:
-    from .numpy.kernels import linear
-
-    return linear
+    return load
 
 
-def _numpy_chunked() -> Kernel:
-    from .numpy.kernels import chunked
+def _triton(kernel: str) -> Callable[[], Kernel]:
+    def load() -> Kernel:
+        from .torch.triton import binding
 
-    return chunked
+        return getattr(binding, kernel)
 
-
-def _torch_chunked() -> Kernel:
-    from .torch.kernels import chunked
-
-    return chunked
-
-
-def _triton_chunked() -> Kernel:
-    from .torch.triton.chunked import chunked
-
-    return chunked
-
-
-def _torch_stored() -> Kernel:
-    from .torch.kernels import stored
-
-    return stored
-
-
-def _torch_pairs() -> Kernel:
-    from .torch.kernels import pairs
-
-    return pairs
-
-
-def _torch_binary() -> Kernel:
-    from .torch.kernels import binary
-
-    return binary
-
-
-def _torch_linear() -> Kernel:
-    from .torch.kernels import linear
-
-    return linear
-
-
-def _triton_stored() -> Kernel:
-    from .torch.triton.binding import stored
-
-    return stored
-
-
-def _triton_binary() -> Kernel:
-    from .torch.triton.binding import binary
-
-    return binary
+    return load
 
 
 def _triton_linear() -> Kernel:
@@ -130,66 +80,54 @@ def _triton_linear() -> Kernel:
     return linear
 
 
-def _tensorflow_stored() -> Kernel:
-    from .tensorflow.kernels import stored
+def _triton_chunked() -> Kernel:
+    from .torch.triton.chunked import chunked
 
-    return stored
-
-
-def _tensorflow_binary() -> Kernel:
-    from .tensorflow.kernels import binary
-
-    return binary
+    return chunked
 
 
-def _tensorflow_linear() -> Kernel:
-    from .tensorflow.kernels import linear
+def _jax(kernel: str) -> Callable[[], Kernel]:
+    def load() -> Kernel:
+        from .jax import kernels
 
-    return linear
+        return getattr(kernels, kernel)
 
-
-def _jax_stored() -> Kernel:
-    from .jax.kernels import stored
-
-    return stored
+    return load
 
 
-def _jax_binary() -> Kernel:
-    from .jax.kernels import binary
+def _tensorflow(kernel: str) -> Callable[[], Kernel]:
+    def load() -> Kernel:
+        from .tensorflow import kernels
 
-    return binary
+        return getattr(kernels, kernel)
 
-
-def _jax_linear() -> Kernel:
-    from .jax.kernels import linear
-
-    return linear
+    return load
 
 
 _CPU, _HERE_AND_GPU = ("cpu",), ("cpu", "cuda", "mps", "xpu", "meta")
 ROWS = (
-    Row("cpu", CLASSES, STORED, "numpy", _CPU, 0, _numpy_stored),
-    Row("cpu", YES_NO, STORED, "numpy", _CPU, 0, _numpy_binary),
-    Row("cpu", CLASSES, PAIR, "numpy", _CPU, 0, _numpy_pairs),
-    Row("chunked", CLASSES, LINEAR, "numpy", _CPU, 0, _numpy_chunked),
-    Row("linear", CLASSES, LINEAR, "numpy", _CPU, 1, _numpy_linear),
-    Row("cpu", CLASSES, STORED, "torch", _CPU, 0, _torch_stored),
-    Row("cpu", YES_NO, STORED, "torch", _CPU, 0, _torch_binary),
-    Row("cpu", CLASSES, PAIR, "torch", _CPU, 0, _torch_pairs),
-    Row("chunked", CLASSES, LINEAR, "torch", _CPU, 0, _torch_chunked),
-    Row("linear", CLASSES, LINEAR, "torch", _HERE_AND_GPU, 2, _torch_linear),
+    Row("cpu", CLASSES, STORED, "numpy", _CPU, 0, _numpy("stored")),
+    Row("cpu", YES_NO, STORED, "numpy", _CPU, 0, _numpy("binary")),
+    Row("cpu", CLASSES, PAIR, "numpy", _CPU, 0, _numpy("pairs")),
+    Row("chunked", CLASSES, LINEAR, "numpy", _CPU, 0, _numpy("chunked")),
+    Row("linear", CLASSES, LINEAR, "numpy", _CPU, 1, _numpy("linear")),
+    Row("cpu", CLASSES, STORED, "torch", _CPU, 0, _torch("stored")),
+    Row("cpu", YES_NO, STORED, "torch", _CPU, 0, _torch("binary")),
+    Row("cpu", CLASSES, PAIR, "torch", _CPU, 0, _torch("pairs")),
+    Row("chunked", CLASSES, LINEAR, "torch", _CPU, 0, _torch("chunked")),
+    Row("linear", CLASSES, LINEAR, "torch", _HERE_AND_GPU, 2, _torch("linear")),
     # On the CPU they run under Triton's interpreter only, after the kernels that are made for it.
-    Row("triton", CLASSES, STORED, "torch", ("cuda", "cpu"), 5, _triton_stored),
-    Row("triton", YES_NO, STORED, "torch", ("cuda", "cpu"), 5, _triton_binary),
+    Row("triton", CLASSES, STORED, "torch", ("cuda", "cpu"), 5, _triton("stored")),
+    Row("triton", YES_NO, STORED, "torch", ("cuda", "cpu"), 5, _triton("binary")),
     Row("chunked", CLASSES, LINEAR, "torch", ("cuda",), 0, _triton_chunked),
     Row("triton", CLASSES, LINEAR, "torch", ("cuda",), 1, _triton_linear),
     Row("triton", CLASSES, LINEAR, "torch", _CPU, 5, _triton_linear),
-    Row("cpu", CLASSES, STORED, "jax", _CPU, 0, _jax_stored),
-    Row("cpu", YES_NO, STORED, "jax", _CPU, 0, _jax_binary),
-    Row("linear", CLASSES, LINEAR, "jax", ("cpu", "gpu", "tpu", "cuda", "rocm"), 0, _jax_linear),
-    Row("cpu", CLASSES, STORED, "tensorflow", _CPU, 0, _tensorflow_stored),
-    Row("cpu", YES_NO, STORED, "tensorflow", _CPU, 0, _tensorflow_binary),
-    Row("linear", CLASSES, LINEAR, "tensorflow", _CPU, 0, _tensorflow_linear),
+    Row("cpu", CLASSES, STORED, "jax", _CPU, 0, _jax("stored")),
+    Row("cpu", YES_NO, STORED, "jax", _CPU, 0, _jax("binary")),
+    Row("linear", CLASSES, LINEAR, "jax", ("cpu", "gpu", "tpu", "cuda", "rocm"), 0, _jax("linear")),
+    Row("cpu", CLASSES, STORED, "tensorflow", _CPU, 0, _tensorflow("stored")),
+    Row("cpu", YES_NO, STORED, "tensorflow", _CPU, 0, _tensorflow("binary")),
+    Row("linear", CLASSES, LINEAR, "tensorflow", _CPU, 0, _tensorflow("linear")),
 )
 
 
