@@ -10,7 +10,7 @@ try:
     from .python import totals
     from .report import Comparison, Report
     from .running import Totals
-    from .seen import Wish
+    from .survey import Wish
 except ModuleNotFoundError as missing:
     if missing.name not in ("pyarrow", "rich"):
         raise

@@ -10,8 +10,8 @@ from .codes import Codes, distinct, is_missing, present, span_of
 from .column import Array, InputError
 from .matching import Cut, Match, class_in, word
 from .naming import Group, is_predicted, quoted
-from .seen import Seen
 from .shown import excerpt
+from .survey import Seen
 
 # So few strange labels are bad rows; more of them, and the labels mean something else.
 _FEW = 0.05

@@ -10,8 +10,8 @@ from . import arrow, faults
 from .column import Array, Fault, InputError
 from .matching import Match, match_labels, numbers_in, truth_words
 from .naming import Group
-from .seen import Seen
 from .shown import excerpt
+from .survey import Seen
 
 # Words for a value that is not there, where no class is called so.
 _MISSING = frozenset(("", "na", "n/a", "nan", "null", "none", "<na>", "#n/a", "?"))

@@ -13,7 +13,7 @@ from .evaluate import opened_file, score_source
 from .kept import Keeper, Losses
 from .places import located
 from .report import Comparison, Report
-from .seen import Wish
+from .survey import Wish
 
 Progress = Callable[[str], AbstractContextManager[Callable[[float], None] | None]]
 

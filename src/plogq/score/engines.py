@@ -13,8 +13,8 @@ from .fragments import Piece
 from .places import located
 from .processes import Processes, processors
 from .report import Report
-from .seen import Wish
 from .spread import Map, score_pieces
+from .survey import Wish
 
 Engine = Literal["processes", "ray", "dask"]
 

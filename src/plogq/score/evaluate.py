@@ -19,7 +19,7 @@ from .places import located
 from .report import Report
 from .rows import written
 from .running import Totals
-from .seen import Wish
+from .survey import Wish
 from .truth import Joined
 
 _NUMBERS = 1 << 20

@@ -10,7 +10,7 @@ from .codes import Codes
 from .column import RAGGED, About, Batch, Field, InputError
 from .naming import Group
 from .scale import Content, Scale
-from .seen import Seen, Wish
+from .survey import Seen, Wish
 from .target import Form
 from .tokens import likelihoods
 

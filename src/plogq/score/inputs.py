@@ -14,7 +14,7 @@ from ..representations.targets import Labels, Probs
 from .column import Array, InputError
 from .memory import as_numpy
 from .scale import Content
-from .seen import Wish
+from .survey import Wish
 
 TARGET, PREDICTION = "target", "prediction"
 

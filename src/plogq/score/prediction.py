@@ -11,7 +11,7 @@ from .column import MOST_CLASSES, Field, InputError
 from .matching import class_in, match_columns, match_labels, shown_names
 from .naming import Group
 from .scale import OPTION, Sample, Scale, classify, name_hint
-from .seen import Seen
+from .survey import Seen
 from .yes_no import independent, one_number
 
 # Of so many columns at most, every run is tried: their number grows with the square.

@@ -18,8 +18,8 @@ from .places import located
 from .report import Report
 from .running import Totals, frame_of
 from .scale import Content
-from .seen import Wish
 from .spread import Map, score_pieces
+from .survey import Wish
 
 _OPTIONS = frozenset(f.name for f in fields(Wish)) - {"prediction", "content"}
 _WEIGHT, _CLUSTER = "weight", "cluster"

@@ -14,7 +14,7 @@ from .evaluate import empty_totals, scored
 from .fragments import Fragments, One, Piece, fragments
 from .report import Report
 from .running import Totals
-from .seen import Wish
+from .survey import Wish
 
 # What is like the built-in map: it calls a function for each of several pieces, and hands back
 # what that returned, in any order.

@@ -13,7 +13,7 @@ from .codes import Codes, number_codes, text_codes
 from .column import Field, InputError
 from .matching import match_columns, match_labels, word
 from .naming import Group
-from .seen import Seen
+from .survey import Seen
 
 Form = Literal["hard", "soft", "multi", "tokens"]
 
