@@ -52,5 +52,6 @@ def stored_arrays(m: Measure, scores: Scores, xp: Any) -> dict[str, Array | None
 
 def binary_told(m: BinaryMeasure, scores: BinaryScores) -> dict[str, Any]:
     """What is told of P × stored scores of yes/no outcomes besides its arrays."""
-    sides = {"yes_1": m.yes[0], "yes_0": m.yes[1], "no_1": m.no[0], "no_0": m.no[1]}
+    yes_1, yes_0, no_1, no_0 = map(float, (*m.yes, *m.no))
+    sides = {"yes_1": yes_1, "yes_0": yes_0, "no_1": no_1, "no_0": no_0}
     return {"kind": KINDS[scores.kind], **sides}

@@ -98,8 +98,8 @@ class Stored:
     def refuses(self, measure: Any, scores: Any) -> str | None:
         if not isinstance(scores, Scores):
             return "this kernel takes stored scores over exclusive classes"
-        if len(measure.background) > 1:
-            return "P is smoothed more than once around class weights; one background is done here"
+        if why := measure.beyond_one_background():
+            return why
         if measure.dense is not None and (why := refuses(measure.dense, "P")):
             return why
         return refuses(scores.array, "Q")
@@ -143,8 +143,8 @@ class Binary:
     def refuses(self, measure: Any, scores: Any) -> str | None:
         if not isinstance(scores, BinaryScores):
             return "this kernel takes stored scores of yes/no outcomes"
-        if any(hasattr(c, "shape") for c in (*measure.yes, *measure.no)):
-            return "the class weights are arrays; numbers are done here"
+        if why := measure.beyond_numbers():
+            return why
         if verbs.is_float(measure.target) and (why := refuses(measure.target, "P")):
             return why
         return refuses(scores.array, "Q")
