@@ -70,7 +70,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "compat": ("compat", "compat.declared", "lazy", "options", *PUBLIC),
     "nn.patching": ("definition", "options", *REPRESENTATIONS, *BASE),
     "nn": ("class_weights", "lazy", "options", *PUBLIC),
-    "score": ("score", "checks", "definition", "divergence", *REPRESENTATIONS, *BASE),
+    "score": ("score", "checks", "definition", "divergence", "native", *REPRESENTATIONS, *BASE),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
     "compat.declared": (),
     "compat.keras_saving": BASE,
