@@ -13,6 +13,8 @@ import pytest
 
 import plogq
 
+from .together import for_each
+
 PACKAGE = Path(plogq.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -173,7 +175,7 @@ def _split(name: str) -> Iterator[tuple[str, bool]]:
         yield name, False
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: module_name(p) or "plogq")
+@for_each("path", MODULES, ids=lambda p: module_name(p) or "plogq")
 def test_imports_run_downward_only(path: Path) -> None:
     here = layer(module_name(path))
     for name, ours in imports(path):
@@ -182,7 +184,7 @@ def test_imports_run_downward_only(path: Path) -> None:
             assert there in LAYERS[here], f"{here or 'plogq'} imports {there or 'plogq'}: {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: module_name(p) or "plogq")
+@for_each("path", MODULES, ids=lambda p: module_name(p) or "plogq")
 def test_only_frameworks_and_kernels_of_the_core_import_numpy(path: Path) -> None:
     """The formula is written once, in verbs; the definition knows no framework."""
     here = layer(module_name(path)).partition(".")[0]
@@ -244,7 +246,7 @@ PARTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("statement", PARTS)
+@for_each("statement", PARTS)
 def test_the_part_of_one_framework_loads_no_other(statement: str) -> None:
     assert loaded(statement) & FRAMEWORKS == PARTS[statement]
 

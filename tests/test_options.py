@@ -37,6 +37,8 @@ from plogq import (
 )
 from plogq.nn.torch import CrossEntropy
 
+from .together import for_each
+
 PACKAGE = str(Path(plogq.__file__).parent)
 FRAMEWORKS: dict[str, Callable[[Any], Any]] = {
     "numpy": np.asarray,
@@ -135,8 +137,8 @@ def sentence(call: Callable[[], Any]) -> str:
     return text
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("option", numbers(np.asarray))
+@for_each("framework", FRAMEWORKS)
+@for_each("option", numbers(np.asarray))
 def test_an_option_that_is_a_number(option: str, framework: str) -> None:
     call, refused = numbers(FRAMEWORKS[framework])[option]
     want = host(call(0.5))
@@ -167,8 +169,8 @@ def integers(make: Callable[[Any], Any]) -> dict[str, Callable[[Any], Any]]:
     }
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("option", integers(np.asarray))
+@for_each("framework", FRAMEWORKS)
+@for_each("option", integers(np.asarray))
 def test_an_option_that_is_an_integer(option: str, framework: str) -> None:
     call = integers(FRAMEWORKS[framework])[option]
     want = host(call(1))
@@ -185,8 +187,8 @@ def test_an_option_that_is_an_integer(option: str, framework: str) -> None:
 IGNORED = [2**63 - 1, -(2**63), 2**63, 2**64, -(2**64), 10**400, -1, 255]
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("ignore", IGNORED)
+@for_each("framework", FRAMEWORKS)
+@for_each("ignore", IGNORED)
 def test_what_no_label_is_ignores_none(ignore: int, framework: str) -> None:
     """For every width of labels, in the loss, its gradient, the entropy and the divergence.
 
@@ -212,7 +214,7 @@ def test_what_no_label_is_ignores_none(ignore: int, framework: str) -> None:
         assert float(plogq.entropy(p)) == 0
 
 
-@pytest.mark.parametrize("framework", ["numpy", "torch", "tensorflow"])
+@for_each("framework", ["numpy", "torch", "tensorflow"])
 def test_the_greatest_label_of_64_bits_may_be_what_is_ignored(framework: str) -> None:
     """-1 written into uint64, which as a signed number would be a label once more."""
     y = FRAMEWORKS[framework](np.array([0, 2**64 - 1, 2], np.uint64))
@@ -226,7 +228,7 @@ def test_the_greatest_label_of_64_bits_may_be_what_is_ignored(framework: str) ->
     )
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@for_each("framework", FRAMEWORKS)
 def test_a_mark_that_has_lost_its_sign_is_named(framework: str) -> None:
     make = FRAMEWORKS[framework]
     y, z = make(np.array([0, 255, 2], np.uint8)), make(np.zeros((3, 3)))
@@ -250,7 +252,7 @@ def reduced(make: Callable[[Any], Any]) -> Iterator[Callable[..., Any]]:
     yield lambda **options: plogq.entropy(Probs(p), **options)
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@for_each("framework", FRAMEWORKS)
 def test_reductions_and_normalizers(framework: str) -> None:
     make = FRAMEWORKS[framework]
     for call in reduced(make):
@@ -279,7 +281,7 @@ def test_reductions_and_normalizers(framework: str) -> None:
             )
 
 
-@pytest.mark.parametrize("wrong", NO_NUMBERS)
+@for_each("wrong", NO_NUMBERS)
 def test_the_level_of_validation(wrong: str) -> None:
     assert 'validation takes "off", "on" or "full"' in sentence(
         lambda: plogq.validation(NO_NUMBERS[wrong]()).__enter__()

@@ -19,6 +19,7 @@ import plogq.compat.optax as compat
 
 from .. import oracle
 from ..test_imports import loaded
+from ..together import for_each
 
 pytestmark = pytest.mark.usefixtures("unoptimised")
 
@@ -91,7 +92,7 @@ for _name, _p in (
 CASES.append(("softmax_cross_entropy", (Z, P), {"where": EVENTS}))
 CASES.append(("softmax_cross_entropy", (Z, P), {"axis": 0, "where": jnp.arange(5) > 2}))
 
-every_case = pytest.mark.parametrize(
+every_case = for_each(
     ("name", "arguments", "options"),
     CASES,
     ids=lambda x: x if isinstance(x, str) else "-".join(x) if isinstance(x, dict) else "",
@@ -112,7 +113,7 @@ def near(ours: Any, theirs: Any, units: float = 16) -> None:
     )
 
 
-@pytest.mark.parametrize("name", compat.__all__)
+@for_each("name", compat.__all__)
 def test_signatures(name: str) -> None:
     ours, theirs = (inspect.signature(getattr(m, name)) for m in (compat, optax.losses))
     assert [(p.name, p.kind, p.default) for p in ours.parameters.values()] == [
@@ -172,7 +173,7 @@ def weighted(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", compat.__all__)
+@for_each("name", compat.__all__)
 def test_gradients_of_gradients(name: str) -> None:
     first, second = next((a[0], a[1]) for n, a, o in CASES if n == name and not o)
 
@@ -185,7 +186,7 @@ def test_gradients_of_gradients(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", compat.__all__)
+@for_each("name", compat.__all__)
 def test_vmap(name: str) -> None:
     first, second = next((a[0], a[1]) for n, a, o in CASES if n == name and not o)
     ours = getattr(compat, name)
@@ -194,8 +195,8 @@ def test_vmap(name: str) -> None:
     near(jax.vmap(ours, (None, 0))(first[1], second), ours(first[1:2].repeat(4, 0), second))
 
 
-@pytest.mark.parametrize("name", compat.__all__)
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@for_each("name", compat.__all__)
+@for_each("dtype", ["bfloat16", "float16"])
 def test_half_precision_is_rounded_once(name: str, dtype: str) -> None:
     """The dtypes are optax's; the values those of the same numbers in float32, rounded."""
     first, second = next((a[0], a[1]) for n, a, o in CASES if n == name and not o)
