@@ -192,8 +192,9 @@ IGNORED = [2**63 - 1, -(2**63), 2**63, 2**64, -(2**64), 10**400, -1, 255]
 def test_what_no_label_is_ignores_none(ignore: int, framework: str) -> None:
     """For every width of labels, in the loss, its gradient, the entropy and the divergence.
 
-    The loss of every width with every number; the others of every width and of every number, and
-    with NumPy of each with each.
+    The loss of every width with every number, but in JAX, where each is a program, of the narrowest
+    and the widest with every number; the others of every width and of every number, and with NumPy
+    of each with each.
     """
     make = FRAMEWORKS[framework]
     widths = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
@@ -201,7 +202,8 @@ def test_what_no_label_is_ignores_none(ignore: int, framework: str) -> None:
     scores = np.array([[1.0, 2.0, 0.0], [0.0, 0.5, 3.0]])
     z = make(scores)
     want = plogq.cross_entropy(Labels([0, 2]), Logits(scores), reduction="none")
-    for dtype in widths:
+    ends = (widths[turn], "uint8", "int64")
+    for dtype in dict.fromkeys(ends) if framework == "jax" else widths:
         p = Labels(make(np.array([0, 2], dtype)), ignore=ignore)
         found = cross_entropy(p, Logits(z), reduction="none")
         np.testing.assert_allclose(host(found), want, rtol=1e-6)

@@ -9,6 +9,7 @@ from functools import wraps
 from typing import Any
 
 import numpy as np
+import pytest
 
 from .bounds import noted
 
@@ -25,17 +26,17 @@ def for_each(
     Fixtures are the same for all of them, but that each starts from the same random numbers.
     """
     split = [n.strip() for n in names.split(",")] if isinstance(names, str) else list(names)
-    cases = list(values)
-    assert cases, f"no case of {names}"
-    named = list(map(ids, cases)) if callable(ids) else list(ids or map(_short, cases))
+    given = list(values)
+    assert given, f"no case of {names}"
+    named = list(map(ids, given)) if callable(ids) else list(ids or map(_short, given))
+    cases = [c.values if _of_pytest(c) else c if len(split) > 1 else (c,) for c in given]
 
     def decorate(test: Test) -> Test:
         @wraps(test)
-        def every(*given: Any, **other: Any) -> None:
+        def every(*bound: Any, **other: Any) -> None:
             for case, name in zip(cases, named, strict=True):
-                of_case = dict(zip(split, case if len(split) > 1 else (case,), strict=True))
                 with noted(f"{', '.join(split)}: {name}"):
-                    test(*given, **fresh(other), **of_case)
+                    test(*bound, **fresh(other), **dict(zip(split, case, strict=True)))
 
         taken = inspect.signature(test)
         kept = [p for n, p in taken.parameters.items() if n not in split]
@@ -65,5 +66,13 @@ def fresh(fixtures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _of_pytest(case: Any) -> bool:
+    """Whether this is a `pytest.param`, of which marks would be lost."""
+    if not isinstance(case, type(pytest.param())):
+        return False
+    assert not case.marks, case
+    return True
+
+
 def _short(case: Any) -> str:
-    return str(case)[:200]
+    return str(case.id or case.values)[:200] if _of_pytest(case) else str(case)[:200]

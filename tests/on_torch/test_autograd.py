@@ -37,6 +37,7 @@ def test_gradients_are_the_slopes_of_the_loss(p: str, q: str, reduction: str) ->
         check_backward_ad=True,
         check_batched_grad=True,
         check_batched_forward_grad=True,
+        fast_mode=True,
     )
 
 
@@ -44,7 +45,9 @@ def test_gradients_are_the_slopes_of_the_loss(p: str, q: str, reduction: str) ->
 def test_gradients_of_gradients_are_the_slopes_of_the_gradients(p: str, q: str) -> None:
     call = Call(p, q, events=(2,))
     for options in ({"reduction": "none"}, {"reduction": "mean"}):
-        assert gradgradcheck(call.by_option(**options), call.leaves(), check_batched_grad=True)
+        assert gradgradcheck(
+            call.by_option(**options), call.leaves(), check_batched_grad=True, fast_mode=True
+        )
 
 
 @for_each("q", ["Logits", "Logits(softcap)", "LinearLogits(bias)", "BinaryLogits"])
@@ -53,9 +56,11 @@ def test_the_z_loss_and_log_z_have_gradients(q: str) -> None:
     call = Call(p, q, events=(2,))
     for options in ({"reduction": "none"}, {"reduction": "mean"}, {"normalizer": 3}):
         loss = call.by_option(z_loss=0.25, **options)
-        assert gradcheck(loss, call.leaves(), check_forward_ad=True, check_batched_grad=True)
+        assert gradcheck(
+            loss, call.leaves(), check_forward_ad=True, check_batched_grad=True, fast_mode=True
+        )
         # A number that divides is a number there too.
-        assert "normalizer" in options or gradgradcheck(loss, call.leaves())
+        assert "normalizer" in options or gradgradcheck(loss, call.leaves(), fast_mode=True)
 
     def log_z(*of_q: Tensor) -> Tensor:
         return plogq.log_normalizer(call.pair(*call.of_p, *of_q)[1])
