@@ -18,6 +18,9 @@ from plogq import BinaryLogits, BinaryProbs, Labels, Logits, Probs, Smoothed, Sp
 
 from .together import for_each
 
+# What is called is asked here, and how exact it is elsewhere.
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 RNG = np.random.default_rng(11)
 Z = RNG.normal(size=(6, 4)).astype(np.float32)
 P4 = np.full((6, 4), 0.25)

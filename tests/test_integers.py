@@ -17,6 +17,9 @@ from plogq import BinaryLogits, BinaryProbs, Labels, LinearLogits, Logits, Smoot
 
 from .together import for_each
 
+# What is called is asked here, and how exact it is elsewhere.
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 WHOLE = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"]
 
 

@@ -39,6 +39,9 @@ from plogq.nn.torch import CrossEntropy
 
 from .together import for_each
 
+# What is called is asked here, and how exact it is elsewhere.
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 PACKAGE = str(Path(plogq.__file__).parent)
 FRAMEWORKS: dict[str, Callable[[Any], Any]] = {
     "numpy": np.asarray,
