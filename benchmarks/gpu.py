@@ -169,7 +169,7 @@ class Linear:
     shape: tuple[int, int, int]
     contenders: Sequence[Row]
     targets: Sequence[Target] = ()
-    quick: tuple[int, int, int] = (256, 64, 4000)
+    quick: tuple[int, int, int] = (128, 32, 2000)
     dtype: str = "bfloat16"
 
     def work(self, device: str, quick: bool) -> Work:
@@ -243,7 +243,7 @@ def _stored(model: str) -> list[Stored]:
             f" ({title})",
             part,
             (EVENTS, classes),
-            (256, 4000),
+            (128, 2000),
             contenders,
             targets,
         )

@@ -204,6 +204,6 @@ def noted(what: str) -> Iterator[None]:
     """A failure inside this block says which case it was."""
     try:
         yield
-    except AssertionError as error:
+    except BaseException as error:  # of pytest, what is expected and does not come is no Exception
         error.add_note(what)
         raise

@@ -75,6 +75,22 @@ def pytest_report_header() -> str | None:
     return "what is not installed is left out: tests/" + ", ".join(collect_ignore)
 
 
+# What takes a minute or more of one process begins first, so that none is alone with it at the end.
+LONGEST = (
+    *("compat/test_keras.py", "doctor/test_running.py", "doctor/test_corpus.py"),
+    *("on_triton/test_hardware.py", "on_torch/test_compile.py", "on_jax/test_suite.py"),
+    *("on_triton/test_contract.py", "on_tensorflow/test_suite.py", "score/test_endings.py"),
+    *("peers/test_keras_suite.py", "compat/test_optax.py", "arrays/test_loading.py"),
+    *("on_jax/test_transforms.py", "on_jax/test_vmap.py", "on_torch/test_suite.py"),
+    *("kernels/test_contract.py", "on_triton/test_suite.py", "doctor/test_watch_others.py"),
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    turn = {Path(__file__).parent / name: i for i, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: turn.get(item.path, len(turn)))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # Programs that nothing asks for any more would stay for ever.
     for folder in () if hasattr(config, "workerinput") else _KEPT.glob("*"):

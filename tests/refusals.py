@@ -10,6 +10,8 @@ import pytest
 
 from plogq import PlogqError
 
+from .together import for_each
+
 
 class Refusal:
     """A call that must fail, with which error, and what its sentence must say."""
@@ -19,7 +21,7 @@ class Refusal:
 
 
 def refused(*refusals: Refusal) -> Any:
-    return pytest.mark.parametrize("refusal", refusals, ids=[r.name for r in refusals])
+    return for_each("refusal", refusals, [r.name for r in refusals])
 
 
 def check(refusal: Refusal) -> None:

@@ -24,6 +24,8 @@ from plogq import (
     entropy,
 )
 
+from .together import for_each
+
 MAKE: dict[str, Callable[[Any], Any]] = {
     "numpy": np.asarray,
     "torch": torch.tensor,
@@ -40,7 +42,7 @@ NAMES: dict[str, Any] = {
     "Probs": Probs,
     "BinaryProbs": BinaryProbs,
 }
-every_framework = pytest.mark.parametrize("framework", MAKE)
+every_framework = for_each("framework", MAKE)
 
 
 def written(text: str, pattern: str, **arrays: Any) -> Any:

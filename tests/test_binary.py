@@ -10,6 +10,7 @@ import pytest
 import plogq
 
 from . import bounds, oracle
+from .together import for_each
 
 FLOAT64 = np.dtype(np.float64)
 Z = np.array([[-3.0, 0.5, 40.0], [2.0, -0.25, -900.0]])
@@ -24,7 +25,7 @@ def check(p: Any, masses: list[list[oracle.Real]]) -> None:
     bounds.check_losses(got, truth, FLOAT64, [sum(m) for m in masses])
 
 
-@pytest.mark.parametrize("dtype", [bool, np.int8, np.uint64, np.float16, np.float64, ">f4", ">i2"])
+@for_each("dtype", [bool, np.int8, np.uint64, np.float16, np.float64, ">f4", ">i2"])
 def test_targets_of_any_number_type(dtype: Any) -> None:
     y = np.array([[0, 1, 1], [0, 0, 1]]).astype(dtype)
     check(plogq.BinaryProbs(y), [[1 - v, v] for v in oracle.row(y)])

@@ -29,6 +29,7 @@ from plogq import (
 )
 
 from .refusals import Refusal, check, refused
+from .together import for_each
 
 Z = np.zeros((4, 3))
 Y = np.array([0, 1, 2, 0])
@@ -99,7 +100,7 @@ Q = np.full((4, 3), 1 / 3)
         "label 3 at event 0",
     ),
 )
-@pytest.mark.parametrize("level", ["off", "on", "full"])
+@for_each("level", ["off", "on", "full"])
 def test_labels_out_of_range_name_the_first_bad_event_whatever_is_checked(
     level: str, refusal: Refusal
 ) -> None:
@@ -214,7 +215,7 @@ def test_values_that_are_no_probabilities_and_no_weights(refusal: Refusal) -> No
         "has the entry 2 outside [0, 1]",
     )
 )
-@pytest.mark.parametrize("level", ["off", "on", "full"])
+@for_each("level", ["off", "on", "full"])
 def test_integer_yes_no_targets_are_0_or_1_always(level: str, refusal: Refusal) -> None:
     with plogq.validation(level):
         check(refusal)
@@ -266,7 +267,7 @@ def test_validation_is_set_for_a_block_and_back() -> None:
         pass
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16, ml_dtypes.bfloat16])
+@for_each("dtype", [np.float64, np.float32, np.float16, ml_dtypes.bfloat16])
 def test_rows_that_sum_to_1_within_their_dtype_are_welcome(dtype: Any) -> None:
     """A softmax of many classes in low precision is a distribution."""
     rng = np.random.default_rng(1)

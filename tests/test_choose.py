@@ -37,6 +37,8 @@ from plogq.decision import (
     tree,
 )
 
+from .together import for_each
+
 ANSWERS = list(every())
 RUN = CliRunner()
 K = 4
@@ -111,8 +113,8 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("answers", ANSWERS, ids=" ".join)
+@for_each("library", LIBRARIES)
+@for_each("answers", ANSWERS, ids=" ".join)
 def test_every_answer_is_right_in_every_library(answers: Any, library: str) -> None:
     call = getattr(answer(*answers).calls, library)
     if call is None:
@@ -138,7 +140,7 @@ def test_every_answer_is_right_in_every_library(answers: Any, library: str) -> N
     assert float(np.mean(np.asarray(found))) == pytest.approx(mean, rel=1e-5)
 
 
-@pytest.mark.parametrize("answers", ANSWERS, ids=" ".join)
+@for_each("answers", ANSWERS, ids=" ".join)
 def test_the_helper_by_name_is_the_same(answers: Any) -> None:
     found = answer(*answers)
     calls = dict(shown_calls(found))
@@ -161,8 +163,8 @@ def test_two_classes_and_one_sigmoid_lead_to_binary_cross_entropy() -> None:
     assert "ln 2 = 0.693" in out
 
 
-@pytest.mark.parametrize("width", [60, 80, 120])
-@pytest.mark.parametrize("answers", ANSWERS, ids=" ".join)
+@for_each("width", [60, 80, 120])
+@for_each("answers", ANSWERS, ids=" ".join)
 def test_no_call_is_broken(answers: Any, width: int) -> None:
     found = answer(*answers)
     out = run(*flags(answers), width=width)
@@ -212,7 +214,7 @@ def test_what_is_no_answer_is_refused() -> None:
     assert "add --outputs one|exclusive|independent" in run(answers="", code=2)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("typed", "offered"),
     [
         ("--outputs ", "one exclusive independent"),

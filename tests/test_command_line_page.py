@@ -6,13 +6,14 @@ import re
 import sys
 from pathlib import Path
 
-import pytest
 from typer.testing import CliRunner
 
 from plogq.cli.commands import app
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 import commands
+
+from .together import for_each
 
 TEXT = commands.PAGE.read_text(encoding="utf-8")
 NAMES = sorted(commands.commands())
@@ -27,7 +28,7 @@ def test_every_command_has_a_place() -> None:
     assert len(NAMES) == 7
 
 
-@pytest.mark.parametrize("name", NAMES)
+@for_each("name", NAMES)
 def test_every_option_of_the_help_is_in_the_page(name: str) -> None:
     """The help is laid out by typer, which knows nothing of the page."""
     shown = CliRunner().invoke(app, [name, "--help"], terminal_width=300, env={"COLUMNS": "300"})

@@ -16,6 +16,11 @@ import torch
 import plogq
 from plogq import BinaryLogits, BinaryProbs, Labels, Logits, Probs, Smoothed, SparseProbs, Weighted
 
+from .together import for_each
+
+# What is called is asked here, and how exact it is elsewhere.
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 RNG = np.random.default_rng(11)
 Z = RNG.normal(size=(6, 4)).astype(np.float32)
 P4 = np.full((6, 4), 0.25)
@@ -25,7 +30,7 @@ MAKE: dict[str, Callable[[Any], Any]] = {
     "jax": jnp.asarray,
     "tensorflow": tf.constant,
 }
-every = pytest.mark.parametrize("framework", MAKE)
+every = for_each("framework", MAKE)
 # What P is of, with its arrays in NumPy or in lists, or partly of the framework `m`.
 TARGETS: dict[str, Callable[[Any], Any]] = {
     "labels": lambda m: Labels(Y),
@@ -66,7 +71,7 @@ def pairs() -> list[Any]:
 
 
 @every
-@pytest.mark.parametrize(("make", "of"), pairs())
+@for_each(("make", "of"), pairs())
 def test_the_loss_is_that_of_numpy_alone(framework: str, make: Any, of: Any) -> None:
     q = of(MAKE[framework](Z))
     want = plogq.cross_entropy(make(np.asarray), of(Z))
@@ -116,7 +121,7 @@ def test_scores_of_numpy_are_not_taken_along(framework: str) -> None:
 
 
 @every
-@pytest.mark.parametrize("dtype", [np.int64, np.uint8, np.bool_])
+@for_each("dtype", [np.int64, np.uint8, np.bool_])
 def test_one_hot_rows_may_be_integers(framework: str, dtype: Any) -> None:
     rows = np.eye(4, dtype=dtype)[Y]
     for make in (np.asarray, MAKE[framework]):

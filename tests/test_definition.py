@@ -12,15 +12,16 @@ import plogq
 from . import bounds, makers, oracle
 from .bounds import DTYPES
 from .oracle import mp
+from .together import for_each
 
-every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)
-every_prediction = pytest.mark.parametrize("prediction", makers.PREDICTIONS)
+every_dtype = for_each("dtype", DTYPES, ids=lambda d: d.name)
+every_prediction = for_each("prediction", makers.PREDICTIONS)
 FLOAT64 = np.dtype(np.float64)
 
 
 @every_dtype
 @every_prediction
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "sum_over_batch_size"])
+@for_each("reduction", ["mean", "sum", "none", "sum_over_batch_size"])
 def test_losses_are_float64_for_float64_and_float32_for_all_others(
     reduction: str, prediction: str, dtype: Any, rng: np.random.Generator
 ) -> None:
@@ -75,7 +76,7 @@ def test_a_list_of_python_floats_is_float64() -> None:
 
 
 @every_dtype
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "sum_over_batch_size"])
+@for_each("reduction", ["mean", "sum", "none", "sum_over_batch_size"])
 def test_z_loss_adds_log_z_squared_per_unit_of_mass(reduction: str, dtype: Any) -> None:
     """In the loss, and 2 c · log Z · q per unit of mass in the gradient."""
     rng = np.random.default_rng(3)
@@ -166,8 +167,8 @@ def test_log_normalizer_of_no_events() -> None:
     assert plogq.log_normalizer(plogq.Logits(np.zeros((0, 3)))).shape == (0,)
 
 
-@pytest.mark.parametrize("target", ["Labels", "Labels(ignore)", "SparseProbs", "Probs"])
-@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@for_each("target", ["Labels", "Labels(ignore)", "SparseProbs", "Probs"])
+@for_each("reduction", ["none", "sum", "mean"])
 def test_the_entropy_of_a_target(reduction: str, target: str, rng: np.random.Generator) -> None:
     """0 for labels; weights multiply the same terms as in the cross-entropy."""
     made = makers.BASES[target](rng, (5,), 4, np.float64)
@@ -237,7 +238,7 @@ DISTRIBUTIONS = [
 ]
 
 
-@pytest.mark.parametrize("target", DISTRIBUTIONS)
+@for_each("target", DISTRIBUTIONS)
 def test_the_divergence_is_the_cross_entropy_less_the_entropy(target: str) -> None:
     rng = np.random.default_rng(len(target))
     p = makers.TARGETS[target](rng, (5,), 4, np.float64)
@@ -249,7 +250,7 @@ def test_the_divergence_is_the_cross_entropy_less_the_entropy(target: str) -> No
         bounds.check(value, whole - mass * oracle.entropy(share), 1e-14 * (1 + whole))
 
 
-@pytest.mark.parametrize("base", makers.BASES)
+@for_each("base", makers.BASES)
 def test_smoothing_by_0_leaves_entropy_and_divergence_alone(base: str) -> None:
     rng = np.random.default_rng(6)
     p = makers.BASES[base](rng, (5,), 4, np.float64)

@@ -11,6 +11,8 @@ import pytest
 
 import plogq
 
+from .together import for_each
+
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [p for p in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if p.exists()]
@@ -43,7 +45,7 @@ def blocks(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", OBJECTS)
+@for_each("name", OBJECTS)
 def test_every_public_name_has_an_example_that_runs(name: str) -> None:
     text = inspect.getdoc(getattr(plogq, name)) or ""
     examples = doctest.DocTestParser().get_examples(text, name)
@@ -51,7 +53,7 @@ def test_every_public_name_has_an_example_that_runs(name: str) -> None:
     run(examples, name, text)
 
 
-@pytest.mark.parametrize("name", plogq.__all__)
+@for_each("name", plogq.__all__)
 def test_every_public_name_has_a_sentence(name: str) -> None:
     """Its own, and not that of the class it inherits from."""
     own = getattr(plogq, name).__doc__

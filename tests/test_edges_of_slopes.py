@@ -12,6 +12,8 @@ import pytest
 
 import plogq
 
+from .together import for_each
+
 Array = npt.NDArray[Any]
 Function = Callable[[Any], Any]
 
@@ -152,7 +154,7 @@ def test_the_entropy_of_a_softmax(at: Any) -> None:
     np.testing.assert_allclose(at.gradient(entropy, STEEP), right, rtol=1e-9, atol=1e-15)
 
 
-@pytest.mark.parametrize("wrap", ["plain", "smoothed", "weighted"])
+@for_each("wrap", ["plain", "smoothed", "weighted"])
 def test_yes_no_outcomes_of_a_saturated_sigmoid(at: Any, wrap: str) -> None:
     scores = np.array([0.3, 40.0, -800.0, 800.0])
 
@@ -186,7 +188,7 @@ def test_a_class_ruled_out_on_both_sides_counts_nothing(at: Any) -> None:
 GAMMAS = (0.25, 0.5, 0.9, 1.0, 1.5, 2.0)
 
 
-@pytest.mark.parametrize("gamma", GAMMAS)
+@for_each("gamma", GAMMAS)
 def test_focal_losses_of_ignored_and_of_certain_events(at: Any, gamma: float) -> None:
     scores = np.array([[0.2, -0.4, 1.1], [0.9, 0.0, -0.3], [1000.0, 0.0, 0.0]])
     y = np.array([0, -100, 0])
@@ -242,7 +244,7 @@ def test_the_second_derivative_beside_0(at: Any) -> None:
 NAN, INF = float("nan"), float("inf")
 
 
-@pytest.mark.parametrize("z_loss", [0.0, 0.1])
+@for_each("z_loss", [0.0, 0.1])
 def test_second_derivatives_do_not_meet_what_has_no_mass(at: Any, z_loss: float) -> None:
     scores = np.array([[0.3, -1.0, 2.0], [NAN, 1.0, INF], [-INF, -INF, -INF], [0.1, -INF, 0.2]])
     y = np.array([1, -1, -1, 2])
@@ -298,7 +300,7 @@ def test_the_entropy_of_rows_that_weigh_nothing(at: Any) -> None:
     np.testing.assert_allclose(found, [[np.log(2) - 1] * 2, [0.0, 0.0]], atol=1e-15)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 3.5])
+@for_each("gamma", [0.0, 0.5, 2.0, 3.5])
 def test_focal_losses_that_are_huge_slope_as_the_loss_does(at: Any, gamma: float) -> None:
     """1e30 · e^-1e30 is 0."""
 
@@ -312,7 +314,7 @@ def test_focal_losses_that_are_huge_slope_as_the_loss_does(at: Any, gamma: float
     np.testing.assert_allclose(found, [[-1, 1], [0, 0]])
 
 
-@pytest.mark.parametrize("gamma", GAMMAS)
+@for_each("gamma", GAMMAS)
 def test_focal_losses_that_are_infinite_slope_as_the_loss_does(at: Any, gamma: float) -> None:
     def loss(z: Any) -> Any:
         p = plogq.BinaryProbs(at.array(np.ones(1)))

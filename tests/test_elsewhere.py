@@ -24,6 +24,8 @@ from plogq import (
     Weighted,
 )
 
+from .together import for_each
+
 RNG = np.random.default_rng(7)
 Z = RNG.normal(size=(5, 3))
 Q = np.exp(Z) / np.exp(Z).sum(-1, keepdims=True)
@@ -67,8 +69,8 @@ def told(call: Callable[[], Any]) -> str:
     return text
 
 
-@pytest.mark.parametrize("option", OPTIONS)
-@pytest.mark.parametrize("helper", ARRAYS)
+@for_each("option", OPTIONS)
+@for_each("helper", ARRAYS)
 def test_a_helper_says_what_to_write_and_that_runs(helper: str, option: str) -> None:
     arrays = ARRAYS[helper]
     first, second = (arrays[k] for k in list(arrays)[:2])
@@ -101,7 +103,7 @@ def test_the_numbers_are_those_of_the_option() -> None:
     assert "cross_entropy(Probs(p, axis=1), Probs(q, axis=1))" in text
 
 
-@pytest.mark.parametrize("option", OPTIONS)
+@for_each("option", OPTIONS)
 def test_the_functions_of_p_and_q_say_it_too(option: str) -> None:
     p, q = Labels(Y), Logits(Z)
     given = {option: OPTIONS[option]}
@@ -112,7 +114,7 @@ def test_the_functions_of_p_and_q_say_it_too(option: str) -> None:
     assert told(lambda: plogq.entropy(p, **given)).startswith(f"entropy takes no {option}=: ")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("make", "option", "says"),
     [
         (lambda **o: Labels(Y, **o), "ignore_index", "write Labels(y, ignore=-100)"),

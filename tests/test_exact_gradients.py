@@ -16,11 +16,12 @@ from . import bounds, oracle
 from .bounds import DTYPES
 from .gaps import EDGES, GAPS
 from .oracle import mp
+from .together import for_each
 
 Array = npt.NDArray[Any]
 
 pytestmark = pytest.mark.usefixtures("instructions")
-every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)
+every_dtype = for_each("dtype", DTYPES, ids=lambda d: d.name)
 
 
 def gradient(p: Any, q: Any) -> Array:
@@ -38,7 +39,7 @@ def check_label_rows(scores: Array, y: npt.ArrayLike) -> None:
 
 
 @every_dtype
-@pytest.mark.parametrize("gaps", [GAPS, EDGES], ids=["gaps", "edges"])
+@for_each("gaps", [GAPS, EDGES], ids=["gaps", "edges"])
 def test_a_confident_prediction_keeps_its_gradient(gaps: Array, dtype: Any) -> None:
     """-R / (1 + R) at the label, which q - 1 rounds to 0."""
     two = np.stack([np.zeros_like(gaps), -gaps], axis=-1).astype(dtype)
@@ -64,15 +65,15 @@ def test_gradients_at_ties(dtype: Any) -> None:
 
 
 @every_dtype
-@pytest.mark.parametrize("shift", [1e4, -1e4, 1e30, -1e30])
+@for_each("shift", [1e4, -1e4, 1e30, -1e30])
 def test_gradients_of_shifted_scores(shift: float, dtype: Any, rng: np.random.Generator) -> None:
     shift = float(np.clip(shift, -6e4, 6e4)) if dtype == np.float16 else shift
     scores = (shift + rng.normal(0, 6, (10, 8))).astype(dtype)
     check_label_rows(scores, np.arange(10) % 8)
 
 
-@pytest.mark.parametrize("dtype", DTYPES[:2], ids=lambda d: d.name)
-@pytest.mark.parametrize("classes", [1025, 2**20])
+@for_each("dtype", DTYPES[:2], ids=lambda d: d.name)
+@for_each("classes", [1025, 2**20])
 def test_gradients_of_long_rows(classes: int, dtype: Any) -> None:
     """Components at the ends, at block borders, at the label and at the greatest score."""
     grid = np.random.default_rng(classes).integers(-400, 401, classes) / 32
@@ -154,8 +155,8 @@ def test_the_gradient_of_a_mean_is_that_of_the_sum_over_the_mass(
         bounds.check_hard_gradient(actual, truth, dtype, share if mp.fsum(p) else oracle.ZERO)
 
 
-@pytest.mark.parametrize("dtype", DTYPES[:2], ids=lambda d: d.name)
-@pytest.mark.parametrize("weight", [1e-30, 1e-6, 1e6, 1e30])
+@for_each("dtype", DTYPES[:2], ids=lambda d: d.name)
+@for_each("weight", [1e-30, 1e-6, 1e6, 1e30])
 def test_weights_leave_the_relative_precision_of_a_gradient_alone(
     weight: float, dtype: Any
 ) -> None:
@@ -171,7 +172,7 @@ def test_weights_leave_the_relative_precision_of_a_gradient_alone(
 
 
 @every_dtype
-@pytest.mark.parametrize("axis", [0, 1])
+@for_each("axis", [0, 1])
 def test_sparse_targets_of_many_entries(axis: int, dtype: Any, rng: np.random.Generator) -> None:
     """More entries than fit where a few are kept, in an order of their own and some twice."""
     classes, entries = 150, 130
@@ -205,9 +206,9 @@ def large(dtype: np.dtype[Any]) -> tuple[Array, Array, Array, Array]:
     return scores, y, p, softmax
 
 
-@pytest.mark.parametrize("axis", [0, 1])
-@pytest.mark.parametrize("kind", ["labels", "soft", "smoothed"])
-@pytest.mark.parametrize("dtype", [DTYPES[1], DTYPES[3]], ids=lambda d: d.name)
+@for_each("axis", [0, 1])
+@for_each("kind", ["labels", "soft", "smoothed"])
+@for_each("dtype", [DTYPES[1], DTYPES[3]], ids=lambda d: d.name)
 def test_gradients_larger_than_the_cache(kind: str, axis: int, dtype: Any) -> None:
     """Written past the cache, every element of them; float64 NumPy is truth enough for float32."""
     scores, y, p, softmax = large(dtype)

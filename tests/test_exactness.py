@@ -16,12 +16,13 @@ from . import bounds, oracle
 from .bounds import BFLOAT16, DTYPES, NARROW, check_losses
 from .gaps import GAPS
 from .oracle import Real, mp
+from .together import for_each
 
 Array = npt.NDArray[Any]
 
 pytestmark = pytest.mark.usefixtures("instructions")
-every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)
-wide_dtype = pytest.mark.parametrize("dtype", DTYPES[:2], ids=lambda d: d.name)
+every_dtype = for_each("dtype", DTYPES, ids=lambda d: d.name)
+wide_dtype = for_each("dtype", DTYPES[:2], ids=lambda d: d.name)
 
 
 def losses(scores: Array, y: npt.ArrayLike) -> Array:
@@ -32,7 +33,7 @@ def check_rows(scores: Array, y: npt.ArrayLike) -> None:
     check_losses(losses(scores, y), oracle.label_costs(scores, np.asarray(y)), scores.dtype)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("dtype", "gaps"),
     [
         (np.dtype(np.float32), np.arange(86.0, 108.0, 0.09375)),
@@ -46,7 +47,7 @@ def test_a_subnormal_loss_is_within_one_spacing(dtype: Any, gaps: Array) -> None
 
 
 @every_dtype
-@pytest.mark.parametrize("classes", [2, 3, 5, 64, 1000, 65536, 2**20])
+@for_each("classes", [2, 3, 5, 64, 1000, 65536, 2**20])
 def test_a_row_of_equal_scores_costs_log_k(classes: int, dtype: Any) -> None:
     for score in (0.0, -3.0, 1e4, -6e4):
         scores = np.full((1, classes), score, dtype)
@@ -63,8 +64,8 @@ def _progression(classes: int, step: float) -> tuple[Real, Real]:
 
 
 @wide_dtype
-@pytest.mark.parametrize("classes", [1000, 4097, 65536, 2**20])
-@pytest.mark.parametrize("order", ["ascending", "descending", "shuffled", "zigzag"])
+@for_each("classes", [1000, 4097, 65536, 2**20])
+@for_each("order", ["ascending", "descending", "shuffled", "zigzag"])
 def test_long_rows_in_any_order(classes: int, order: str, dtype: Any) -> None:
     """A maximum that moves at every class is the hardest for sums that are rescaled by it."""
     step = 16.0 / 2 ** math.ceil(math.log2(classes))
@@ -84,7 +85,7 @@ def test_long_rows_in_any_order(classes: int, order: str, dtype: Any) -> None:
 
 
 @wide_dtype
-@pytest.mark.parametrize("classes", [65, 1000, 4097])
+@for_each("classes", [65, 1000, 4097])
 def test_long_columns_in_any_order(classes: int, dtype: Any) -> None:
     """Classes on the first axis, 37 events beside one another, each in an order of its own."""
     step = 16.0 / 2 ** math.ceil(math.log2(classes))
@@ -104,7 +105,7 @@ def test_long_columns_in_any_order(classes: int, dtype: Any) -> None:
 
 
 @wide_dtype
-@pytest.mark.parametrize("place", [0, 32767, 32768, 65535, 65536, 98303, 98304, 100_000])
+@for_each("place", [0, 32767, 32768, 65535, 65536, 98303, 98304, 100_000])
 def test_the_greatest_score_at_the_borders_of_chunks(place: int, dtype: Any) -> None:
     """Labels and soft targets whose shares of a long row are merged from several maxima."""
     classes = 100_001
@@ -129,7 +130,7 @@ def test_the_greatest_score_at_the_borders_of_chunks(place: int, dtype: Any) -> 
 
 
 @every_dtype
-@pytest.mark.parametrize("classes", [4096, 2**20])
+@for_each("classes", [4096, 2**20])
 def test_long_random_rows(classes: int, dtype: Any) -> None:
     grid = np.random.default_rng(classes).integers(-256, 257, classes) / 32
     scores = grid.astype(dtype)[None]
@@ -142,7 +143,7 @@ BORDERS = (1, 7, 8, 15, 16, 31, 32, 63, 64, 65, 127, 128, 255, 256, 511, 512, 10
 
 
 @wide_dtype
-@pytest.mark.parametrize("classes", [2, 17, 64, 65, 128, 129, 1023, 1024, 1025, 2048, 4096, 4097])
+@for_each("classes", [2, 17, 64, 65, 128, 129, 1023, 1024, 1025, 2048, 4096, 4097])
 def test_the_greatest_score_may_stand_anywhere(classes: int, dtype: Any) -> None:
     """First, last, in the middle, and on either side of every border of lanes and blocks."""
     multiples = [n * m + e for n in (64, 1024) for m in range(1, 5) for e in (-1, 0)]
@@ -159,7 +160,7 @@ def test_the_greatest_score_may_stand_anywhere(classes: int, dtype: Any) -> None
 
 
 @every_dtype
-@pytest.mark.parametrize("classes", [100, 4096, 2**20])
+@for_each("classes", [100, 4096, 2**20])
 def test_a_uniform_target_costs_the_mean_gap_and_log_z(classes: int, dtype: Any) -> None:
     """The sums over all classes of Probs and Smoothed, in a closed form of the oracle's."""
     levels = 33
@@ -219,7 +220,7 @@ def _all_probability_costs(name: str) -> tuple[Array, list[Real]]:
     return q, [oracle.of_yes_probability(x).cost[1] for x in oracle.row(q)]
 
 
-@pytest.mark.parametrize("dtype", NARROW, ids=lambda d: d.name)
+@for_each("dtype", NARROW, ids=lambda d: d.name)
 def test_every_binary_score_of_16_bits(dtype: Any) -> None:
     z = _all_values(dtype.name)
     no, yes = _all_costs(dtype.name)
@@ -229,7 +230,7 @@ def test_every_binary_score_of_16_bits(dtype: Any) -> None:
         check_losses(got, truth, dtype)
 
 
-@pytest.mark.parametrize("dtype", NARROW, ids=lambda d: d.name)
+@for_each("dtype", NARROW, ids=lambda d: d.name)
 def test_every_probability_of_16_bits(dtype: Any) -> None:
     q, truth = _all_probability_costs(dtype.name)
     yes = plogq.BinaryProbs(np.ones(len(q), bool))

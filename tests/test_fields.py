@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import pytest
 import torch
 
 import plogq
@@ -17,6 +16,7 @@ from plogq.representations.base import KINDS, like
 from plogq.representations.predicted import standing
 
 from .refusals import Refusal, check, refused
+from .together import for_each
 
 Z, P = np.eye(3) * 2.0, np.full((3, 3), 1 / 3)
 Y = np.array([0, 1, 2])
@@ -43,7 +43,7 @@ EVERY = {
     "BinaryProbs": plogq.BinaryProbs(P),
     "BinaryLogits": plogq.BinaryLogits(Z),
 }
-every = pytest.mark.parametrize("name", EVERY)
+every = for_each("name", EVERY)
 WAYS: dict[str, Callable[[Any], Any]] = {
     "copy.copy": copy.copy,
     "copy.deepcopy": copy.deepcopy,
@@ -75,7 +75,7 @@ def test_every_representation_is_declared_with_all_of_its_fields() -> None:
 
 
 @every
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_it_is_made_again_with_every_field(name: str, way: str) -> None:
     want, got = flat(EVERY[name]), flat(WAYS[way](EVERY[name]))
     assert list(got) == list(want)
@@ -98,7 +98,7 @@ def test_it_shows_every_field_that_it_has(name: str) -> None:
         assert str(getattr(EVERY[name], option)) in repr(EVERY[name])
 
 
-@pytest.mark.parametrize("name", ["Logits", "LogProbs", "LinearLogits", "Probs"])
+@for_each("name", ["Logits", "LogProbs", "LinearLogits", "Probs"])
 def test_a_gradient_is_a_whole_representation(name: str) -> None:
     q: Any = EVERY[name]
     _, gradient = plogq.value_and_grad(plogq.Labels(Y), q)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 
-import pytest
-
 from benchmarks import hard_inputs
 from benchmarks.peers import losses
 
 from . import oracle
+from .together import for_each
 
 FINITE = [h for h in hard_inputs.INPUTS if h.exact is None and h.kind == "labels"]
 
@@ -18,8 +17,8 @@ def test_there_are_twenty_inputs_and_no_two_alike() -> None:
     assert len({hard.what for hard in hard_inputs.INPUTS}) == 20
 
 
-@pytest.mark.parametrize("framework", losses.OURS)
-@pytest.mark.parametrize("hard", hard_inputs.INPUTS, ids=lambda h: h.what)
+@for_each("framework", losses.OURS)
+@for_each("hard", hard_inputs.INPUTS, ids=lambda h: h.what)
 def test_ours_is_right_everywhere(framework: str, hard: hard_inputs.Hard) -> None:
     truth = hard_inputs.exact(hard)
     found = hard_inputs.shown(losses.OURS[framework], hard, truth)
@@ -29,7 +28,7 @@ def test_ours_is_right_everywhere(framework: str, hard: hard_inputs.Hard) -> Non
         assert found.endswith("✓"), found
 
 
-@pytest.mark.parametrize("hard", FINITE, ids=lambda h: h.what)
+@for_each("hard", FINITE, ids=lambda h: h.what)
 def test_the_exact_value_is_that_of_the_oracle(hard: hard_inputs.Hard) -> None:
     kept = [i for i, y in enumerate(hard.target) if y != hard.ignore]
     scores = hard.array().astype("float64")[kept]

@@ -13,6 +13,7 @@ import plogq
 
 from . import bounds, oracle
 from .bounds import DTYPES
+from .together import for_each
 
 pytestmark = pytest.mark.usefixtures("kernel")
 
@@ -124,7 +125,7 @@ def test_yes_no_outcomes_of_hard_probabilities(drawn: tuple[Any, list[float]]) -
         bounds.check_losses(loss, [c.cost[y] for c in costs], dtype)
 
 
-@pytest.mark.parametrize("dtype", DTYPES[:2], ids=lambda d: d.name)
+@for_each("dtype", DTYPES[:2], ids=lambda d: d.name)
 def test_a_share_of_a_gap_that_overflows_is_representable(dtype: Any) -> None:
     """A quarter of a gap of twice the greatest number is half of that number."""
     top = float(bounds.largest(dtype)) / 1.25
@@ -136,8 +137,8 @@ def test_a_share_of_a_gap_that_overflows_is_representable(dtype: Any) -> None:
         bounds.check_losses(got, truth, dtype)
 
 
-@pytest.mark.parametrize("shape", [(15, 5), (2, 3000), (70, 40)], ids=str)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@for_each("shape", [(15, 5), (2, 3000), (70, 40)], ids=str)
+@for_each("dtype", [np.float32, np.float64])
 def test_shares_of_many_overflowing_gaps_are_representable(
     dtype: Any, shape: tuple[int, int], kernel: str
 ) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
 import plogq
+
+from .together import for_each
 
 Y = [[0, 1], [1, 1]]
 Q = [[0.3, 0.9], [0.25, 0.5]]
@@ -60,7 +61,7 @@ HELPERS: dict[str, tuple[Callable[..., Any], Any, Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize("name", HELPERS)
+@for_each("name", HELPERS)
 def test_each_helper_is_the_definition(name: str) -> None:
     helper, p, q, want = HELPERS[name]
     np.testing.assert_allclose(helper(p, q, reduction="none"), want, rtol=1e-12)

@@ -13,6 +13,8 @@ import pytest
 
 import plogq
 
+from .together import for_each
+
 PACKAGE = Path(plogq.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -132,8 +134,13 @@ def layer(name: str) -> str:
     return max(fitting, key=len, default="")
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@cache
+def imports(path: Path) -> tuple[tuple[str, bool], ...]:
     """Every module that a file imports, anywhere in it, and whether it is ours."""
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[str, bool]]:
     package = ["plogq", *path.relative_to(PACKAGE).parent.parts]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -167,7 +174,7 @@ def _split(name: str) -> Iterator[tuple[str, bool]]:
         yield name, False
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: module_name(p) or "plogq")
+@for_each("path", MODULES, ids=lambda p: module_name(p) or "plogq")
 def test_imports_run_downward_only(path: Path) -> None:
     here = layer(module_name(path))
     for name, ours in imports(path):
@@ -176,7 +183,7 @@ def test_imports_run_downward_only(path: Path) -> None:
             assert there in LAYERS[here], f"{here or 'plogq'} imports {there or 'plogq'}: {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda p: module_name(p) or "plogq")
+@for_each("path", MODULES, ids=lambda p: module_name(p) or "plogq")
 def test_only_frameworks_and_kernels_of_the_core_import_numpy(path: Path) -> None:
     """The formula is written once, in verbs; the definition knows no framework."""
     here = layer(module_name(path)).partition(".")[0]
@@ -238,7 +245,7 @@ PARTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("statement", PARTS)
+@for_each("statement", PARTS)
 def test_the_part_of_one_framework_loads_no_other(statement: str) -> None:
     assert loaded(statement) & FRAMEWORKS == PARTS[statement]
 

@@ -15,6 +15,11 @@ import torch
 import plogq
 from plogq import BinaryLogits, BinaryProbs, Labels, LinearLogits, Logits, Smoothed, Weighted
 
+from .together import for_each
+
+# What is called is asked here, and how exact it is elsewhere.
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 WHOLE = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool"]
 
 
@@ -31,7 +36,7 @@ FRAMEWORKS: dict[str, Callable[[Any], Any]] = {
     "jax": jnp.asarray,
     "tensorflow": tf.constant,
 }
-every_framework = pytest.mark.parametrize("framework", FRAMEWORKS)
+every_framework = for_each("framework", FRAMEWORKS)
 Y, Z = np.array([1, 0, 1]), np.array([0.5, -1.0, 2.0])
 DTYPES = {
     "float64": np.float64,
@@ -48,7 +53,7 @@ def host(x: Any) -> Any:
 
 
 @every_framework
-@pytest.mark.parametrize("dtype", WHOLE)
+@for_each("dtype", WHOLE)
 def test_outcomes_are_whole_numbers_of_any_width(dtype: str, framework: str) -> None:
     make = FRAMEWORKS[framework]
     p, q = BinaryProbs(make(Y.astype(dtype))), BinaryLogits(make(Z))
@@ -81,7 +86,7 @@ def test_outcomes_are_whole_numbers_of_any_width(dtype: str, framework: str) -> 
 
 
 @every_framework
-@pytest.mark.parametrize("dtype", DTYPES)
+@for_each("dtype", DTYPES)
 def test_no_features_are_scores_of_the_bias_alone(dtype: str, framework: str) -> None:
     def make(x: Any) -> Any:
         return FRAMEWORKS[framework](np.asarray(x, DTYPES[dtype]))

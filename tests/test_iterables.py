@@ -19,6 +19,7 @@ from plogq.compat.sklearn import LogLossScorer
 from plogq.nn.torch import CrossEntropy
 
 from .refusals import Refusal, check, refused
+from .together import for_each
 
 Y, Z = np.array([1.0, 0.0, 1.0]), np.array([0.5, -1.0, 2.0])
 CLASSES, ROWS = np.array([0, 1, 2]), np.eye(3)
@@ -57,7 +58,7 @@ def weights(class_weight: Any, *, pair: bool = True) -> Any:
     return Weighted(BinaryProbs(Y) if pair else Labels(CLASSES), class_weight=class_weight)
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@for_each("framework", FRAMEWORKS)
 def test_the_pair_is_a_list_a_tuple_or_an_array_of_two(framework: str) -> None:
     make = FRAMEWORKS[framework]
     y, z, both = make(Y), make(Z), make(np.array([5.0, 2.0]))

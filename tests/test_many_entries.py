@@ -16,13 +16,15 @@ import torch
 import plogq
 from plogq import Logits, Probs, SparseProbs, Weighted
 
+from .together import for_each
+
 MAKE: dict[str, Callable[[Any], Any]] = {
     "numpy": np.asarray,
     "torch": torch.tensor,
     "jax": jnp.asarray,
     "tensorflow": tf.constant,
 }
-every_framework = pytest.mark.parametrize("framework", MAKE)
+every_framework = for_each("framework", MAKE)
 INDEX = np.array([[4, 1, 4, 0, 1, 4], [0, 0, 0, 0, 0, 0], [5, 4, 3, 2, 1, 0], [2, 2, 5, 5, 0, 0]])
 # Padding has an index that is there already, and probability 0.
 PROBS = np.array(
@@ -42,7 +44,7 @@ def dense() -> Any:
 
 
 @every_framework
-@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
+@for_each("dtype", ["int64", "int32", "uint8"])
 def test_entries_of_one_class_add_up(dtype: str, framework: str) -> None:
     make = MAKE[framework]
     p = SparseProbs(make(INDEX.astype(dtype)), make(PROBS))
@@ -87,7 +89,7 @@ def slopes(framework: str, index: Any, probs: Any) -> tuple[Any, Any]:
     return loss, tape.gradient(loss, p)
 
 
-@pytest.mark.parametrize("framework", ["torch", "jax", "tensorflow"])
+@for_each("framework", ["torch", "jax", "tensorflow"])
 def test_its_gradient_is_that_of_the_sums(framework: str) -> None:
     """d(-Σ p log p) = -(1 + log p) of the whole class, per unit of mass of the mean."""
     index, probs = INDEX[:1], PROBS[:1]

@@ -10,6 +10,8 @@ import pytest
 
 import plogq
 
+from .together import for_each
+
 
 def test_only_public_names_are_shown() -> None:
     assert set(dir(plogq)) == {
@@ -34,7 +36,7 @@ def test_subpackages_are_loaded_when_they_are_named() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("module", "typo", "meant"),
     [
         (plogq, "cross_entropi", "cross_entropy"),

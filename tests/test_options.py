@@ -37,6 +37,11 @@ from plogq import (
 )
 from plogq.nn.torch import CrossEntropy
 
+from .together import for_each
+
+# What is called is asked here, and how exact it is elsewhere.
+pytestmark = pytest.mark.usefixtures("unoptimised")
+
 PACKAGE = str(Path(plogq.__file__).parent)
 FRAMEWORKS: dict[str, Callable[[Any], Any]] = {
     "numpy": np.asarray,
@@ -135,8 +140,8 @@ def sentence(call: Callable[[], Any]) -> str:
     return text
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("option", numbers(np.asarray))
+@for_each("framework", FRAMEWORKS)
+@for_each("option", numbers(np.asarray))
 def test_an_option_that_is_a_number(option: str, framework: str) -> None:
     call, refused = numbers(FRAMEWORKS[framework])[option]
     want = host(call(0.5))
@@ -167,8 +172,8 @@ def integers(make: Callable[[Any], Any]) -> dict[str, Callable[[Any], Any]]:
     }
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("option", integers(np.asarray))
+@for_each("framework", FRAMEWORKS)
+@for_each("option", integers(np.asarray))
 def test_an_option_that_is_an_integer(option: str, framework: str) -> None:
     call = integers(FRAMEWORKS[framework])[option]
     want = host(call(1))
@@ -185,13 +190,14 @@ def test_an_option_that_is_an_integer(option: str, framework: str) -> None:
 IGNORED = [2**63 - 1, -(2**63), 2**63, 2**64, -(2**64), 10**400, -1, 255]
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("ignore", IGNORED)
+@for_each("framework", FRAMEWORKS)
+@for_each("ignore", IGNORED)
 def test_what_no_label_is_ignores_none(ignore: int, framework: str) -> None:
     """For every width of labels, in the loss, its gradient, the entropy and the divergence.
 
-    The loss of every width with every number; the others of every width and of every number, and
-    with NumPy of each with each.
+    The loss of every width with every number, but in JAX, where each is a program, of the narrowest
+    and the widest with every number; the others of every width and of every number, and with NumPy
+    of each with each.
     """
     make = FRAMEWORKS[framework]
     widths = ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64")
@@ -199,7 +205,8 @@ def test_what_no_label_is_ignores_none(ignore: int, framework: str) -> None:
     scores = np.array([[1.0, 2.0, 0.0], [0.0, 0.5, 3.0]])
     z = make(scores)
     want = plogq.cross_entropy(Labels([0, 2]), Logits(scores), reduction="none")
-    for dtype in widths:
+    ends = (widths[turn], "uint8", "int64")
+    for dtype in dict.fromkeys(ends) if framework == "jax" else widths:
         p = Labels(make(np.array([0, 2], dtype)), ignore=ignore)
         found = cross_entropy(p, Logits(z), reduction="none")
         np.testing.assert_allclose(host(found), want, rtol=1e-6)
@@ -212,7 +219,7 @@ def test_what_no_label_is_ignores_none(ignore: int, framework: str) -> None:
         assert float(plogq.entropy(p)) == 0
 
 
-@pytest.mark.parametrize("framework", ["numpy", "torch", "tensorflow"])
+@for_each("framework", ["numpy", "torch", "tensorflow"])
 def test_the_greatest_label_of_64_bits_may_be_what_is_ignored(framework: str) -> None:
     """-1 written into uint64, which as a signed number would be a label once more."""
     y = FRAMEWORKS[framework](np.array([0, 2**64 - 1, 2], np.uint64))
@@ -226,7 +233,7 @@ def test_the_greatest_label_of_64_bits_may_be_what_is_ignored(framework: str) ->
     )
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@for_each("framework", FRAMEWORKS)
 def test_a_mark_that_has_lost_its_sign_is_named(framework: str) -> None:
     make = FRAMEWORKS[framework]
     y, z = make(np.array([0, 255, 2], np.uint8)), make(np.zeros((3, 3)))
@@ -250,7 +257,7 @@ def reduced(make: Callable[[Any], Any]) -> Iterator[Callable[..., Any]]:
     yield lambda **options: plogq.entropy(Probs(p), **options)
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
+@for_each("framework", FRAMEWORKS)
 def test_reductions_and_normalizers(framework: str) -> None:
     make = FRAMEWORKS[framework]
     for call in reduced(make):
@@ -279,7 +286,7 @@ def test_reductions_and_normalizers(framework: str) -> None:
             )
 
 
-@pytest.mark.parametrize("wrong", NO_NUMBERS)
+@for_each("wrong", NO_NUMBERS)
 def test_the_level_of_validation(wrong: str) -> None:
     assert 'validation takes "off", "on" or "full"' in sentence(
         lambda: plogq.validation(NO_NUMBERS[wrong]()).__enter__()

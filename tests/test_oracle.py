@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from . import oracle
+from .together import for_each
 
 
-@pytest.mark.parametrize("digits", [60, 400])
+@for_each("digits", [60, 400])
 def test_the_oracle_agrees_with_the_definition_word_for_word(digits: int) -> None:
     """-Σ p log(exp s / Σ exp s): 60 digits for usual scores, 400 for confident ones."""
     spread = 3.0 if digits == 60 else 300.0

@@ -13,6 +13,8 @@ from numpy.lib.stride_tricks import as_strided, sliding_window_view
 import plogq
 from plogq.frameworks.overlap import overlaps_itself
 
+from .together import for_each
+
 Y = np.array([0, 1, 2])
 Z = np.array([[1.0, 2.0, 0.0], [0.0, 0.5, 3.0], [0.25, 0.5, 1.0]])
 
@@ -31,7 +33,7 @@ def pair(like: Any) -> tuple[Any, Any]:
     return plogq.Labels(Y), Z.copy()
 
 
-@pytest.mark.parametrize("name", OVERLAPPING)
+@for_each("name", OVERLAPPING)
 def test_an_array_that_overlaps_itself_is_refused(name: str) -> None:
     out = OVERLAPPING[name]()
     p, z = pair(out)
@@ -60,7 +62,7 @@ def test_arrays_that_lie_apart_are_taken_however_they_lie() -> None:
     plogq.value_and_grad(plogq.Labels(Y[:0]), plogq.Logits(empty), out=np.zeros((0, 3)))
 
 
-@pytest.mark.parametrize("seed", range(50))
+@for_each("seed", range(50))
 def test_overlaps_are_those_that_a_count_of_the_places_finds(seed: int) -> None:
     rng = np.random.default_rng(seed)
     for _ in range(40):
@@ -92,8 +94,8 @@ def test_a_pair_of_two_frameworks_is_refused_before_its_memory_is_looked_at() ->
         plogq.value_and_grad(plogq.Labels(torch.from_numpy(Y)), plogq.Logits(Z), out=out)
 
 
-@pytest.mark.parametrize("made", ["labels", "probs", "weighted"])
-@pytest.mark.parametrize("by_name", [False, True])
+@for_each("made", ["labels", "probs", "weighted"])
+@for_each("by_name", [False, True])
 def test_autograd_hears_of_what_is_overwritten(by_name: bool, made: str) -> None:
     """A node that has saved the tensor says so, in place of a wrong gradient."""
     y = torch.from_numpy(Y)

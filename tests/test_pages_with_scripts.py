@@ -17,6 +17,7 @@ from plogq.compat import keras as as_keras
 from plogq.decision import answer, every, shown_calls
 
 from .browser import launched, needs_browser
+from .together import for_each
 
 DOCS = Path(__file__).parents[1] / "docs"
 sys.path.insert(0, str(DOCS))
@@ -64,7 +65,7 @@ def cases() -> Iterator[tuple[Any, Any]]:
     yield np.array([1.0, 0.0]), np.array([60.0, 0.0])  # where a log-softmax returns 0
 
 
-@pytest.mark.parametrize(("p", "z"), list(cases()))
+@for_each(("p", "z"), list(cases()))
 def test_exclusive_classes(page: Any, p: Any, z: Any) -> None:
     loss, grad = plogq.value_and_grad(plogq.Probs([p]), plogq.Logits([z]))
     assert in_browser(page, "crossEntropy", p, z) == pytest.approx(loss, rel=1e-12, abs=0)
@@ -78,7 +79,7 @@ def test_exclusive_classes(page: Any, p: Any, z: Any) -> None:
     assert in_browser(page, "ofProbabilities", p, q) == pytest.approx(want, rel=1e-12)
 
 
-@pytest.mark.parametrize(("y", "z"), list(cases()))
+@for_each(("y", "z"), list(cases()))
 def test_independent_outcomes(page: Any, y: Any, z: Any) -> None:
     loss, grad = plogq.value_and_grad(plogq.BinaryProbs(y), plogq.BinaryLogits(z))
     assert in_browser(page, "binaryCrossEntropy", y, z) == pytest.approx(loss, rel=1e-12, abs=0)
@@ -175,7 +176,7 @@ def test_the_explorer_of_soft_labels_and_of_yes_and_no(page: Any) -> None:
     assert page.locator("#plogq-explorer svg path.plogq-line").count() == 1
 
 
-@pytest.mark.parametrize("answers", list(every()), ids=" ".join)
+@for_each("answers", list(every()), ids=" ".join)
 def test_the_tree_leads_where_the_command_does(page: Any, answers: Any) -> None:
     for step, value in enumerate(answers):
         field = page.locator("#plogq-choose fieldset").nth(step)

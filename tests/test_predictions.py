@@ -10,11 +10,12 @@ import pytest
 import plogq
 
 from . import bounds, oracle
+from .together import for_each
 
 FLOAT64 = np.dtype(np.float64)
 
 
-@pytest.mark.parametrize("make", [plogq.Logits, plogq.LogProbs, plogq.Probs])
+@for_each("make", [plogq.Logits, plogq.LogProbs, plogq.Probs])
 def test_classes_of_an_image_stand_on_axis_1(make: Any, rng: np.random.Generator) -> None:
     """[N, K, H, W], as segmentation has it."""
     probs = np.moveaxis(rng.dirichlet(np.ones(3), (2, 4, 5)), -1, 1)
@@ -62,7 +63,7 @@ def test_the_slope_of_a_cap_keeps_its_relative_precision_far_beyond_it() -> None
         bounds.check(grad.scores[0, j], slope, abs(slope) * 1e-13)
 
 
-@pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
+@for_each("dtype", bounds.DTYPES, ids=lambda d: d.name)
 def test_linear_logits_are_hidden_times_weight_plus_bias(
     dtype: Any, rng: np.random.Generator
 ) -> None:
@@ -85,7 +86,7 @@ def test_probabilities_serve_on_both_sides() -> None:
     assert plogq.cross_entropy(p, p) == pytest.approx(-(0.25 * np.log(0.25) + 0.75 * np.log(0.75)))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "q",
     [
         plogq.Logits([[1.0, 2.0]], axis=-1, softcap=3.0),

@@ -12,8 +12,9 @@ import plogq
 
 from . import bounds, makers, oracle
 from .bounds import DTYPES
+from .together import for_each
 
-every_dtype = pytest.mark.parametrize("dtype", DTYPES, ids=lambda d: d.name)
+every_dtype = for_each("dtype", DTYPES, ids=lambda d: d.name)
 SCORES = np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5], [0.0, 0.0, 0.0], [1.0, -2.0, 3.0]])
 Y = np.array([1, 0, -1, 2])
 P = plogq.Weighted(plogq.Labels(Y, ignore=-1), sample_weight=[1.0, 3.0, 5.0, 0.5])
@@ -24,7 +25,7 @@ LOSSES = [
 TOTAL = sum(LOSSES)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("options", "divisor"),
     [
         ({"reduction": "sum"}, 1),
@@ -76,8 +77,8 @@ NOTHING = [
 
 
 @every_dtype
-@pytest.mark.parametrize("prediction", makers.PREDICTIONS)
-@pytest.mark.parametrize(("name", "p", "events"), NOTHING, ids=[n for n, _, _ in NOTHING])
+@for_each("prediction", makers.PREDICTIONS)
+@for_each(("name", "p", "events"), NOTHING, ids=[n for n, _, _ in NOTHING])
 def test_where_nothing_counts_every_reduction_and_gradient_is_0(
     name: str, p: Any, events: int, prediction: str, dtype: Any, rng: np.random.Generator
 ) -> None:
@@ -111,7 +112,7 @@ def test_no_yes_no_outcomes_cost_0(dtype: Any) -> None:
             assert getattr(grad, "scores" if hasattr(grad, "scores") else "probs").shape == shape
 
 
-@pytest.mark.parametrize("dtype", DTYPES[:2], ids=lambda d: d.name)
+@for_each("dtype", DTYPES[:2], ids=lambda d: d.name)
 def test_a_million_losses_are_summed_without_drift(dtype: Any) -> None:
     """Added one after the other in float32, a million tenths would be off by a percent."""
     z = np.random.default_rng(8).normal(0, 1, 2**20 + 3).astype(dtype)

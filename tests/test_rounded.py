@@ -11,6 +11,8 @@ import pytest
 import plogq
 from plogq.errors import ProbabilityError
 
+from .together import for_each
+
 ROWS = 300
 
 
@@ -20,8 +22,8 @@ def softmax32(rng: np.random.Generator, classes: int) -> Any:
     return e / e.sum(-1, keepdims=True)
 
 
-@pytest.mark.parametrize("classes", [2, 10, 1000])
-@pytest.mark.parametrize("side", ["P", "Q"])
+@for_each("classes", [2, 10, 1000])
+@for_each("side", ["P", "Q"])
 def test_float32_distributions_held_in_float64(classes: int, side: str) -> None:
     rng = np.random.default_rng(classes)
     p = softmax32(rng, classes).astype(np.float64)
@@ -65,8 +67,8 @@ def test_tolerance_says_how_far_a_row_may_be_off() -> None:
         plogq.Probs(q, tolerance="1e-3")
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.float16])
+@for_each("reduction", ["mean", "sum", "none"])
+@for_each("dtype", [np.float64, np.float32, np.float16])
 def test_probabilities_are_no_log_probabilities(dtype: Any, reduction: str) -> None:
     q = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]], dtype)
     for p in (plogq.Labels([0, 1]), plogq.Probs(np.eye(3, dtype=dtype)[[0, 1]])):

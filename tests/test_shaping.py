@@ -15,6 +15,7 @@ import plogq
 
 from . import bounds, oracle
 from .oracle import Real, mp
+from .together import for_each
 
 LOSSES = np.array([1e-30, 1e-12, 0.003, 0.2231435513, 1.0, 7.5, 60.0])
 
@@ -27,9 +28,9 @@ def poly(loss: Real, epsilon: float) -> Real:
     return loss - oracle.real(epsilon) * mp.expm1(-loss)
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("value", [0.0, 0.5, 1.0, 2.0, 5.0])
-@pytest.mark.parametrize(("ours", "theirs"), [(plogq.focal, focal), (plogq.poly, poly)])
+@for_each("dtype", [np.float64, np.float32])
+@for_each("value", [0.0, 0.5, 1.0, 2.0, 5.0])
+@for_each(("ours", "theirs"), [(plogq.focal, focal), (plogq.poly, poly)])
 def test_they_keep_their_relative_precision_for_small_losses(
     ours: Callable[..., Any], theirs: Callable[..., Real], value: float, dtype: Any
 ) -> None:
@@ -84,9 +85,9 @@ FRAMEWORKS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "bool"])
-@pytest.mark.parametrize(("ours", "theirs"), [(plogq.focal, focal), (plogq.poly, poly)])
+@for_each("framework", FRAMEWORKS)
+@for_each("dtype", ["int64", "int32", "uint8", "bool"])
+@for_each(("ours", "theirs"), [(plogq.focal, focal), (plogq.poly, poly)])
 def test_losses_that_are_whole_numbers_become_floats(
     ours: Callable[..., Any], theirs: Callable[..., Real], dtype: str, framework: str
 ) -> None:

@@ -14,6 +14,8 @@ import torch
 import plogq
 from plogq import BinaryProbs, Labels, Logits, PairError, ProbabilityError, Probs
 
+from .together import for_each
+
 Z = np.array([[2.0, -1.0, 0.5], [0.1, 0.2, -3.0]])
 Q = np.exp(Z) / np.exp(Z).sum(-1, keepdims=True)
 Y = np.array([0, 2])
@@ -24,7 +26,7 @@ MAKE: dict[str, Callable[[Any], Any]] = {
     "jax": jnp.asarray,
     "tensorflow": tf.constant,
 }
-every = pytest.mark.parametrize("framework", MAKE)
+every = for_each("framework", MAKE)
 HELPERS = {
     "binary_cross_entropy": (Q, HOT, "(y, q)"),
     "sigmoid_cross_entropy": (Z, HOT, ""),
@@ -36,7 +38,7 @@ HELPERS = {
 
 
 @every
-@pytest.mark.parametrize("helper", HELPERS)
+@for_each("helper", HELPERS)
 def test_a_helper_in_the_order_of_pytorch(helper: str, framework: str) -> None:
     prediction, target, order = HELPERS[helper]
     make = MAKE[framework]

@@ -11,6 +11,7 @@ import pytest
 import plogq
 
 from . import bounds, oracle
+from .together import for_each
 
 FLOAT64 = np.dtype(np.float64)
 SCORES = np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]])
@@ -22,7 +23,7 @@ def check(p: Any, truth: list[oracle.Real]) -> None:
     bounds.check_losses(got, truth, FLOAT64)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "dtype",
     ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", ">i4", ">u2"],
 )
@@ -144,7 +145,7 @@ def test_class_weights_inside_and_outside_of_smoothing_differ() -> None:
     assert inside != outside
 
 
-@pytest.mark.parametrize("weight", [[2, 3], [True, False], np.array([2.0, 3.0], np.float16)])
+@for_each("weight", [[2, 3], [True, False], np.array([2.0, 3.0], np.float16)])
 def test_weights_of_any_number_type(weight: Any) -> None:
     truth = [oracle.real(w) * t for w, t in zip(weight, TRUTH, strict=True)]
     p = plogq.Weighted(plogq.Labels([1, 0]), sample_weight=weight)
@@ -172,7 +173,7 @@ def test_targets_are_not_changed_by_use() -> None:
     assert p.class_weight.tolist() == [1.0, 2.0, 3.0]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "p",
     [
         plogq.Labels([1, 0], ignore=-1),

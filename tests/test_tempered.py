@@ -19,6 +19,7 @@ import torch
 import plogq
 
 from . import bounds, oracle
+from .together import for_each
 
 Y = np.array([0, 3, 1, 2, 4])
 Z = np.random.default_rng(20261128).normal(scale=4, size=(5, 5)).astype(np.float32)
@@ -50,7 +51,7 @@ WAYS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_every_way_divides_the_scores(way: str) -> None:
     """Scores and temperature are rounded once each before what the kernels are off by."""
     more = 4 * bounds.unit(np.float32) * np.ptp(Z, axis=1) / T
@@ -59,8 +60,8 @@ def test_every_way_divides_the_scores(way: str) -> None:
     assert (error <= more + 8 * bounds.unit(np.float32) * np.array(want, float)).all()
 
 
-@pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
-@pytest.mark.parametrize("t", [0.25, 4.0])
+@for_each("dtype", bounds.DTYPES, ids=lambda d: d.name)
+@for_each("t", [0.25, 4.0])
 def test_a_power_of_two_costs_no_precision(t: float, dtype: Any) -> None:
     z = Z.astype(dtype)
     losses, grad = plogq.value_and_grad(
@@ -106,7 +107,7 @@ def test_scores_over_ranks_have_one_too() -> None:
         torch.distributed.destroy_process_group()
 
 
-@pytest.mark.parametrize("t", [0.0, -1.0, float("nan"), float("inf")])
+@for_each("t", [0.0, -1.0, float("nan"), float("inf")])
 def test_a_temperature_is_a_positive_number(t: float) -> None:
     with pytest.raises(ValueError, match=f"temperature must be a positive number, got {t!r}"):
         plogq.Tempered(plogq.Logits(Z), t)

@@ -15,6 +15,8 @@ import torch
 import plogq
 from plogq import BinaryLogits, LinearLogits, Logits, LogProbs, Probs, Tempered
 
+from .together import for_each
+
 RNG = np.random.default_rng(20261129)
 P, Z = RNG.normal(size=(2, 3, 4))
 Q = np.exp(P) / np.exp(P).sum(-1, keepdims=True)
@@ -53,9 +55,7 @@ def of_tensorflow() -> Any:
     return tuple(tuple(outer.jacobian(g, x) for x in held) for g in first)
 
 
-@pytest.mark.parametrize(
-    ("twice", "off"), [(of_torch, 1e-12), (of_jax, 1e-6), (of_tensorflow, 1e-12)]
-)
+@for_each(("twice", "off"), [(of_torch, 1e-12), (of_jax, 1e-6), (of_tensorflow, 1e-12)])
 def test_it_is_differentiated_twice(twice: Callable[[], Any], off: float) -> None:
     """JAX has float32 here."""
     found = [np.asarray(x) for row in twice() for x in row]
@@ -181,7 +181,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@for_each("name", REFUSED)
 def test_what_does_not_fit_is_said(name: str) -> None:
     call, error, sentence = REFUSED[name]
     with pytest.raises(error, match=sentence):

@@ -10,6 +10,7 @@ import pytest
 import plogq
 
 from .oracle import mp
+from .together import for_each
 
 pytestmark = pytest.mark.usefixtures("kernel")
 
@@ -25,9 +26,9 @@ def rows(p: float, q: float, classes: int, events: int = 64) -> tuple[Any, Any]:
     return both[0], both[1]
 
 
-@pytest.mark.parametrize("classes", [2, 7, 100, 5000])
-@pytest.mark.parametrize(("p", "q"), [(TINY, 1e-40), (TINY, 0.0), (1e-37, 1e-39), (1e-37, 0.0)])
-@pytest.mark.parametrize("weight", [1.0, 1e-9])
+@for_each("classes", [2, 7, 100, 5000])
+@for_each(("p", "q"), [(TINY, 1e-40), (TINY, 0.0), (1e-37, 1e-39), (1e-37, 0.0)])
+@for_each("weight", [1.0, 1e-9])
 def test_of_classes(p: float, q: float, classes: int, weight: float) -> None:
     masses, probs = rows(p, q, classes)
     target = plogq.Weighted(plogq.Probs(masses), sample_weight=np.full(64, weight))
@@ -42,8 +43,8 @@ def test_of_classes(p: float, q: float, classes: int, weight: float) -> None:
     np.testing.assert_allclose(grad.probs[:, -1], -weight, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("y", "q"), [(TINY, 1e-40), (TINY, 0.0), (1e-37, 1e-39), (1.0, 1e-38)])
-@pytest.mark.parametrize("weight", [1.0, 1e-9])
+@for_each(("y", "q"), [(TINY, 1e-40), (TINY, 0.0), (1e-37, 1e-39), (1.0, 1e-38)])
+@for_each("weight", [1.0, 1e-9])
 def test_of_outcomes(y: float, q: float, weight: float) -> None:
     target, probs = np.full(64, y, np.float32), np.full(64, q, np.float32)
     p = plogq.Weighted(plogq.BinaryProbs(target), sample_weight=np.full(64, weight))
@@ -53,7 +54,7 @@ def test_of_outcomes(y: float, q: float, weight: float) -> None:
     np.testing.assert_allclose(grad.probs, exact, rtol=1e-6)
 
 
-@pytest.mark.parametrize("classes", [2, 100])
+@for_each("classes", [2, 100])
 def test_a_quotient_that_only_the_weight_makes_a_number(classes: int) -> None:
     """1 / 1e-39 is no float32, and a 64th of it is one."""
     masses, probs = rows(1.0, 1e-39, classes)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pytest
 
 import plogq
 
 from . import bounds, makers, oracle
+from .together import for_each
 
 F32, F64 = np.float32, np.float64
 
@@ -41,8 +41,8 @@ def test_what_a_wide_target_forbids_costs_infinity(kernel: str) -> None:
     assert loss_of(plogq.Probs(np.array([[1.0, 1e-46]] * 2)), both) == np.inf
 
 
-@pytest.mark.parametrize("classes", [2, 7, 100, 127, 128, 129, 1000, 4099])
-@pytest.mark.parametrize("axis", [0, 1])
+@for_each("classes", [2, 7, 100, 127, 128, 129, 1000, 4099])
+@for_each("axis", [0, 1])
 def test_narrow_targets_of_wide_scores(classes: int, axis: int, kernel: str) -> None:
     rng = np.random.default_rng(classes)
     p, z = makers.distribution(rng, (5, classes), F32), rng.normal(0, 3, (5, classes))
@@ -53,8 +53,8 @@ def test_narrow_targets_of_wide_scores(classes: int, axis: int, kernel: str) -> 
     bounds.check_losses(losses, truth, F64, [oracle.mass(r) for r in oracle.rows(p)])
 
 
-@pytest.mark.parametrize("dtype", [F32, F64])
-@pytest.mark.parametrize("classes", [100, 127, 128, 129, 1000, 1023, 5000])
+@for_each("dtype", [F32, F64])
+@for_each("classes", [100, 127, 128, 129, 1000, 1023, 5000])
 def test_masses_are_as_exact_as_their_terms(classes: int, dtype: Any, kernel: str) -> None:
     smoothed = np.full(classes, 0.1 / classes)
     smoothed[3] += 0.9
@@ -77,7 +77,7 @@ def test_a_distribution_does_not_diverge_from_itself_in_another_width() -> None:
     assert np.abs(found).max() <= 2**-52
 
 
-@pytest.mark.parametrize("epsilon", [1e-8, 1e-12, 0.1])
+@for_each("epsilon", [1e-8, 1e-12, 0.1])
 def test_the_entropy_of_what_is_hardly_smoothed(epsilon: float) -> None:
     classes = 3
     p = oracle.smooth(oracle.one_hot(1, classes), epsilon)
@@ -99,8 +99,8 @@ def test_the_entropy_of_what_is_hardly_smoothed(epsilon: float) -> None:
 SIZES = (1e-300, 1e-46, 1e-40, 1e39, 1e300)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("dtype", [F32, F64])
+@for_each("size", SIZES)
+@for_each("dtype", [F32, F64])
 def test_weights_of_any_size_leave_the_mean_alone(size: float, dtype: Any, kernel: str) -> None:
     rng = np.random.default_rng(3)
     z, y = rng.normal(size=(6, 4)).astype(dtype), rng.integers(0, 4, 6)
@@ -144,7 +144,7 @@ def test_weights_of_any_size_leave_the_mean_alone(size: float, dtype: Any, kerne
             )
 
 
-@pytest.mark.parametrize("size", [1e-40, 1e39])
+@for_each("size", [1e-40, 1e39])
 def test_the_losses_and_gradients_of_single_events_are_what_float32_can_say(
     size: float, instructions: str
 ) -> None:
@@ -161,7 +161,7 @@ def test_the_losses_and_gradients_of_single_events_are_what_float32_can_say(
         )
 
 
-@pytest.mark.parametrize("axis", [0, 1])
+@for_each("axis", [0, 1])
 def test_class_weights_of_any_size(axis: int, instructions: str) -> None:
     rng = np.random.default_rng(5)
     p, z = makers.distribution(rng, (70, 6), F32), rng.normal(size=(70, 6)).astype(F32)
@@ -180,8 +180,8 @@ def test_a_mean_over_tiny_probabilities_has_a_finite_gradient(kernel: str) -> No
     np.testing.assert_allclose(grad.probs, -1 / 64 / float(F32(1e-39)), rtol=1e-6)
 
 
-@pytest.mark.parametrize("entries", [2, 16, 17, 64, 300])
-@pytest.mark.parametrize("classes", [3, 7, 200])
+@for_each("entries", [2, 16, 17, 64, 300])
+@for_each("classes", [3, 7, 200])
 def test_entries_of_one_class_add_up(entries: int, classes: int, instructions: str) -> None:
     rng = np.random.default_rng(entries)
     index = rng.integers(0, classes, (5, entries))

@@ -7,6 +7,8 @@ import pytest
 
 import plogq
 
+from .together import for_each
+
 SCORES = np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]])
 # For these and their mean 0.463, 0.006 and 0.234 are in circulation, which are wrong.
 LOSSES = [0.0658839038, 0.0039742834]
@@ -19,7 +21,7 @@ def test_two_rows_of_logits_with_labels() -> None:
     assert plogq.cross_entropy(p, q) == pytest.approx(0.0349290936, abs=5e-11)
 
 
-@pytest.mark.parametrize(("row", "label", "loss"), [(0, 1, LOSSES[0]), (1, 0, LOSSES[1])])
+@for_each(("row", "label", "loss"), [(0, 1, LOSSES[0]), (1, 0, LOSSES[1])])
 def test_one_row_of_logits_with_its_label(row: int, label: int, loss: float) -> None:
     got = plogq.cross_entropy(plogq.Labels([label]), plogq.Logits(SCORES[[row]]))
     assert got == pytest.approx(loss, abs=5e-11)

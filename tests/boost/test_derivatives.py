@@ -24,6 +24,7 @@ from plogq import (
 )
 
 from .. import oracle
+from ..together import for_each
 from .data import Data
 
 RNG = np.random.default_rng(11)
@@ -70,8 +71,8 @@ def exact(z: Any, p: Any, gamma: float) -> tuple[Any, Any, Any]:
     return loss, gradient, hessian
 
 
-@pytest.mark.parametrize("gamma", [0.0, 2.0])
-@pytest.mark.parametrize("name", TARGETS)
+@for_each("gamma", [0.0, 2.0])
+@for_each("name", TARGETS)
 def test_they_are_those_of_the_definition(name: str, gamma: float) -> None:
     p, masses = TARGETS[name]
     loss, gradient, hessian = exact(Z, masses, gamma)
@@ -89,7 +90,7 @@ def test_they_are_those_of_the_definition(name: str, gamma: float) -> None:
         assert found[1] == pytest.approx(loss.sum() / masses.sum(), rel=1e-12)
 
 
-@pytest.mark.parametrize(("count", "classes"), [(70, 3), (3, 129), (90, 200), (2, 33000)])
+@for_each(("count", "classes"), [(70, 3), (3, 129), (90, 200), (2, 33000)])
 def test_every_layout_of_many_events_and_many_classes(count: int, classes: int) -> None:
     """The ways of the kernels: events or classes along lanes, in tiles or in chunks."""
     rng = np.random.default_rng(classes)
@@ -106,7 +107,7 @@ def test_every_layout_of_many_events_and_many_classes(count: int, classes: int) 
             np.testing.assert_allclose(h, 2 * q * (1 - q), rtol=1e-4, atol=1e-12)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 2.0])
+@for_each("gamma", [0.0, 2.0])
 def test_yes_and_no(gamma: float) -> None:
     z, y = Z[:, :2].reshape(-1), np.array([0.0, 1.0, 0.3] * 6)
     weight = np.array([1.0, 0.0, 2.0] * 6)
@@ -127,7 +128,7 @@ def test_yes_and_no(gamma: float) -> None:
     np.testing.assert_allclose(h, each * (yes + no) * q * (1 - q), rtol=1e-5, atol=1e-12)
 
 
-@pytest.mark.parametrize("gamma", [0.0, 0.5])
+@for_each("gamma", [0.0, 0.5])
 def test_what_weighs_nothing_is_not_looked_at(gamma: float) -> None:
     z = Z.copy()
     z[0], z[1, 0], z[2] = np.nan, np.inf, -np.inf
@@ -250,7 +251,7 @@ REFUSED: dict[str, tuple[type[Exception], str, Callable[[], Any]]] = {
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
+@for_each("case", REFUSED)
 def test_what_does_not_fit_is_a_sentence(case: str) -> None:
     error, words, call = REFUSED[case]
     with pytest.raises(error, match=words):

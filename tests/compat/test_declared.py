@@ -23,6 +23,7 @@ from plogq.compat import declared
 from plogq.compat.declared import HELPERS, Helper, declares, declares_as
 
 from ..test_docs import run
+from ..together import for_each
 
 # Two events of three classes: labels, distributions, their one-hot rows, scores; yes/no outcomes.
 Y = np.array([2, 0])
@@ -237,7 +238,7 @@ def test_every_module_of_compat_has_a_row() -> None:
     assert found - SHARED == set(PEERS), "give the peer a row in PEERS"
 
 
-@pytest.mark.parametrize("peer", PEERS)
+@for_each("peer", PEERS)
 def test_every_call_gives_the_numbers_of_its_helper(peer: str) -> None:
     module = import_module(f"plogq.compat.{peer}")
     helpers = {name: helper for (of, name), helper in HELPERS.items() if of == peer}
@@ -254,7 +255,7 @@ def test_every_call_gives_the_numbers_of_its_helper(peer: str) -> None:
         np.testing.assert_allclose(ours.reshape(-1), call.reshape(-1), ulp, ulp, err_msg=name)
 
 
-@pytest.mark.parametrize("peer", PEERS)
+@for_each("peer", PEERS)
 def test_every_public_helper_is_declared(peer: str) -> None:
     module = import_module(f"plogq.compat.{peer}")
     names = {name for of, name in HELPERS if of == peer}
@@ -262,7 +263,7 @@ def test_every_public_helper_is_declared(peer: str) -> None:
     assert public <= names
 
 
-@pytest.mark.parametrize("peer", PEERS)
+@for_each("peer", PEERS)
 def test_every_function_has_an_example_that_runs(peer: str) -> None:
     module = import_module(f"plogq.compat.{peer}")
     for name in [name for of, name in HELPERS if of == peer]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 import plogq.compat.optax as compat
 
 from .. import oracle
+from ..bounds import noted
 from ..test_imports import loaded
+from ..together import for_each
 
 pytestmark = pytest.mark.usefixtures("unoptimised")
 
@@ -91,12 +93,6 @@ for _name, _p in (
 CASES.append(("softmax_cross_entropy", (Z, P), {"where": EVENTS}))
 CASES.append(("softmax_cross_entropy", (Z, P), {"axis": 0, "where": jnp.arange(5) > 2}))
 
-every_case = pytest.mark.parametrize(
-    ("name", "arguments", "options"),
-    CASES,
-    ids=lambda x: x if isinstance(x, str) else "-".join(x) if isinstance(x, dict) else "",
-)
-
 
 def pair(name: str, options: dict[str, Any]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return tuple(partial(getattr(module, name), **options) for module in (compat, optax.losses))
@@ -112,7 +108,7 @@ def near(ours: Any, theirs: Any, units: float = 16) -> None:
     )
 
 
-@pytest.mark.parametrize("name", compat.__all__)
+@for_each("name", compat.__all__)
 def test_signatures(name: str) -> None:
     ours, theirs = (inspect.signature(getattr(m, name)) for m in (compat, optax.losses))
     assert [(p.name, p.kind, p.default) for p in ours.parameters.values()] == [
@@ -126,39 +122,64 @@ def test_importing_loads_jax_and_not_optax() -> None:
     assert not found & {"optax", "chex", "flax", "torch", "tensorflow", "keras", "sklearn"}
 
 
-@every_case
-def test_values(name: str, arguments: Any, options: dict[str, Any]) -> None:
-    ours, theirs = pair(name, options)
-    expected = jax.jit(theirs)(*arguments)
-    near(ours(*arguments), expected)
-    near(jax.jit(ours)(*arguments), expected)
+def in_one(
+    calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]],
+    of: Callable[[Callable[..., Any]], Callable[..., Any]] = lambda f: f,
+) -> Iterator[tuple[Any, Any, tuple[Any, ...], dict[str, Any]]]:
+    """What `of` ours and of theirs gives, for each of the calls: one program for all of a side.
+
+    A program for each would be compiled for longer than it runs.
+    """
+    arguments = [a for _, a, _ in calls]
+    found = []
+    for side in zip(*(pair(name, options) for name, _, options in calls), strict=True):
+        functions = [of(f) for f in side]
+        program = jax.jit(
+            lambda *given, functions=functions: [
+                f(*x) for f, x in zip(functions, given, strict=True)
+            ]
+        )
+        found.append(program(*arguments))
+    for (name, inputs, options), ours, theirs in zip(calls, *found, strict=True):
+        with noted(" ".join((name, *options))):
+            yield ours, theirs, inputs, options
+
+
+def test_values() -> None:
+    eagerly = [pair(name, options)[0](*arguments) for name, arguments, options in CASES]
+    for (ours, theirs, *_), eager in zip(in_one(CASES), eagerly, strict=True):
+        near(ours, theirs)
+        near(eager, theirs)
+
+
+def derivatives(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Reverse and forward, for every argument that has a gradient."""
+
+    def both(*x: Any) -> Any:
+        soft = [i for i, a in enumerate(x) if jnp.issubdtype(a.dtype, jnp.floating)]
+        tangents = tuple(
+            jnp.cos(jnp.arange(a.size, dtype=jnp.float32)).reshape(a.shape)
+            if i in soft
+            else np.zeros(a.shape, jax.dtypes.float0)
+            for i, a in enumerate(x)
+        )
+        return jax.grad(weighted(f), soft)(*x), jax.jvp(f, x, tangents)[1]
+
+    return both
 
 
 @pytest.mark.slow
-@every_case
-def test_gradients(name: str, arguments: Any, options: dict[str, Any]) -> None:
-    """Reverse and forward, for everything that has a gradient."""
-    soft = [i for i, x in enumerate(arguments) if jnp.issubdtype(x.dtype, jnp.floating)]
-    tangents = tuple(
-        jnp.cos(jnp.arange(x.size, dtype=jnp.float32)).reshape(x.shape)
-        if i in soft
-        else np.zeros(x.shape, jax.dtypes.float0)
-        for i, x in enumerate(arguments)
-    )
-
-    def derivatives(f: Callable[..., Any], *x: Any) -> Any:
-        return jax.grad(weighted(f), soft)(*x), jax.jvp(f, x, tangents)[1]
-
-    ours, theirs = (jax.jit(partial(derivatives, f))(*arguments) for f in pair(name, options))
-    for x, y in zip(ours[0], theirs[0], strict=True):
-        # optax has NaN for labels that are left out, where it is 0 here, and for targets of 0.
-        known = ~jnp.isnan(y)
-        assert jnp.isfinite(x).all()
-        assert known.all() or "where" in options or arguments[1] is HARD
-        assert "where" not in options or (x[~known] == 0).all()
-        near(jnp.where(known, x, 0), jnp.where(known, y, 0), 64)
-    if not jnp.isnan(theirs[1]).any():
-        near(ours[1], theirs[1], 64)
+def test_gradients() -> None:
+    for ours, theirs, arguments, options in in_one(CASES, derivatives):
+        for x, y in zip(ours[0], theirs[0], strict=True):
+            # optax has NaN for labels that are left out, where it is 0 here, and for targets of 0.
+            known = ~jnp.isnan(y)
+            assert jnp.isfinite(x).all()
+            assert known.all() or "where" in options or arguments[1] is HARD
+            assert "where" not in options or (x[~known] == 0).all()
+            near(jnp.where(known, x, 0), jnp.where(known, y, 0), 64)
+        if not jnp.isnan(theirs[1]).any():
+            near(ours[1], theirs[1], 64)
 
 
 def weighted(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -171,42 +192,60 @@ def weighted(f: Callable[..., Any]) -> Callable[..., Any]:
     return total
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", compat.__all__)
-def test_gradients_of_gradients(name: str) -> None:
-    first, second = next((a[0], a[1]) for n, a, o in CASES if n == name and not o)
+# Each function once, without options.
+PLAIN = [next(c for c in CASES if c[0] == name and not c[2]) for name in compat.__all__]
 
-    def curvature(f: Callable[..., Any], x: Any, y: Any) -> Any:
+
+def curvature(f: Callable[..., Any]) -> Callable[..., Any]:
+    def of(x: Any, y: Any) -> Any:
         slope = jax.grad(lambda z: weighted(f)(z, y))
         return jax.grad(lambda z: (slope(z) * jnp.sin(z)).sum())(x)
 
-    ours, theirs = (jax.jit(partial(curvature, f))(first, second) for f in pair(name, {}))
-    near(ours, theirs, 128)
+    return of
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", compat.__all__)
-def test_vmap(name: str) -> None:
-    first, second = next((a[0], a[1]) for n, a, o in CASES if n == name and not o)
-    ours = getattr(compat, name)
-    near(jax.vmap(ours)(first, second), ours(first, second))
-    near(jax.jit(jax.vmap(ours))(first, second), ours(first, second))
-    near(jax.vmap(ours, (None, 0))(first[1], second), ours(first[1:2].repeat(4, 0), second))
+def test_gradients_of_gradients() -> None:
+    for ours, theirs, *_ in in_one(PLAIN, curvature):
+        near(ours, theirs, 128)
 
 
-@pytest.mark.parametrize("name", compat.__all__)
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_half_precision_is_rounded_once(name: str, dtype: str) -> None:
+def mapped(f: Callable[..., Any]) -> Callable[..., Any]:
+    """Over both, and over the second alone, each beside what is not mapped."""
+
+    def of(x: Any, y: Any) -> Any:
+        shared = jax.vmap(f, (None, 0))(x[1], y)
+        return jax.vmap(f)(x, y), f(x, y), shared, f(x[1:2].repeat(4, 0), y)
+
+    return of
+
+
+@pytest.mark.slow
+def test_vmap() -> None:
+    eagerly = [jax.vmap(getattr(compat, name))(*arguments) for name, arguments, _ in PLAIN]
+    for (found, *_), eager in zip(in_one(PLAIN, mapped), eagerly, strict=True):
+        both, want, shared, repeated = found
+        near(both, want)
+        near(eager, want)
+        near(shared, repeated)
+
+
+@for_each("dtype", ["bfloat16", "float16"])
+def test_half_precision_is_rounded_once(dtype: str) -> None:
     """The dtypes are optax's; the values those of the same numbers in float32, rounded."""
-    first, second = next((a[0], a[1]) for n, a, o in CASES if n == name and not o)
-    first = first.astype(dtype)
-    for p in (second.astype(dtype), second) if second.dtype == jnp.float32 else (second,):
-        found = getattr(compat, name)(first, p)
-        assert found.dtype == getattr(optax.losses, name)(first, p).dtype
-        q = p.astype(dtype) if name.startswith("sigmoid") else p
-        wide = q.astype(jnp.float32) if q.dtype == dtype else q
-        exact = getattr(compat, name)(first.astype(jnp.float32), wide)
-        near(found, exact.astype(found.dtype), 1.01)
+    calls = []
+    for name, (first, second), _ in PLAIN:
+        first = first.astype(dtype)
+        for p in (second.astype(dtype), second) if second.dtype == jnp.float32 else (second,):
+            q = p.astype(dtype) if name.startswith("sigmoid") else p
+            wide = q.astype(jnp.float32) if q.dtype == dtype else q
+            calls.append((name, (first, p), {}))
+            calls.append((name, (first.astype(jnp.float32), wide), {}))
+    found = [ours for ours, *_ in in_one(calls)]
+    for (name, arguments, _), ours, exact in zip(calls[::2], found[::2], found[1::2], strict=True):
+        with noted(name):
+            assert ours.dtype == jax.eval_shape(getattr(optax.losses, name), *arguments).dtype
+            near(ours, exact.astype(ours.dtype), 1.01)
 
 
 def test_arrays_of_numpy_and_python_lists_of_labels() -> None:

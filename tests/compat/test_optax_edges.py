@@ -14,6 +14,7 @@ import pytest
 import plogq.compat.optax as compat
 from plogq import LabelError
 
+from ..together import for_each
 from .test_optax import EVENTS, LOG_Q, MASK, P, Y, Z, near, pair
 
 
@@ -125,7 +126,7 @@ def test_events_and_classes_of_nothing() -> None:
     assert compat.kl_divergence(jnp.zeros((2, 0)), jnp.zeros((2, 0))).tolist() == [0.0, 0.0]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "arguments", "options"),
     [
         ("sigmoid_binary_cross_entropy", (Y, Y), {}),
@@ -168,7 +169,7 @@ def test_errors_are_of_their_types(name: str, arguments: Any, options: dict[str,
         assert str(found.value).startswith(str(expected.value))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("f", "arguments", "message"),
     [
         (compat.softmax_cross_entropy, (Z[:, :1], P), "events broadcast, classes do not"),

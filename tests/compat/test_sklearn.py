@@ -21,6 +21,7 @@ from plogq.compat.sklearn import log_loss
 
 from .. import oracle
 from ..test_imports import loaded
+from ..together import for_each
 
 ROWS = [[0.1, 0.9], [0.9, 0.1], [0.8, 0.2], [0.35, 0.65]]
 WORDS = ["spam", "ham", "ham", "spam"]
@@ -96,7 +97,7 @@ def test_values_warnings_and_errors_are_theirs(problem: tuple[Any, Any, dict[str
     same(y, q, **options)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("y", "q", "options"),
     [
         ([[1, 1, 0], [0, 1, 0]], [[0.2, 0.3, 0.5], [0.1, 0.8, 0.1]], {}),
@@ -113,7 +114,7 @@ def test_special_values(y: Any, q: Any, options: dict[str, Any]) -> None:
     assert isinstance(same(y, q, **options), float)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("y", "q", "options", "error", "message"),
     [
         ([0, 1], [[0.5, 1.5], [0.5, 0.5]], {}, ValueError, "greater than 1: 1.5"),
@@ -159,7 +160,7 @@ def test_the_old_name_of_the_probabilities() -> None:
         log_loss([0, 1], [0.25, 0.75], y_pred=[0.25, 0.75])
 
 
-@pytest.mark.parametrize("name", ["float64", "float32", "float16"])
+@for_each("name", ["float64", "float32", "float16"])
 def test_clipping(name: str) -> None:
     """Probabilities of 0 and 1 are eps and 1 - eps: exact, and theirs where they sum as wide."""
     eps = float(np.finfo(name).eps)

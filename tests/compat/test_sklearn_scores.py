@@ -20,6 +20,8 @@ from plogq.compat.sklearn import (
     multilabel_log_loss,
 )
 
+from ..together import for_each
+
 RNG = np.random.default_rng(3)
 Y = RNG.integers(0, 3, 30)
 Q = RNG.dirichlet(np.ones(3), 30)
@@ -27,7 +29,7 @@ W = RNG.uniform(0.5, 2, 30)
 X = np.eye(3)[Y] + RNG.normal(size=(30, 3))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("y", "q", "more"),
     [
         (Y, Q, {}),
@@ -88,7 +90,7 @@ def test_several_labels_are_several_yes_and_no() -> None:
         multilabel_log_loss(MANY + 1, YES)
 
 
-@pytest.mark.parametrize("kind", [OneVsRestClassifier, MultiOutputClassifier])
+@for_each("kind", [OneVsRestClassifier, MultiOutputClassifier])
 def test_its_scorer_takes_what_classifiers_give(kind: Any) -> None:
     scores = cross_val_score(
         kind(LogisticRegression()), X, MANY, scoring=MultilabelLogLossScorer(), cv=3

@@ -16,6 +16,8 @@ import tensorflow as tf
 import plogq
 import plogq.compat.tensorflow as ours
 
+from ..together import for_each
+
 rng = np.random.default_rng(7)
 Z = rng.normal(size=(4, 3)).astype(np.float32)
 P = rng.dirichlet(np.ones(3), 4).astype(np.float32)
@@ -103,8 +105,8 @@ def run(f: Any, arguments: Any, options: Any, mode: str) -> tuple[Any, list[Any]
     return MODES[mode](both)(*given)
 
 
-@pytest.mark.parametrize("mode", ["eager", "graph"])
-@pytest.mark.parametrize(("mine", "theirs", "arguments", "options"), CASES)
+@for_each("mode", ["eager", "graph"])
+@for_each(("mine", "theirs", "arguments", "options"), CASES)
 def test_values_and_gradients(
     mine: Any, theirs: Any, arguments: Any, options: Any, mode: str
 ) -> None:
@@ -120,7 +122,7 @@ def test_values_and_gradients(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mine", "theirs", "arguments", "options"), CASES[::4])
+@for_each(("mine", "theirs", "arguments", "options"), CASES[::4])
 def test_the_same_under_xla(mine: Any, theirs: Any, arguments: Any, options: Any) -> None:
     want, slopes = run(theirs, arguments, options, "xla")
     got, ours_slopes = run(mine, arguments, options, "xla")
@@ -129,7 +131,7 @@ def test_the_same_under_xla(mine: Any, theirs: Any, arguments: Any, options: Any
         np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda k: np.dtype(k).name)
+@for_each("kind", KINDS, ids=lambda k: np.dtype(k).name)
 def test_dtypes_are_tensorflows(kind: Any) -> None:
     """Half precision is computed in float32 and rounded once."""
     z, p = Z.astype(kind), P.astype(kind)
@@ -149,7 +151,7 @@ def test_dtypes_are_tensorflows(kind: Any) -> None:
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "arguments", "options"),
     [
         (SOFT, (P, Z[:, :2]), {}),
@@ -175,7 +177,7 @@ def test_dtypes_are_tensorflows(kind: Any) -> None:
         (LOSSES + "log_loss", (P[:3], U), {}),
     ],
 )
-@pytest.mark.parametrize("mode", ["eager", "graph"])
+@for_each("mode", ["eager", "graph"])
 def test_errors_are_of_tensorflows_types(
     name: str, arguments: Any, options: Any, mode: str
 ) -> None:
@@ -206,7 +208,7 @@ def test_labels_out_of_range_name_themselves_and_are_nan_under_xla() -> None:
     np.testing.assert_allclose(got, [np.nan, np.log(4), np.log(4), np.nan], rtol=1e-6)
 
 
-@pytest.mark.parametrize("jit", [False, True], ids=["graph", "xla"])
+@for_each("jit", [False, True], ids=["graph", "xla"])
 def test_graphs_of_open_lengths(jit: bool) -> None:
     open_ = [tf.TensorSpec([None, None], tf.float32)] * 2
     soft = tf.function(getattr(ours, SOFT), input_signature=open_, jit_compile=jit)
@@ -234,7 +236,7 @@ def test_gradients_flow_to_labels_but_for_those_of_tensorflow_1() -> None:
         assert (tape.gradient(loss, p) is not None) is flows
 
 
-@pytest.mark.parametrize("labels", [P[:1], U[:, :1]], ids=["one row", "one column"])
+@for_each("labels", [P[:1], U[:, :1]], ids=["one row", "one column"])
 def test_labels_are_broadcast(labels: Any) -> None:
     """TensorFlow's own gradient of broadcast labels has their broadcast shape, and fails later."""
     y, z = tf.constant(labels), tf.constant(Z)

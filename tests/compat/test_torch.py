@@ -19,6 +19,7 @@ import plogq
 import plogq.compat.torch as compat
 
 from ..test_docs import run
+from ..together import for_each
 
 NAN, INF = float("nan"), float("inf")
 LABELS = torch.tensor([0, 4, -100, 2])
@@ -53,10 +54,10 @@ def agree(name: str, *args: Any, **kwargs: Any) -> torch.Tensor:
     return ours[0]
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
-@pytest.mark.parametrize("weight", [None, WEIGHT.double()], ids=["alike", "weighted"])
-@pytest.mark.parametrize("ignore_index", [-100, 4, 2, 99])
+@for_each("reduction", REDUCTIONS)
+@for_each("smoothing", [0.0, 0.1, 1.0])
+@for_each("weight", [None, WEIGHT.double()], ids=["alike", "weighted"])
+@for_each("ignore_index", [-100, 4, 2, 99])
 def test_class_weights_smoothing_and_ignored_labels_together(
     reduction: str, smoothing: float, weight: Any, ignore_index: int
 ) -> None:
@@ -69,8 +70,8 @@ def test_class_weights_smoothing_and_ignored_labels_together(
     agree("cross_entropy", images, masks, weight, label_smoothing=smoothing, **options)
 
 
-@pytest.mark.parametrize("weight", [None, WEIGHT.double()], ids=["alike", "weighted"])
-@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@for_each("weight", [None, WEIGHT.double()], ids=["alike", "weighted"])
+@for_each("smoothing", [0.0, 0.1])
 def test_where_everything_is_ignored_the_mean_is_nan_and_its_gradient_0(
     weight: Any, smoothing: float
 ) -> None:
@@ -82,7 +83,7 @@ def test_where_everything_is_ignored_the_mean_is_nan_and_its_gradient_0(
     assert agree("cross_entropy", x, y, weight, reduction="sum", label_smoothing=smoothing) == 0
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
+@for_each("reduction", REDUCTIONS)
 def test_no_events(reduction: str) -> None:
     nothing = torch.zeros(0, dtype=torch.int64)
     for x, y in ((scores(0, 5), nothing), (scores(0, 5, 2), nothing.reshape(0, 1).expand(0, 2))):
@@ -96,8 +97,8 @@ def test_no_events(reduction: str) -> None:
         agree("kl_div", q, torch.zeros(0, 2), reduction=reduction)
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("classes", [0, 1])
+@for_each("reduction", REDUCTIONS)
+@for_each("classes", [0, 1])
 def test_fewer_than_two_classes(classes: int, reduction: str) -> None:
     x, rows = scores(3, classes, 2).requires_grad_(), torch.ones(3, classes, 2).double()
     agree("cross_entropy", x, rows, reduction=reduction, label_smoothing=0.1 * classes)
@@ -127,9 +128,9 @@ def test_one_event_without_a_batch() -> None:
             agree(name, x.detach(), y.reshape(1), reduction=reduction)
 
 
-@pytest.mark.parametrize("reduction", REDUCTIONS)
-@pytest.mark.parametrize("smoothing", [0.0, 0.2])
-@pytest.mark.parametrize("weight", [None, WEIGHT.double()], ids=["alike", "weighted"])
+@for_each("reduction", REDUCTIONS)
+@for_each("smoothing", [0.0, 0.2])
+@for_each("weight", [None, WEIGHT.double()], ids=["alike", "weighted"])
 def test_probability_targets_of_any_mass(reduction: str, smoothing: float, weight: Any) -> None:
     """The mean divides by events, and smoothing spreads a / K, whatever a row sums to."""
     x, t = scores(4, 5, 3).requires_grad_(), (scores(4, 5, 3, seed=1).abs()).requires_grad_()
@@ -146,8 +147,8 @@ def test_a_negative_smoothing_is_none_and_a_negative_weight_counts() -> None:
 DTYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
-@pytest.mark.parametrize("left", DTYPES, ids=str)
-@pytest.mark.parametrize("right", DTYPES, ids=str)
+@for_each("left", DTYPES, ids=str)
+@for_each("right", DTYPES, ids=str)
 @pytest.mark.filterwarnings(IGNORED)
 def test_dtypes_of_the_result(left: torch.dtype, right: torch.dtype) -> None:
     x, t = torch.tensor([[0.5, 0.25]]), torch.tensor([[0.75, 0.25]])
@@ -183,8 +184,8 @@ def test_under_autocast_the_losses_are_float32() -> None:
     assert compat.cross_entropy(x, y).dtype is torch.bfloat16
 
 
-@pytest.mark.parametrize("t", [0.0, 1.0, 0.3])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+@for_each("t", [0.0, 1.0, 0.3])
+@for_each("dtype", [torch.float32, torch.float64], ids=str)
 def test_bce_at_the_ends(t: float, dtype: torch.dtype) -> None:
     """The logarithms stop at -100, and the gradient's denominator at 1e-12."""
     ends = [0.0, 1.0, 1e-44, 1e-30, 1e-13, 1e-7, 0.5, 1 - 2.0**-24, 1 - 2.0**-53]
@@ -221,8 +222,8 @@ def test_elementwise_losses_of_a_single_number() -> None:
     agree("kl_div", z, half, reduction="batchmean")
 
 
-@pytest.mark.parametrize("reduction", [*REDUCTIONS, "batchmean"])
-@pytest.mark.parametrize("log_target", [False, True])
+@for_each("reduction", [*REDUCTIONS, "batchmean"])
+@for_each("log_target", [False, True])
 @pytest.mark.filterwarnings(IGNORED)
 def test_kl_div(reduction: str, log_target: bool) -> None:
     x = scores(4, 5).log_softmax(1).requires_grad_()
@@ -237,7 +238,7 @@ def test_kl_div(reduction: str, log_target: bool) -> None:
     agree("kl_div", x, scores(4, 5).detach(), **kwargs)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("size_average", "reduce", "reduction"),
     [(None, True, "mean"), (False, None, "sum"), (True, False, "none"), (True, True, "mean")],
 )
@@ -462,7 +463,7 @@ MODULES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-@pytest.mark.parametrize(("name", "kwargs"), MODULES, ids=[name for name, _ in MODULES])
+@for_each(("name", "kwargs"), MODULES, ids=[name for name, _ in MODULES])
 def test_modules_are_torchs_in_all_but_the_arithmetic(name: str, kwargs: dict[str, Any]) -> None:
     ours, theirs = getattr(compat, name)(**kwargs), getattr(torch.nn, name)(**kwargs)
     assert isinstance(ours, getattr(torch.nn, name))
@@ -478,7 +479,7 @@ def test_modules_are_torchs_in_all_but_the_arithmetic(name: str, kwargs: dict[st
         torch.testing.assert_close(outcome(module, (x, y), {}), expected)
 
 
-@pytest.mark.parametrize("name", compat.__all__)
+@for_each("name", compat.__all__)
 def test_every_name_says_what_it_is_and_its_example_runs(name: str) -> None:
     text = inspect.getdoc(getattr(compat, name)) or ""
     assert text.startswith(f"`torch.nn.{'' if name.endswith('Loss') else 'functional.'}{name}`")

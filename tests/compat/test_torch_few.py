@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
-import pytest
 import torch
 import torch.nn.functional as F
 
 from plogq.compat import torch as compat
+
+from ..together import for_each
 
 GENERATOR = torch.Generator().manual_seed(5)
 SHAPES = [(1,), (4, 1), (2, 1, 3), (0, 1), (4, 2), (2, 3, 3)]
@@ -28,9 +29,9 @@ def outcome(loss: Any, x: torch.Tensor, *args: Any, **options: Any) -> list[Any]
     return [found.detach(), leaf.grad]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("weight", WEIGHTS)
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@for_each("dtype", [torch.float32, torch.float64], ids=str)
+@for_each("weight", WEIGHTS)
+@for_each("shape", SHAPES, ids=str)
 def test_every_option_is_that_of_torch(shape: Any, weight: str, dtype: torch.dtype) -> None:
     axis = min(1, len(shape) - 1)
     classes = shape[axis]
@@ -60,7 +61,7 @@ def test_a_weight_of_one_class_counts() -> None:
     torch.testing.assert_close(module(x, y), torch.nn.NLLLoss(w, reduction="none")(x, y))
 
 
-@pytest.mark.parametrize("other", [torch.float32, torch.float64], ids=str)
+@for_each("other", [torch.float32, torch.float64], ids=str)
 def test_a_soft_target_of_one_class_has_the_dtype_that_torch_gives_it(other: torch.dtype) -> None:
     x, p, w = torch.ones(2, 1), torch.ones(2, 1), torch.ones(1, dtype=other)
     for reduction in ("none", "sum", "mean"):

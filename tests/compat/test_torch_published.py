@@ -19,6 +19,8 @@ import torch.nn.functional as F
 
 import plogq.compat.torch as compat
 
+from ..together import for_each
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from torch.testing._internal import common_nn
@@ -173,8 +175,8 @@ def test_module_inputs(name: str, dtype: torch.dtype) -> None:
     assert failures(named) == []
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if MODULE_INFOS[n].module_error_inputs_func])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
+@for_each("name", [n for n in MODULES if MODULE_INFOS[n].module_error_inputs_func])
+@for_each("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 def test_module_error_inputs(name: str, dtype: torch.dtype) -> None:
     info = MODULE_INFOS[name]
     errors = info.module_error_inputs_func(
@@ -213,7 +215,7 @@ def test_operator_samples(name: str, dtype: torch.dtype) -> None:
     assert failures(named) == []
 
 
-@pytest.mark.parametrize("name", sorted(n for n in OPS if OPS[n].error_inputs_func is not None))
+@for_each("name", sorted(n for n in OPS if OPS[n].error_inputs_func is not None))
 def test_operator_error_inputs(name: str) -> None:
     ours = getattr(compat, name.partition(" ")[0])
     errors = list(OPS[name].error_inputs("cpu"))

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
+from ..together import for_each
 from . import report, runner
 
 SEED = 1_000_000_000
@@ -17,7 +18,7 @@ PROGRAMS = {"numpy": 1000, "torch": 200, "jax": 8, "tensorflow": 15, "files": 25
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", PROGRAMS)
+@for_each("part", PROGRAMS)
 def test_nothing_is_found(part: str) -> None:
     if part in ("torch", "jax", "tensorflow") and find_spec(part) is None:
         pytest.skip(f"{part} is not installed")

@@ -12,6 +12,7 @@ import pytest
 
 import plogq
 
+from ..together import for_each
 from . import allowed, draw, layouts, plain, report, runner
 from .checks import Way, equal, hold
 from .notes import Failure, Notes
@@ -112,7 +113,7 @@ def test_nonsense_at_mass_0_leaves_the_truth_as_it_is() -> None:
     assert poisoned > 40
 
 
-@pytest.mark.parametrize("layout", layouts.NUMPY)
+@for_each("layout", layouts.NUMPY)
 def test_a_layout_changes_no_number(layout: str) -> None:
     x = np.arange(24.0).reshape(2, 3, 4)
     for seed in range(9):

@@ -12,13 +12,14 @@ from plogq.algebra import chunked
 from plogq.frameworks.numpy import kernels
 from plogq.kernels.table import using
 
+from ..together import for_each
 from .test_linear import TARGETS
 
 EVENTS, CLASSES, FEATURES = 150, 7, 5
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("reduction", ["mean", "none"])
+@for_each("target", TARGETS)
+@for_each("reduction", ["mean", "none"])
 def test_chunks_give_what_tiles_give(target: str, reduction: str) -> None:
     rng = np.random.default_rng(1)
     hidden, weight, bias = (
@@ -61,7 +62,7 @@ def test_few_events_and_16_bits_go_by_tiles() -> None:
     assert plogq.explain(y, half).chosen == "linear"
 
 
-@pytest.mark.parametrize("size", [-1, 2.5, True, "1 GB"])
+@for_each("size", [-1, 2.5, True, "1 GB"])
 def test_a_workspace_is_a_number_of_bytes(size: Any) -> None:
     with pytest.raises((ValueError, plogq.DtypeError), match="workspace"):
         plogq.LinearLogits(np.zeros((1, 2)), np.zeros((3, 2)), workspace=size)

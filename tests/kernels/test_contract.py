@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-import pytest
 
 from plogq.kernels import table
 from plogq.native import processor as cpu
@@ -26,6 +25,7 @@ from ..suite.truths import (
     true_log_z,
     true_losses,
 )
+from ..together import for_each
 
 SETS = cpu.instruction_sets()
 WAYS = ("formula", *(f"cpu:{name}" for name in SETS))
@@ -63,7 +63,7 @@ def kernel_for(target: Any, prediction: Any, way: str, stack: ExitStack) -> Pair
     return pair
 
 
-@pytest.mark.parametrize(("p", "q", "way"), [*CASES, *BINARY_CASES])
+@for_each(("p", "q", "way"), [*CASES, *BINARY_CASES])
 def test_forward_is_the_loss_and_log_z_of_every_event(p: str, q: str, way: str) -> None:
     for dtype in bounds.DTYPES:
         target, prediction = made(p, q, dtype)
@@ -78,7 +78,7 @@ def test_forward_is_the_loss_and_log_z_of_every_event(p: str, q: str, way: str) 
             bounds.within(forward.log_z, truth, np.array(allowed), "log Z")
 
 
-@pytest.mark.parametrize(("p", "q", "way"), CASES)
+@for_each(("p", "q", "way"), CASES)
 def test_backward_weighs_each_event_by_its_own_d_loss_and_d_log_z(p: str, q: str, way: str) -> None:
     d_loss = (1.0, 0.0, -0.5, 2.0)
     for dtype in bounds.DTYPES:
@@ -98,7 +98,7 @@ def test_backward_weighs_each_event_by_its_own_d_loss_and_d_log_z(p: str, q: str
             true_gradient(p, q, dtype, d_loss, d_log_z).check(_named(prediction, arrays))
 
 
-@pytest.mark.parametrize(("p", "q", "way"), CASES)
+@for_each(("p", "q", "way"), CASES)
 def test_fused_is_forward_and_backward(p: str, q: str, way: str) -> None:
     d_loss = 0.25
     for dtype in bounds.DTYPES:
@@ -116,7 +116,7 @@ def test_fused_is_forward_and_backward(p: str, q: str, way: str) -> None:
             true_gradient(p, q, dtype, (d_loss,) * 4, d_log_z).check(_named(prediction, arrays))
 
 
-@pytest.mark.parametrize(("p", "q", "way"), BINARY_CASES)
+@for_each(("p", "q", "way"), BINARY_CASES)
 def test_binary_gradients_are_no_times_q_less_yes_times_not_q(p: str, q: str, way: str) -> None:
     for dtype in bounds.DTYPES:
         target, prediction = made(p, q, dtype)
@@ -134,9 +134,9 @@ def test_binary_gradients_are_no_times_q_less_yes_times_not_q(p: str, q: str, wa
 SHAPED = [(f"{base}-{part}", q) for base in makers.BASES for part in PARTS for q in makers.STORED]
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("p", "q"), SHAPED)
+@for_each("way", WAYS)
+@for_each("shape", SHAPES)
+@for_each(("p", "q"), SHAPED)
 def test_rows_columns_and_a_middle_axis(p: str, q: str, shape: str, way: str) -> None:
     axis = SHAPES[shape][2]
     # float16 differs from bfloat16 in how it is read, which the tests above see.
@@ -155,7 +155,7 @@ def test_rows_columns_and_a_middle_axis(p: str, q: str, shape: str, way: str) ->
             gradient.check(_Gradients(names, (np.moveaxis(arrays[0], axis, -1),)))
 
 
-@pytest.mark.parametrize("way", WAYS)
+@for_each("way", WAYS)
 def test_a_gradient_goes_into_the_buffer_that_is_given(way: str) -> None:
     target, prediction = made("Labels-plain", "Logits", np.dtype(np.float32))
     out = np.full((*EVENTS, CLASSES), np.nan, np.float32)

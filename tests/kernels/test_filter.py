@@ -12,6 +12,8 @@ import torch
 import plogq
 from plogq.algebra import linear
 
+from ..together import for_each
+
 Array = npt.NDArray[Any]
 EVENTS, CLASSES, FEATURES = 37, 211, 8
 
@@ -98,7 +100,7 @@ def test_tensors_are_filtered_alike() -> None:
     np.testing.assert_allclose(w.grad, want.weight, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("least", [-0.1, 1.0, 2.0, float("nan")])
+@for_each("least", [-0.1, 1.0, 2.0, float("nan")])
 def test_a_filter_that_is_no_share_is_refused(least: float) -> None:
     hidden, weight, _ = sharp(3)
     with pytest.raises(ValueError, match="gradient_filter is a share from 0 to 1"):

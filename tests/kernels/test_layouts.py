@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import plogq
 
 from .. import bounds, makers, oracle, slopes
+from ..together import for_each
 
 Array = npt.NDArray[Any]
 
@@ -260,9 +261,9 @@ def block(rows: int, classes: int, dtype: Any) -> tuple[Array, Array, list[Any],
     return z, y, truth, [oracle.mp.expm1(-t) for t in truth]
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
-@pytest.mark.parametrize(("rows", "classes"), [(3, 700), (70, 67), (700, 3)])
+@for_each("layout", LAYOUTS)
+@for_each("dtype", bounds.DTYPES, ids=lambda d: d.name)
+@for_each(("rows", "classes"), [(3, 700), (70, 67), (700, 3)])
 def test_blocks_are_copied_right_from_any_layout(
     rows: int, classes: int, dtype: Any, layout: str
 ) -> None:
@@ -276,7 +277,7 @@ def test_blocks_are_copied_right_from_any_layout(
         bounds.check_hard_gradient(picked, slope, dtype)
 
 
-@pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
+@for_each("dtype", bounds.DTYPES, ids=lambda d: d.name)
 def test_rows_that_share_their_memory(dtype: Any) -> None:
     """Zero strides over events, over classes, and over both."""
     row = np.array([1.0, 3.0, -2.0, 0.5], dtype)
@@ -344,8 +345,8 @@ def test_nothing_is_written_between_the_elements_of_a_view(rng: np.random.Genera
     bounds.check_hard_gradient(inner, truth, np.float64, oracle.ONE / 3)
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, 31, 32, 33, 255, 4097])
-@pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
+@for_each("count", [0, 1, 2, 31, 32, 33, 255, 4097])
+@for_each("dtype", bounds.DTYPES, ids=lambda d: d.name)
 def test_yes_no_outcomes_of_any_length(count: int, dtype: Any, rng: np.random.Generator) -> None:
     """Whole lanes and what is left over; nothing is read past the end."""
     z = makers.dyadic(rng, (count,), dtype, most=90)

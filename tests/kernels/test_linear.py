@@ -16,6 +16,7 @@ from plogq.algebra.chunked import Chunked
 from plogq.frameworks.numpy import operations
 
 from .. import bounds, makers, oracle, slopes
+from ..together import for_each
 
 Array = npt.NDArray[Any]
 Make = Callable[[np.random.Generator, int, int], Any]
@@ -81,10 +82,10 @@ def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("small_tiles")
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-@pytest.mark.parametrize("softcap", [None, 3.0])
-@pytest.mark.parametrize("with_bias", [False, True])
-@pytest.mark.parametrize("target", TARGETS)
+@for_each("reduction", ["mean", "sum"])
+@for_each("softcap", [None, 3.0])
+@for_each("with_bias", [False, True])
+@for_each("target", TARGETS)
 def test_tiles_give_what_stored_scores_give(
     target: str, with_bias: bool, softcap: float | None, reduction: str
 ) -> None:
@@ -113,8 +114,8 @@ def test_tiles_give_what_stored_scores_give(
 
 
 @pytest.mark.usefixtures("small_tiles", "instructions")
-@pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
-@pytest.mark.parametrize("base", makers.BASES)
+@for_each("dtype", bounds.DTYPES, ids=lambda d: d.name)
+@for_each("base", makers.BASES)
 def test_tiles_are_as_exact_as_stored_scores(base: str, dtype: Any) -> None:
     """Against the oracle, with products that are exact in float32; 9 events over many tiles."""
     rng = np.random.default_rng(7)
@@ -127,7 +128,7 @@ def test_tiles_are_as_exact_as_stored_scores(base: str, dtype: Any) -> None:
 
 
 @pytest.mark.usefixtures("small_tiles")
-@pytest.mark.parametrize("events", [(), (1,), (2, 3), (2, 2, 3), (0,), (3, 0)])
+@for_each("events", [(), (1,), (2, 3), (2, 2, 3), (0,), (3, 0)])
 def test_events_of_any_shape(events: tuple[int, ...]) -> None:
     rng = np.random.default_rng(3)
     for base in makers.BASES:
@@ -142,7 +143,7 @@ def test_events_of_any_shape(events: tuple[int, ...]) -> None:
             slopes.Slopes(p, q, np.float64, (1.0,) * len(truth)).check(grad)
 
 
-@pytest.mark.parametrize("layout", ["transposed", "reversed", "spread", "read_only", "misaligned"])
+@for_each("layout", ["transposed", "reversed", "spread", "read_only", "misaligned"])
 def test_hidden_and_weight_of_any_layout(layout: str) -> None:
     from .test_layouts import LAYOUTS
 
@@ -159,7 +160,7 @@ def test_hidden_and_weight_of_any_layout(layout: str) -> None:
     assert [x.tobytes() for x in inputs] == before
 
 
-@pytest.mark.parametrize("dtype", bounds.NARROW, ids=lambda d: d.name)
+@for_each("dtype", bounds.NARROW, ids=lambda d: d.name)
 def test_gradients_of_16_bits_are_summed_in_float32(dtype: Any) -> None:
     """2000 equal shares of the weight's gradient: a 16-bit sum would stop growing at 256."""
     rows = 2000
@@ -186,8 +187,8 @@ def peak(call: Callable[[], Any]) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, bounds.BFLOAT16], ids=["float32", "bfloat16"])
-@pytest.mark.parametrize("gradient", [False, True])
+@for_each("dtype", [np.float32, bounds.BFLOAT16], ids=["float32", "bfloat16"])
+@for_each("gradient", [False, True])
 def test_no_array_of_events_times_classes_is_ever_made(gradient: bool, dtype: Any) -> None:
     """Four times the events cost hardly more: O(N + D·K), a tile, and nothing else."""
     classes, features = 20_000, 4

@@ -14,6 +14,8 @@ from plogq.kernels import describe, table
 from plogq.kernels.table import using
 from plogq.native import processor as cpu
 
+from ..together import for_each
+
 Y, Z = plogq.Labels([1, 0]), plogq.Logits(np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]]))
 
 
@@ -26,7 +28,7 @@ def test_two_kernels_for_one_place_are_an_error() -> None:
     assert [r.name for r in later.rows[key]] == [row.name, "other"]
 
 
-@pytest.mark.parametrize("name", ["formula", "cpu"])
+@for_each("name", ["formula", "cpu"])
 def test_a_kernel_that_is_asked_for_by_name_runs(name: str) -> None:
     with table.using(name):
         assert plogq.explain(Y, Z).chosen == name
@@ -69,7 +71,7 @@ def test_the_machine_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {row["kernel"] for row in found["table"]} == {row.name for row in table.ROWS_IN_ALL}
 
 
-@pytest.mark.parametrize("name", cpu.instruction_sets())
+@for_each("name", cpu.instruction_sets())
 def test_an_instruction_set_is_in_force_inside_its_block(name: str) -> None:
     with cpu.instruction_set(name):
         assert describe()["instruction_set"] == name

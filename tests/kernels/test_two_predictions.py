@@ -14,6 +14,7 @@ from plogq.kernels import table
 from plogq.native import processor as cpu
 
 from .. import bounds, oracle
+from ..together import for_each
 
 RNG = np.random.default_rng(20261201)
 
@@ -25,9 +26,9 @@ def rows(shape: tuple[int, ...], step: float, dtype: Any) -> tuple[Any, Any]:
     return t, z
 
 
-@pytest.mark.parametrize("name", cpu.instruction_sets())
-@pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
-@pytest.mark.parametrize("step", [3.0, 2.0**-7, 2.0**-14])
+@for_each("name", cpu.instruction_sets())
+@for_each("dtype", bounds.DTYPES, ids=lambda d: d.name)
+@for_each("step", [3.0, 2.0**-7, 2.0**-14])
 def test_the_numbers_are_those_of_60_digits(step: float, dtype: Any, name: str) -> None:
     """Of 2, 67 and 1100 classes: less than a group, a group and more, more than a block."""
     u = bounds.unit(dtype)
@@ -48,7 +49,7 @@ def test_the_numbers_are_those_of_60_digits(step: float, dtype: Any, name: str) 
         np.testing.assert_allclose(loss, own, rtol=24 * u, atol=2.0**-52 * u)
 
 
-@pytest.mark.parametrize("of", [plogq.cross_entropy, plogq.kl_divergence])
+@for_each("of", [plogq.cross_entropy, plogq.kl_divergence])
 def test_gradients_are_those_of_the_formula_in_any_layout(of: Any) -> None:
     """Classes on another axis, two dtypes, and weights of which one is 0."""
     t, z = rows((6, 300), 1.0, np.float32)

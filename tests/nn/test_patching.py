@@ -13,6 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import plogq
 
+from ..together import for_each
+
 WORDS, TOKENS = 96, 7
 SMALL: dict[str, Any] = {
     "vocab_size": WORDS,
@@ -87,7 +89,7 @@ class Sizes(TorchDispatchMode):
         return found
 
 
-@pytest.mark.parametrize("name", MODELS)
+@for_each("name", MODELS)
 def test_loss_and_gradients_are_those_of_the_model(name: str) -> None:
     model, given = made(name), batch()
     before, slopes = step(model, **given)
@@ -200,7 +202,7 @@ class Squared(transformers.LlamaForCausalLM):
         return transformers.modeling_outputs.CausalLMOutput(loss=loss, logits=logits)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "words"),
     [
         (OwnLoss, "OwnLoss computes its loss itself.*output_hidden_states=True.*LinearLogits"),

@@ -16,6 +16,7 @@ import plogq
 from plogq.nn.torch import CrossEntropy, LinearCrossEntropy
 
 from ..test_docs import run
+from ..together import for_each
 
 GENERATOR = torch.Generator().manual_seed(0)
 Z = torch.randn(4, 5, dtype=torch.float64, generator=GENERATOR)
@@ -82,8 +83,8 @@ CASES: list[Case] = [
 ]
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none", "sum_over_batch_size"])
-@pytest.mark.parametrize("case", CASES, ids=[str(sorted(c[0])) for c in CASES])
+@for_each("reduction", ["mean", "sum", "none", "sum_over_batch_size"])
+@for_each("case", CASES, ids=[str(sorted(c[0])) for c in CASES])
 def test_it_is_the_cross_entropy_of_what_it_declares(case: Case, reduction: str) -> None:
     declared, (prediction, target), pair = case
     loss = CrossEntropy(**declared, reduction=reduction)(prediction, target)
@@ -168,7 +169,7 @@ def test_its_repr_reads_as_what_it_is() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", CASES[:6], ids=[str(sorted(c[0])) for c in CASES[:6]])
+@for_each("case", CASES[:6], ids=[str(sorted(c[0])) for c in CASES[:6]])
 def test_compiled(case: Case) -> None:
     torch._dynamo.reset()
     declared, (prediction, target), _ = case
@@ -222,7 +223,7 @@ def test_what_does_not_fit_is_refused_where_it_is_declared() -> None:
         CrossEntropy(reduction="average")(Z, Y.clamp_min(0))
 
 
-@pytest.mark.parametrize("module", [CrossEntropy, LinearCrossEntropy])
+@for_each("module", [CrossEntropy, LinearCrossEntropy])
 def test_its_example_runs(module: type) -> None:
     text = inspect.getdoc(module) or ""
     examples = doctest.DocTestParser().get_examples(text, module.__name__)

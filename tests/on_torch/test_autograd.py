@@ -12,12 +12,13 @@ from torch.autograd import gradcheck, gradgradcheck
 import plogq
 
 from .. import makers
+from ..together import for_each
 from .pairs import PAIRS, Call
 from .tensors import WAYS, by
 
 Tensor = torch.Tensor
 
-every_pair = pytest.mark.parametrize(("p", "q"), PAIRS)
+every_pair = for_each(("p", "q"), PAIRS)
 
 
 def close(got: Any, want: Any, **options: Any) -> None:
@@ -25,7 +26,7 @@ def close(got: Any, want: Any, **options: Any) -> None:
 
 
 @every_pair
-@pytest.mark.parametrize("reduction", ["none", "mean"])
+@for_each("reduction", ["none", "mean"])
 def test_gradients_are_the_slopes_of_the_loss(p: str, q: str, reduction: str) -> None:
     """With respect to every tensor of P and Q; the mean's divisor depends on P as well."""
     call = Call(p, q)
@@ -36,6 +37,7 @@ def test_gradients_are_the_slopes_of_the_loss(p: str, q: str, reduction: str) ->
         check_backward_ad=True,
         check_batched_grad=True,
         check_batched_forward_grad=True,
+        fast_mode=True,
     )
 
 
@@ -43,18 +45,22 @@ def test_gradients_are_the_slopes_of_the_loss(p: str, q: str, reduction: str) ->
 def test_gradients_of_gradients_are_the_slopes_of_the_gradients(p: str, q: str) -> None:
     call = Call(p, q, events=(2,))
     for options in ({"reduction": "none"}, {"reduction": "mean"}):
-        assert gradgradcheck(call.by_option(**options), call.leaves(), check_batched_grad=True)
+        assert gradgradcheck(
+            call.by_option(**options), call.leaves(), check_batched_grad=True, fast_mode=True
+        )
 
 
-@pytest.mark.parametrize("q", ["Logits", "Logits(softcap)", "LinearLogits(bias)", "BinaryLogits"])
+@for_each("q", ["Logits", "Logits(softcap)", "LinearLogits(bias)", "BinaryLogits"])
 def test_the_z_loss_and_log_z_have_gradients(q: str) -> None:
     p = "BinaryProbs(soft)-both_weights" if q[0] == "B" else "Probs-both_weights"
     call = Call(p, q, events=(2,))
     for options in ({"reduction": "none"}, {"reduction": "mean"}, {"normalizer": 3}):
         loss = call.by_option(z_loss=0.25, **options)
-        assert gradcheck(loss, call.leaves(), check_forward_ad=True, check_batched_grad=True)
+        assert gradcheck(
+            loss, call.leaves(), check_forward_ad=True, check_batched_grad=True, fast_mode=True
+        )
         # A number that divides is a number there too.
-        assert "normalizer" in options or gradgradcheck(loss, call.leaves())
+        assert "normalizer" in options or gradgradcheck(loss, call.leaves(), fast_mode=True)
 
     def log_z(*of_q: Tensor) -> Tensor:
         return plogq.log_normalizer(call.pair(*call.of_p, *of_q)[1])
@@ -64,7 +70,7 @@ def test_the_z_loss_and_log_z_have_gradients(q: str) -> None:
     assert gradgradcheck(log_z, leaves)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("p", "q", "way"),
     [(*pair, way) for pair in PAIRS for way in WAYS if (way, pair[1][:6]) != ("formula", "Linear")],
 )
@@ -119,7 +125,7 @@ def test_a_third_derivative() -> None:
     close(third(call), third(call.plainly))
 
 
-@pytest.mark.parametrize("reduction", ["mean", "none"])
+@for_each("reduction", ["mean", "none"])
 def test_a_graph_that_is_kept_can_be_run_again(reduction: str, way: str) -> None:
     call = Call("Probs-both_weights", "Logits")
     leaves = call.leaves()
@@ -165,7 +171,7 @@ def test_inference_tensors_are_taken(way: str) -> None:
     close(call(*call.inputs), held.clone())
 
 
-@pytest.mark.parametrize("reduction", ["mean", "none", "sum"])
+@for_each("reduction", ["mean", "none", "sum"])
 def test_a_gradient_has_its_inputs_dtype_whatever_flows_back(reduction: str, way: str) -> None:
     for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
         z = torch.randn(3, 4).to(dtype).requires_grad_()
@@ -177,7 +183,7 @@ def test_a_gradient_has_its_inputs_dtype_whatever_flows_back(reduction: str, way
         assert p.grad.dtype is torch.float32
 
 
-@pytest.mark.parametrize("name", ["Labels-both_weights", "Probs-class_weight>smoothed"])
+@for_each("name", ["Labels-both_weights", "Probs-class_weight>smoothed"])
 def test_the_mean_is_differentiated_through_its_mass(name: str, way: str) -> None:
     """d(Σ w H / Σ w) / dw_i = (H_i - mean) · mass_i / Σ w: not H_i / Σ w."""
     call = Call(name, "Logits")
@@ -206,7 +212,7 @@ def test_a_normalizer_has_a_gradient_where_it_asks_for_one(way: str) -> None:
     close(torch.autograd.grad(loss, z)[0], torch.autograd.grad(total, z)[0] / 7)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@for_each("dtype", [torch.float64, torch.float32, torch.bfloat16])
 def test_a_parameter_learns(dtype: torch.dtype, way: str) -> None:
     """A model, an optimizer, and the loss of a training step after another: it goes down."""
     torch.manual_seed(0)
@@ -248,8 +254,8 @@ def test_every_wrapper_of_every_target_has_a_gradient_for_its_own_tensors() -> N
             close(a, b, msg=lambda m, p=p: f"{p}: {m}")
 
 
-@pytest.mark.parametrize("reduction", ["mean", "none"])
-@pytest.mark.parametrize("wrap", [lambda p: p, lambda p: plogq.Smoothed(p, 0.1)])
+@for_each("reduction", ["mean", "none"])
+@for_each("wrap", [lambda p: p, lambda p: plogq.Smoothed(p, 0.1)])
 def test_a_loss_may_be_written_to(reduction: str, wrap: Any) -> None:
     """`loss /= steps`, as gradients are accumulated."""
     y, z = torch.tensor([0, 2, 1]), torch.randn(3, 4, requires_grad=True)

@@ -14,6 +14,7 @@ from torch.autograd import gradcheck, gradgradcheck
 import plogq
 
 from .. import bounds, makers, oracle
+from ..together import for_each
 from .tensors import array, leaf, on_torch, tensor, tensors
 
 Tensor = torch.Tensor
@@ -37,7 +38,7 @@ def weighted() -> Any:
     return plogq.Weighted(plogq.Labels(tensor(Y), ignore=-1), sample_weight=tensor(WEIGHTS))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("options", "divisor"),
     [
         ({"reduction": "sum"}, 1),
@@ -69,7 +70,7 @@ def test_what_the_sum_is_divided_by(options: dict[str, Any], divisor: float, way
         np.testing.assert_allclose(array(z.grad)[i], [float(g) for g in truth], rtol=1e-13)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@for_each("dtype", DTYPES)
 def test_the_dtypes_of_results(dtype: torch.dtype, way: str) -> None:
     wide = torch.float64 if dtype is torch.float64 else torch.float32
     z = torch.randn(4, 3).to(dtype)
@@ -88,7 +89,7 @@ def test_the_dtypes_of_results(dtype: torch.dtype, way: str) -> None:
     assert plogq.focal(losses).dtype is plogq.poly(losses).dtype is wide
 
 
-@pytest.mark.parametrize("name", makers.TARGETS)
+@for_each("name", makers.TARGETS)
 def test_entropies_are_those_of_numpy(name: str) -> None:
     rng = np.random.default_rng(12)
     p = makers.TARGETS[name](rng, (2, 3), 4, np.dtype(np.float64)).target
@@ -108,7 +109,7 @@ def test_entropies_are_those_of_numpy(name: str) -> None:
         np.testing.assert_allclose(array(got), want, rtol=1e-13, atol=1e-15)
 
 
-@pytest.mark.parametrize("name", makers.BINARY_TARGETS)
+@for_each("name", makers.BINARY_TARGETS)
 def test_binary_entropies_are_those_of_numpy(name: str) -> None:
     rng = np.random.default_rng(13)
     p = makers.BINARY_TARGETS[name](rng, (2, 3), 0, np.dtype(np.float64)).target
@@ -169,7 +170,7 @@ def test_a_divergence_is_finite_where_p_is_0_and_so_is_its_gradient(way: str) ->
     assert b.grad.tolist() == [0.5, -0.5, 0.0]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@for_each("dtype", DTYPES)
 def test_log_z_is_that_of_logsumexp_and_its_gradient_the_softmax(
     dtype: torch.dtype, way: str
 ) -> None:
@@ -213,8 +214,8 @@ def test_focal_and_poly_of_certain_and_impossible_events() -> None:
     assert losses.grad.tolist() == [3.0, 1.0]
 
 
-@pytest.mark.parametrize("name", ["Labels-plain", "Probs-both_weights", "SparseProbs-smoothed"])
-@pytest.mark.parametrize("reduction", ["mean", "none", "sum"])
+@for_each("name", ["Labels-plain", "Probs-both_weights", "SparseProbs-smoothed"])
+@for_each("reduction", ["mean", "none", "sum"])
 def test_value_and_grad_is_what_backward_gives(name: str, reduction: str, way: str) -> None:
     rng = np.random.default_rng(31)
     p = on_torch(makers.TARGETS[name](rng, (4,), 5, np.dtype(np.float64)).target)
@@ -278,7 +279,7 @@ def pickled(x: Any) -> Any:
     return pickle.loads(pickle.dumps(x))
 
 
-@pytest.mark.parametrize("call", [copy.copy, copy.deepcopy, pickled])
+@for_each("call", [copy.copy, copy.deepcopy, pickled])
 def test_representations_are_copied_and_pickled(call: Any) -> None:
     rng = np.random.default_rng(2)
     for name in ("Labels(ignore)-both_weights", "SparseProbs-smoothed", "Probs-plain"):
@@ -303,7 +304,7 @@ def test_the_six_helpers_on_tensors(way: str) -> None:
         close(got, want, 1e-6)
 
 
-@pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
+@for_each("dtype", bounds.DTYPES, ids=lambda d: d.name)
 def test_events_of_any_shape(dtype: Any, way: str) -> None:
     """A single event, images, sequences; labels in the shape of the events."""
     for shape in ((), (1,), (2, 3), (2, 1, 4)):

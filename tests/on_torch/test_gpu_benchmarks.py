@@ -97,14 +97,14 @@ def stand_ins(monkeypatch: pytest.MonkeyPatch) -> None:
 def inputs(case: Case, kind: str) -> tuple[Any, ...]:
     """What the contenders of a case are given, in float64, at its trying size."""
     if kind == "linear":
-        shape, dtype = (256, 64, 4000), "bfloat16"
+        shape, dtype = (128, 32, 2000), "bfloat16"
         hidden = made.hidden(shape, dtype, "cpu").detach().double()
         return (
             hidden,
             made.weight(shape, dtype, "cpu").detach().double(),
-            made.labels(256, 4000, "cpu"),
+            made.labels(128, 2000, "cpu"),
         )
-    shape, dtype = ((64, 1000), "float32") if "small" in case.name else ((256, 4000), "bfloat16")
+    shape, dtype = ((64, 1000), "float32") if "small" in case.name else ((128, 2000), "bfloat16")
     return made.scores(shape, dtype, "cpu").detach().double(), made.labels(*shape, "cpu")
 
 

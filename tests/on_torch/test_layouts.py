@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import plogq
 
 from .. import bounds, makers
+from ..together import for_each
 from . import tensors
 from .tensors import array, on_torch, recorded
 
@@ -163,8 +164,8 @@ def test_a_layout_changes_no_result_of_yes_no_outcomes(
     assert [(x._version, array(x).tobytes()) for x in inputs] == before, "an input has changed"
 
 
-@pytest.mark.parametrize("dtype", bounds.DTYPES, ids=lambda d: d.name)
-@pytest.mark.parametrize("prediction", makers.STORED)
+@for_each("dtype", bounds.DTYPES, ids=lambda d: d.name)
+@for_each("prediction", makers.STORED)
 def test_expanded_tensors(prediction: str, dtype: Any, way: str) -> None:
     """Strides of 0: one row, one label, one weight stand for many."""
     rng = np.random.default_rng(5)
@@ -202,8 +203,8 @@ def test_a_leaf_that_was_expanded_gathers_the_gradients_of_its_copies(way: str) 
     torch.testing.assert_close(row.grad, 4 * q - torch.tensor([2.0, 1.0, 1.0], dtype=q.dtype))
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2, -1, -2, -3])
-@pytest.mark.parametrize("base", makers.BASES)
+@for_each("axis", [0, 1, 2, -1, -2, -3])
+@for_each("base", makers.BASES)
 def test_the_classes_on_any_axis(base: str, axis: int, way: str) -> None:
     rng = np.random.default_rng(3)
     dtype = np.dtype(np.float64)
@@ -244,7 +245,7 @@ def test_scores_changed_between_forward_and_backward_are_noticed(way: str) -> No
         loss.backward()
 
 
-@pytest.mark.parametrize("reduction", ["mean", "none"])
+@for_each("reduction", ["mean", "none"])
 def test_tensors_whose_memory_is_not_their_value(reduction: str, way: str) -> None:
     """PyTorch negates, and writes zeros, only when asked: the values count, not the memory."""
     y = torch.tensor([0, 2, 1])

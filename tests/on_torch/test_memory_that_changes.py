@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 
 import plogq
+
+from ..together import for_each
 
 CLASSES = 10
 TARGETS: dict[str, Callable[[Any], Any]] = {
@@ -33,9 +34,9 @@ PREDICTIONS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-@pytest.mark.parametrize("bad", [1000, CLASSES, -5, 2**62, -(2**62), 4])
-@pytest.mark.parametrize("q", PREDICTIONS)
-@pytest.mark.parametrize("p", TARGETS)
+@for_each("bad", [1000, CLASSES, -5, 2**62, -(2**62), 4])
+@for_each("q", PREDICTIONS)
+@for_each("p", TARGETS)
 def test_labels_that_are_overwritten_before_the_backward_pass(p: str, q: str, bad: int) -> None:
     labels = np.arange(40) % CLASSES
     y = torch.from_numpy(labels)
@@ -48,7 +49,7 @@ def test_labels_that_are_overwritten_before_the_backward_pass(p: str, q: str, ba
     torch.testing.assert_close(x.grad, right)
 
 
-@pytest.mark.parametrize("reduction", ["mean", "none"])
+@for_each("reduction", ["mean", "none"])
 def test_labels_that_are_overwritten_while_they_are_read(reduction: str) -> None:
     """A number, NaN or a refusal, and never a crash: until each was seen, and 20 times at least."""
     labels = np.zeros(20_000, np.int64)
@@ -85,7 +86,7 @@ def test_labels_that_are_overwritten_while_they_are_read(reduction: str) -> None
     assert x.grad is not None
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+@for_each("dtype", [torch.float16, torch.float32])
 def test_arithmetic_is_standard_whatever_the_process_has_asked_for(dtype: torch.dtype) -> None:
     torch.set_flush_denormal(True)
     try:

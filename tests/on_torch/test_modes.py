@@ -13,13 +13,14 @@ from torch.utils.checkpoint import checkpoint
 import plogq
 
 from .. import makers
+from ..together import for_each
 from .pairs import PAIRS, Call
 from .tensors import on_torch, tensors
 
 Tensor = torch.Tensor
 
-every_pair = pytest.mark.parametrize(("p", "q"), PAIRS)
-some_pairs = pytest.mark.parametrize(("p", "q"), PAIRS[::4])
+every_pair = for_each(("p", "q"), PAIRS)
+some_pairs = for_each(("p", "q"), PAIRS[::4])
 
 
 def same(got: Any, want: Any) -> None:
@@ -67,7 +68,7 @@ def test_anomaly_mode_finds_a_nan_where_it_came_from(way: str) -> None:
 
 
 @some_pairs
-@pytest.mark.parametrize("use_reentrant", [False, True])
+@for_each("use_reentrant", [False, True])
 def test_checkpoints(use_reentrant: bool, p: str, q: str) -> None:
     """The forward runs again in backward."""
     for reduction in ("mean", "none"):
@@ -79,7 +80,7 @@ def test_checkpoints(use_reentrant: bool, p: str, q: str) -> None:
         same((loss.detach(), *(x.grad for x in leaves)), want)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@for_each("dtype", [torch.bfloat16, torch.float16])
 def test_autocast_leaves_the_loss_alone(dtype: torch.dtype, way: str) -> None:
     """A loss is what autocast runs in float32; ours has float32 statistics whatever comes."""
     torch.manual_seed(2)
@@ -103,7 +104,7 @@ def test_autocast_leaves_the_loss_alone(dtype: torch.dtype, way: str) -> None:
     same(again.grad, leaf.grad)
 
 
-@pytest.mark.parametrize(("p", "q"), [pair for pair in PAIRS if pair[1][:6] != "Linear"])
+@for_each(("p", "q"), [pair for pair in PAIRS if pair[1][:6] != "Linear"])
 def test_autocast_of_float32_scores_rounds_nothing(p: str, q: str) -> None:
     """Scores that came as float32 are not made bfloat16 on the way, twice differentiated or not."""
     call = Call(p, q)
@@ -135,7 +136,7 @@ def test_autocast_of_linear_logits() -> None:
 
 
 @every_pair
-@pytest.mark.parametrize("fake", [False, True], ids=["meta", "fake"])
+@for_each("fake", [False, True], ids=["meta", "fake"])
 def test_tensors_without_values_have_shapes_and_dtypes(fake: bool, p: str, q: str) -> None:
     """Nothing is read; forward, backward and the mean's divisor have the shapes of real ones."""
     call = Call(p, q)
@@ -163,7 +164,7 @@ def _leaf(x: Tensor) -> Tensor:
     return x.detach().requires_grad_()
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+@for_each("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_the_loss_of_a_meta_tensor_has_the_dtype_of_a_real_one(dtype: torch.dtype) -> None:
     z = torch.empty(4, 3, dtype=dtype, device="meta", requires_grad=True)
     y = torch.empty(4, dtype=torch.int64, device="meta")
@@ -193,7 +194,7 @@ def test_explain_says_what_runs_for_meta_tensors() -> None:
     assert said.splitlines()[0] == "Labels × Logits on torch, meta: formula"
 
 
-@pytest.mark.parametrize("name", ["Labels-plain", "Probs-smoothed"])
+@for_each("name", ["Labels-plain", "Probs-smoothed"])
 def test_the_default_dtype_and_device_change_nothing(name: str, rng: Any, way: str) -> None:
     """What is made on the way is made where the inputs are, in a dtype of its own."""
     p = on_torch(makers.TARGETS[name](rng, (5,), 4, "float32").target)

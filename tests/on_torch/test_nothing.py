@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
 import plogq
@@ -16,6 +15,8 @@ from plogq import (
     Weighted,
     cross_entropy,
 )
+
+from ..together import for_each
 
 Y = torch.tensor([0, 1, 2, 0])
 
@@ -34,8 +35,8 @@ NOTHING = {
 }
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("name", NOTHING)
+@for_each("dtype", [torch.float64, torch.float32, torch.float16, torch.bfloat16])
+@for_each("name", NOTHING)
 def test_where_nothing_counts_the_loss_and_the_gradient_are_0(
     name: str, dtype: torch.dtype, way: str
 ) -> None:

@@ -13,6 +13,7 @@ from torch.profiler import ProfilerActivity, profile
 import plogq
 from plogq.kernels.table import using
 
+from ..together import for_each
 from .pairs import PAIRS, Call
 
 Tensor = torch.Tensor
@@ -48,8 +49,8 @@ TARGETS = {
 N, K = 64, 4000
 
 
-@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize("kind", TARGETS)
+@for_each("reduction", ["mean", "sum", "none"])
+@for_each("kind", TARGETS)
 def test_only_the_inputs_and_a_few_numbers_per_event_are_kept(
     kind: str, reduction: str, way: str
 ) -> None:
@@ -68,7 +69,7 @@ def test_only_the_inputs_and_a_few_numbers_per_event_are_kept(
     assert sum(x.numel() * x.element_size() for x in more) <= 6 * 8 * N
 
 
-@pytest.mark.parametrize("kind", ["labels", "soft"])
+@for_each("kind", ["labels", "soft"])
 def test_a_few_numbers_per_event_are_all_that_the_kernel_adds(kind: str) -> None:
     """Two floats; labels as checked, or the sums of the rows, which the check has made."""
     z = torch.randn(N, K, requires_grad=True)
@@ -97,7 +98,7 @@ def test_what_is_kept_of_scores_is_the_scores_themselves() -> None:
     assert large[0].data_ptr() == z.data_ptr()
 
 
-@pytest.mark.parametrize(("p", "q"), PAIRS[::3])
+@for_each(("p", "q"), PAIRS[::3])
 def test_what_is_kept_may_be_packed_away(p: str, q: str) -> None:
     """Saved-tensor hooks that copy, as offloading does: the same gradients."""
     call = Call(p, q)
@@ -147,7 +148,7 @@ def allocated(work: Any) -> int:
     return peak + sum(max(e.self_cpu_memory_usage, 0) for e in record.events())
 
 
-@pytest.mark.parametrize("kind", TARGETS)
+@for_each("kind", TARGETS)
 def test_forward_allocates_a_few_numbers_per_event(kind: str) -> None:
     torch.manual_seed(0)
     z = torch.randn(256, 3000, requires_grad=True)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 import torch
 from torch.testing import assert_close as close
 
 import plogq
 from plogq import BinaryLogits, BinaryProbs, Labels, Logits, Probs, SparseProbs, Weighted
+
+from ..together import for_each
 
 GENERATOR = torch.Generator().manual_seed(2)
 PAIRS: dict[str, Callable[..., tuple[Any, Any]]] = {
@@ -37,8 +38,8 @@ def given(events: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize("events", [0, 4])
-@pytest.mark.parametrize("pair", PAIRS)
+@for_each("events", [0, 4])
+@for_each("pair", PAIRS)
 def test_a_map_over_events_gives_the_losses_of_the_batch(pair: str, events: int) -> None:
     def loss(t: dict[str, Any]) -> Any:
         return plogq.cross_entropy(*PAIRS[pair](t), reduction="none")

@@ -13,12 +13,13 @@ from torch.func import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, linea
 
 import plogq
 
+from ..together import for_each
 from .pairs import PAIRS, Call
 from .tensors import on_torch, tensors
 
 Tensor = torch.Tensor
 
-every_pair = pytest.mark.parametrize(("p", "q"), PAIRS)
+every_pair = for_each(("p", "q"), PAIRS)
 FEW = [
     ("Labels-plain", "Logits"),
     ("Labels-smoothed>both_weights>smoothed", "Logits(softcap)"),
@@ -27,7 +28,7 @@ FEW = [
     ("BinaryProbs(soft)-both_weights", "BinaryLogits"),
     ("Labels-plain", "LinearLogits(bias)"),
 ]
-some_pairs = pytest.mark.parametrize(("p", "q"), FEW)
+some_pairs = for_each(("p", "q"), FEW)
 
 
 def close(got: Any, want: Any) -> None:
@@ -178,7 +179,7 @@ def _class_weights(p: Any) -> list[Tensor]:
     return [*inner, own] if isinstance(own, Tensor) else inner
 
 
-@pytest.mark.parametrize("axis", [0, 1, -1])
+@for_each("axis", [0, 1, -1])
 def test_vmap_over_any_axis_of_the_scores(axis: int) -> None:
     z = torch.randn(3, 4, 5, dtype=torch.float64).movedim(0, axis)
     y = torch.tensor([0, 3, 1, 4])

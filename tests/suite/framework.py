@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from plogq.pairing import prepare
 
 from .. import bounds, makers
 from ..rebuilt import HELD
+from ..together import one_by_one
 from .apart import changed
 
 Array = npt.NDArray[Any]
@@ -271,31 +273,47 @@ class Suite:
     `way`: every way; `main_way`: those that differ in more than how they are cut; `quick_way`:
     those that laws go; `path`: ways of differentiating besides; `dtype`: every dtype; `few_dtype`:
     those that a law takes; `two_dtype`: one that is wide and one that is not; and what has an
-    `every_...`.
+    `every_...`. Each way is a test, and goes through all the rest one by one.
     """
 
     framework: Framework
+
+    def __init_subclass__(cls) -> None:
+        """A suite that is bound to a framework has tests that take lists of cases."""
+        for name in dir(cls) if "framework" in vars(cls) else ():
+            if name.startswith("test_"):
+                test = getattr(cls, name)
+                for parameter in inspect.signature(test).parameters:
+                    if parameter in DTYPES or hasattr(cls, f"every_{parameter}"):
+                        test = one_by_one(parameter, test)
+                setattr(cls, name, test)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         framework = self.framework
         ways = {"way": framework.ways, "quick_way": framework.quick, "path": framework.paths}
         ways["main_way"] = framework.main
-        dtypes = {"dtype": framework.dtypes, "few_dtype": framework.few, "two_dtype": framework.two}
         for name in metafunc.fixturenames:
             if name in ways:
                 slow = [(w, w.split("/")[0] in framework.slow) for w in ways[name]]
                 marks = [pytest.param(w, marks=pytest.mark.slow if s else ()) for w, s in slow]
                 metafunc.parametrize(name, marks)
-            elif name in dtypes:
-                metafunc.parametrize(name, dtypes[name], ids=lambda d: d.name)
+            elif name in DTYPES:
+                metafunc.parametrize(name, [DTYPES[name](framework)], ids=[name])
             elif hasattr(self, f"every_{name}"):
-                metafunc.parametrize(name, self.cases(getattr(self, f"every_{name}")()))
+                metafunc.parametrize(name, self.cases(name, getattr(self, f"every_{name}")()))
 
-    def cases(self, values: Iterable[Any]) -> list[Any]:
-        """A name, or a tuple of names, per case; the last may be a way that takes long."""
-        found = []
+    def cases(self, name: str, values: Iterable[Any]) -> list[Any]:
+        """Names, or tuples of names; those that end with a way are together with others of it."""
+        groups: dict[str, list[Any]] = {}
         for v in values:
-            names = v if isinstance(v, tuple) else (str(v),)
-            marks = pytest.mark.slow if names[-1] in self.framework.slow else ()
-            found.append(pytest.param(v, id=" × ".join(names), marks=marks))
-        return found
+            way = v[-1] if isinstance(v, tuple) and v[-1] in self.framework.ways else name
+            groups.setdefault(way, []).append(v)
+        slow = {w: pytest.mark.slow if w in self.framework.slow else () for w in groups}
+        return [pytest.param(group, id=w, marks=slow[w]) for w, group in groups.items()]
+
+
+DTYPES: dict[str, Callable[[Framework], Sequence[Any]]] = {
+    "dtype": lambda framework: framework.dtypes,
+    "few_dtype": lambda framework: framework.few,
+    "two_dtype": lambda framework: framework.two,
+}

@@ -30,11 +30,20 @@ from .refused_values import LABELS, VALUES
 
 
 class Refusals(Suite):
-    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        tables = {"type": TYPES, "pair": PAIRS, "shape": SHAPES, "label": LABELS, "value": VALUES}
-        for name in metafunc.fixturenames:
-            if name in tables:
-                metafunc.parametrize(name, tables[name])
+    def every_type(self) -> Any:
+        return TYPES
+
+    def every_pair(self) -> Any:
+        return PAIRS
+
+    def every_shape(self) -> Any:
+        return SHAPES
+
+    def every_label(self) -> Any:
+        return LABELS
+
+    def every_value(self) -> Any:
+        return VALUES
 
     def check(self, name: str, case: Case) -> None:
         call, error, says = case

@@ -11,6 +11,8 @@ import torch
 import plogq
 from plogq.nn.torch import CrossEntropy
 
+from ..together import for_each
+
 NAN, INF = float("nan"), float("inf")
 Z = np.array([[2.0, -1.0, 0.5, 0.0], [0.0, 3.0, 1.0, -2.0], [1.0, 1.0, -1.0, 4.0]])
 
@@ -73,7 +75,7 @@ def test_image_segmentation_keras_52_rows_of_zeros_are_void_pixels() -> None:
     assert not grad.scores[1].any()
 
 
-@pytest.mark.parametrize("junk", [0.0, NAN, -1.0])
+@for_each("junk", [0.0, NAN, -1.0])
 def test_pytorch_11959_and_63122_masked_rows_of_soft_targets(junk: float) -> None:
     soft = np.array([[0.5, 0.25, 0.25, 0.0], [junk] * 4, [0.0, 0.0, 0.5, 0.5]])
     mask = torch.tensor([True, False, True])
@@ -173,7 +175,7 @@ def test_keras_16674_and_14126_class_weights_of_images_and_sequences() -> None:
     assert plogq.cross_entropy(hot, plogq.Logits(z)) == pytest.approx(right, rel=1e-12)
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2, 3, -1, -3])
+@for_each("axis", [0, 1, 2, 3, -1, -3])
 def test_pytorch_29754_the_classes_are_on_any_axis(axis: int) -> None:
     rng = np.random.default_rng(4)
     y, z = rng.integers(0, 4, (2, 3, 5)), rng.normal(size=(2, 3, 5, 4))
@@ -183,7 +185,7 @@ def test_pytorch_29754_the_classes_are_on_any_axis(axis: int) -> None:
     assert found.item() == pytest.approx(right, rel=1e-12)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64"])
+@for_each("dtype", ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64"])
 def test_pytorch_45540_and_842_labels_are_as_narrow_as_they_may_be(dtype: str) -> None:
     y = torch.tensor([0, 3, 1]).to(getattr(torch, dtype))
     z = torch.tensor(Z, dtype=torch.float32)
