@@ -1,4 +1,4 @@
-"""Every kernel compiles for real hardware, in all the ways in which it can be launched."""
+"""The kernels compiled for real hardware, in all the ways in which they can be launched."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from . import compiled
-
-pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
 
 @cache
-def programs(target: str, part: str) -> list[dict[str, Any]]:
+def programs(target: str) -> list[dict[str, Any]]:
     """What was compiled; Triton's interpreter is at work in this process, so in another one."""
     ran = subprocess.run(
-        [sys.executable, "-m", compiled.__name__, target, part],
+        [sys.executable, "-m", compiled.__name__, target, *KERNELS],
         cwd=ROOT,
         env={**os.environ, "TRITON_INTERPRET": "0"},
         capture_output=True,
@@ -46,10 +42,9 @@ KERNELS = {
 }
 
 
-@pytest.mark.parametrize("target", compiled.TARGETS)
-@pytest.mark.parametrize("part", KERNELS)
-def test_every_kernel_compiles(part: str, target: str) -> None:
-    found = programs(target, part)
+def check(part: str, target: str) -> None:
+    """Every kernel of a part compiles, and needs no more than a device has."""
+    found = [x for x in programs(target) if x["part"] == part]
     assert {x["kernel"] for x in found} >= KERNELS[part]
     for x in found:
         assert x["binary"], x
