@@ -141,8 +141,9 @@ class Jax(Framework):
 
             return jax.grad(squares, tuple(range(len(given) - of_p)))(*given[of_p:])
 
+        key = ("twice", way, f, str(options), apart.form(), jax.config.jax_enable_x64)
         with self.by(way):
-            second = jax.jit(run)(*map(self.put, apart.arrays))
+            second = self.program(key, f, lambda: jax.jit(run))(*map(self.put, apart.arrays))
         return named(q, [np.asarray(g) for g in second])
 
     def flushes(self, way: str) -> bool:
