@@ -1,13 +1,14 @@
-"""The corpus, run in processes that are doubled from one, and what is to come of each program."""
+"""The corpus, run in a process for each framework, and what is to come of each program."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from .. import unoptimised
-from ..forked import KERAS, commands
 from .programs import Program
 from .running import MISSED, cannot_run
 
@@ -16,10 +17,10 @@ ROOT = Path(__file__).parents[2]
 
 def said(name: str, *programs: str, **env: str) -> dict[str, Any]:
     """Every program of a framework, or those of these names, run in one process."""
-    code = "from tests.doctor.running import main"
-    run = commands(KERAS).run(
-        name, *programs, code=code, env=unoptimised.environment(**env), folder=ROOT
-    )
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.doctor.running", name, *programs],
+        capture_output=True, text=True, cwd=ROOT, check=False, env=unoptimised.environment(**env),
+    )  # fmt: skip
     assert run.returncode == 0, run.stderr[-2000:]
     return json.loads(run.stdout)
 
