@@ -147,8 +147,9 @@ def test_what_is_left_out_is_within_the_bound(
 ) -> None:
     monkeypatch.setattr(products, "_SHARE", 1)
     # Two blocks of events, and five blocks of classes of the fourteen, as the interpreter is slow;
-    # of soft targets there would then be no tile in which nothing counts.
-    monkeypatch.setattr(filtered, "EVENTS", 20)
+    # of weighted events and of soft targets there would then be no tile in which nothing counts.
+    if target != "weighted":
+        monkeypatch.setattr(filtered, "EVENTS", 20)
     if target != "soft":
         monkeypatch.setattr(filtered, "CLASSES", 75)
     hidden, weight, y = filtered.sharp(3)
