@@ -19,6 +19,15 @@ COMMAND = """
 import plogq.cli, plogq.cli.commands, plogq.cli.choose
 import pandas, plogq.score.evaluate, plogq.score.tables, plogq.score.terminal
 import plogq.frameworks.numpy.kernels, plogq.native.stored
+import functools, importlib, typer.main
+# What only some commands load, and typer for all of them as it reads their options.
+for name in ("typer._adapters", "jinja2", "matplotlib.backends.backend_svg", "scipy.optimize"):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+typer.main.get_command = functools.cache(typer.main.get_command)
+typer.main.get_command(plogq.commands.app)
 """
 PYTEST = "import pytest\ndef main(): sys.exit(pytest.main())"
 # What Keras loads, whatever its backend is, and that takes seconds. Keras itself and plogq are not
@@ -33,10 +42,13 @@ for name in ("triton", "torch", "h5py", "jax", "pandas", "sklearn", "pytest"):
 assert not {"keras", "plogq", "tensorflow"} & set(sys.modules)
 """
 # What a child is left with is what a command starts with: its streams, and a program that ends.
+# What it has loaded is nothing that a child's collector of garbage need look at, page after page.
 SERVER = """
-import json, os, sys
+import gc, json, os, sys
 exec(sys.argv[2])
 
+gc.collect()
+gc.freeze()
 asked, answers = os.fdopen(os.dup(0), "rb", 0), int(sys.argv[1])
 for line in iter(asked.readline, b""):
     given = json.loads(line)

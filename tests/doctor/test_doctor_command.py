@@ -42,14 +42,22 @@ def doctor(*arguments: object, code: int = 0, **env: str) -> subprocess.Complete
     return run
 
 
+def doctor_loaded(
+    *arguments: object, code: int = 0, loads: str = "", **env: str
+) -> subprocess.CompletedProcess[str]:
+    """The doctor, and what takes its time besides, was there before."""
+    env |= {"COLUMNS": "100", "NO_COLOR": "1"}
+    loads += "import plogq.cli, plogq.doctor.watch.command"
+    run = commands(loads).run("doctor", *arguments, env=env)
+    assert run.returncode == code, (run.returncode, run.stdout, run.stderr)
+    return run
+
+
 def doctor_with_torch_loaded(
     *arguments: object, code: int = 0, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """PyTorch, which takes seconds to load, was there before."""
-    env |= {"COLUMNS": "100", "NO_COLOR": "1"}
-    run = commands("import torch, plogq.cli, plogq.cli.commands").run("doctor", *arguments, env=env)
-    assert run.returncode == code, (run.returncode, run.stdout, run.stderr)
-    return run
+    return doctor_loaded(*arguments, code=code, loads="import torch, plogq.cli.commands; ", **env)
 
 
 def put(name: str, text: str) -> None:
@@ -97,7 +105,7 @@ def test_what_cannot_be_run_is_a_sentence() -> None:
 )  # fmt: skip
 def test_the_exit_code_is_the_scripts_own(text: str, code: int) -> None:
     put("run.py", text + "\n")
-    run = doctor("run.py", code=code)
+    run = doctor_loaded("run.py", code=code)
     assert "No findings" in run.stderr
     if text == "1 / 0":
         assert "ZeroDivisionError" in run.stderr

@@ -13,10 +13,17 @@ import numpy as np
 
 import plogq
 
-from .. import bounds
+from .. import bounds, makers
 from ..suite.apart import Apart, arrays_of
+from ..suite.contract import WRAPPERS
 from ..suite.framework import Array, Cannot, Framework, Named, named
 from . import arrays
+
+P_AND_Q = [
+    *(p for p in (*makers.TARGETS, *makers.BINARY_TARGETS) if p.partition("-")[2] in WRAPPERS),
+    *makers.PREDICTIONS,
+    *makers.BINARY_PREDICTIONS,
+]
 
 
 class Jax(Framework):
@@ -24,14 +31,15 @@ class Jax(Framework):
     thin = programs = True
     long_rows = (2, 1000, 2**18)
     ways = arrays.PROGRAMS
+    slow = ("formula",)
     dtypes = (bounds.DTYPES[0], bounds.DTYPES[1], bounds.BFLOAT16)
     few = (bounds.DTYPES[0],)
     examples = 15
 
     def __init__(self) -> None:
+        super().__init__()
         says = "in a program the gradient is a kernel's as well, which rounds what it shares"
         self.cannot = {"NumPy's bits": Cannot(says, self._near_numpy)}
-        self._programs: dict[Any, Any] = {}
 
     def _near_numpy(self) -> None:
         rng = np.random.default_rng(3)
@@ -48,14 +56,6 @@ class Jax(Framework):
     def by(self, way: str) -> Iterator[None]:
         with arrays.by(way):
             yield
-
-    def program(self, key: Any, f: Callable[..., Any], make: Callable[[], Any]) -> Any:
-        """The program that is kept for this key; what a test defines for itself is not kept."""
-        if "<locals>" in getattr(f, "__qualname__", "<locals>"):
-            return make()
-        if key not in self._programs:
-            self._programs[key] = make()
-        return self._programs[key]
 
     def call(self, way: str, f: Callable[..., Any], *held: Any, **options: Any) -> Any:
         apart = Apart(held)
@@ -102,11 +102,16 @@ class Jax(Framework):
         return jax.tree.map(np.asarray, value), apart.nested(of, wanted, gradients)
 
     def contract_ways(self, p: str, q: str, layers: str, wrappers: Sequence[str]) -> Sequence[str]:
-        """Every pair by a kernel or step by step, and one of each part by every way."""
+        """One of each part by every way, and the other pairs by a kernel or step by step.
+
+        Of those every second, so that each P meets half of the Q and each Q half of the P.
+        """
         if (p, q) in self.pairs:
             return arrays.WAYS
+        if layers not in wrappers or (P_AND_Q.index(p) + P_AND_Q.index(q)) % 2:
+            return ()
         stored = not q.startswith("Linear") and layers in ("both_weights", "smoothed")
-        return ("cpu" if stored else "steps",) if layers in wrappers else ()
+        return ("cpu" if stored else "steps",)
 
     def contract_dtypes(self, p: str, q: str, way: str) -> Sequence[Any]:
         """Each is a program of its own, so the cases take one after another of them."""
@@ -136,8 +141,9 @@ class Jax(Framework):
 
             return jax.grad(squares, tuple(range(len(given) - of_p)))(*given[of_p:])
 
+        key = ("twice", way, f, str(options), apart.form(), jax.config.jax_enable_x64)
         with self.by(way):
-            second = jax.jit(run)(*map(self.put, apart.arrays))
+            second = self.program(key, f, lambda: jax.jit(run))(*map(self.put, apart.arrays))
         return named(q, [np.asarray(g) for g in second])
 
     def flushes(self, way: str) -> bool:

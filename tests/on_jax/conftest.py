@@ -9,12 +9,22 @@ import pytest
 
 from . import arrays
 
+# What is about numbers and memory.
+OPTIMISED = ("test_suite", "test_without_64_bits", "test_memory")
+
 
 @pytest.fixture(autouse=True)
 def x64() -> Iterator[None]:
     """jax_enable_x64 is on for every test, and as it was after it."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_programs(request: pytest.FixtureRequest) -> None:
+    """XLA optimises the programs of these files, and of no others, which takes half of the time."""
+    if request.path.stem not in OPTIMISED:
+        request.getfixturevalue("unoptimised")
 
 
 @pytest.fixture

@@ -81,12 +81,22 @@ def test_vmap_over_every_argument_together_and_alone(name: str) -> None:
     function, arrays = MAPPED[name]
     given = [jnp.asarray(x) for x in arrays]
     every = (0,) * len(given)
-    for axes in (every, *((*every[:i], None, *every[i + 1 :]) for i in range(len(given)))):
-        own = [x[0] if a is None else x for x, a in zip(given, axes, strict=True)]
-        got = jax.jit(jax.vmap(function, axes))(*own)
+    several = [every, *((*every[:i], None, *every[i + 1 :]) for i in range(len(given)))]
+
+    @jax.jit
+    def mapped(*given: Any) -> Any:
+        return [
+            jax.vmap(function, axes)(
+                *(x[0] if a is None else x for x, a in zip(given, axes, strict=True))
+            )
+            for axes in several
+        ]
+
+    plain = jax.jit(function)
+    for axes, got in zip(several, mapped(*given), strict=True):
         for b in range(B):
-            one = [x if a is None else x[b] for x, a in zip(own, axes, strict=True)]
-            close(got[b], function(*one))
+            one = [x[0] if a is None else x[b] for x, a in zip(given, axes, strict=True)]
+            close(got[b], plain(*one))
 
 
 @pytest.mark.slow
@@ -180,7 +190,7 @@ def test_many_class_weights_for_the_same_batch() -> None:
     def one(c: Any) -> Any:
         return loss(Weighted(Labels(y), class_weight=c), Logits(z), reduction="none")
 
-    got, grads = jax.vmap(one)(c), jax.vmap(jax.jacrev(one))(c)
+    got, grads = jax.jit(lambda c: (jax.vmap(one)(c), jax.vmap(jax.jacrev(one))(c)))(c)
     plain = loss(Labels(y), Logits(z), reduction="none")
     close(got, c[:, y] * plain)
     close(grads, jnp.broadcast_to(jax.nn.one_hot(y, K) * plain[:, None], (B, N, K)))

@@ -34,14 +34,30 @@ class TensorFlow(Framework):
         with tensors.by(way):
             yield
 
+    def ran(
+        self,
+        way: str,
+        key: Any,
+        f: Callable[..., Any],
+        run: Callable[..., Any],
+        given: Sequence[Any],
+        unknown: bool = True,
+    ) -> Any:
+        """run(*given) by this way; what is recorded is kept for what has the same form."""
+        if way in tensors.EAGER:
+            return run(*given)
+        program = self.program((way, *key), f, lambda: tensors.program(way, run, given, unknown))
+        return program(*given)
+
     def call(self, way: str, f: Callable[..., Any], *held: Any, **options: Any) -> Any:
         apart = Apart(held)
 
         def run(*given: Any) -> Any:
             return f(*apart.together(given), **options)
 
+        key = ("value", f, str(options), apart.form())
         with self.by(way):
-            found = tensors.traced(way, run, *map(self.put, apart.arrays), unknown=False)
+            found = self.ran(way, key, f, run, [*map(self.put, apart.arrays)], unknown=False)
         return tf.nest.map_structure(np.asarray, found)
 
     def pull(
@@ -70,7 +86,8 @@ class TensorFlow(Framework):
             zero = tf.UnconnectedGradients.ZERO
             return value, tape.gradient(list(values), sources, up, unconnected_gradients=zero)
 
-        value, gradients = tensors.traced(way, run, *map(self.put, apart.arrays))
+        key = ("slopes", f, str(options), of, str(weights), apart.form())
+        value, gradients = self.ran(way, key, f, run, [*map(self.put, apart.arrays)])
         gradients = [np.asarray(g) for g in gradients]
         return tf.nest.map_structure(np.asarray, value), apart.nested(of, wanted, gradients)
 

@@ -23,6 +23,7 @@ def way(request: pytest.FixtureRequest) -> Iterator[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """XLA compiles a program for every case, which takes as long as the other ways together."""
     for item in items:
-        call = getattr(item, "callspec", None)
-        if item.path.parent == Path(__file__).parent and call and call.params.get("way") == "xla":
+        given = item.callspec.params if hasattr(item, "callspec") else {}
+        xla = given.get("way") == "xla" or given.get("jit") is True
+        if item.path.parent == Path(__file__).parent and xla:
             item.add_marker(pytest.mark.slow)

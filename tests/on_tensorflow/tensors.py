@@ -35,15 +35,22 @@ def by(way: str) -> Iterator[None]:
     yield
 
 
-def traced(way: str, f: Callable[..., Any], *arguments: Tensor, unknown: bool = True) -> Any:
-    """f(*arguments), as this way runs it; a graph is given no length but that of the last axis."""
+def program(
+    way: str, f: Callable[..., Any], arguments: Sequence[Tensor], unknown: bool = True
+) -> Callable[..., Any]:
+    """f as this way runs it; a graph is told no length but that of the last axis."""
     if way in EAGER:
-        return f(*arguments)
+        return f
     if not unknown or way == "xla":
-        return tf.function(f, jit_compile=way == "xla")(*arguments)
+        return tf.function(f, jit_compile=way == "xla", autograph=False)
     open_ = [[*[None] * (x.shape.rank - 1), *x.shape[-1:]] for x in arguments]
     specs = [tf.TensorSpec(s, x.dtype) for s, x in zip(open_, arguments, strict=True)]
-    return tf.function(f, input_signature=specs)(*arguments)
+    return tf.function(f, input_signature=specs, autograph=False)
+
+
+def traced(way: str, f: Callable[..., Any], *arguments: Tensor, unknown: bool = True) -> Any:
+    """f(*arguments), as this way runs it."""
+    return program(way, f, arguments, unknown)(*arguments)
 
 
 def on_tensorflow(r: Any, change: Change = tf.constant) -> Any:

@@ -11,7 +11,7 @@ import tensorflow as tf
 import plogq
 
 from .. import makers
-from .tensors import WAYS, Call, by, traced
+from .tensors import EAGER, WAYS, Call, by, traced
 
 _WRAPPERS = ("plain", "both_weights", "class_weight>smoothed")
 PAIRS = [
@@ -106,6 +106,10 @@ def close(got: Any, want: Any) -> None:
         np.testing.assert_allclose(np.asarray(a), b, rtol=1e-9, atol=1e-11)
 
 
+# The derivatives of the derivatives are step by step by either way, so each pair goes by one.
+SECOND = [case for i, case in enumerate(CASES) if case[2] not in EAGER or (i // 2 + i) % 2]
+
+
 @cases
 def test_gradients_are_those_of_the_textbook(p: str, q: str, way: str) -> None:
     """With respect to every floating-point array of P and Q, events weighed differently."""
@@ -156,7 +160,7 @@ def test_gradients_of_narrower_dtypes(p: str, q: str, way: str, dtype: str) -> N
         np.testing.assert_allclose(np.asarray(tf.cast(g, tf.float64)), t, rtol=off, atol=off)
 
 
-@cases
+@pytest.mark.parametrize(("p", "q", "way"), SECOND)
 def test_second_derivatives_are_those_of_the_textbook(p: str, q: str, way: str) -> None:
     """A Hessian-vector product over all arrays together, tape within tape."""
     call = call_of(p, q)

@@ -73,7 +73,7 @@ class Compiler:
     """Stands in for a launch."""
 
     def __init__(self, target: GPUTarget) -> None:
-        self.target, self.seen = target, set[str]()
+        self.target, self.part, self.seen = target, "", set[str]()
 
     def run(self, function: Any, *args: Any, grid: Any, warmup: bool, **options: Any) -> None:
         how = {k: options.pop(k) for k in HOW if k in options}
@@ -95,7 +95,7 @@ class Compiler:
                     facts[(i,)] = [["tt.divisibility", 16]]
             else:
                 signature[name] = "fp32"
-        key = repr((function.__name__, signature, constants, facts, how))
+        key = repr((self.part, function.__name__, signature, constants, facts, how))
         if key in self.seen:
             return
         self.seen.add(key)
@@ -103,6 +103,7 @@ class Compiler:
         cubin = made.asm.get("cubin")
         names = {function.arg_names[i]: v for (i,), v in constants.items()}
         found = {
+            "part": self.part,
             "kernel": f"{function.__module__.rpartition('.')[2]}.{function.__name__}",
             "constants": {k: v for k, v in names.items() if k.isupper() and v is not None},
             "none": sorted(k for k, v in names.items() if v is None),
@@ -234,8 +235,8 @@ def real() -> None:
         drive(products.linear, Measure((8192,), classes, index), Projection(hidden, weight), False)
 
 
-def main(target: str, part: str) -> None:
-    """Compile one part of the kernels for one target."""
+def main(target: str, *parts: str) -> None:
+    """Compile parts of the kernels for one target."""
     assert os.environ.get("TRITON_INTERPRET") != "1"
     layout.INTERPRETED = True
     compiler = Compiler(TARGETS[target])
@@ -243,14 +244,16 @@ def main(target: str, part: str) -> None:
     # Everything for the least of them; for the others what most programs run.
     whole = target == "sm_80"
     wide = (torch.float32, torch.bfloat16, torch.float16) if whole else (torch.bfloat16,)
-    if part == "stored":
-        stored(wide, whole)
-    elif part == "real":
-        real()
-    elif part == "binary":
-        binary(wide)
-    else:
-        linear(wide[:2], whole)
+    for part in parts:
+        compiler.part = part
+        if part == "stored":
+            stored(wide, whole)
+        elif part == "real":
+            real()
+        elif part == "binary":
+            binary(wide)
+        else:
+            linear(wide[:2], whole)
 
 
 if __name__ == "__main__":

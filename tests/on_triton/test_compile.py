@@ -109,8 +109,10 @@ def test_an_exported_program_runs_them_for_any_number_of_events(
     assert set(names) == {"triton"}
 
 
-@pytest.mark.parametrize("log_z", [True, False], ids=["log Z", "no log Z"])
-@pytest.mark.parametrize(("p", "q"), PAIRS)
+@pytest.mark.parametrize(
+    ("p", "q", "log_z"),
+    [(*PAIRS[0], True), *((*pair, i % 2 == 1) for i, pair in enumerate(PAIRS))],
+)
 def test_operators_keep_what_they_promise(
     p: str, q: str, log_z: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import typer.main
 
 Write = Callable[..., Path]
 
@@ -55,6 +58,13 @@ FORMATS: dict[str, tuple[str, Callable[[Path, dict[str, Any]], None]]] = {
     "npz": ("data.npz", _npz),
     "npz compressed": ("small.npz", _npz_small),
 }
+
+
+@pytest.fixture(autouse=True, scope="session")
+def commands_once() -> Iterator[None]:
+    """typer puts the commands together anew for each call, which is a third of what one takes."""
+    with patch.object(typer.main, "get_command", cache(typer.main.get_command)):
+        yield
 
 
 @pytest.fixture(params=FORMATS)

@@ -267,7 +267,7 @@ def test_a_file_that_is_cut_short(plogq: Command, tmp_path: Path, form: str) -> 
     """At any place: a report, or a sentence with the file's name or the member's."""
     whole = table(GOOD, form)(tmp_path)
     data = whole.read_bytes()
-    for size in range(0, len(data), max(1, len(data) // 30)):
+    for size in range(0, len(data), max(1, len(data) // 15)):
         whole.write_bytes(data[:size])
         code, out, err = plogq("score", whole)
         assert code in (0, 2)

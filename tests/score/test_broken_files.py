@@ -55,10 +55,10 @@ def test_a_process_that_is_killed_is_seen(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_broken_files_are_refused_or_scored(tmp_path: Path) -> None:
     """Of every format and layout. Arrow files whose offsets nobody checked killed the process."""
-    write(tmp_path, 20, seed=12)
+    write(tmp_path, 10, seed=12)
     ending = score_folder(tmp_path)
     assert not ending.faults
-    assert len(ending.outcomes) == 20 * len(samples())
+    assert len(ending.outcomes) == 10 * len(samples())
     outcomes = list(ending.outcomes.values())
     assert 0.1 < outcomes.count("scored") / len(outcomes) < 0.6
     for outcome in outcomes:

@@ -19,6 +19,8 @@ import pytest
 
 from plogq.score import InputError, Wish, score_file
 
+from ..forked import commands
+
 # VmHWM is the peak of the process itself; ru_maxrss, on Linux, is inherited from the parent.
 _PEAK = """
 import resource, sys
@@ -38,6 +40,7 @@ score_file(sys.argv[1])
 before = peak()
 score_file(sys.argv[2])
 print(peak() - before)
+raise SystemExit(0)
 """
 _CLASSES = 10
 
@@ -76,8 +79,8 @@ def _arrow(path: Path, rows: int) -> int:
 
 
 def _wide(path: Path, rows: int) -> int:
-    """Rows of 65,536 classes."""
-    probs = np.full((rows, 1 << 16), 2.0**-16, np.float32)
+    """Rows of 16,384 classes."""
+    probs = np.full((rows, 1 << 14), 2.0**-14, np.float32)
     np.savez(path, probs=probs, label=np.arange(rows))
     return probs.nbytes
 
@@ -86,11 +89,11 @@ def _wide(path: Path, rows: int) -> int:
 @pytest.mark.parametrize(
     ("name", "write", "few", "many"),
     [
-        ("x.parquet", _parquet, 1_000_000, 4_000_000),
-        ("x.arrows", _arrow, 500_000, 2_000_000),
-        ("x.npz", _npz, 500_000, 2_000_000),
-        ("x.csv", _csv, 4_000_000, 14_000_000),
-        ("wide.npz", _wide, 200, 500),
+        ("x.parquet", _parquet, 1_000_000, 2_300_000),
+        ("x.arrows", _arrow, 500_000, 1_700_000),
+        ("x.npz", _npz, 500_000, 1_700_000),
+        ("x.csv", _csv, 3_000_000, 9_000_000),
+        ("wide.npz", _wide, 500, 1400),
     ],
 )
 def test_more_rows_take_no_more_memory(
@@ -101,9 +104,8 @@ def test_more_rows_take_no_more_memory(
     files = [tmp_path / f"few_{name}", tmp_path / f"many_{name}"]
     added = write(files[1], many) - write(files[0], few)
     assert added > 55e6
-    run = subprocess.run(
-        [sys.executable, "-c", _PEAK, *files], capture_output=True, text=True, check=True
-    )
+    run = commands().run(*files, code=_PEAK)
+    assert run.returncode == 0, run.stderr
     assert int(run.stdout) < added / 2, f"{int(run.stdout):,} bytes more for {added:,} more of data"
 
 
@@ -122,6 +124,7 @@ before = peak()
 try: print(score_file(sys.argv[2]).events)
 except InputError as error: print(error)
 print(peak() - before)
+raise SystemExit(0)
 """
 
 
@@ -158,18 +161,18 @@ def _long_lists(path: Path) -> None:
 _MEGA = 1 << 20
 BOMBS: dict[str, tuple[Callable[[Path], None], str]] = {
     "a header": (
-        partial(_zeros, "z", b"\x93NUMPY\2\0" + struct.pack("<I", 400 * _MEGA), 400 * _MEGA),
-        "z.npy is not a NumPy array: its header takes 419,430,400 bytes",
+        partial(_zeros, "z", b"\x93NUMPY\2\0" + struct.pack("<I", 240 * _MEGA), 240 * _MEGA),
+        "z.npy is not a NumPy array: its header takes 251,658,240 bytes",
     ),
-    "a row of 40 million zeros": (
-        partial(_zeros, "z", _header((1, 40 * _MEGA), "<f8"), 320 * _MEGA), "2"
+    "a row of 30 million zeros": (
+        partial(_zeros, "z", _header((1, 30 * _MEGA), "<f8"), 240 * _MEGA), "2"
     ),
     "rows of a million zeros": (
-        partial(_zeros, "z", _header((400, _MEGA), "|u1"), 400 * _MEGA), "different lengths"
+        partial(_zeros, "z", _header((240, _MEGA), "|u1"), 240 * _MEGA), "different lengths"
     ),
-    "texts of 400 MB": (partial(_zeros, "z", _header((1,), f"<U{100 * _MEGA}"), 400 * _MEGA), "2"),
+    "texts of 240 MB": (partial(_zeros, "z", _header((1,), f"<U{60 * _MEGA}"), 240 * _MEGA), "2"),
     "texts of 40 kB": (
-        partial(_zeros, "z", _header((10_000,), "<U10240"), 400 * _MEGA), "different lengths"
+        partial(_zeros, "z", _header((6_000,), "<U10240"), 240 * _MEGA), "different lengths"
     ),
     "long lists": (_long_lists, "32"),
 }  # fmt: skip
@@ -185,9 +188,8 @@ def test_what_is_small_in_the_file_stays_small(tmp_path: Path, case: str) -> Non
     write(bomb)
     assert bomb.stat().st_size < 4 * _MEGA
     np.savez(plain, p0=[0.5, 0.5], p1=[0.5, 0.5], label=[0, 1])
-    run = subprocess.run(
-        [sys.executable, "-c", _BOMB, plain, bomb], capture_output=True, text=True, check=True
-    )
+    run = commands().run(plain, bomb, code=_BOMB)
+    assert run.returncode == 0, run.stderr
     *said, more = run.stdout.splitlines()
     assert int(more) < 150 * _MEGA
     assert says in said[0]

@@ -13,7 +13,7 @@ from plogq.score import Wish, score_file
 from ..browser import launched, needs_browser
 from .test_page import DIGITS, HOSTILE, hostile  # noqa: F401
 
-pytestmark = needs_browser
+pytestmark = [pytest.mark.slow, needs_browser]
 Open = Callable[..., Any]
 # The least contrast of any text with what lies behind it, and which text that is (WCAG 2, 1.4.3).
 CONTRAST = """() => {

@@ -120,7 +120,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Any, Totals, dict[str, Any]]:
     return table, empty, bits(whole)
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(st.data())
 def test_every_cut_order_and_tree_of_merges(
     case: tuple[Any, Totals, dict[str, Any]], data: st.DataObject

@@ -8,14 +8,12 @@ from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
-from moto.server import ThreadedMotoServer
 
 import plogq
 from plogq.score import InputError, Wish, score_file
@@ -45,6 +43,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bucket(folder: Path) -> Generator[str, None, None]:
     """The same files in a bucket, and where its folder is."""
+    # A server is loaded where it is asked for, and not by every process that collects tests.
+    import boto3
+    from moto.server import ThreadedMotoServer
+
     patch = pytest.MonkeyPatch()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from plogq.score.calibration import Bin
 from plogq.score.terminal_plot import curve, legend
+
+from ..forked import commands
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits.parquet"
 
@@ -56,26 +55,23 @@ def test_one_bin_is_a_point() -> None:
     assert curve(bins((0.0, 0.0)), 60, "utf-8").plain.count("●") == 1
 
 
-@pytest.mark.parametrize("columns", ["20", "60", "120"])
 @pytest.mark.parametrize("locale", ["C.UTF-8", "C"])
-def test_the_command_draws_it(columns: str, locale: str) -> None:
+def test_the_command_draws_it(locale: str) -> None:
     """It brings --calibration; nothing is wider than the terminal, and nothing is coloured in a
     pipe."""
-    environment = os.environ | {"COLUMNS": columns, "LC_ALL": locale, "PYTHONUTF8": "0",
-                                "PYTHONCOERCECLOCALE": "0"}  # fmt: skip
-    ended = subprocess.run(
-        [sys.executable, "-m", "plogq", "score", str(DIGITS), "--plot", "--worst", "0",
-         "--classes", "0"],
-        env=environment, capture_output=True, check=True,
-    )  # fmt: skip
-    out = ended.stdout.decode("utf-8" if "UTF" in locale else "ascii")
-    axis = "└" if "UTF" in locale else "+"
-    (bottom,) = (line for line in out.splitlines() if line.startswith(f"     {axis}"))
-    assert len(bottom) == min(int(columns), 67)
-    assert "calibration error (15 bins" in " ".join(out.split())
-    assert max(map(len, out.splitlines())) <= int(columns)
-    # No number is cut short.
-    assert not re.search(r"\d\.\d*(…|\.\.\.)", out)
-    assert "0.1268 ± 0.0149" in out or "0.1268 +- 0.0149" in out
-    assert "\x1b" not in out
-    assert ended.stderr == b""
+    process = commands(LC_ALL=locale, PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    for columns in (20, 60, 120):
+        ended = process.run("score", DIGITS, "--plot", "--worst", 0, "--classes", 0,
+                            env={"COLUMNS": str(columns)}, text=False)  # fmt: skip
+        assert (ended.returncode, ended.stderr) == (0, b""), columns
+        out = ended.stdout.decode("utf-8" if "UTF" in locale else "ascii")
+        axis = "└" if "UTF" in locale else "+"
+        (bottom,) = (line for line in out.splitlines() if line.startswith(f"     {axis}"))
+        assert len(bottom) == min(columns, 67)
+        assert "calibration error (15 bins" in " ".join(out.split())
+        assert max(map(len, out.splitlines())) <= columns
+        # No number is cut short.
+        assert not re.search(r"\d\.\d*(…|\.\.\.)", out), columns
+        assert "0.1268 ± 0.0149" in out or "0.1268 +- 0.0149" in out
+        assert "\x1b" not in out
+    process.end()

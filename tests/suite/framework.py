@@ -98,6 +98,15 @@ class Framework:
 
     def __init__(self) -> None:
         self.cannot = {}
+        self._programs: dict[Any, Any] = {}
+
+    def program(self, key: Any, f: Function, make: Callable[[], Any]) -> Any:
+        """The program that is kept for this key; what a test defines for itself is not kept."""
+        if "<locals>" in getattr(f, "__qualname__", "<locals>"):
+            return make()
+        if key not in self._programs:
+            self._programs[key] = make()
+        return self._programs[key]
 
     def some(self, values: Sequence[Any], step: int = 3) -> Sequence[Any]:
         """Of the cases of one law those that are taken; fewer where each is a program."""
