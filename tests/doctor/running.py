@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 from .programs import Program, programs
@@ -90,8 +91,12 @@ def run(program: Program) -> dict[str, Any]:
     from plogq.doctor.watch.session import Session
 
     name = f"<program {program}>"
-    lines = program.text.splitlines(True)
-    linecache.cache[name] = (len(program.text), None, lines, name)
+    text, *others = program.files.values()
+    linecache.cache[name] = (len(text), None, text.splitlines(True), name)
+    folder = tempfile.TemporaryDirectory()
+    sys.path.insert(0, folder.name)
+    if others:
+        program.write(Path(folder.name))
     said: dict[str, Any] = {"error": None}
     start = time.perf_counter()
     _steps[0] = 0
@@ -104,13 +109,17 @@ def run(program: Program) -> dict[str, Any]:
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")
-            exec(compile(program.text, name, "exec"), {"__name__": "__main__"})
+            exec(compile(text, name, "exec"), {"__name__": "__main__"})
     except Enough:
         pass
     except BaseException as error:
         said["error"] = f"{type(error).__name__}: {str(error)[:200]}"
     finally:
         watch = session.stop()
+        sys.path.remove(folder.name)
+        folder.cleanup()
+        for module in program.files:
+            sys.modules.pop(module.removesuffix(".py"), None)
     said["seconds"] = round(time.perf_counter() - start, 2)
     said["found"] = sorted({f.rule for f in watch.sightings.findings()})
     said["calls"] = sum(s.calls for s in watch.sightings.sites.values())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plogq.doctor.lint.run import lint, lint_text
+from plogq.doctor.lint.run import lint
 from plogq.doctor.rules import RULES
 
 from .programs import Program, programs
@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=str)
 def test_a_program_has_the_findings_that_it_should_have(program: Program) -> None:
-    found = {f.rule: f for f in lint_text(program.text, f"{program.name}.py")}
+    found = {f.rule: f for f in program.read()}
     if program.family.startswith("watched"):
         # Written for the doctor that watches; the linter finds some, and must be right.
         assert set(found) <= {*program.expected, *program.undecidable}

@@ -43,6 +43,8 @@ def _one(on: Desk, op: ast.operator, x: Array, other: Value, node: ast.AST, left
         return _weighed(x, op, left)
     if x.made in (Made.NORMAL, Made.PARAMETER) and isinstance(op, ast.Sub) and left:
         return x  # a step of gradient descent
+    if x.made is Made.NORMAL and isinstance(op, ast.Mult | ast.Div) and left:
+        return x  # first weights of a size that is worked out
     if x.made is Made.SCORES and isinstance(op, ast.Add):
         return moves.stepped(x, "scale", place)
     if x.made is Made.SCORES and isinstance(op, ast.Div | ast.Mult) and left:

@@ -66,6 +66,16 @@ def _zip(on: Machine, args: Args) -> Value:
         rows = zip(*[items or () for items in several], strict=False)
         return List(tuple(Tuple(row) for row in rows))
     nodes = getattr(args.node, "args", [])
+    known = [len(items) for items in several if items is not None]
+    if known and min(known) <= 32:
+        # Beside these, what is not known is as long: keys for each layer, say.
+        columns = [
+            items
+            if items is not None
+            else (on.element(x, nodes[i] if i < len(nodes) else args.node),) * min(known)
+            for i, (x, items) in enumerate(zip(args.pos, several, strict=True))
+        ]
+        return List(tuple(Tuple(row) for row in zip(*columns, strict=False)))
     return Iter(Tuple(tuple(
         on.element(x, nodes[i] if i < len(nodes) else args.node) for i, x in enumerate(args.pos)
     )))  # fmt: skip

@@ -60,8 +60,8 @@ def aug_assign(on: Machine, node: ast.AugAssign) -> None:
     old = on.eval(node.target)
     new = on.eval(node.value)
     if isinstance(old, List) and isinstance(node.op, ast.Add):
-        more = on.items(new)
-        items = old.items
+        more = new.slots["items"] if isinstance(new, List) else on.items(new)
+        items = old.slots["items"]
         on.write(old, "items", None if more is None or items is None else items + more)
         return
     on.assign(node.target, on.binary(node.op, old, new, node))

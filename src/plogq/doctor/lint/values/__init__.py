@@ -1,7 +1,7 @@
 """The values that names can have while a program is read, and how they are read and joined."""
 
 from ..slots import Scope, Slots
-from .joining import join, join_arrays, joined, same
+from .joining import each_of, join, join_arrays, join_items, joined, same
 from .kinds import (
     NONE,
     Args,
@@ -13,6 +13,7 @@ from .kinds import (
     Iter,
     List,
     Loss,
+    Many,
     Method,
     Model,
     Native,
@@ -24,6 +25,7 @@ from .kinds import (
     Unknown,
     UserClass,
     Value,
+    counted,
     plain,
     several,
 )
@@ -40,6 +42,7 @@ __all__ = [
     "Iter",
     "List",
     "Loss",
+    "Many",
     "Method",
     "Model",
     "Native",
@@ -53,8 +56,11 @@ __all__ = [
     "Unknown",
     "UserClass",
     "Value",
+    "counted",
+    "each_of",
     "join",
     "join_arrays",
+    "join_items",
     "joined",
     "length_of",
     "lengths_of",

@@ -61,6 +61,13 @@ class Tuple:
     items: tuple[Value, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Many:
+    """In a list: any number of items in a row, of which each is like this."""
+
+    each: Value
+
+
 class List(Slots):
     """A list; its slot "items" is a tuple, or None where a branch may have changed it."""
 
@@ -71,7 +78,13 @@ class List(Slots):
 
     @property
     def items(self) -> tuple[Value, ...] | None:
-        return self.slots["items"]
+        """Its items, one by one; None where their number is not known."""
+        return counted(self.slots["items"])
+
+
+def counted(items: tuple[Value, ...] | None) -> tuple[Value, ...] | None:
+    """Items whose number is known."""
+    return None if items is None or any(isinstance(i, Many) for i in items) else items
 
 
 class Dict(Slots):
@@ -278,7 +291,7 @@ class Args:
 
 Value = (
     Unknown | Const | Ref | Tuple | Slots | Function | Method | Native | Loss | Partial | Iter
-    | Terms | Array
+    | Terms | Array | Many
 )  # fmt: skip
 
 

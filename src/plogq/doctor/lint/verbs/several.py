@@ -16,6 +16,7 @@ from ..values import (
     Tuple,
     Unknown,
     Value,
+    each_of,
     join,
 )  # fmt: skip
 from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
@@ -24,6 +25,9 @@ from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
 @verb("cat concat concatenate vstack row_stack hstack")
 def cat(on: Desk, args: Args) -> Value:
     given = args.get(0, "tensors", "arrays", "values", "xs")
+    each = each_of(given) if given is not None else None
+    if isinstance(each, Array):
+        given = Iter(each)
     if isinstance(given, Iter) and isinstance(given.item, Array):
         return given.item.but(shape=_open_first(given.item.shape))
     items = on.items(given) if given is not None else None
@@ -50,6 +54,9 @@ def _open_first(shape: Shape | None) -> Shape | None:
 def stack(on: Desk, args: Args) -> Value:
     given = args.get(0, "tensors", "arrays", "values")
     axis = axis_of(args, default=0)
+    each = each_of(given) if given is not None else None
+    if isinstance(each, Array):
+        given = Iter(each)
     items: Sequence[Any] | None = None
     if isinstance(given, Iter):
         items = (given.item,)
