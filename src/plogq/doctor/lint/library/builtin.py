@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...facts import Array
+from ...facts import Array, Made
 from ..machine import Machine
 from ..values import (
     NONE,
@@ -147,6 +147,8 @@ def _number(kind: type) -> Any:
                 return Const(kind(x.value))
             except (ValueError, OverflowError):
                 return Unknown()
+        if isinstance(x, Array) and x.rank in (0, None) and x.made in (Made.LABELS, Made.NUMBERS):
+            return x.but(kind=kind.__name__, shape=())  # one label of many
         return x if isinstance(x, Unknown) else Unknown()
 
     return number

@@ -202,12 +202,14 @@ def arange(on: Desk, args: Args) -> Value:
     given = args.pos[-1] if args.pos else args.get(None, "stop", "end", "n")
     if isinstance(given, Array):
         return given.but(shape=None if given.shape is None else (None, *given.shape[1:]))
-    first = args.constant(0, "stop", "end", "n")
-    one = len(args.pos) == 1 and isinstance(first, int)
+    numbers = [a.value if isinstance(a, Const) else None for a in args.pos]
+    whole = bool(numbers) and all(isinstance(n, int) for n in numbers) and len(numbers) <= 2
+    run = range(*numbers) if whole and last_name(args) != "linspace" else None
     return Array(
         by="arange" if last_name(args) == "arange" else "",
-        shape=(first,) if one else (None,),
+        place=on.place(args.node),
+        shape=(len(run),) if run else (None,),
         kind="float" if last_name(args) == "linspace" else "int",
-        low=0 if one else None,
-        high=first - 1 if one else None,
+        low=run[0] if run else None,
+        high=run[-1] if run else None,
     )
