@@ -11,6 +11,7 @@ from ..values import (
     Args,
     Chain,
     Const,
+    Default,
     Dict,
     Function,
     Instance,
@@ -116,11 +117,15 @@ def item(on: Machine, of: Value, key: Value, node: ast.expr) -> Value:
                 return Tuple(part)
             return Chain(part, of.keras) if isinstance(of, Chain) else List(part)
         return joined(items)
+    if isinstance(key, Default):
+        key = Const(key.value)  # one of several: the one that is meant at first
     if isinstance(of, Dict):
         if isinstance(key, Const):
             found = of.slots.get(key.value)
             return Unknown(str(key.value)) if found is None else found
-        return Unknown() if of.open or not of.slots else joined(list(of.slots.values()))
+        if of.open or not of.slots or isinstance(key, List):  # a list: some columns of a table
+            return Unknown()
+        return joined(list(of.slots.values()))
     if isinstance(of, Record) and isinstance(key, Const):
         found = of.slots.get(key.value)
         if isinstance(key.value, int) and "items" in of.slots:

@@ -37,6 +37,16 @@ class Unknown:
         return f"Unknown({self.tag})"
 
 
+class Default(Unknown):
+    """What comes from outside, and is this where nothing comes."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
 @dataclass(frozen=True, slots=True)
 class Const:
     """A number, a string, a flag or None that the code shows."""

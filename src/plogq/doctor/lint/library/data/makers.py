@@ -190,6 +190,15 @@ for _name, _value in (("zeros", 0), ("ones", 1), ("full", None)):
 MAKERS["empty"] = MAKERS["empty_like"] = _filled(...)  # type: ignore[arg-type]
 
 
+@maker("placeholder")
+def placeholder(on: Desk, args: Args) -> Value:
+    """tf.placeholder(dtype, shape): what a session is fed with."""
+    given = args.get(1, "shape")
+    shape = None if given is None else lengths_of(given)
+    kind = kind_of(args.get(0, "dtype")) or "float"
+    return made_here(on, args, Made.DATA, shape, kind, batched=True)
+
+
 @maker("eye identity")
 def eye(on: Desk, args: Args) -> Value:
     n = args.get(0, "n", "N", "num_rows")
