@@ -177,7 +177,11 @@ def _filled(value: float | None) -> Maker:
                 ]  # fmt: skip
                 shape = shape_in(Args(list(rest), args.kw, args.node, args.open))
 
-        kind = kind_of(args.get(None, "dtype")) or "float"
+        after = 2 if value is None else 1
+        given = args.get(None, "dtype")
+        if given is None and len(args.pos) > after and isinstance(args.pos[0], Tuple | List):
+            given = args.pos[after]
+        kind = kind_of(given) or "float"
         n = number if isinstance(number, int | float) else None
         return Array(None, on.module.text(args.node), on.place(args.node), shape=shape, kind=kind,
                      low=n, high=n)  # fmt: skip
