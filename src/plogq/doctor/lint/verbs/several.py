@@ -43,7 +43,25 @@ def cat(on: Desk, args: Args) -> Value:
         return out.but(shape=_open_first(out.shape))
     if axis == 0 and "hstack" not in function_of(args):
         return out.but(shape=_open_first(out.shape))
-    return Array(kind=out.kind, made=out.made if out.made is Made.LABELS else None)
+    shape = _side_by_side([i.shape for i in items], axis)
+    batched = axis != 0 and any(i.batched for i in items)
+    made = out.made if out.made is Made.LABELS else None
+    return Array(kind=out.kind, made=made, shape=shape, batched=batched)
+
+
+def _side_by_side(shapes: Sequence[Shape | None], axis: Any) -> Shape | None:
+    """The shape of arrays joined along an axis."""
+    first = shapes[0]
+    if not isinstance(axis, int) or first is None:
+        return None
+    at = place_of(axis, len(first))
+    if at is None or any(s is None or len(s) != len(first) for s in shapes):
+        return None
+    total: int | None = 0
+    for shape in shapes:
+        n = shape[at] if shape is not None else None
+        total = total + n if isinstance(total, int) and isinstance(n, int) else None
+    return (*first[:at], total, *first[at + 1 :])
 
 
 def _open_first(shape: Shape | None) -> Shape | None:
