@@ -33,6 +33,7 @@ for _op, _verb in (
     ("CheckNumerics", "identity"), ("IdentityN", "identity"),
 ):  # fmt: skip
     VERBS_OF[_op] = _named(_verb)
+
 VERBS_OF["Softmax"] = _named("softmax", -1)
 VERBS_OF["LogSoftmax"] = _named("log_softmax", -1)
 
@@ -42,7 +43,7 @@ def _operator(name: str) -> Verb:
 
 
 for _op, _name in (
-    ("AddV2", "add"), ("Add", "add"), ("BiasAdd", "add"), ("Sub", "sub"), ("Mul", "mul"),
+    ("AddV2", "add"), ("Add", "add"), ("BiasAdd", "add"), ("Sub", "sub"),
     ("RealDiv", "div"), ("Div", "div"),
 ):  # fmt: skip
     VERBS_OF[_op] = _operator(_name)
@@ -67,6 +68,12 @@ def entered(names: str) -> Callable[[Verb], Verb]:
         return verb
 
     return enter
+
+
+@entered("Mul")
+def _times(on: Any, ins: list[Any], attrs: Any, out: Any) -> Value:
+    pos = on.bench.beside([on.value(x) for x in ins[:2]], ins, on.read)
+    return on.bench.operate("mul", *(on.fed(v, x) for v, x in zip(pos, ins, strict=False)))
 
 
 def _array(on: Any, x: Any) -> Array | None:
