@@ -11,6 +11,7 @@ from . import moves, unlogged
 from .machine import Desk
 from .values import Const, Terms, Unknown, Value
 
+PROMOTED = "promoted"  # a step: (N,) became (1, N) to stand beside an array of two axes
 _SMALL = 1e-3  # an epsilon: too small to be a scale
 _LINEAR = {Made.SCORES, Made.PARAMETER}
 LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX, Made.LOG_OF_SCORES}
@@ -165,8 +166,9 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
     if isinstance(op, ast.Mult):
         for logs, other in ((a, b), (b, a)):
             if logs.made in LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
-                if _column_and_row(logs.shape, other.shape):
-                    on.see(HandWritten(place, logs, other, broadcast=True), node)
+                apart = _as_given(logs), _as_given(other)
+                if _column_and_row(apart[0].shape, apart[1].shape):
+                    on.see(HandWritten(place, *apart, broadcast=True), node)
                 if logs.made in LOGS:
                     turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
                     return Terms(logs, other, negated=turned)
@@ -203,6 +205,12 @@ def _counted(a: Array, b: Array, op: ast.operator) -> Array | None:
     if b.rising is not None and a.rank == 0:
         return _weighed(b, op, False)
     return None
+
+
+def _as_given(x: Array) -> Array:
+    """An array as it was before it was given an axis more to stand beside another."""
+    promoted = bool(x.path) and x.path[-1].verb == PROMOTED and x.shape is not None
+    return x.but(shape=x.shape[1:], path=x.path[:-1]) if promoted and x.shape else x
 
 
 def _column_and_row(a: Shape | None, b: Shape | None) -> bool:

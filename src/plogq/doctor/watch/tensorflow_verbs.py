@@ -17,6 +17,7 @@ from .bench import Const, Terms, Unknown, Value
 
 Verb = Callable[[Any, list[Any], Any, Any], Value]
 VERBS_OF: dict[str, Verb] = {}
+_FED = ("Placeholder", "PlaceholderWithDefault")
 _NO_SCORES = PROBABILITIES | {Made.ONE_HOT}
 
 
@@ -73,7 +74,15 @@ def entered(names: str) -> Callable[[Verb], Verb]:
 @entered("Mul")
 def _times(on: Any, ins: list[Any], attrs: Any, out: Any) -> Value:
     pos = on.bench.beside([on.value(x) for x in ins[:2]], ins, on.read)
-    return on.bench.operate("mul", *(on.fed(v, x) for v, x in zip(pos, ins, strict=False)))
+    return on.bench.operate("mul", *(_fed(v, x) for v, x in zip(pos, ins, strict=False)))
+
+
+def _fed(value: Value, x: Any) -> Value:
+    """What a graph is fed with is data, where nothing else is known of it."""
+    op = None if hasattr(x, "numpy") else getattr(x, "op", None)
+    if isinstance(value, Array) and value.made is None and getattr(op, "type", "") in _FED:
+        return value.but(made=Made.DATA, by="a placeholder")
+    return value
 
 
 def _array(on: Any, x: Any) -> Array | None:

@@ -32,7 +32,6 @@ from .unreduced import Unreduced
 from .watch import Watch
 
 _CALLS = 24  # of losses before eager operations are no longer looked at
-_FED = ("Placeholder", "PlaceholderWithDefault")
 _IDLE = 20_000  # operations since the last loss: the program trains in a graph by now
 
 
@@ -178,13 +177,6 @@ class TensorFlow:
             return x.numpy()
         except (NotImplementedError, AttributeError):
             return None
-
-    def fed(self, value: Value, x: Any) -> Value:
-        """What a graph is fed with is data, where nothing else is known of it."""
-        op = None if hasattr(x, "numpy") else getattr(x, "op", None)
-        if isinstance(value, Array) and value.made is None and getattr(op, "type", "") in _FED:
-            return value.but(made=Made.DATA, by="a placeholder")
-        return value
 
     def describe(self, x: Any) -> Any:
         """For Keras: facts and numbers of one of these tensors."""
