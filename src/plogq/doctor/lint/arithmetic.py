@@ -229,7 +229,9 @@ def product(on: Desk, a: Value, b: Value, node: ast.AST, transposed: bool = Fals
     """A matrix product: scores where one side is a parameter."""
     x = a if isinstance(a, Array) else None
     w = b if isinstance(b, Array) else None
-    parameter = w is not None and w.made in (Made.PARAMETER, Made.NORMAL)
+    parameter = w is not None and (
+        w.made in (Made.PARAMETER, Made.NORMAL) or (w.low == w.high == 0 and w.rank == 2)
+    )
     of_data = x is not None and x.made in (Made.ONE_HOT, *PROBABILITIES)
     width = None
     shape = None
