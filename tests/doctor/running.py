@@ -68,9 +68,7 @@ _NEVER_CALLED = frozenset(
         "tf_sigmoid_softmax_head",
     ]
 )
-# What is wrong and not found when it runs: under jit JAX makes (N, 1) and (N,) two arrays of one
-# shape before it multiplies them. The tables count it as missed.
-MISSED = frozenset(["jax_binary_hand"])
+MISSED = frozenset[str]()
 # The errors of programs that need what is not here: a package, the network, a GPU.
 _NOT_HERE = (
     "ModuleNotFoundError", "FileNotFoundError", "OSError", "Exception: URL fetch",

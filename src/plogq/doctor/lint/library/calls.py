@@ -192,6 +192,7 @@ _CALLS: dict[str, Callable[[Machine, Args], Any]] = {
     "argparse.Namespace": lambda on, args: Record("namespace", **args.kw),
     "torch.nn.functional.embedding": lambda on, args: Unknown(),
     "argparse.ArgumentParser": _parser,
+    "optax.apply_updates": _first,
     "pandas.DataFrame": _table_of,
     **{
         f"tensorflow.layers.{name}": partial(_at_once, layer)

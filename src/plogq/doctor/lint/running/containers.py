@@ -197,7 +197,9 @@ def _with_part(
         labels = isinstance(value, Unknown) or (isinstance(value, Array) and value.kind == "int")
         if open_end and labels:
             return of.but(made=Made.PADDED, batched=True)
-    return of if of.made is Made.PADDED else of.but(low=None, high=None)
+    if of.made is Made.PADDED:
+        return of if by_place else of.but(made=None, low=None, high=None)
+    return of.but(low=None, high=None)
 
 
 def _overwritten(on: Machine, of: Array, now: Array) -> None:
