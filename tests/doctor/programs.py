@@ -3,9 +3,9 @@
 A file of `corpus/` holds many programs. A line `=== name PQ001` begins one and says what is wrong
 with it; `(PQ009)` is a rule that no reading of the code decides. A line that ends in `  #wrong`
 stands in the wrong program alone, one that ends in `  #right` in its twin. A program without a rule
-is right as it is; a wrong one without such lines has no twin. A line `@@ name.py` begins another file
-of the program, which the first one imports. What was written before anyone had seen what the linter
-says to it stands in `unseen_*.txt`.
+is right as it is; a wrong one without such lines has no twin. A line `@@ name.py` begins another
+file of the program, which the first one imports. What was written before anyone had seen what the
+linter says to it stands in `unseen_*.txt`.
 """
 
 from __future__ import annotations
