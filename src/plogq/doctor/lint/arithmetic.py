@@ -11,9 +11,9 @@ from . import moves, unlogged
 from .machine import Desk
 from .values import Const, Terms, Unknown, Value
 
-PROMOTED = "promoted"  # a step: (N,) became (1, N) to stand beside an array of two axes
 _SMALL = 1e-3  # an epsilon: too small to be a scale
 _LINEAR = {Made.SCORES, Made.PARAMETER}
+_MEASURED = {Made.DATA, Made.UNIFORM, Made.NUMBERS}
 LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX, Made.LOG_OF_SCORES}
 
 
@@ -166,8 +166,8 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
     if isinstance(op, ast.Mult):
         for logs, other in ((a, b), (b, a)):
             if logs.made in LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
-                apart = _as_given(logs), _as_given(other)
-                if _column_and_row(apart[0].shape, apart[1].shape):
+                apart = moves.as_given(logs), moves.as_given(other)
+                if moves.column_and_row(apart[0].shape, apart[1].shape):
                     on.see(HandWritten(place, *apart, broadcast=True), node)
                 if logs.made in LOGS:
                     turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
@@ -175,6 +175,10 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
         found = unlogged.product(a, b, batched)
         if found is not None:
             return found
+    centred = isinstance(op, ast.Sub) and b.by == "mean" and a.made in _MEASURED
+    if centred and b.source is not None and _alike(b.source, a):  # some lie below 0
+        by = on.module.text(node)
+        return a.but(made=Made.NORMAL, by=by, place=place, low=None, high=None)
     if isinstance(op, ast.Sub) and a.made in (Made.NORMAL, Made.PARAMETER) and b.made is None:
         return a.but(shape=shape if a.shape is None else a.shape)  # a step of gradient descent
     if isinstance(op, ast.Add | ast.Sub | ast.Mult) and {a.made, b.made} <= {
@@ -205,20 +209,6 @@ def _counted(a: Array, b: Array, op: ast.operator) -> Array | None:
     if b.rising is not None and a.rank == 0:
         return _weighed(b, op, False)
     return None
-
-
-def _as_given(x: Array) -> Array:
-    """An array as it was before it was given an axis more to stand beside another."""
-    promoted = bool(x.path) and x.path[-1].verb == PROMOTED and x.shape is not None
-    return x.but(shape=x.shape[1:], path=x.path[:-1]) if promoted and x.shape else x
-
-
-def _column_and_row(a: Shape | None, b: Shape | None) -> bool:
-    """(N, 1) and (N,), N not 1."""
-    if a is None or b is None or {len(a), len(b)} != {1, 2}:
-        return False
-    long, short = (a, b) if len(a) == 2 else (b, a)
-    return long[1] == 1 and short[0] != 1
 
 
 def _alike(a: Array, b: Array) -> bool:

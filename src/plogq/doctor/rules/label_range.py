@@ -41,7 +41,18 @@ def labels_out_of_range(seen: Sighting) -> Verdict | None:
     ```
     """
     p, q = seen.target, seen.prediction
-    if p is None or p.low is None or p.high is None:
+    if p is None:
+        return None
+    if p.made is Made.NORMAL and not seen.loss.exclusive and not p.scaled and q is not None:
+        return Verdict(
+            f"{seen.loss.name} takes targets between 0 and 1, but got numbers of mean 0, from "
+            f"{origin(p, seen.place)}: about half of them lie below 0, and each makes the loss "
+            "fall without end as its score falls",
+            "bring them to [0, 1], or take a loss for real numbers, such as the mean squared error",
+            q.place,
+            evidence(seen),
+        )
+    if p.low is None or p.high is None:
         return None
     if not seen.loss.exclusive:
         return _of_yes_no(seen, p, p.low, p.high)

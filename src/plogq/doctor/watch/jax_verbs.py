@@ -15,7 +15,6 @@ from typing import Any
 
 from ..facts import PROBABILITIES, Array, Made
 from ..lint import moves
-from ..lint.arithmetic import PROMOTED
 from .bench import Bench, Const, Ref, Terms, Unknown, Value
 
 Maker = Callable[[Bench, list[Value], dict[str, Any]], Value]
@@ -148,8 +147,8 @@ def _broadcast(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
     at = params["broadcast_dimensions"]
     axis = moves.place_of(x.axis, x.rank)
     if x.rank == 1 and tuple(params["shape"]) == (1, *(x.shape or ())) and _to_rank():
-        x = x if x.made is not None or x.by else x.but(by=PROMOTED)
-        return moves.stepped(x, PROMOTED, None).but(axis=None, shape=tuple(params["shape"]))
+        x = x if x.made is not None or x.by else x.but(by=moves.PROMOTED)
+        return moves.stepped(x, moves.PROMOTED, None).but(axis=None, shape=tuple(params["shape"]))
     if x.by in ("sum", "max", "log", "logsumexp"):
         return x.but(shape=tuple(params["shape"]))  # the axis is the one that was summed over
     return x.but(axis=None if axis is None else at[axis], shape=tuple(params["shape"]))
