@@ -6,7 +6,7 @@ import ast
 from dataclasses import replace
 from typing import Any
 
-from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made, Shape
+from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made
 from . import moves, unlogged
 from .machine import Desk
 from .values import Const, Terms, Unknown, Value
