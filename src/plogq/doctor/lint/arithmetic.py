@@ -166,9 +166,8 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
     if isinstance(op, ast.Mult):
         for logs, other in ((a, b), (b, a)):
             if logs.made in LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
-                apart = moves.as_given(logs), moves.as_given(other)
-                if moves.column_and_row(apart[0].shape, apart[1].shape):
-                    on.see(HandWritten(place, *apart, broadcast=True), node)
+                if moves.column_and_row(logs.shape, other.shape):
+                    on.see(HandWritten(place, logs, other, broadcast=True), node)
                 if logs.made in LOGS:
                     turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
                     return Terms(logs, other, negated=turned)

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 
 from ..facts import PROBABILITIES, Array, Length, Made, Place, Shape, Step, place_of
 
-PROMOTED = "promoted"  # a step: (N,) became (1, N) to stand beside an array of two axes
-
 
 def stepped(x: Array, verb: str, place: Place | None) -> Array:
     """The same, one step further."""
@@ -256,12 +254,6 @@ def broadcast(a: Shape | None, b: Shape | None) -> Shape | None:
         m, n = a[-i], b[-i]
         out[-i] = n if m == 1 else m if n == 1 or m == n else m if isinstance(m, int) else n
     return tuple(out)
-
-
-def as_given(x: Array) -> Array:
-    """An array as it was before it was given an axis more to stand beside another."""
-    promoted = bool(x.path) and x.path[-1].verb == PROMOTED and x.shape is not None
-    return x.but(shape=x.shape[1:], path=x.path[:-1]) if promoted and x.shape else x
 
 
 def column_and_row(a: Shape | None, b: Shape | None) -> bool:

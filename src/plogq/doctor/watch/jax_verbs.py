@@ -8,9 +8,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from ..facts import PROBABILITIES, Array, Made
@@ -73,6 +71,14 @@ def _max(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
                 return on.do("jax", "relu", [x], {})
             if isinstance(other.value, float) and other.value < -1e6:
                 return x  # a guard against an empty row
+            return on.do("jax", "clip", [x, other], {})
+    return Unknown()
+
+
+@entered("min")
+def _min(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
+    for x, other in ((args[0], args[1]), (args[1], args[0])):
+        if isinstance(other, Const) and isinstance(x, Array):
             return on.do("jax", "clip", [x, other], {})
     return Unknown()
 
@@ -146,24 +152,9 @@ def _broadcast(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
         return args[0] if isinstance(args[0], Const) else Unknown()
     at = params["broadcast_dimensions"]
     axis = moves.place_of(x.axis, x.rank)
-    if x.rank == 1 and tuple(params["shape"]) == (1, *(x.shape or ())) and _to_rank():
-        x = x if x.made is not None or x.by else x.but(by=moves.PROMOTED)
-        return moves.stepped(x, moves.PROMOTED, None).but(axis=None, shape=tuple(params["shape"]))
     if x.by in ("sum", "max", "log", "logsumexp"):
         return x.but(shape=tuple(params["shape"]))  # the axis is the one that was summed over
     return x.but(axis=None if axis is None else at[axis], shape=tuple(params["shape"]))
-
-
-def _to_rank() -> bool:
-    """Whether JAX itself gives the array an axis more, to put it beside one that has it."""
-    frame: FrameType | None = sys._getframe(2)
-    for _ in range(16):
-        if frame is None:
-            return False
-        if frame.f_code.co_name == "broadcast_to_rank":
-            return True
-        frame = frame.f_back
-    return False
 
 
 @entered("convert_element_type")

@@ -197,7 +197,7 @@ class Jax:
         if name not in VERBS_OF and jaxpr_of(name, params) is None:
             return
         values = [self.value(x) for x in args]
-        if name == "mul":
+        if called in ("mul", "multiply"):
             values = self.bench.beside(values, args, self.read)
         found = outputs(self.bench, name, values, params)
         if found is not None:
