@@ -154,7 +154,8 @@ def _cut(x: Array | None, depth: int) -> Array | None:
 def settled(x: Array, shape: tuple[Any, ...], kind: str | None) -> Array:
     """What a verb gave, with the shape that the array has."""
     axis, width = x.axis, x.width
-    if axis is not None:
+    gone = x.made is None and x.by in ("sum", "max", "mean", "logsumexp")
+    if axis is not None and not gone:  # else it is the axis of the array before
         at = axis + len(shape) if axis < 0 else axis
         if not 0 <= at < len(shape):
             axis = width = None
