@@ -17,6 +17,7 @@ from pathlib import Path
 
 from plogq.doctor.findings import Finding
 from plogq.doctor.lint.run import lint, lint_text
+from plogq.doctor.lint.settings import Settings
 
 CORPUS = Path(__file__).parent / "corpus"
 _MARK = re.compile(r"  #(wrong|right)$")
@@ -42,13 +43,13 @@ class Program:
         first, *others = _FILE.split(self.text)
         return {f"{self.name}.py": first, **dict(zip(others[::2], others[1::2], strict=True))}
 
-    def read(self) -> list[Finding]:
+    def read(self, settings: Settings | None = None) -> list[Finding]:
         """What the linter says of it."""
         if len(self.files) == 1:
-            return lint_text(self.text, f"{self.name}.py")
+            return lint_text(self.text, f"{self.name}.py", settings)
         with tempfile.TemporaryDirectory() as folder:
             self.write(Path(folder))
-            return lint([Path(folder)]).findings
+            return lint([Path(folder)], settings).findings
 
     def write(self, folder: Path) -> None:
         """Put its files into a folder."""
