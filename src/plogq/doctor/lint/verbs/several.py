@@ -43,8 +43,9 @@ def cat(on: Desk, args: Args) -> Value:
         return out.but(shape=_open_first(out.shape))
     if axis == 0 and "hstack" not in function_of(args):
         return out.but(shape=_open_first(out.shape))
-    shape = _side_by_side([i.shape for i in items], axis)
-    batched = axis != 0 and any(i.batched for i in items)
+    arrays = [i for i in items if isinstance(i, Array)]
+    shape = _side_by_side([i.shape for i in arrays], axis)
+    batched = axis != 0 and any(i.batched for i in arrays)
     made = out.made if out.made is Made.LABELS else None
     return Array(kind=out.kind, made=made, shape=shape, batched=batched)
 
