@@ -12,7 +12,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from plogq.doctor.lint.run import lint_text
 from plogq.doctor.pages import between
 from plogq.doctor.rules import RULES
 
@@ -23,7 +22,7 @@ from .running import FRAMEWORKS, cannot_run
 def table() -> str:
     """The linter's: one row a rule."""
     several = programs()
-    return rows(several, [{f.rule for f in lint_text(p.text, p.name)} for p in several])
+    return rows(several, [{f.rule for f in p.read()} for p in several])
 
 
 def running_table() -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from plogq.doctor.lint.run import lint, lint_text
+from plogq.doctor.lint.run import lint
 from plogq.doctor.rules import RULES
 
 from .programs import Program, programs
@@ -22,7 +22,7 @@ def test_a_program_has_the_findings_that_it_should_have(family: str) -> None:
 
 def wrong_of(program: Program) -> list[str]:
     """What the linter says of a program and should not, or does not and should."""
-    found = {f.rule: f for f in lint_text(program.text, f"{program.name}.py")}
+    found = {f.rule: f for f in program.read()}
     expected = set(program.expected)
     if program.family.startswith("watched"):
         # Written for the doctor that watches; the linter finds some, and must be right.

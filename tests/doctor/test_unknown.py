@@ -156,10 +156,7 @@ def test_the_command_counts_them_and_shows_them(
 
 def test_the_corpus_has_hardly_any() -> None:
     right = [p for p in programs() if not (p.expected or p.undecidable)]
-    found = {
-        str(p): [f.rule for f in lint_text(p.text, p.name, SHOWN) if f.level is Level.UNKNOWN]
-        for p in right
-    }
+    found = {str(p): [f.rule for f in p.read(SHOWN) if f.level is Level.UNKNOWN] for p in right}
     assert {name: rules for name, rules in found.items() if rules} == {}
     assert len(right) > 200
     assert "PQ001" in RULES

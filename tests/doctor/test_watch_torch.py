@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import threading
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
+from torch.optim.optimizer import register_optimizer_step_post_hook  # noqa: E402
 
 import plogq  # noqa: E402
 from plogq.doctor.watch import torch_mode  # noqa: E402
@@ -40,6 +42,10 @@ def train(steps: int = 12, softmax: bool = True) -> list[Any]:
             net.train()
         seen += [loss.detach().clone(), *(p.grad.clone() for p in net.parameters())]
     return [*seen, *(p.detach().clone() for p in net.parameters()), torch.get_rng_state()]
+
+
+def batch() -> tuple[Any, Any]:
+    return torch.randn(8, 4), torch.randint(0, 3, (8,))
 
 
 def found(program: Any, **options: Any) -> list[str]:
@@ -80,6 +86,55 @@ def test_it_leaves_after_a_few_steps_and_comes_back_where_the_model_changes_its_
         assert stack() == []
         net.eval()
         assert len(stack()) == 1
+
+
+def entered(step: Any) -> list[str]:
+    """The Python functions that a step enters."""
+    names: list[str] = []
+
+    def called(frame: Any, event: str, _: Any) -> None:
+        if event == "call":
+            names.append(frame.f_code.co_qualname)
+
+    sys.setprofile(called)
+    try:
+        step()
+    finally:
+        sys.setprofile(None)
+    return names
+
+
+def test_after_it_has_left_a_step_enters_the_functions_that_it_enters_alone() -> None:
+    net, x, y = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3)), *batch()
+    opt, criterion = torch.optim.SGD(net.parameters()), nn.CrossEntropyLoss()
+
+    def step() -> None:
+        opt.zero_grad()
+        criterion(net(x), y).backward()
+        opt.step()
+
+    step()
+    alone = entered(step)
+    with plogq.doctor(quiet=True):
+        for _ in range(10):
+            step()
+        assert stack() == []
+        assert entered(step) == alone
+    assert entered(step) == alone
+
+
+def test_hooks_of_others_on_optimisers_stay() -> None:
+    counted: list[int] = []
+    opt = torch.optim.SGD(nn.Linear(4, 3).parameters())
+    with plogq.doctor(quiet=True):
+        other = register_optimizer_step_post_hook(lambda *_: counted.append(1))
+        for _ in range(30):
+            opt.step()
+    opt.step()
+    assert len(counted) == 31
+    other.remove()
+    opt.step()
+    assert len(counted) == 31
 
 
 def test_an_evaluation_after_the_watch_has_left_is_seen() -> None:

@@ -6,13 +6,14 @@ import ast
 from dataclasses import replace
 from typing import Any
 
-from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made, Shape
+from ..facts import OUTPUTS, PROBABILITIES, Array, Cut, HandWritten, Made
 from . import moves, unlogged
 from .machine import Desk
 from .values import Const, Terms, Unknown, Value
 
 _SMALL = 1e-3  # an epsilon: too small to be a scale
 _LINEAR = {Made.SCORES, Made.PARAMETER}
+_MEASURED = {Made.DATA, Made.UNIFORM, Made.NUMBERS}
 LOGS = {Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX, Made.LOG_OF_SCORES}
 
 
@@ -43,6 +44,8 @@ def _one(on: Desk, op: ast.operator, x: Array, other: Value, node: ast.AST, left
         return _weighed(x, op, left)
     if x.made in (Made.NORMAL, Made.PARAMETER) and isinstance(op, ast.Sub) and left:
         return x  # a step of gradient descent
+    if x.made is Made.NORMAL and isinstance(op, ast.Mult | ast.Div) and left:
+        return x  # first weights of a size that is worked out
     if x.made is Made.SCORES and isinstance(op, ast.Add):
         return moves.stepped(x, "scale", place)
     if x.made is Made.SCORES and isinstance(op, ast.Div | ast.Mult) and left:
@@ -163,7 +166,7 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
     if isinstance(op, ast.Mult):
         for logs, other in ((a, b), (b, a)):
             if logs.made in LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
-                if _column_and_row(logs.shape, other.shape):
+                if moves.column_and_row(logs.shape, other.shape):
                     on.see(HandWritten(place, logs, other, broadcast=True), node)
                 if logs.made in LOGS:
                     turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
@@ -171,6 +174,10 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
         found = unlogged.product(a, b, batched)
         if found is not None:
             return found
+    centred = isinstance(op, ast.Sub) and b.by == "mean" and a.made in _MEASURED
+    if centred and b.source is not None and _alike(b.source, a):  # some lie below 0
+        by = on.module.text(node)
+        return a.but(made=Made.NORMAL, by=by, place=place, low=None, high=None)
     if isinstance(op, ast.Sub) and a.made in (Made.NORMAL, Made.PARAMETER) and b.made is None:
         return a.but(shape=shape if a.shape is None else a.shape)  # a step of gradient descent
     if isinstance(op, ast.Add | ast.Sub | ast.Mult) and {a.made, b.made} <= {
@@ -203,14 +210,6 @@ def _counted(a: Array, b: Array, op: ast.operator) -> Array | None:
     return None
 
 
-def _column_and_row(a: Shape | None, b: Shape | None) -> bool:
-    """(N, 1) and (N,), N not 1."""
-    if a is None or b is None or {len(a), len(b)} != {1, 2}:
-        return False
-    long, short = (a, b) if len(a) == 2 else (b, a)
-    return long[1] == 1 and short[0] != 1
-
-
 def _alike(a: Array, b: Array) -> bool:
     return a.made is b.made and a.place == b.place and a.shape == b.shape
 
@@ -219,7 +218,9 @@ def product(on: Desk, a: Value, b: Value, node: ast.AST, transposed: bool = Fals
     """A matrix product: scores where one side is a parameter."""
     x = a if isinstance(a, Array) else None
     w = b if isinstance(b, Array) else None
-    parameter = w is not None and w.made in (Made.PARAMETER, Made.NORMAL)
+    parameter = w is not None and (
+        w.made in (Made.PARAMETER, Made.NORMAL) or (w.low == w.high == 0 and w.rank == 2)
+    )
     of_data = x is not None and x.made in (Made.ONE_HOT, *PROBABILITIES)
     width = None
     shape = None

@@ -67,7 +67,8 @@ def by_parts(x: Array, parts: list[ast.expr], keys: list[Any], place: Any) -> Va
             at += 1
         elif isinstance(key, Array | List):
             if isinstance(key, Array) and key.kind == "bool" and (key.rank or 1) > 1:
-                return Array(kind=x.kind, made=x.made if x.axis is None else None)
+                kept = x.axis is None and x.made is not Made.PADDED
+                return Array(kind=x.kind, made=x.made if kept else None)
             every = _of_every_event(out, at, key)
             out = _shortened(out, at, None, place) if every is None else every
             at += 1
@@ -75,6 +76,8 @@ def by_parts(x: Array, parts: list[ast.expr], keys: list[Any], place: Any) -> Va
             out = moves.pick(out, at, place)
         elif isinstance(key, Unknown):
             # A number, a list or a mask: which of them is not known.
+            if out.made is Made.PADDED:
+                return Array(kind=x.kind)
             if out.rank is not None and out.rank <= 1:
                 return out.but(shape=None, path=out.path)
             if _axis_hit(out, at):

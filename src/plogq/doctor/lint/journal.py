@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .slots import Slots
-from .values import join, same, several
+from .values import join, join_items, same, several
 
 MISSING: Any = object()
 Changed = dict[tuple[int, Any], tuple[Slots, Any, Any]]  # by object and slot
@@ -69,9 +69,9 @@ def join_slot(a: Any, b: Any, key: Any) -> Any:
         return a
     if key == "items" and (a is None or b is None or several(a) is not None):
         one, other = several(a), several(b)
-        if one is None or other is None or len(one) != len(other):
+        if one is None or other is None:
             return None
-        return tuple(join(x, y) for x, y in zip(one, other, strict=True))
+        return join_items(tuple(one), tuple(other))
     return a if key == "__global__" else join(a, b)
 
 

@@ -254,3 +254,11 @@ def broadcast(a: Shape | None, b: Shape | None) -> Shape | None:
         m, n = a[-i], b[-i]
         out[-i] = n if m == 1 else m if n == 1 or m == n else m if isinstance(m, int) else n
     return tuple(out)
+
+
+def column_and_row(a: Shape | None, b: Shape | None) -> bool:
+    """(N, 1) and (N,), N not 1."""
+    if a is None or b is None or {len(a), len(b)} != {1, 2}:
+        return False
+    long, short = (a, b) if len(a) == 2 else (b, a)
+    return long[1] == 1 and short[0] != 1

@@ -157,6 +157,8 @@ def canonical(name: str) -> str:
     if head in ("tensorflow.losses", "tensorflow.compat.v1.losses") and last in _TF1_LOSSES:
         return f"tensorflow.compat.v1.losses.{last}"
     changed = True
+    if name.startswith("tensorflow.compat.v1.") and ".losses" not in name:
+        name = f"tensorflow.{name[21:]}"
     while changed:
         changed = False
         for old, new in _PREFIXES:

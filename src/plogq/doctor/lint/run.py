@@ -20,7 +20,14 @@ from .modules import Module
 from .project import Project, of_library
 from .running.interpreter import Interpreter
 from .settings import Settings
-from .sources import Unreadable, may_import_losses, read_bytes, read_module, speaks_of_losses
+from .sources import (
+    Unreadable,
+    imports_speaker,
+    may_import_losses,
+    read_bytes,
+    read_module,
+    speaks_of_losses,
+)
 
 _SUFFIXES = (".py", ".pyw", ".ipynb")
 _LEFT_OUT = frozenset(
@@ -173,7 +180,9 @@ def lint_text(text: str, name: str = "<text>", settings: Settings | None = None)
 
 def _one(path: Path, named: bool, settings: Settings, project: Project, report: Report) -> None:
     data = read_bytes(path)
-    worth = speaks_of_losses(data) or (may_import_losses(data) and not of_library(path))
+    worth = speaks_of_losses(data) or (
+        not of_library(path) and (may_import_losses(data) or imports_speaker(data, path))
+    )
     if not named and not worth:
         return
     module = read_module(path, shown(path), data=data)

@@ -9,6 +9,7 @@ import re
 import tokenize
 import warnings
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ _SPEAKS_OF_LOSSES = (
     b"poly_loss", b"focal",
 )  # fmt: skip
 _PYTHON_2 = re.compile(r"^\s*(print\s+[\"'\w]|exec\s+[\"'\w]|except\s+[\w.]+\s*,\s*\w+\s*:)", re.M)
+
+
+_IMPORT = re.compile(rb"^(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))", re.M)
+_HEAD = 20_000  # bytes of a file in which its imports stand
 
 
 class Unreadable(Exception):
@@ -43,6 +48,24 @@ def may_import_losses(data: bytes) -> bool:
     return (b"loss" in data or b"criterion" in data) and any(
         word in data for word in (b"torch", b"keras", b"tensorflow", b"jax", b"flax")
     )
+
+
+def imports_speaker(data: bytes, path: Path) -> bool:
+    """Whether a file imports one that stands beside it, or above it, and speaks of losses."""
+    for found in _IMPORT.finditer(data[:_HEAD]):
+        parts = (found[1] or found[2]).decode("ascii", "replace").strip(".").split(".")
+        for folder in (path.parent, path.parent.parent):
+            if _speaker(folder.joinpath(*parts).with_suffix(".py")):
+                return True
+    return False
+
+
+@lru_cache(4096)
+def _speaker(path: Path) -> bool:
+    try:
+        return path.stat().st_size <= LARGEST and speaks_of_losses(path.read_bytes())
+    except OSError:
+        return False
 
 
 def read_bytes(path: Path) -> bytes:

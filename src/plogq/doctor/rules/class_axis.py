@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..contracts import Takes
+from ..contracts import Holds, Takes
 from ..facts import Array, HandWritten, Made, Sighting, place_of
 from ..findings import Level, Verdict
 from .registry import rule
@@ -56,7 +56,9 @@ def wrong_class_axis(seen: Sighting) -> Verdict | None:
     if q.axis is None or axis is None:
         return None
     normalised = seen.loss.takes is not Takes.SCORES and q.made in (Made.SOFTMAX, Made.LOG_SOFTMAX)
-    if normalised and q.axis == 0 and q.batched and (q.rank is None or q.rank >= 2):
+    p = seen.target
+    rows = p is not None and p.kind == "int" and bool(p.rank) and seen.loss.holds is Holds.INDEX
+    if normalised and q.axis == 0 and (q.batched or rows) and (q.rank is None or q.rank >= 2):
         return _over_other(seen, q, 0)
     here, there = place_of(q.axis, q.rank), place_of(axis, q.rank)
     if here is None or there is None or here == there or q.rank is None or q.rank < 2:

@@ -41,7 +41,18 @@ def labels_out_of_range(seen: Sighting) -> Verdict | None:
     ```
     """
     p, q = seen.target, seen.prediction
-    if p is None or p.low is None or p.high is None:
+    if p is None:
+        return None
+    if p.made is Made.NORMAL and not seen.loss.exclusive and not p.scaled and q is not None:
+        return Verdict(
+            f"{seen.loss.name} takes targets between 0 and 1, but got numbers of mean 0, from "
+            f"{origin(p, seen.place)}: about half of them lie below 0, and each makes the loss "
+            "fall without end as its score falls",
+            "bring them to [0, 1], or take a loss for real numbers, such as the mean squared error",
+            q.place,
+            evidence(seen),
+        )
+    if p.low is None or p.high is None:
         return None
     if not seen.loss.exclusive:
         return _of_yes_no(seen, p, p.low, p.high)
@@ -61,7 +72,7 @@ def labels_out_of_range(seen: Sighting) -> Verdict | None:
         return Verdict(
             f"{seen.loss.name} has {k} classes, 0 to {k - 1}, but the labels run from {p.low:g} "
             f"to {p.high:g}, from {origin(p, seen.place)}: {_follows(seen)}{more}",
-            f"subtract {p.low:g}" if p.low > 0 else f"give the head {p.high + 1:g} units",
+            _for_more(seen, p, k),
             q.place,
             evidence(seen),
         )
@@ -84,6 +95,17 @@ def labels_out_of_range(seen: Sighting) -> Verdict | None:
             evidence(seen),
         )
     return None
+
+
+def _for_more(seen: Sighting, p: Array, k: int) -> str:
+    """What to write where labels lie above the classes."""
+    if p.low is not None and p.high is not None and p.low <= 0 and p.high >= 2 * k:
+        option = {"torch": "ignore_index", "keras": "ignore_class"}.get(seen.loss.peer)
+        how = f"write {option}={p.high:g}" if option else "leave its events out of the mean"
+        return f"{how} if {p.high:g} marks what is no class, or give the head {p.high + 1:g} units"
+    if p.low is not None and p.low > 0:
+        return f"subtract {p.low:g}"
+    return f"give the head {(p.high or 0) + 1:g} units"
 
 
 def _of_yes_no(seen: Sighting, p: Array, low: float, high: float) -> Verdict | None:

@@ -53,6 +53,7 @@ def padding_counted(seen: Sighting) -> Verdict | None:
             and p.high is not None
             and p.low <= given <= p.high
             and p.kind == "int"
+            and not any(step.verb == "marked" for step in p.path)
         ):
             return Verdict(
                 f"{seen.loss.name} ignores label {given}, but the labels from "

@@ -66,10 +66,18 @@ def swapped_arguments(seen: Sighting) -> Verdict | None:
 
 def _is_true(q: Array) -> bool:
     """Whether it is what is known, and no model's output."""
+    if q.made is None and (q.low, q.high) == (0, 1) and any(s.verb == "cast" for s in q.path):
+        return True  # of a comparison: zeros and ones
     return q.made in _TRUE or (q.made is None and q.kind == "int")
 
 
 def _what(q: Array) -> str:
     if q.made is Made.ONE_HOT:
         return "one-hot rows"
-    return "log-probabilities" if q.made in _LOGS else q.made.value if q.made else "whole numbers"
+    return (
+        "log-probabilities"
+        if q.made in _LOGS
+        else q.made.value
+        if q.made
+        else ("zeros and ones" if q.high == 1 else "whole numbers")
+    )

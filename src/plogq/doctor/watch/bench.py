@@ -8,14 +8,15 @@ is that of the running program.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..facts import Array, Cut, HandWritten, Place, Seen
+from ..facts import Array, Cut, HandWritten, Made, Place, Seen, place_of
 from ..lint import arithmetic, indexing
 from ..lint.library.data import MAKERS
 from ..lint.values import Args, Const, List, Ref, Terms, Tuple, Unknown, Value
 from ..lint.verbs import VERBS
+from .evidence import Numbers, hot_axis
 from .sightings import Sightings
 
 Fact = Array | Terms
@@ -26,6 +27,8 @@ _OPERATORS: dict[str, ast.operator] = {
 _COMPARED: dict[str, ast.cmpop] = {
     "gt": ast.Gt(), "ge": ast.GtE(), "lt": ast.Lt(), "le": ast.LtE(), "eq": ast.Eq(),
 }  # fmt: skip
+# What is multiplied by one-hot rows in a loss written by hand.
+_SPREAD = {Made.SOFTMAX, Made.LOG_SOFTMAX, Made.LOG_OF_SOFTMAX, Made.LOG_SIGMOID}
 _MOST = 500  # sightings of one kind that are kept
 _DEPTH = 6  # how far back the makers of makers are kept
 
@@ -93,6 +96,22 @@ class Bench:
         """What an operator between two leaves."""
         return self.binary(_OPERATORS[name], a, b, self.node("", name))
 
+    def beside(
+        self, pos: list[Value], args: Sequence[Any], read: Callable[[Any], Numbers | None]
+    ) -> list[Value]:
+        """Before y · log q: what y is, from its numbers."""
+        for i, j in ((0, 1), (1, 0)):
+            q, y = pos[i], pos[j]
+            if not isinstance(q, Array) or not isinstance(y, Array) or q.made not in _SPREAD:
+                continue
+            axis = place_of(q.axis, q.rank)
+            if y.made is None and axis is not None and 2 <= (y.rank or 0) == q.rank:
+                numbers = read(args[j])
+                hot = None if numbers is None else hot_axis(numbers, axis)
+                if hot is not None:
+                    pos[j] = y.but(made=Made.ONE_HOT, axis=hot)
+        return pos
+
     def compare(self, name: str, a: Value, b: Value) -> Value:
         """What a comparison leaves."""
         if not isinstance(a, Array):
@@ -135,7 +154,8 @@ def _cut(x: Array | None, depth: int) -> Array | None:
 def settled(x: Array, shape: tuple[Any, ...], kind: str | None) -> Array:
     """What a verb gave, with the shape that the array has."""
     axis, width = x.axis, x.width
-    if axis is not None:
+    gone = x.made is None and x.by in ("sum", "max", "mean", "logsumexp")
+    if axis is not None and not gone:  # else it is the axis of the array before
         at = axis + len(shape) if axis < 0 else axis
         if not 0 <= at < len(shape):
             axis = width = None

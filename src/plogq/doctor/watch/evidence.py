@@ -138,3 +138,14 @@ class Evidence:
     def all_soft(self) -> bool:
         """Every row lies in [0, 1] and sums to 1."""
         return self.rows > 0 and self.soft == self.rows
+
+
+def hot_axis(values: Numbers, axis: int) -> int | None:
+    """The axis along which each row has a single one: the one that is asked for, or the other."""
+    values = cut(values, 1 << 14)
+    for at in (axis, 1 - axis) if values.ndim == 2 else (axis,):
+        seen = Evidence()
+        seen.add(values, at)
+        if seen.all_hot:
+            return at
+    return None

@@ -69,6 +69,14 @@ def _max(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
     return Unknown()
 
 
+@entered("min")
+def _min(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
+    for x, other in ((args[0], args[1]), (args[1], args[0])):
+        if isinstance(other, Const) and isinstance(x, Array):
+            return on.do("jax", "clip", [x, other], {})
+    return Unknown()
+
+
 @entered("clamp")
 def _clamp(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
     return on.do("jax", "clip", [args[1], args[0], args[2]], {})

@@ -191,6 +191,8 @@ class Jax:
         if name not in VERBS_OF and jaxpr_of(name, params) is None:
             return
         values = [self.value(x) for x in args]
+        if called in ("mul", "multiply"):
+            values = self.bench.beside(values, args, self.read)
         found = outputs(self.bench, name, values, params)
         if found is not None:
             outs = out if isinstance(out, list | tuple) else [out]

@@ -129,7 +129,8 @@ def _ranged(
     """Labels: how far they run, as far as that is sure, and whether some are padding."""
     k = q.classes
     given = options.get("ignore_index", options.get("ignore_class"))
-    flat = p.rank == 1 and not any(s.verb == "reshape" for s in q.path)
+    # Of rows that were flattened, or masked, label 0 may be the padding that is not there any more.
+    flat = p.rank == 1 and not any(s.verb in ("reshape", "slice") for s in q.path)
     if isinstance(given, int) and k is not None and 0 <= given < k:
         counts = seen.counts
         n = int(counts[given]) if given < len(counts) else 0

@@ -11,6 +11,7 @@ from .bench import Const, Terms, Unknown, Value
 
 Verb = Callable[[Any, list[Any], Any, Any], Value]
 VERBS_OF: dict[str, Verb] = {}
+_FED = ("Placeholder", "PlaceholderWithDefault")
 _NO_SCORES = PROBABILITIES | {Made.ONE_HOT}
 
 
@@ -27,6 +28,7 @@ for _op, _verb in (
     ("CheckNumerics", "identity"), ("IdentityN", "identity"),
 ):  # fmt: skip
     VERBS_OF[_op] = _named(_verb)
+
 VERBS_OF["Softmax"] = _named("softmax", -1)
 VERBS_OF["LogSoftmax"] = _named("log_softmax", -1)
 
@@ -36,7 +38,7 @@ def _operator(name: str) -> Verb:
 
 
 for _op, _name in (
-    ("AddV2", "add"), ("Add", "add"), ("BiasAdd", "add"), ("Sub", "sub"), ("Mul", "mul"),
+    ("AddV2", "add"), ("Add", "add"), ("BiasAdd", "add"), ("Sub", "sub"),
     ("RealDiv", "div"), ("Div", "div"),
 ):  # fmt: skip
     VERBS_OF[_op] = _operator(_name)
@@ -61,6 +63,20 @@ def entered(names: str) -> Callable[[Verb], Verb]:
         return verb
 
     return enter
+
+
+@entered("Mul")
+def _times(on: Any, ins: list[Any], attrs: Any, out: Any) -> Value:
+    pos = on.bench.beside([on.value(x) for x in ins[:2]], ins, on.read)
+    return on.bench.operate("mul", *(_fed(v, x) for v, x in zip(pos, ins, strict=False)))
+
+
+def _fed(value: Value, x: Any) -> Value:
+    """What a graph is fed with is data, where nothing else is known of it."""
+    op = None if hasattr(x, "numpy") else getattr(x, "op", None)
+    if isinstance(value, Array) and value.made is None and getattr(op, "type", "") in _FED:
+        return value.but(made=Made.DATA, by="a placeholder")
+    return value
 
 
 def _array(on: Any, x: Any) -> Array | None:

@@ -12,7 +12,7 @@ from ..facts import Array, HandWritten, Made, Place
 from ..facts import place_of as place_at
 from ..lint.moves import stepped
 from .bench import Bench, Const, List, Ref, Terms, Tuple, Unknown, Value, settled
-from .evidence import Evidence, Numbers
+from .evidence import Numbers
 from .layers import current
 from .places import place_of, user_frame
 from .store import Store
@@ -146,7 +146,7 @@ class Hands:
         if plan.swapped:
             pos = pos[::-1]
         if name in ("mul", "multiply", "mul_"):
-            pos = self._weighed(pos, args[::-1] if plan.swapped else args)
+            pos = self.bench.beside(pos, args[::-1] if plan.swapped else args, _numbers)
         if name == "addmm":
             pos, name = pos[1:], "matmul"
         if name == "linear" and isinstance(out, torch.Tensor):
@@ -155,23 +155,6 @@ class Hands:
         if name == "softmin":
             name = "softmax"
         return self.bench.do("torch", name, pos, kw)
-
-    def _weighed(self, pos: list[Value], args: tuple[Any, ...]) -> list[Value]:
-        """Before y · log q: what y is, from its numbers."""
-        for i, j in ((0, 1), (1, 0)):
-            logs, other = pos[i], pos[j]
-            if not (isinstance(logs, Array) and logs.made in _LOGS and isinstance(other, Array)):
-                continue
-            y = args[j]
-            if other.made is None and isinstance(y, torch.Tensor) and 2 <= y.dim() == logs.rank:
-                seen, numbers, axis = Evidence(), read(y), place_at(logs.axis, logs.rank)
-                if numbers is not None and axis is not None:
-                    seen.add(numbers, axis)
-                    if seen.all_hot:
-                        pos[j] = other.but(made=Made.ONE_HOT, axis=axis)
-                    elif y.dim() == 2 and _all_hot(numbers, 1 - axis):
-                        pos[j] = other.but(made=Made.ONE_HOT, axis=1 - axis)
-        return pos
 
     def _convolved(self, name: str, out: Any) -> Value:
         place, text = self.where()
@@ -292,11 +275,8 @@ class Hands:
         return found if isinstance(found, Array) else plain(w)
 
 
-def _all_hot(numbers: Numbers, axis: int) -> bool:
-    """Whether each row along an axis has a single one."""
-    seen = Evidence()
-    seen.add(numbers, axis)
-    return seen.all_hot
+def _numbers(x: Any) -> Numbers | None:
+    return read(x) if isinstance(x, torch.Tensor) else None
 
 
 __all__ = ["Hands"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import sys
 import threading
+from collections import OrderedDict
 from types import FrameType, TracebackType
 from typing import Any
 
 import torch
+from torch.optim import optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.overrides import _get_current_function_mode_stack as stack
 
@@ -37,6 +39,7 @@ class TorchWatch:
         self.until = _MOST
         self.compiled = False
         self.depth = 0
+        self.hook: Any = None  # that counts the optimisers' steps while it looks
         watch.watched["PyTorch"] = torch.__version__
         watch.readers.append(self.describe)
         watch.ticks.append(self._stepped)
@@ -47,13 +50,28 @@ class TorchWatch:
         self._remember_layers()
         self._come_back()
         self._eager_first()
-        handle = register_optimizer_step_post_hook(self._stepped)
-        watch.undo.append(handle.remove)
+        self._count_steps()
         watch.undo.append(self._leave)
         watch.threads.append(self._in_thread)
         watch.autopsies.append(self._autopsy)
         watch.renewals.append(self.renew)
         self.mode.__enter__()
+
+    def _count_steps(self) -> None:
+        if self.hook is None:
+            self.hook = register_optimizer_step_post_hook(self._stepped)
+
+    def _count_no_more(self) -> None:
+        """Take the hook away, which may be at work: PyTorch goes through the hooks that it had."""
+        if self.hook is None:
+            return
+        hooks = optimizer._global_optimizer_post_hooks
+        if list(hooks) == [self.hook.id]:
+            optimizer._global_optimizer_post_hooks = OrderedDict()
+            self.hook = None
+        elif not self.watch.active:
+            self.hook.remove()
+            self.hook = None
 
     def describe(self, x: Any) -> Any:
         """For Keras: facts and numbers of a tensor."""
@@ -85,8 +103,9 @@ class TorchWatch:
             self._leave()
 
     def _leave(self) -> None:
-        """Get out of the way: nothing is looked at any more."""
+        """Get out of the way: nothing is looked at any more, and a step costs what it cost."""
         self.mode.passive = True
+        self._count_no_more()
         if threading.current_thread() is threading.main_thread():
             modes = stack()
             if modes and modes[-1] is self.mode:
@@ -106,6 +125,7 @@ class TorchWatch:
         self.again += 1
         self.until = self.steps + 4
         self.mode.passive = False
+        self._count_steps()
         if not ours:
             self.mode.__enter__()
 
@@ -115,6 +135,7 @@ class TorchWatch:
         modes = stack()
         if self.mode.passive and (not modes or modes[-1] is self.mode):
             self.mode.passive = False
+            self._count_steps()
             if not modes:
                 self.mode.__enter__()
 

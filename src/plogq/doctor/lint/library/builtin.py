@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...facts import Array
+from ...facts import Array, Made
 from ..machine import Machine
 from ..values import (
     NONE,
@@ -66,6 +66,16 @@ def _zip(on: Machine, args: Args) -> Value:
         rows = zip(*[items or () for items in several], strict=False)
         return List(tuple(Tuple(row) for row in rows))
     nodes = getattr(args.node, "args", [])
+    known = [len(items) for items in several if items is not None]
+    if known and min(known) <= 32:
+        # Beside these, what is not known is as long: keys for each layer, say.
+        columns = [
+            items
+            if items is not None
+            else (on.element(x, nodes[i] if i < len(nodes) else args.node),) * min(known)
+            for i, (x, items) in enumerate(zip(args.pos, several, strict=True))
+        ]
+        return List(tuple(Tuple(row) for row in zip(*columns, strict=False)))
     return Iter(Tuple(tuple(
         on.element(x, nodes[i] if i < len(nodes) else args.node) for i, x in enumerate(args.pos)
     )))  # fmt: skip
@@ -137,6 +147,8 @@ def _number(kind: type) -> Any:
                 return Const(kind(x.value))
             except (ValueError, OverflowError):
                 return Unknown()
+        if isinstance(x, Array) and x.rank in (0, None) and x.made in (Made.LABELS, Made.NUMBERS):
+            return x.but(kind=kind.__name__, shape=())  # one label of many
         return x if isinstance(x, Unknown) else Unknown()
 
     return number

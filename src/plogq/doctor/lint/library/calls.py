@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ...contracts import CONTRACTS
@@ -11,6 +12,8 @@ from ..names import array_function, canonical
 from ..values import (
     Args,
     Chain,
+    Const,
+    Default,
     Dict,
     Function,
     Instance,
@@ -95,6 +98,47 @@ def _makes(name: str) -> bool:
     return name.rpartition(".")[0].endswith("random")
 
 
+_LAYERS_OF_TF1 = {
+    "dense": "Dense", "conv2d": "Conv2D", "conv1d": "Conv1D", "dropout": "Dropout",
+    "flatten": "Flatten", "max_pooling2d": "MaxPooling2D",
+    "average_pooling2d": "AveragePooling2D", "batch_normalization": "BatchNormalization",
+}  # fmt: skip
+
+
+def _at_once(name: str, on: Machine, args: Args) -> Value:
+    """tf.layers.dense(x, …): a layer that is made and called."""
+    x = args.get(0, "inputs") or Unknown()
+    kw = {k: v for k, v in args.kw.items() if k != "inputs"}
+    pos = args.pos[1:] if args.pos else []
+    made = LAYERS[f"keras.layers.{name}"](on, Args(pos, kw, args.node, args.open))
+    return on.call(made, Args([x], {}, args.node))
+
+
+def _parser(on: Machine, args: Args) -> Value:
+    """argparse.ArgumentParser: its arguments, as they are where nobody gives them."""
+    parser, given = Record("parser"), Record("namespace")
+
+    def add_argument(on: Machine, args: Args) -> Value:
+        flags = [a.value for a in args.pos if isinstance(a, Const) and isinstance(a.value, str)]
+        default = args.get(None, "default")
+        name = args.constant(None, "dest") or max(flags, key=len, default="").lstrip("-")
+        if isinstance(name, str) and isinstance(default, Const):
+            on.write(given, name.replace("-", "_"), Default(default.value))
+        return Unknown()
+
+    for name in ("add_argument_group", "add_mutually_exclusive_group"):
+        parser.slots[name] = Native(lambda on, args: parser, name)
+    parser.slots["add_argument"] = Native(add_argument, "add_argument")
+    parser.slots["parse_args"] = Native(lambda on, args: given, "parse_args")
+    return parser
+
+
+def _table_of(on: Machine, args: Args) -> Value:
+    """pandas.DataFrame({…}): its columns."""
+    given = args.get(0, "data")
+    return Dict(given.slots, given.open) if isinstance(given, Dict) else Unknown()
+
+
 def _partial(on: Machine, args: Args) -> Value:
     if not args.pos:
         return Unknown()
@@ -147,5 +191,12 @@ _CALLS: dict[str, Callable[[Machine, Args], Any]] = {
     "types.SimpleNamespace": lambda on, args: Record("namespace", **args.kw),
     "argparse.Namespace": lambda on, args: Record("namespace", **args.kw),
     "torch.nn.functional.embedding": lambda on, args: Unknown(),
+    "argparse.ArgumentParser": _parser,
+    "optax.apply_updates": _first,
+    "pandas.DataFrame": _table_of,
+    **{
+        f"tensorflow.layers.{name}": partial(_at_once, layer)
+        for name, layer in _LAYERS_OF_TF1.items()
+    },
     **transforms.CALLS,
 }  # fmt: skip

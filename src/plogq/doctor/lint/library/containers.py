@@ -73,7 +73,8 @@ def of_list(on: Machine, of: List, name: str) -> Value:
 
     def append(on: Machine, args: Args) -> Value:
         item = args.get(0) or Unknown()
-        return changed(None if of.items is None or len(of.items) > 256 else (*of.items, item))
+        items = of.slots["items"]
+        return changed(None if items is None or len(items) > 256 else (*items, item))
 
     def extend(on: Machine, args: Args) -> Value:
         other = args.get(0)
@@ -81,7 +82,10 @@ def of_list(on: Machine, of: List, name: str) -> Value:
             more: Any = (other.item,)
         else:
             more = on.items(other) if other is not None else None
-        return changed(None if of.items is None or more is None else (*of.items, *more))
+        if isinstance(other, List):
+            more = other.slots["items"]
+        items = of.slots["items"]
+        return changed(None if items is None or more is None else (*items, *more))
 
     def insert(on: Machine, args: Args) -> Value:
         at = args.constant(0)

@@ -98,7 +98,10 @@ def keras_compile(on: Machine, output: Value, args: Args) -> Record | None:
     if given is None or (isinstance(given, Const) and given.value is None):
         return None
     pairs: list[tuple[Value, Value]] = []
-    for out, loss in outputs_with(output, given):
+    keys: list[Value] = []
+    named = Dict({k: Const(k) for k in given.slots}) if isinstance(given, Dict) else given
+    several = zip(outputs_with(output, given), outputs_with(output, named), strict=True)
+    for (out, loss), (_, key) in several:
         part = node
         if isinstance(node, ast.List | ast.Tuple) and isinstance(given, List | Tuple):
             at = next((i for i, v in enumerate(given.items or ()) if v is loss), None)
@@ -110,9 +113,12 @@ def keras_compile(on: Machine, output: Value, args: Args) -> Record | None:
         if found is None:
             continue
         pairs.append((out, found))
+        keys.append(key)
         keras_seen(on, found, part, out, None)
     _metrics(on, pairs, args)
-    return Record("compiled", pairs=Tuple(tuple(Tuple(p) for p in pairs)), node=node)
+    return Record(
+        "compiled", pairs=Tuple(tuple(Tuple(p) for p in pairs)), keys=Tuple(tuple(keys)), node=node
+    )
 
 
 def _metrics(on: Machine, pairs: list[tuple[Value, Value]], args: Args) -> None:
@@ -158,12 +164,32 @@ def keras_fit(on: Machine, compiled: Value, args: Args) -> None:
             y = item.items[1]
     if y is None:
         return
+    if args.get(None, "sample_weight") is not None or _masks(on):
+        y = _uncounted(y)
     pairs = compiled.slots["pairs"].items
     if len(pairs) == 1:
         output, loss = pairs[0].items
         keras_seen(on, loss, compiled.slots["node"], output, y)
         return
     targets = on.items(y)
+    if isinstance(y, Dict):
+        keys = [getattr(key, "value", None) for key in compiled.slots["keys"].items]
+        targets = tuple(y.slots[key] for key in keys if key in y.slots)
     if targets is not None and len(targets) == len(pairs):
         for pair, target in zip(pairs, targets, strict=True):
             keras_seen(on, pair.items[1], compiled.slots["node"], pair.items[0], target)
+
+
+_MASKS = ("mask_zero=True", "Masking(", "compute_mask", "supports_masking")
+
+
+def _masks(on: Machine) -> bool:
+    """Whether a model of this file may take padding out of its losses."""
+    return any(word in line for line in on.home.lines for word in _MASKS)
+
+
+def _uncounted(y: Value) -> Value:
+    """Padding that no loss counts is no matter."""
+    return y.but(made=Made.LABELS, low=None) if isinstance(y, Array) and (
+        y.made is Made.PADDED
+    ) else y  # fmt: skip

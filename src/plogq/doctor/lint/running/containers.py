@@ -11,12 +11,14 @@ from ..values import (
     Args,
     Chain,
     Const,
+    Default,
     Dict,
     Function,
     Instance,
     Iter,
     List,
     Loss,
+    Many,
     Model,
     Native,
     Record,
@@ -24,6 +26,8 @@ from ..values import (
     Unknown,
     UserClass,
     Value,
+    counted,
+    each_of,
     joined,
     several,
     slice_of,
@@ -48,7 +52,7 @@ def items(on: Machine, value: Value) -> tuple[Value, ...] | None:
     if isinstance(value, Tuple | List):
         return value.items
     if isinstance(value, Chain):
-        return value.slots["items"]
+        return counted(value.slots["items"])
     if isinstance(value, Dict):
         return None if value.open else tuple(Const(k) for k in value.slots)
     if isinstance(value, Const) and isinstance(value.value, range):
@@ -61,7 +65,7 @@ def items(on: Machine, value: Value) -> tuple[Value, ...] | None:
         known = value.slots.get("items")
         return known.items if isinstance(known, Tuple | List) else None
     if isinstance(value, Instance) and isinstance(value.slots.get("__chain__"), Chain):
-        return value.slots["__chain__"].slots["items"]
+        return counted(value.slots["__chain__"].slots["items"])
     return None
 
 
@@ -74,6 +78,9 @@ def element(on: Machine, over: Value, node: ast.expr) -> Value:
     items = on.items(over)
     if items:
         return joined(items)
+    each = each_of(over)
+    if each is not None:
+        return each
     if isinstance(over, Array):
         if over.made is Made.DATA and over.shape is None:
             return over
@@ -95,9 +102,11 @@ def element(on: Machine, over: Value, node: ast.expr) -> Value:
 def item(on: Machine, of: Value, key: Value, node: ast.expr) -> Value:
     """of[key] of what is no array."""
     if isinstance(of, Tuple | List | Chain):
-        items = of.slots["items"] if isinstance(of, Chain) else of.items
+        items = of.items if isinstance(of, Tuple) else of.slots["items"]
         if items is None:
             return Unknown()
+        if counted(items) is None:
+            return _item_of_many(of, items, key)
         if isinstance(key, Const) and isinstance(key.value, int):
             at = key.value
             return items[at] if -len(items) <= at < len(items) else Unknown()
@@ -108,11 +117,15 @@ def item(on: Machine, of: Value, key: Value, node: ast.expr) -> Value:
                 return Tuple(part)
             return Chain(part, of.keras) if isinstance(of, Chain) else List(part)
         return joined(items)
+    if isinstance(key, Default):
+        key = Const(key.value)  # one of several: the one that is meant at first
     if isinstance(of, Dict):
         if isinstance(key, Const):
             found = of.slots.get(key.value)
             return Unknown(str(key.value)) if found is None else found
-        return Unknown() if of.open or not of.slots else joined(list(of.slots.values()))
+        if of.open or not of.slots or isinstance(key, List):  # a list: some columns of a table
+            return Unknown()
+        return joined(list(of.slots.values()))
     if isinstance(of, Record) and isinstance(key, Const):
         found = of.slots.get(key.value)
         if isinstance(key.value, int) and "items" in of.slots:
@@ -127,14 +140,31 @@ def item(on: Machine, of: Value, key: Value, node: ast.expr) -> Value:
     return Unknown()
 
 
-def set_item(on: Machine, of: Value, key: Value, value: Value) -> None:
-    """of[key] = value."""
+def _item_of_many(of: Value, items: tuple[Value, ...], key: Value) -> Value:
+    """An item, or a part, of a list whose length is not known."""
+    each = joined(x.each if isinstance(x, Many) else x for x in items)
+    cut = slice_of(key)
+    if cut is not None:
+        part = (Many(each),)
+        if cut == slice(None, -1) and not isinstance(items[-1], Many):
+            part = items[:-1]
+        return Chain(part, of.keras) if isinstance(of, Chain) else List(part)
+    if not isinstance(key, Const) or not isinstance(key.value, int):
+        return each
+    order = items[::-1] if key.value < 0 else items
+    at = -1 - key.value if key.value < 0 else key.value
+    sure = order[: at + 1]
+    return sure[-1] if len(sure) == at + 1 and counted(sure) is not None else each
+
+
+def set_item(on: Machine, of: Value, key: Value, value: Value, code: ast.expr) -> None:
+    """of[key] = value; `code` is how the key is written."""
     if isinstance(of, Dict):
         if isinstance(key, Const):
             on.write(of, key.value, value)
         else:
             of.open = True
-    elif isinstance(of, List | Chain) and of.slots["items"] is not None:
+    elif isinstance(of, List | Chain) and counted(of.slots["items"]) is not None:
         items = list(of.slots["items"])
         if isinstance(key, Const) and isinstance(key.value, int):
             if -len(items) <= key.value < len(items):
@@ -142,13 +172,42 @@ def set_item(on: Machine, of: Value, key: Value, value: Value) -> None:
                 on.write(of, "items", tuple(items))
         else:
             on.write(of, "items", None)
-    elif isinstance(of, Array) and of.low is not None:
-        _overwritten(on, of)
+    elif isinstance(of, Array) and of.low is not None and of.high is not None:
+        parts = code.elts if isinstance(code, ast.Tuple) else [code]
+        _overwritten(on, of, _with_part(on, of, of.low, of.high, parts, value))
 
 
-def _overwritten(on: Machine, of: Array) -> None:
+def _with_part(
+    on: Machine, of: Array, low: float, high: float, parts: list[ast.expr], value: Value
+) -> Array:
+    """What an array is with a part of it overwritten."""
+    by_place = any(isinstance(part, ast.Slice) for part in parts)
+    number = value.value if isinstance(value, Const) else None
+    beside = isinstance(number, int) and (number > high or number < min(low, 0))
+    if beside and by_place and of.made is Made.LABELS:
+        # Such a number marks what is none of the labels.
+        out = moves.stepped(of, "marked", of.place)
+        return out.but(low=min(low, number or 0), high=max(high, number or 0))
+    if number in (low, high) and any(step.verb == "marked" for step in of.path):
+        return of
+    last = parts[-1]
+    rows = of.rank == 2 and len(parts) == 2 and isinstance(last, ast.Slice) and last.lower is None
+    if rows and low == high and of.kind == "int" and isinstance(last, ast.Slice):
+        open_end = last.upper is not None and not isinstance(on.eval(last.upper), Const)
+        labels = isinstance(value, Unknown) or (isinstance(value, Array) and value.kind == "int")
+        if open_end and labels:
+            return of.but(made=Made.PADDED, batched=True)
+    if of.made is Made.PADDED:
+        return of if by_place else of.but(made=None, low=None, high=None)
+    return of.but(low=None, high=None)
+
+
+def _overwritten(on: Machine, of: Array, now: Array) -> None:
     """A part of an array has other numbers now, and so has whatever is a view of it."""
     for scope in (on.scope, on.module.scope):
         for name, known in list(scope.slots.items()):
             if isinstance(known, Array) and (known.made, known.place) == (of.made, of.place):
-                on.write(scope, name, known.but(low=None, high=None))
+                if known == of:
+                    on.write(scope, name, now)
+                else:
+                    on.write(scope, name, known.but(low=None, high=None))

@@ -16,7 +16,9 @@ from ..values import (
     Dict,
     Iter,
     List,
+    Many,
     Record,
+    Ref,
     Tuple,
     Unknown,
     Value,
@@ -138,7 +140,14 @@ def call_expression(on: Machine, node: ast.Call) -> Value:
                 is_open = True
                 continue
             more = on.items(value)
-            if more is None:
+            if more is None and isinstance(value, List) and value.slots["items"]:
+                # All of them for layers in a row; else those before any number of them.
+                raw = value.slots["items"]
+                several = [i for i, x in enumerate(raw) if isinstance(x, Many)]
+                in_a_row = isinstance(f, Ref) and f.name.endswith("Sequential")
+                pos.extend(raw if in_a_row else raw[: several[0]])
+                is_open = True
+            elif more is None:
                 is_open = True
             else:
                 pos.extend(more)

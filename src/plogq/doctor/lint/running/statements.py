@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable
 from typing import Any
 
-from ...facts import Array
+from ...facts import Array, Made, place_of
 from ..machine import Machine
 from ..values import (
     NONE,
@@ -19,8 +19,10 @@ from ..values import (
     Instance,
     List,
     Terms,
+    Tuple,
     Unknown,
     Value,
+    length_of,
 )
 from .containers import truth
 from .definitions import DEFINITIONS
@@ -48,7 +50,31 @@ def in_place(on: Machine, node: ast.expr, out: Value) -> None:
 def assign_statement(on: Machine, node: ast.Assign) -> None:
     value = on.eval(node.value)
     for target in node.targets:
+        if isinstance(value, Unknown) and isinstance(target, ast.Tuple | ast.List):
+            value = _shape_of(on, node.value, target.elts) or value
         on.assign(target, value)
+
+
+def _shape_of(on: Machine, code: ast.expr, targets: list[ast.expr]) -> Value | None:
+    """b, t, k = x.shape: from now on x is known to have so many axes, of these lengths."""
+    if isinstance(code, ast.Call) and not code.args and not code.keywords:
+        code = code.func if getattr(code.func, "attr", "") == "size" else code
+    if not isinstance(code, ast.Attribute) or code.attr not in ("shape", "size"):
+        return None
+    x = on.eval(code.value)
+    names = [t.id for t in targets if isinstance(t, ast.Name)]
+    if not isinstance(x, Array) or x.made is Made.DATA or x.shape is not None:
+        return None
+    if len(names) != len(targets):
+        return None
+    lengths: list[Value] = [Unknown(name) for name in names]
+    at = place_of(x.axis, len(names))
+    if at is not None and isinstance(x.width, int):
+        lengths[at] = Const(x.width)
+    if isinstance(code.value, ast.Name):
+        shape = tuple(length_of(n) for n in lengths)
+        on.assign(code.value, x.but(shape=shape))
+    return Tuple(tuple(lengths))
 
 
 def ann_assign(on: Machine, node: ast.AnnAssign) -> None:
@@ -60,8 +86,8 @@ def aug_assign(on: Machine, node: ast.AugAssign) -> None:
     old = on.eval(node.target)
     new = on.eval(node.value)
     if isinstance(old, List) and isinstance(node.op, ast.Add):
-        more = on.items(new)
-        items = old.items
+        more = new.slots["items"] if isinstance(new, List) else on.items(new)
+        items = old.slots["items"]
         on.write(old, "items", None if more is None or items is None else items + more)
         return
     on.assign(node.target, on.binary(node.op, old, new, node))

@@ -1,18 +1,20 @@
 """The values that names can have while a program is read, and how they are read and joined."""
 
 from ..slots import Scope, Slots
-from .joining import join, join_arrays, joined, same
+from .joining import each_of, join, join_arrays, join_items, joined, same
 from .kinds import (
     NONE,
     Args,
     Chain,
     Const,
+    Default,
     Dict,
     Function,
     Instance,
     Iter,
     List,
     Loss,
+    Many,
     Method,
     Model,
     Native,
@@ -24,6 +26,7 @@ from .kinds import (
     Unknown,
     UserClass,
     Value,
+    counted,
     plain,
     several,
 )
@@ -34,12 +37,14 @@ __all__ = [
     "Args",
     "Chain",
     "Const",
+    "Default",
     "Dict",
     "Function",
     "Instance",
     "Iter",
     "List",
     "Loss",
+    "Many",
     "Method",
     "Model",
     "Native",
@@ -53,8 +58,11 @@ __all__ = [
     "Unknown",
     "UserClass",
     "Value",
+    "counted",
+    "each_of",
     "join",
     "join_arrays",
+    "join_items",
     "joined",
     "length_of",
     "lengths_of",

@@ -37,6 +37,16 @@ class Unknown:
         return f"Unknown({self.tag})"
 
 
+class Default(Unknown):
+    """What comes from outside, and is this where nothing comes."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        super().__init__()
+        self.value = value
+
+
 @dataclass(frozen=True, slots=True)
 class Const:
     """A number, a string, a flag or None that the code shows."""
@@ -61,6 +71,13 @@ class Tuple:
     items: tuple[Value, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Many:
+    """In a list: any number of items in a row, of which each is like this."""
+
+    each: Value
+
+
 class List(Slots):
     """A list; its slot "items" is a tuple, or None where a branch may have changed it."""
 
@@ -71,7 +88,13 @@ class List(Slots):
 
     @property
     def items(self) -> tuple[Value, ...] | None:
-        return self.slots["items"]
+        """Its items, one by one; None where their number is not known."""
+        return counted(self.slots["items"])
+
+
+def counted(items: tuple[Value, ...] | None) -> tuple[Value, ...] | None:
+    """Items whose number is known."""
+    return None if items is None or any(isinstance(i, Many) for i in items) else items
 
 
 class Dict(Slots):
@@ -278,7 +301,7 @@ class Args:
 
 Value = (
     Unknown | Const | Ref | Tuple | Slots | Function | Method | Native | Loss | Partial | Iter
-    | Terms | Array
+    | Terms | Array | Many
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...facts import Array
+from ...facts import Array, Made, place_of
 from .. import moves
 from ..machine import Desk
 from ..values import (
@@ -22,6 +22,8 @@ from .registry import VERBS, Verb, array_of, axis_of, cast, function_of, kind_of
 @verb("reshape view reshape_ resize")
 def reshape(on: Desk, args: Args) -> Value:
     x = array_of(args)
+    if "image" in function_of(args):  # tf.image.resize, jax.image.resize
+        return resized(on, args)
     if x is None:
         return _shaped_unknown(args)
     rest = list(args.pos[1:])
@@ -44,6 +46,19 @@ def reshape(on: Desk, args: Args) -> Value:
             shape=None, axis=None, batched=False
         )
     return moves.reshape(x, dims, on.place(args.node))
+
+
+@verb("interpolate upsample")
+def resized(on: Desk, args: Args) -> Value:
+    """Images of another size: weighted means of neighbours, class by class."""
+    x = array_of(args, "images", "image")
+    if x is None:
+        return Unknown()
+    at = place_of(x.axis, x.rank)
+    if x.made is Made.LOG_SOFTMAX or at is None or x.shape is None:
+        return Array(kind=x.kind, batched=x.batched)
+    shape = tuple(n if i in (0, at) else None for i, n in enumerate(x.shape))
+    return moves.stepped(x, "resize", on.place(args.node)).but(shape=shape)
 
 
 def _shaped_unknown(args: Args) -> Value:

@@ -60,6 +60,11 @@ def collapsed(
     if x.made is Made.SCORES and x.axis is not None and keep is not True and apart:
         moved = here - (at < here) if here is not None and at is not None else x.axis
         return x.but(shape=shape, axis=moved, batched=x.batched and axis != 0)
+    if mean and x.made in (Made.SOFTMAX, Made.PROBABILITIES) and apart and keep is not True:
+        # A mean of distributions, of several models say, is one.
+        moved = here - (at < here) if here is not None and at is not None else x.axis
+        return x.but(made=Made.PROBABILITIES, shape=shape, axis=moved,
+                     batched=x.batched and axis != 0)  # fmt: skip
     return Array(by="mean" if mean else "sum", source=x, shape=shape, kind="float", axis=axis,
                  batched=x.batched and axis != 0)  # fmt: skip
 

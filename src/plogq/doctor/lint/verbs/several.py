@@ -16,6 +16,7 @@ from ..values import (
     Tuple,
     Unknown,
     Value,
+    each_of,
     join,
 )  # fmt: skip
 from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
@@ -24,6 +25,9 @@ from .registry import VERBS, Verb, array_of, axis_of, function_of, verb
 @verb("cat concat concatenate vstack row_stack hstack")
 def cat(on: Desk, args: Args) -> Value:
     given = args.get(0, "tensors", "arrays", "values", "xs")
+    each = each_of(given) if given is not None else None
+    if isinstance(each, Array):
+        given = Iter(each)
     if isinstance(given, Iter) and isinstance(given.item, Array):
         return given.item.but(shape=_open_first(given.item.shape))
     items = on.items(given) if given is not None else None
@@ -39,7 +43,26 @@ def cat(on: Desk, args: Args) -> Value:
         return out.but(shape=_open_first(out.shape))
     if axis == 0 and "hstack" not in function_of(args):
         return out.but(shape=_open_first(out.shape))
-    return Array(kind=out.kind, made=out.made if out.made is Made.LABELS else None)
+    arrays = [i for i in items if isinstance(i, Array)]
+    shape = _side_by_side([i.shape for i in arrays], axis)
+    batched = axis != 0 and any(i.batched for i in arrays)
+    made = out.made if out.made is Made.LABELS else None
+    return Array(kind=out.kind, made=made, shape=shape, batched=batched)
+
+
+def _side_by_side(shapes: Sequence[Shape | None], axis: Any) -> Shape | None:
+    """The shape of arrays joined along an axis."""
+    first = shapes[0]
+    if not isinstance(axis, int) or first is None:
+        return None
+    at = place_of(axis, len(first))
+    if at is None or any(s is None or len(s) != len(first) for s in shapes):
+        return None
+    total: int | None = 0
+    for shape in shapes:
+        n = shape[at] if shape is not None else None
+        total = total + n if isinstance(total, int) and isinstance(n, int) else None
+    return (*first[:at], total, *first[at + 1 :])
 
 
 def _open_first(shape: Shape | None) -> Shape | None:
@@ -50,6 +73,9 @@ def _open_first(shape: Shape | None) -> Shape | None:
 def stack(on: Desk, args: Args) -> Value:
     given = args.get(0, "tensors", "arrays", "values")
     axis = axis_of(args, default=0)
+    each = each_of(given) if given is not None else None
+    if isinstance(each, Array):
+        given = Iter(each)
     items: Sequence[Any] | None = None
     if isinstance(given, Iter):
         items = (given.item,)

@@ -67,6 +67,8 @@ def sampled(on: Desk, args: Args) -> Value:
 @verb("repeat tile expand broadcast_to expand_as repeat_interleave roll flip")
 def repeated(on: Desk, args: Args) -> Value:
     x = array_of(args)
+    if x is not None and x.by == "arange" and x.made is None and x.low is not None:
+        x = x.but(made=Made.LABELS, by=on.module.text(args.node))  # each class a few times
     return Unknown() if x is None else x.but(shape=None, axis=x.axis if x.rank is None or
                                              (x.axis or 0) < 0 else None)  # fmt: skip
 

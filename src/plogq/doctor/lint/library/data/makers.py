@@ -177,7 +177,11 @@ def _filled(value: float | None) -> Maker:
                 ]  # fmt: skip
                 shape = shape_in(Args(list(rest), args.kw, args.node, args.open))
 
-        kind = kind_of(args.get(None, "dtype")) or "float"
+        after = 2 if value is None else 1
+        given = args.get(None, "dtype")
+        if given is None and len(args.pos) > after and isinstance(args.pos[0], Tuple | List):
+            given = args.pos[after]
+        kind = kind_of(given) or "float"
         n = number if isinstance(number, int | float) else None
         return Array(None, on.module.text(args.node), on.place(args.node), shape=shape, kind=kind,
                      low=n, high=n)  # fmt: skip
@@ -188,6 +192,15 @@ def _filled(value: float | None) -> Maker:
 for _name, _value in (("zeros", 0), ("ones", 1), ("full", None)):
     MAKERS[_name] = MAKERS[f"{_name}_like"] = _filled(_value)
 MAKERS["empty"] = MAKERS["empty_like"] = _filled(...)  # type: ignore[arg-type]
+
+
+@maker("placeholder")
+def placeholder(on: Desk, args: Args) -> Value:
+    """tf.placeholder(dtype, shape): what a session is fed with."""
+    given = args.get(1, "shape")
+    shape = None if given is None else lengths_of(given)
+    kind = kind_of(args.get(0, "dtype")) or "float"
+    return made_here(on, args, Made.DATA, shape, kind, batched=True)
 
 
 @maker("eye identity")
@@ -202,12 +215,14 @@ def arange(on: Desk, args: Args) -> Value:
     given = args.pos[-1] if args.pos else args.get(None, "stop", "end", "n")
     if isinstance(given, Array):
         return given.but(shape=None if given.shape is None else (None, *given.shape[1:]))
-    first = args.constant(0, "stop", "end", "n")
-    one = len(args.pos) == 1 and isinstance(first, int)
+    numbers = [a.value if isinstance(a, Const) else None for a in args.pos]
+    whole = bool(numbers) and all(isinstance(n, int) for n in numbers) and len(numbers) <= 2
+    run = range(*numbers) if whole and last_name(args) != "linspace" else None
     return Array(
         by="arange" if last_name(args) == "arange" else "",
-        shape=(first,) if one else (None,),
+        place=on.place(args.node),
+        shape=(len(run),) if run else (None,),
         kind="float" if last_name(args) == "linspace" else "int",
-        low=0 if one else None,
-        high=first - 1 if one else None,
+        low=run[0] if run else None,
+        high=run[-1] if run else None,
     )

@@ -11,10 +11,12 @@ from ...values import (
     Dict,
     Iter,
     List,
+    Many,
     Native,
     Tuple,
     Unknown,
     Value,
+    join,
     lengths_of,
 )
 from .registry import layer
@@ -25,7 +27,7 @@ def sequential(on: Machine, args: Args) -> Value:
     if len(args.pos) == 1 and isinstance(args.pos[0], Dict):
         return Chain(tuple(args.pos[0].slots.values()) if not args.pos[0].open else None)
     if len(args.pos) == 1 and isinstance(args.pos[0], List):  # OrderedDict([("a", layer), …])
-        return Chain(args.pos[0].items)
+        return Chain(args.pos[0].slots["items"])
     if args.open and not args.pos:
         return Chain(None)
     return Chain(tuple(args.pos))
@@ -35,7 +37,7 @@ def sequential(on: Machine, args: Args) -> Value:
 def listed(on: Machine, args: Args) -> Value:
     given = args.get(0, "layers")
     if isinstance(given, List | Tuple):
-        return Chain(given.items)
+        return Chain(given.items if isinstance(given, Tuple) else given.slots["items"])
     return Chain(tuple(args.pos) if not args.open and given is not None else None)
 
 
@@ -44,7 +46,8 @@ def keras_sequential(on: Machine, args: Args) -> Value:
     given = args.get(0, "layers")
     if given is None:
         return Chain((), keras=True)
-    return Chain(on.items(given), keras=True)
+    items = given.slots["items"] if isinstance(given, List) else on.items(given)
+    return Chain(items, keras=True)
 
 
 @layer("torch.nn.ModuleList torch.nn.ParameterList")
@@ -89,6 +92,9 @@ def chained(on: Machine, chain: Chain, args: Args) -> Value:
         return Unknown()
     x: Value = args.pos[0] if args.pos else Unknown()
     for item in items:
+        if isinstance(item, Many):
+            x = join(x, on.call(item.each, Args([x], {}, args.node)))
+            continue
         if isinstance(item, Tuple) and len(item.items) == 2 and isinstance(item.items[0], Const):
             item = item.items[1]  # a name and its layer
         if isinstance(item, Array):  # keras.Input at the head of a Sequential

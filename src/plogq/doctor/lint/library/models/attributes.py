@@ -16,6 +16,7 @@ from ...values import (
     Instance,
     Iter,
     List,
+    Many,
     Model,
     Native,
     Record,
@@ -75,7 +76,7 @@ def attribute(on: Machine, of: Value, name: str, node: Any) -> Value | None:
                 items = of.slots["items"]
                 if name in ("add_module", "register_module") and items is not None:
                     on.write(of, "items", (*items, args.get(1) or Unknown()))
-                elif name == "pop" and items:
+                elif name == "pop" and items and not isinstance(items[-1], Many):
                     on.write(of, "items", items[:-1])
                 else:
                     on.write(of, "items", None)
