@@ -17,8 +17,8 @@ from .versions import fitting
 
 CLASSES, YES_NO = "classes", "yes/no"
 STORED, LINEAR, SHARDED = "stored", "linear", "sharded"
-# P and Q both as predictions.
-PAIR = "pair"
+# P and Q both as predictions: such as are stored, of which one or both are linear, over ranks.
+PAIR, LINEAR_PAIR, SHARDED_PAIR = "pair", "linear pair", "sharded pair"
 
 
 class Key(NamedTuple):
@@ -76,6 +76,12 @@ def _numpy_chunked() -> Kernel:
     return chunked
 
 
+def _numpy_chunked_pairs() -> Kernel:
+    from .numpy.kernels import chunked_pairs
+
+    return chunked_pairs
+
+
 def _torch_chunked() -> Kernel:
     from .torch.kernels import chunked
 
@@ -86,6 +92,12 @@ def _triton_chunked() -> Kernel:
     from .torch.triton.chunked import chunked
 
     return chunked
+
+
+def _torch_chunked_pairs() -> Kernel:
+    from .torch.kernels import chunked_pairs
+
+    return chunked_pairs
 
 
 def _torch_stored() -> Kernel:
@@ -166,16 +178,43 @@ def _jax_linear() -> Kernel:
     return linear
 
 
+def _jax_pairs() -> Kernel:
+    from .jax.pairs import pairs
+
+    return pairs
+
+
+def _jax_by_events() -> Kernel:
+    from .jax.pairs import by_events
+
+    return by_events
+
+
+def _tensorflow_pairs() -> Kernel:
+    from .tensorflow.kernels import pairs
+
+    return pairs
+
+
+def _tensorflow_chunked_pairs() -> Kernel:
+    from .tensorflow.kernels import chunked_pairs
+
+    return chunked_pairs
+
+
 _CPU, _HERE_AND_GPU = ("cpu",), ("cpu", "cuda", "mps", "xpu", "meta")
+_JAX = ("cpu", "gpu", "tpu", "cuda", "rocm")
 ROWS = (
     Row("cpu", CLASSES, STORED, "numpy", _CPU, 0, _numpy_stored),
     Row("cpu", YES_NO, STORED, "numpy", _CPU, 0, _numpy_binary),
     Row("cpu", CLASSES, PAIR, "numpy", _CPU, 0, _numpy_pairs),
+    Row("chunked", CLASSES, LINEAR_PAIR, "numpy", _CPU, 0, _numpy_chunked_pairs),
     Row("chunked", CLASSES, LINEAR, "numpy", _CPU, 0, _numpy_chunked),
     Row("linear", CLASSES, LINEAR, "numpy", _CPU, 1, _numpy_linear),
     Row("cpu", CLASSES, STORED, "torch", _CPU, 0, _torch_stored),
     Row("cpu", YES_NO, STORED, "torch", _CPU, 0, _torch_binary),
     Row("cpu", CLASSES, PAIR, "torch", _CPU, 0, _torch_pairs),
+    Row("chunked", CLASSES, LINEAR_PAIR, "torch", ("cpu", "cuda"), 0, _torch_chunked_pairs),
     Row("chunked", CLASSES, LINEAR, "torch", _CPU, 0, _torch_chunked),
     Row("linear", CLASSES, LINEAR, "torch", _HERE_AND_GPU, 2, _torch_linear),
     # On the CPU they run under Triton's interpreter only, after the kernels that are made for it.
@@ -186,10 +225,14 @@ ROWS = (
     Row("triton", CLASSES, LINEAR, "torch", _CPU, 5, _triton_linear),
     Row("cpu", CLASSES, STORED, "jax", _CPU, 0, _jax_stored),
     Row("cpu", YES_NO, STORED, "jax", _CPU, 0, _jax_binary),
-    Row("linear", CLASSES, LINEAR, "jax", ("cpu", "gpu", "tpu", "cuda", "rocm"), 0, _jax_linear),
+    Row("cpu", CLASSES, PAIR, "jax", _CPU, 0, _jax_pairs),
+    Row("linear", CLASSES, LINEAR, "jax", _JAX, 0, _jax_linear),
+    Row("chunked", CLASSES, LINEAR_PAIR, "jax", _JAX, 0, _jax_by_events),
     Row("cpu", CLASSES, STORED, "tensorflow", _CPU, 0, _tensorflow_stored),
     Row("cpu", YES_NO, STORED, "tensorflow", _CPU, 0, _tensorflow_binary),
+    Row("cpu", CLASSES, PAIR, "tensorflow", _CPU, 0, _tensorflow_pairs),
     Row("linear", CLASSES, LINEAR, "tensorflow", _CPU, 0, _tensorflow_linear),
+    Row("chunked", CLASSES, LINEAR_PAIR, "tensorflow", _CPU, 0, _tensorflow_chunked_pairs),
 )
 
 

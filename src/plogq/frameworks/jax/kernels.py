@@ -47,7 +47,7 @@ def refuses(x: Any, role: str) -> str | None:
     return None
 
 
-def _call(
+def called(
     name: str, results: list[Any], operands: list[Any], in_place: bool = False, **options: Any
 ) -> list[Array]:
     """A kernel on the operands that there are, the first of them overwritten if asked for."""
@@ -71,7 +71,7 @@ def typed(options: dict[str, Any]) -> dict[str, Any]:
     return {k: v if isinstance(v, bool) else _TYPES[type(v)](v) for k, v in options.items()}
 
 
-def _each(x: Any, events: tuple[int, ...]) -> Array:
+def each(x: Any, events: tuple[int, ...]) -> Array:
     """x as one number per event."""
     return jnp.broadcast_to(jnp.asarray(x, verbs.wide()), events)
 
@@ -82,7 +82,7 @@ def _forward(
     loss = jax.ShapeDtypeStruct(events, verbs.statistics_dtype(scores))
     statistic = jax.ShapeDtypeStruct(events, verbs.wide())
     found = [loss, loss] if name == "plogq_binary" else [loss, loss, statistic, statistic]
-    return _call(name, found, operands, forward=True, **options)
+    return called(name, found, operands, forward=True, **options)
 
 
 class Stored:
@@ -115,13 +115,13 @@ class Stored:
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Array, ...]:
-        upstream = (_each(x, measure.events) for x in (d_loss, d_log_z))
+        upstream = (each(x, measure.events) for x in (d_loss, d_log_z))
         operands = [*self._operands(measure, scores), *residual, *upstream]
         gradient = [jax.ShapeDtypeStruct(scores.array.shape, scores.array.dtype)]
         options = self._options(measure, scores)
         # A block of scores is made to be turned into its gradient.
         options["in_place"] = self.flush
-        return tuple(_call("plogq_stored", gradient, operands, forward=False, **options))
+        return tuple(called("plogq_stored", gradient, operands, forward=False, **options))
 
     def fused(
         self, measure: Any, scores: Any, d_loss: Any, z_loss: float, out: Any = None
@@ -137,9 +137,9 @@ class Stored:
             m.dense,
             m.event,
             m.class_weight,
-            None if background is None else _each(background.factor, m.events),
+            None if background is None else each(background.factor, m.events),
             None if background is None else background.classes,
-            None if m.unit_mass() else _each(m.mass(verbs), m.events),
+            None if m.unit_mass() else each(m.mass(verbs), m.events),
         ]
 
     def _options(self, m: Measure, scores: Scores) -> dict[str, Any]:
@@ -178,9 +178,9 @@ class Binary:
     ) -> tuple[Array, ...]:
         x = scores.array
         operands, options = self._given(measure, scores)
-        operands += [_each(g, x.shape) for g in (d_loss, d_log_z)]
+        operands += [each(g, x.shape) for g in (d_loss, d_log_z)]
         gradient = [jax.ShapeDtypeStruct(x.shape, x.dtype)]
-        return tuple(_call("plogq_binary", gradient, operands, forward=False, **options))
+        return tuple(called("plogq_binary", gradient, operands, forward=False, **options))
 
     def _given(self, m: BinaryMeasure, scores: BinaryScores) -> tuple[list[Any], dict[str, Any]]:
         y = m.target if verbs.is_float(m.target) else m.target != 0
