@@ -57,7 +57,7 @@ def test_two_of_them_hold_neither_array() -> None:
         return plogq.kl_divergence(teacher, plogq.LinearLogits(hidden, weight))
 
     given = HIDDEN, WEIGHT, HIDDEN, WEIGHT
-    assert extra(jax.value_and_grad(loss, (0, 1)), *given) <= 0.07 * SCORES
+    assert extra(jax.value_and_grad(loss, (0, 1)), *given) <= 0.10 * SCORES
     assert extra(jax.value_and_grad(capped, (0, 1)), *given) <= 0.20 * SCORES
 
 

@@ -219,7 +219,12 @@ class _Blocks:
         linear = next(side for side in pair.sides() if isinstance(side, Projection))
         row = linear.weight.shape[0] * verbs.statistics_dtype(linear.hidden).itemsize
         least = max(_LEAST_BYTES // row, 1)
-        self.step: Any = max(least, self.count // owner.share) if self.known else self.count
+        # The formula makes several arrays of the size of a block, and the kernel none.
+        bare = [self._scores(side, None) for side in pair.sides()]
+        stored = replace(pair, p=bare[-1], q=None if pair.q is None else bare[0])
+        native = owner is owner.elsewhere or no_pair(self.flat, stored) is None
+        share = owner.share if native else owner.elsewhere.share
+        self.step: Any = max(least, self.count // share) if self.known else self.count
 
     def _rows(self, side: Any) -> Array:
         x = side.hidden if isinstance(side, Projection) else verbs.to_last(side.array, side.axis)
@@ -256,9 +261,12 @@ class _Blocks:
         sums, last = one(sums, jax.tree.map(lambda x: x[whole:], each))
         return sums, jax.tree.map(lambda *ys: jnp.concatenate(ys), found, last)
 
-    def _scores(self, side: Any, x: Array) -> Scores:
+    def _scores(self, side: Any, x: Any) -> Scores:
+        """The scores of some events, or without these what they are besides."""
         if not isinstance(side, Projection):
             return Scores(side.kind, x, 1, side.softcap)
+        if x is None:
+            return Scores("logits", None, 1, side.softcap)
         z = product(x, side.weight.T)
         if side.bias is not None:
             z = z + side.bias.astype(z.dtype)
