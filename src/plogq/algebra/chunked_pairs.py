@@ -46,7 +46,8 @@ class ChunkedPairs:
         linear = [side for side in sides if isinstance(side, Projection)]
         if not linear:
             return "the chunked kernel of two predictions takes LinearLogits for one of them"
-        return next(filter(None, (self.xp.no_products(side.hidden) for side in linear)), None)
+        refusals: list[str | None] = [self.xp.no_products(side.hidden) for side in linear]
+        return next((why for why in refusals if why is not None), None)
 
     def forward(self, measure: Measure, scores: Versus, log_z: bool = False) -> Forward:
         with self.xp.exact(), self.xp.quiet():
@@ -165,7 +166,8 @@ class _Both:
         return replace(self.pair, p=scores[-1], q=q)
 
     def whole(self, found: list[Forward], log_z: bool) -> Forward:
-        return self.chunks.losses(found, log_z, self.xp.statistics(self.pair.arrays()[0][:0]))
+        first: Any = self.pair.arrays()[0]
+        return self.chunks.losses(found, log_z, self.xp.statistics(first[:0]))
 
     def gradients(self) -> tuple[Array | None, ...]:
         return tuple(g for side in self.sides for g in side.result())

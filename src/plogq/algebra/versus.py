@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import factorial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from .contract import Forward
 from .limits import finite
@@ -107,7 +107,8 @@ def backward(
 
 def placed(found: tuple[Array | None, ...], out: Any) -> tuple[Array | None, ...]:
     """Gradients written where they are to be: `out` is for Q's, or several for those of both."""
-    outs = (*out, *found[len(out) :]) if isinstance(out, tuple) else (out, *found[1:])
+    given = cast("tuple[Any, ...]", out) if isinstance(out, tuple) else (out,)
+    outs = (*given, *found[len(given) :])
     for into, g in zip(outs, found, strict=True):
         if into is not None and into is not g:
             into[...] = g

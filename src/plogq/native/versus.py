@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from ..algebra.contract import Forward, in_steps
 from ..algebra.scores import Scores, Versus
@@ -94,7 +94,7 @@ class Pairs(Binding):
 
     def _gradients(self, scores: Any, out: Any) -> tuple[Array | None, Array | None]:
         """Room for the gradients that are asked for, Q's and P's."""
-        given = out if isinstance(out, tuple) else (out, None)
+        given = cast("tuple[Any, ...]", out) if isinstance(out, tuple) else (out, None)
         of_q, of_p = (
             (self.memory.like(side.array) if into is None else into) if wanted else None
             for side, into, wanted in zip(scores.sides(), given, scores.wanted, strict=True)

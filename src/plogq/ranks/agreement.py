@@ -83,7 +83,7 @@ def agreed(
     if any(row[0] for row in rows):
         raise refusal(refused, group, ranks)
     _require_agreement(rows)
-    counts = [row[1] for row in rows]
+    counts: list[int] = [row[1] for row in rows]
     checks.class_count(sum(counts), type(q).__name__)
     return xp, group, counts
 
@@ -92,7 +92,8 @@ def _meet(p: Target, q: OverRanks, check: Callable[[], Any]) -> tuple[Any, Any]:
     ranks, kernel = _ranks(), _kernel()
     xp, group, counts = agreed(p, q, check)
     array = q.look().array
-    classes, me = sum(counts), ranks.rank(group)
+    me: int = ranks.rank(group)
+    classes = sum(counts)
     start, own = sum(counts[:me]), counts[me]
 
     def look() -> tuple[Cut, list[shards.Found], Any]:

@@ -69,7 +69,7 @@ class ShardedPairs:
         wide = [_wide(side) for side in scores.sides()]
         pair = replace(scores, p=wide[-1], q=None if scores.q is None else wide[0])
         if own_classes(pair.p):
-            found = list(versus.backward(formula, measure, pair, d_loss, d_log_z))
+            found: list[Any] = list(versus.backward(formula, measure, pair, d_loss, d_log_z))
         else:
             found = [None if x is None else verbs.zeros(x.shape, x) for x in pair.arrays()]
         at = 0

@@ -56,8 +56,8 @@ def _meet(p: Target, sides: list[Any], of: str, share: float, check: Callable[[]
     above = [shards.above(x, m, xp)[:2] for x, m in zip(found, most, strict=True)]
     sums = ranks.sums([x for each in above for x in each], group)
     known = tuple(
-        (m, xp.where(m == -inf, nan, shards.rest_of(m, *each, xp)))
-        for m, *each in zip(most, sums[::2], sums[1::2], strict=True)
+        (m, xp.where(m == -inf, nan, shards.rest_of(m, share_of, reaching, xp)))
+        for m, share_of, reaching in zip(most, sums[::2], sums[1::2], strict=True)
     )
     hidden = tuple(isinstance(q, LinearLogits) and ranks.recording(q.hidden) for q in sides)
     of_q = local[0] if len(sides) > 1 else None

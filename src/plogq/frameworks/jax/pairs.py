@@ -8,6 +8,7 @@ side has an N×K array in the program.
 # JAX types its own functions only in part.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
+# pyright: reportUnknownLambdaType=false
 
 from __future__ import annotations
 
@@ -119,7 +120,8 @@ class ByEvents:
             return nothing, (found.loss, found.log_z)
 
         _, (loss, found) = _Blocks(self, measure, scores).over(step, None, ())
-        events, like = measure.events, verbs.statistics(scores.arrays()[0][..., :0])
+        first: Any = scores.arrays()[0]
+        events, like = measure.events, verbs.statistics(first[..., :0])
         return Forward(*(verbs.cast_like(x.reshape(events), like) for x in (loss, found)))
 
     def backward(
@@ -183,7 +185,8 @@ class _Sums(NamedTuple):
         return _Sums(self.weight + product(slope.T, hidden), bias)
 
     def cast(self, q: Projection) -> tuple[Array, Array | None]:
-        bias = None if self.bias is None else verbs.cast_like(self.bias, q.bias)
+        of_bias: Any = q.bias
+        bias = None if self.bias is None else verbs.cast_like(self.bias, of_bias)
         return verbs.cast_like(self.weight, q.weight), bias
 
 

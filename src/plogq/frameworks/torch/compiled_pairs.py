@@ -85,8 +85,8 @@ def _rebuilt(
     from .kernels import chunked_pairs, pairs
 
     *arrays, held = arrays
-    given = iter(held.tolist() if known else held.unbind())
-    share = next(given)
+    given: Any = iter(held.tolist() if known else held.unbind())
+    share: Any = next(given)
     of_q, of_p, room_q, room_p = (
         next(given) if layout.numbered >> i & 1 else None for i in range(4)
     )
