@@ -8,7 +8,7 @@ from functools import partial
 from math import prod
 
 from . import inputs
-from .case import OURS, Case, Contender, Target, Work
+from .case import OURS, READ, Case, Contender, Target, Work
 from .peers import PEERS
 from .targets import Error, Faster, Within
 
@@ -55,7 +55,7 @@ class Tensors:
                     PEERS[peer].work(self.kind)(z, target),
                     needs=(*PEERS[peer].needs, *half),
                 )
-                for name, peer in (*CONTENDERS, *((("touch", "touch"),) if self.touched else ()))
+                for name, peer in (*CONTENDERS, *(((READ, "touch"),) if self.touched else ()))
             ),
             elements=prod(shape),
             reference=lambda: exact(z(), target()),
@@ -141,7 +141,7 @@ _ROWS = (
         "between_grad",
         (2048, 32000),
         (128, 4000),
-        (Faster("torch", 4), Within("touch", 1.5), Error(1e-6)),
+        (Faster("torch", 4), Within(READ, 1.5), Error(1e-6)),
         touched=True,
     ),
 )
