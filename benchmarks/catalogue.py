@@ -6,6 +6,7 @@ from . import (
     arrays,
     boost,
     classes,
+    distillation,
     doctor,
     files,
     frameworks,
@@ -19,7 +20,12 @@ from . import (
 )
 from .case import Case
 
-_ON_TORCH = (*tensors.CASES, *tensors_linear.CASES, *ranks.CASES)
+_ON_TORCH = (
+    *tensors.CASES,
+    *tensors_linear.CASES,
+    *distillation.CASES,
+    *ranks.CASES,
+)
 
 CASES: dict[str, Case] = {
     case.name: case

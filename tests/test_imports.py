@@ -39,7 +39,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     # A framework is a folder: verbs, kernels, automatic differentiation.
     "frameworks.versions": (),
     "frameworks": (*ALGEBRA, *BASE, "native"),
-    "kernels": ("kernels", "ranks.kernel", "native", *ALGEBRA, *BASE),
+    "kernels": ("kernels", "ranks.kernel", "ranks.pairs", "native", *ALGEBRA, *BASE),
     "options": BASE,
     "elsewhere": ("options",),
     "callers": (),
@@ -55,7 +55,8 @@ LAYERS: dict[str, tuple[str, ...]] = {
     # Scores over ranks know how shards of the classes add up, and what ranks tell one another.
     "ranks.collectives": ("errors",),
     "ranks.kernel": ("ranks.collectives", *ALGEBRA, *BASE),
-    "ranks": ("ranks", "ranks.collectives", "ranks.kernel", *CORE, *BASE),
+    "ranks.pairs": ("ranks.collectives", "ranks.kernel", *ALGEBRA, *BASE),
+    "ranks": ("ranks", "ranks.collectives", "ranks.kernel", "ranks.pairs", *CORE, *BASE),
     "fits": (*CORE, *BASE),
     "pairing": ("fits", "ranks", "kernels", *CORE, *BASE),
     "definition": ("pairing", "kernels", *CORE, *BASE),

@@ -18,7 +18,17 @@ import torch
 import plogq
 
 from . import bounds, oracle, slopes
-from .distributed import dying, exact, infinite, options, placed, recorded, refusing, weightless
+from .distributed import (
+    dying,
+    exact,
+    infinite,
+    options,
+    placed,
+    predicted,
+    recorded,
+    refusing,
+    weightless,
+)
 from .distributed.processes import Outcome, run
 from .refusals import Refusal, check, refused
 
@@ -39,6 +49,7 @@ ALIKE: tuple[Case, ...] = (
     placed.events,
     placed.both,
     placed.linear_weights,
+    predicted.two_predictions,
 )
 CASES: tuple[Case, ...] = (
     *ALIKE,
@@ -47,6 +58,7 @@ CASES: tuple[Case, ...] = (
     refusing.refusals,
     refusing.not_differentiable_again,
     placed.misplaced,
+    predicted.unlike_predictions,
 )
 
 
@@ -280,3 +292,13 @@ def test_the_example_learns_the_same_as_one_process() -> None:
 def test_it_shows_what_it_is() -> None:
     q = plogq.ShardedLogits(torch.tensor([[1.0, 2.0]]), axis=1, softcap=30)
     assert repr(q) == "ShardedLogits(tensor([[1., 2.]]), None, axis=1, softcap=30.0)"
+
+
+def test_two_predictions_that_do_not_meet_are_refused_on_every_rank(world: int) -> None:
+    for split, classes, weight in answers(predicted.unlike_predictions, world):
+        assert split[0] == "PairError"
+        assert "write both as ShardedLogits" in split[1]
+        assert classes[0] == "ShapeError"
+        assert re.search("P has .* classes .* and Q has", classes[1])
+        assert weight[0] == "PairError"
+        assert "disagree on the kind of target" in weight[1]

@@ -14,6 +14,7 @@ import torch
 
 import plogq
 from plogq import BinaryLogits, LinearLogits, Logits, LogProbs, Probs, Tempered
+from plogq.kernels.table import using
 
 from .together import for_each
 
@@ -85,6 +86,62 @@ def test_it_runs_in_programs() -> None:
         tf.vectorized_map(lambda x: kl(*x), (tf.constant(P), tf.constant(Z))),
     ):
         assert float(np.asarray(got).sum()) == pytest.approx(want, rel=1e-6)
+
+
+LAYERS = tuple(RNG.normal(size=s) for s in ((90, 3), (8, 3), (90, 5), (8, 5)))
+
+
+def distilled(h: Any, w: Any, g: Any, v: Any) -> Any:
+    """A teacher [h, w] and its student, of another width, capped and at a temperature."""
+    p, q = LinearLogits(h, w), LinearLogits(g, v)
+    capped = Tempered(LinearLogits(g, v, softcap=3.0), 2.0)
+    return plogq.kl_divergence(p, q) + plogq.js_divergence(p, capped, weight=0.25)
+
+
+def distilled_by_torch() -> list[Any]:
+    held = [torch.tensor(x, requires_grad=True) for x in LAYERS]
+    with using("formula"):
+        value = distilled(*held)
+    return [x.detach().numpy() for x in (value, *torch.autograd.grad(value, held))]
+
+
+def of_compiled() -> list[Any]:
+    held = [torch.tensor(x, requires_grad=True) for x in LAYERS]
+    value = torch.compile(distilled, fullgraph=True, backend="aot_eager")(*held)
+    return [value.detach(), *torch.autograd.grad(value, held)]
+
+
+def of_jitted() -> list[Any]:
+    held = [jnp.asarray(x) for x in LAYERS]
+    value, slopes = jax.jit(jax.value_and_grad(distilled, (0, 1, 2, 3)))(*held)
+    return [value, *slopes]
+
+
+def of_tapes() -> list[Any]:
+    held = [tf.constant(x) for x in LAYERS]
+
+    def step() -> list[Any]:
+        with tf.GradientTape() as tape:
+            tape.watch(held)
+            value = distilled(*held)
+        return [value, *tape.gradient(value, held)]
+
+    for got, want in zip(step(), found := tf.function(step)(), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-12)
+    return list(found)
+
+
+@pytest.mark.parametrize(
+    ("step", "off"), [(of_compiled, 1e-12), (of_jitted, 2e-5), (of_tapes, 1e-12)]
+)
+def test_one_last_layer_is_distilled_into_another(step: Callable[[], Any], off: float) -> None:
+    """In programs too it runs in chunks, and is what the formula makes of all scores."""
+    for got, want in zip(step(), distilled_by_torch(), strict=True):
+        np.testing.assert_allclose(got, want, rtol=off, atol=off)
+    array = {of_compiled: torch.tensor, of_jitted: jnp.asarray, of_tapes: tf.constant}[step]
+    h, w, g, v = map(array, LAYERS)
+    explained = plogq.explain(LinearLogits(h, w), LinearLogits(g, v))
+    assert explained.chosen == "chunked"
 
 
 def test_what_is_around_a_prediction_stays_possible() -> None:

@@ -47,6 +47,7 @@ PEERS = {
     for peer in (
         Peer("plogq", "plogq", ("plogq",), "ours"),
         Peer("read", "merely reading the array", ("plogq",), "read"),
+        Peer("touch", "reading both and writing one", ("torch",), "torch_nn", "TOUCHED"),
         Peer("numpy", "NumPy by hand", ("numpy",), "by_hand"),
         Peer("scipy", "SciPy logsumexp", ("scipy",), "scipy_special"),
         Peer("sklearn", "scikit-learn log_loss", ("sklearn", "scipy"), "sklearn_metrics"),

@@ -25,6 +25,11 @@ def _between(z: Any, t: Any) -> Any:
     return plogq.kl_divergence(plogq.Logits(t), plogq.Logits(z))
 
 
+def _distilled(hidden: Any, weight: Any, of_teacher: Any, its_weight: Any) -> Any:
+    teacher = plogq.LinearLogits(of_teacher, its_weight)
+    return plogq.kl_divergence(teacher, plogq.LinearLogits(hidden, weight))
+
+
 def _binary(z: Any, y: Any) -> Any:
     return plogq.cross_entropy(plogq.BinaryProbs(y), plogq.BinaryLogits(z))
 
@@ -48,6 +53,7 @@ WORK = {
     "probs_grad": gradients(_probs, same),
     "kl_grad": gradients(_divergence, same),
     "between_grad": gradients(_between, same),
+    "distilled_grad": gradients(_distilled, same, count=2),
     "binary_grad": gradients(_binary, same),
     "unbiased_grad": gradients(linear, same, count=2),
 }

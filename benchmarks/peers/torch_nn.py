@@ -66,6 +66,21 @@ def _between(z: Any, t: Any) -> Any:
     )
 
 
+def _distilled(hidden: Any, weight: Any, of_teacher: Any, its_weight: Any) -> Any:
+    return _between(hidden @ weight.T, of_teacher @ its_weight.T)
+
+
+def _touched(z: Any, t: Any) -> Run:
+    """Both arrays read, and as much written as a gradient takes."""
+    inputs = tensor(z), tensor(t)
+    out = torch.empty_like(inputs[0])
+
+    def run() -> Any:
+        torch.add(*inputs, out=out)
+
+    return run
+
+
 def _loss(loss: Loss, wrap: Callable[[Loss], Loss]) -> Callable[..., Run]:
     def prepare(*arrays: Any) -> Run:
         inputs, function = [tensor(x) for x in arrays], wrap(loss)
@@ -106,6 +121,7 @@ def _table(wrap: Callable[[Loss], Loss]) -> dict[str, Callable[..., Run]]:
         "probs_grad": gradients(F.cross_entropy, wrap),
         "kl_grad": gradients(_divergence, wrap),
         "between_grad": gradients(_between, wrap),
+        "distilled_grad": gradients(_distilled, wrap, count=2),
         "binary_grad": gradients(F.binary_cross_entropy_with_logits, wrap),
         "linear_grad": gradients(_linear, wrap, count=3),
         "unbiased_grad": gradients(unfused, wrap, count=2),
@@ -116,3 +132,4 @@ EAGER = _table(same)
 COMPILED = _table(compiled)
 FUSED = {"unbiased_grad": gradients(fused, same, count=2)}
 FLOAT32 = {"unbiased_grad": gradients(_in_float32, same, count=2)}
+TOUCHED = {"between_grad": _touched}

@@ -15,7 +15,7 @@ from . import reduction as reductions
 from .algebra.plain import Plain
 from .errors import PairError
 from .frameworks import autodiff, verbs
-from .frameworks.rows import LINEAR
+from .frameworks.rows import LINEAR, LINEAR_PAIR, PAIR
 from .kernels.table import Explanation, kernel_asked
 from .pairing import P, Pair, Q, at_home, prepare
 from .representations import binary, predictions
@@ -82,9 +82,9 @@ def cross_entropy(
     divisor = pair.divisor(reduction, normalizer)
     judged = pair.judged()
     if reduction != "none" and not judged and pair.xp.name in autodiff.AT_ONCE:
-        at_once = _at_once(pair, reduction, z_loss, divisor)
-        if at_once is not None:
-            return at_once
+        found = at_once(pair, reduction, z_loss, divisor)
+        if found is not None:
+            return found
     losses, log_z = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores, z_loss != 0)
     if judged:
         pair.check(losses)
@@ -274,19 +274,23 @@ def _reduced(
     return losses if reduction == "none" else reductions.reduce(pair.xp, losses, divisor)
 
 
-def _at_once(pair: Pair, reduction: str, z_loss: float, divisor: Any) -> Any | None:
+# Where making the gradient beside the loss saves making, or reading, what both need.
+_AT_ONCE = (LINEAR, PAIR, LINEAR_PAIR)
+
+
+def at_once(pair: Pair, reduction: str, z_loss: float, divisor: Any) -> Any | None:
     """The loss as one step of autograd, or None where it is no quicker."""
-    if pair.scores.reads == LINEAR:
-        # What autograd keeps until the way back holds no array of Q.
-        kept: Any = replace(pair, q=None, scores=None)
+    if pair.scores.reads in _AT_ONCE:
+        # What autograd keeps until the way back holds no array of P or Q.
+        kept: Any = replace(pair, p=None, q=None, scores=None)
 
         def reduced(losses: Any, log_z: Any) -> Any:
             return _reduced(kept, losses, log_z, reduction, z_loss, divisor)
 
         given = pair.kernel, pair.measure, pair.scores
-        at_once = autodiff.at_once(pair.xp, *given, divisor, z_loss, reduced)
-        if at_once is not None:
-            return at_once
+        found = autodiff.at_once(pair.xp, *given, divisor, z_loss, reduced)
+        if found is not None:
+            return found
     if z_loss:
         return None
     return autodiff.summed(pair.xp, pair.kernel, pair.measure, pair.scores, divisor)

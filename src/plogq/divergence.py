@@ -8,7 +8,7 @@ from . import elsewhere, options
 from . import reduction as reductions
 from .algebra.limits import self_information
 from .algebra.scores import BinaryScores, Scores, Versus
-from .definition import check_reduction, over_mesh
+from .definition import at_once, check_reduction, over_mesh
 from .errors import PairError
 from .frameworks import Verbs, autodiff, verbs
 from .pairing import (
@@ -169,6 +169,10 @@ def js_divergence(
 def _reduced(pair: Pair, reduction: str, normalizer: Any) -> Any:
     """The loss of a pair as one number, or one each."""
     divisor = pair.divisor(reduction, normalizer)
+    if reduction != "none" and pair.xp.name in autodiff.AT_ONCE:
+        found = at_once(pair, reduction, 0.0, divisor)
+        if found is not None:
+            return found
     losses, _ = autodiff.losses(pair.xp, pair.kernel, pair.measure, pair.scores)
     return losses if reduction == "none" else reductions.reduce(pair.xp, losses, divisor)
 

@@ -22,6 +22,7 @@ from .frameworks import Verbs, verbs
 from .kernels.table import Named, Refusal, choose
 from .ranks import agreement as sharded
 from .ranks import dtensors as placements
+from .ranks import two as pairs_over_ranks
 from .representations import binary
 from .representations.base import BinaryPrediction, Look, Prediction, mapped
 from .representations.meeting import (
@@ -31,6 +32,7 @@ from .representations.meeting import (
     on_last_axis,
     predicted,
     refuse_side,
+    split_alike,
     weights_of,
 )
 from .representations.predicted import Predicted, PredictedBinary, standing
@@ -157,21 +159,30 @@ _PERHAPS_PREDICTED = (
 def _prepare_meeting(p: P, met: Meeting, q: Any, look: Look, of: str, share: float = 0.5) -> Pair:
     """P and Q as two predictions, for what is wanted of the two; P alone where q is None."""
     xp, mine = look.xp, met.p
-    _one_framework(p, look)
     refuse_side(mine.prediction)
-    if q is not None:
-        check_meeting(mine, q, look)
     if any(placements.is_placed(x) for r in (p, q) if r is not None for x in r.arrays()):
         raise PairError(
             "P is a prediction, and two of them do not meet as DTensors: write x.to_local() if "
             "each rank has its own events, x.full_tensor() if all have the same"
         )
+    sides: list[Any] = [mine.bare()] if q is None else [q, mine.bare()]
+
+    def check() -> Any:
+        _one_framework(p, look)
+        if q is not None:
+            check_meeting(mine, q, look)
+        with xp.quiet():
+            return weights_of(xp, look.events, met.weight, look.array)
+
+    named = mine if q is None else q
+    if split_alike(sides):
+        pair = pairs_over_ranks.meet(p, sides, of, share, check)
+        return _with_kernel(p, named, check(), pair, look)
+    measure = check()
     with xp.quiet():
-        measure = weights_of(xp, look.events, met.weight, look.array)
-        sides = (None if r is None else r.lower(xp, lambda: measure.mass(xp))
-                 for r in (mine.bare(), q))  # fmt: skip
-        on_p, on_q = (on_last_axis(xp, side) for side in sides)
-    return _with_kernel(p, mine if q is None else q, measure, Versus(of, on_p, on_q, share), look)
+        lowered = [on_last_axis(xp, r.lower(xp, lambda: measure.mass(xp))) for r in sides]
+    of_q = None if q is None else lowered[0]
+    return _with_kernel(p, named, measure, Versus(of, lowered[-1], of_q, share), look)
 
 
 def prepare_alone(p: P, met: Meeting) -> Pair:

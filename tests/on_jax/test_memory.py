@@ -45,6 +45,22 @@ def test_linear_logits_hold_no_array_of_all_scores(name: str) -> None:
     assert extra(both, HIDDEN, WEIGHT, Y) <= 0.10 * SCORES
 
 
+def test_two_of_them_hold_neither_array() -> None:
+    """And in XLA's own operations they hold little more."""
+
+    def loss(hidden: Any, weight: Any, of_teacher: Any, its_weight: Any) -> Any:
+        teacher = plogq.LinearLogits(of_teacher, its_weight)
+        return plogq.kl_divergence(teacher, plogq.LinearLogits(hidden, weight))
+
+    def capped(hidden: Any, weight: Any, of_teacher: Any, its_weight: Any) -> Any:
+        teacher = plogq.LinearLogits(of_teacher, its_weight, softcap=30.0)
+        return plogq.kl_divergence(teacher, plogq.LinearLogits(hidden, weight))
+
+    given = HIDDEN, WEIGHT, HIDDEN, WEIGHT
+    assert extra(jax.value_and_grad(loss, (0, 1)), *given) <= 0.10 * SCORES
+    assert extra(jax.value_and_grad(capped, (0, 1)), *given) <= 0.20 * SCORES
+
+
 def test_nor_do_they_in_xlas_own_operations() -> None:
     def both(hidden: Any, weight: Any, y: Any) -> Any:
         measure = Measure((EVENTS,), CLASSES, index=y[:, None])

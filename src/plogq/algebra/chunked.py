@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import prod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from . import shards
 from .contract import Forward, Kernel
@@ -33,6 +33,7 @@ class Chunked:
     """
 
     name = "chunked"
+    at_once: ClassVar = True
 
     def __init__(
         self, xp: Any, inner: Kernel, room: Callable[[Projection, int], int], own: bool
@@ -78,17 +79,18 @@ class Chunked:
     def _room(self, q: Projection, events: int) -> int:
         return self.room(q, events) if q.workspace is None else q.workspace
 
-    def _chunks(self, measure: Measure, q: Projection, idle: Array | None) -> _Chunks:
+    def _chunks(self, measure: Measure, q: Projection, idle: Array | None) -> Chunks:
         events = prod(measure.events)
         most = max(1, self._room(q, events) // max(1, q.weight.shape[0] * q.hidden.itemsize))
-        return _Chunks(measure, q, self.xp, most, idle)
+        return Chunks(measure, q, self.xp, most, idle)
 
     def forward(self, measure: Measure, scores: Projection, log_z: bool = False) -> Forward:
         with self.xp.exact(), self.xp.quiet():
             # The log Z of an event that counts nothing is asked for; and in a shard the mass is
             # what a kernel is told, while what it finds is asked for.
             every = log_z or measure.total is not None
-            chunks = self._chunks(measure, scores, None if every else self._weightless(measure))
+            idle = None if every else weightless(self.xp, measure)
+            chunks = self._chunks(measure, scores, idle)
             found = [
                 self.inner.forward(chunk.measure, chunk.scores, log_z) for chunk in chunks.made()
             ]
@@ -99,15 +101,10 @@ class Chunked:
     ) -> tuple[Any, ...]:
         xp, count = self.xp, prod(measure.events)
         with xp.exact(), xp.quiet():
-            nothing = xp.full((count,), 0.0, scores.hidden)
-            d_loss, d_log_z = (shards.per_event(x, count, nothing, xp) for x in (d_loss, d_log_z))
-            idle = None
-            if not measure.unit_mass():
-                flowing = xp.times(measure.mass(xp).reshape(count), d_loss)
-                idle = xp.equal(flowing, 0.0) & xp.equal(d_log_z, 0.0)
+            d_loss, d_log_z, idle = flowing(xp, measure, scores.hidden, d_loss, d_log_z)
             chunks = self._chunks(measure, scores, idle)
             greatest, rest = (x.reshape(count) for x in residual)
-            sums = _Sums(chunks, (True, True, True))
+            sums = Sums(chunks, (True, True, True))
             for chunk in chunks.made():
                 e, tile = chunk.events, chunk.scores.array
                 residual = greatest[e], rest[e]
@@ -128,9 +125,9 @@ class Chunked:
     ) -> tuple[Forward, tuple[Any, ...]]:
         """The losses and the gradients that are asked for, from three products."""
         with self.xp.exact(), self.xp.quiet():
-            chunks = self._chunks(measure, scores, self._weightless(measure))
+            chunks = self._chunks(measure, scores, weightless(self.xp, measure))
             found: list[Forward] = []
-            sums = _Sums(chunks, needs)
+            sums = Sums(chunks, needs)
             for chunk in chunks.made():
                 forward, _ = self.inner.fused(
                     chunk.measure, chunk.scores, d_loss, z_loss, out=chunk.scores.array
@@ -139,23 +136,37 @@ class Chunked:
                 sums.add(chunk)
             return chunks.whole(found, z_loss != 0), sums.result()
 
-    def _weightless(self, measure: Measure) -> Array | None:
-        """Which events have no mass; None where all have some by construction."""
-        if measure.unit_mass():
-            return None
-        return self.xp.equal(measure.mass(self.xp).reshape(-1), 0.0)
+
+def weightless(xp: Any, measure: Measure) -> Array | None:
+    """Which events have no mass; None where all have some by construction."""
+    if measure.unit_mass():
+        return None
+    return xp.equal(measure.mass(xp).reshape(-1), 0.0)
 
 
-class _Chunk(NamedTuple):
+def flowing(
+    xp: Any, measure: Measure, like: Array, d_loss: Any, d_log_z: Any
+) -> tuple[Array, Array, Array | None]:
+    """What flows back as one number per event each, and which events nothing flows back to."""
+    count = prod(measure.events)
+    nothing = xp.full((count,), 0.0, like)
+    d_loss, d_log_z = (shards.per_event(x, count, nothing, xp) for x in (d_loss, d_log_z))
+    if measure.unit_mass():
+        return d_loss, d_log_z, None
+    of_losses = xp.times(measure.mass(xp).reshape(count), d_loss)
+    return d_loss, d_log_z, xp.equal(of_losses, 0.0) & xp.equal(d_log_z, 0.0)
+
+
+class Chunk(NamedTuple):
     """Some events: where they are, their hidden states, their part of P, and their scores."""
 
     events: Any
     hidden: Array
-    measure: Measure
+    measure: Any
     scores: Scores
 
 
-class _Chunks:
+class Chunks:
     """The events that count, as many at a time as the workspace has room for."""
 
     def __init__(
@@ -175,18 +186,21 @@ class _Chunks:
         self.step = max(1, min(most, -(-even // 16) * 16))
         self.single = self.events <= self.step
 
-    def made(self) -> Iterator[_Chunk]:
+    def places(self) -> Iterator[tuple[Any, int]]:
+        """Where the events of each chunk are, a slice or indices, and how many."""
+        for start in range(0, self.events, self.step):
+            count = min(self.step, self.events - start)
+            events = slice(start, start + count)
+            yield events if self.kept is None else self.kept[events], count
+
+    def made(self) -> Iterator[Chunk]:
         """Each chunk in turn, its scores in the workspace until the next is asked for."""
         classes = self.q.weight.shape[0]
         if not self.events:
             return
         work = self.xp.empty((self.step * classes,), self.q.hidden)
         weight = self.q.weight.T
-        for start in range(0, self.events, self.step):
-            count = min(self.step, self.events - start)
-            events: Any = slice(start, start + count)
-            if self.kept is not None:
-                events = self.kept[events]
+        for events, count in self.places():
             hidden = self.hidden[events]
             if self.kept is None and self.idle is not None:
                 # What nothing flows back to may be NaN, and 0 · NaN would be too.
@@ -194,32 +208,35 @@ class _Chunks:
             tile = work[: count * classes].reshape(count, classes)
             self.xp.product_into(tile, hidden, weight, self.q.bias)
             part = shards.of_events(self.flat, events, count)
-            yield _Chunk(events, hidden, part, Scores("logits", tile, 1, self.q.softcap))
+            yield Chunk(events, hidden, part, Scores("logits", tile, 1, self.q.softcap))
 
     def whole(self, found: list[Forward], log_z: bool) -> Forward:
         """What the chunks' events have found, each in its event's place."""
+        wide = self.xp.full((0,), 0.0, self.q.hidden)
+        forward = self.losses(found, log_z, self.xp.statistics(self.q.hidden[:0]))
+        forward.residual = tuple(self._placed([f.residual[i] for f in found], wide) for i in (0, 1))
+        return forward
+
+    def losses(self, found: list[Forward], log_z: bool, like: Array) -> Forward:
+        """The same without the residual; losses are of the type of `like`."""
+        loss = self._placed([f.loss for f in found], like)
+        return Forward(loss, self._placed([f.log_z for f in found], like) if log_z else None)
+
+    def _placed(self, parts: list[Array], like: Array) -> Array:
         xp = self.xp
-
-        def placed(parts: list[Array], like: Array) -> Array:
-            if self.kept is None and parts:
-                return xp.joined(parts).reshape(self.shape)
-            # What counts nothing has no loss, and nobody asks what its scores are.
-            array = xp.zeros((self.count,), like)
-            if parts:
-                array[self.kept] = xp.joined(parts)
-            return array.reshape(self.shape)
-
-        like = xp.statistics(self.q.hidden[:0])
-        wide = xp.full((0,), 0.0, self.q.hidden)
-        loss = placed([f.loss for f in found], like)
-        residual = tuple(placed([f.residual[i] for f in found], wide) for i in (0, 1))
-        return Forward(loss, placed([f.log_z for f in found], like) if log_z else None, residual)
+        if self.kept is None and parts:
+            return xp.joined(parts).reshape(self.shape)
+        # What counts nothing has no loss, and nobody asks what its scores are.
+        array = xp.zeros((self.count,), like)
+        if parts:
+            array[self.kept] = xp.joined(parts)
+        return array.reshape(self.shape)
 
 
-class _Sums:
+class Sums:
     """The gradients of hidden, weight and bias: what a chunk adds, in float32 at the least."""
 
-    def __init__(self, chunks: _Chunks, needs: Needs) -> None:
+    def __init__(self, chunks: Chunks, needs: Needs) -> None:
         self.chunks, self.q, self.xp = chunks, chunks.q, chunks.xp
         q, xp = self.q, self.xp
         wide = xp.statistics(q.hidden[:0])
@@ -235,7 +252,7 @@ class _Sums:
             self.bias = xp.zeros(tuple(q.bias.shape), xp.full((0,), 0.0, q.hidden))
         self.first = True
 
-    def add(self, chunk: _Chunk) -> None:
+    def add(self, chunk: Chunk) -> None:
         """Carry the gradient of a chunk's scores, which stands in their place, on."""
         xp, gradient = self.xp, chunk.scores.array
         if self.hidden is not None:

@@ -112,10 +112,7 @@ class Formula:
     ) -> tuple[Array, ...]:
         if isinstance(scores, Versus):
             found = versus.backward(self, measure, scores, d_loss, d_log_z)
-            if out is None:
-                return found
-            out[...] = found[0]
-            return (out, *found[1:])
+            return found if out is None else versus.placed(found, out)
         q, scores = scores, self.stored(scores)
         gradient = self.slope(measure, scores, residual, d_loss, d_log_z)
         with self.xp.quiet():

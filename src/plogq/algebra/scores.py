@@ -76,6 +76,9 @@ class Versus:
     `of` is "cross_entropy", "kl", "js" (P has the weight `share` in the mixture) or "entropy",
     which is of P alone and has no q. The measure beside it is the weight of every event. `wanted`
     says of which of Q and P a gradient is asked for, where a kernel may leave one out.
+
+    Where these are some of the classes alone, `known` has m and R of all of them for Q and for P,
+    and `over` adds up what several sums over these classes are, a list of them at a time.
     """
 
     of: str
@@ -83,9 +86,13 @@ class Versus:
     q: Scores | Projection | None
     share: float = 0.5
     wanted: tuple[bool, bool] = (True, True)
+    known: tuple[tuple[Array, Array], ...] = ()
+    over: Any = None
 
     @property
     def reads(self) -> str:
+        if self.known:
+            return "sharded pair"
         linear = isinstance(self.p, Projection) or isinstance(self.q, Projection)
         return "linear pair" if linear else "pair"
 

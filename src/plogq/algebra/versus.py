@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import factorial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from .contract import Forward
 from .limits import finite
@@ -105,6 +105,16 @@ def backward(
     return tuple(found)
 
 
+def placed(found: tuple[Array | None, ...], out: Any) -> tuple[Array | None, ...]:
+    """Gradients written where they are to be: `out` is for Q's, or several for those of both."""
+    given = cast("tuple[Any, ...]", out) if isinstance(out, tuple) else (out,)
+    outs = (*given, *found[len(given) :])
+    for into, g in zip(outs, found, strict=True):
+        if into is not None and into is not g:
+            into[...] = g
+    return outs
+
+
 def slopes_of(
     formula: Any, measure: Any, pair: Versus, d_loss: Any, d_log_z: Any
 ) -> tuple[Array, ...]:
@@ -121,7 +131,7 @@ def slopes_of(
             of_p = p.cost - (value if p.normalised else 1.0)
             each = [xp.times(p.p, of_p)]
         elif pair.of == "js":
-            each = _of_js(xp, met, pair.share)
+            each = _of_js(xp, met, pair.share, pair.over or _alone)
         else:
             cost = -met.v if pair.of == "kl" else met.q.cost
             level = value if p.normalised else -1.0 if pair.of == "kl" else 0.0
@@ -142,15 +152,20 @@ def _of_q(xp: Any, met: Met) -> Array:
     return met.q.p * xp.expand(xp.sum_classes(met.p.p)) - met.p.p
 
 
-def _of_js(xp: Any, met: Met, share: float) -> list[Array]:
+def _of_js(xp: Any, met: Met, share: float, over: Any) -> list[Array]:
     log_m, behind = _mixture(xp, met.v, share)
-    found: list[Array] = []
-    for side, weight, cost in ((met.q, 1.0 - share, behind), (met.p, share, log_m)):
-        slope = weight * xp.times(side.p, -cost)
-        if side.normalised:
-            slope = slope - side.p * xp.expand(xp.sum_classes(slope))
-        found.append(slope)
-    return found
+    sides = ((met.q, 1.0 - share, behind), (met.p, share, log_m))
+    found = [weight * xp.times(side.p, -cost) for side, weight, cost in sides]
+    sums = over([xp.sum_classes(slope) for slope in found])
+    return [
+        slope - side.p * xp.expand(total) if side.normalised else slope
+        for (side, _, _), slope, total in zip(sides, found, sums, strict=True)
+    ]
+
+
+def _alone(sums: list[Array]) -> list[Array]:
+    """What sums over all classes add up to."""
+    return sums
 
 
 def _mixture(xp: Any, v: Array, share: float) -> tuple[Array, Array]:
@@ -165,44 +180,50 @@ def _value(
     formula: Any, pair: Versus, nothing: Array | None
 ) -> tuple[Array, Array, Side, Met | None]:
     """What one unit of mass costs, log Z of Q, P, and P beside Q where there are two."""
-    xp = formula.xp
-    p = _side(formula, formula.stored(pair.p), nothing)
+    xp, over = formula.xp, pair.over or _alone
+    known = pair.known or (None, None)
+    p = _side(formula, formula.stored(pair.p), nothing, known[-1])
     if pair.q is None:
-        value = xp.sum_classes(xp.times(p.p, p.cost))
+        (value,) = over([xp.sum_classes(xp.times(p.p, p.cost))])
         return value, (p.greatest + p.offset)[..., 0], p, None
-    q = _side(formula, formula.stored(pair.q), nothing)
+    q = _side(formula, formula.stored(pair.q), nothing, known[0])
     met = _met(xp, p, q)
     log_z = (q.greatest + q.offset)[..., 0]
     if pair.of == "cross_entropy":
-        value = xp.sum_classes(xp.times(p.p, q.cost))
+        (value,) = over([xp.sum_classes(xp.times(p.p, q.cost))])
     elif pair.of == "kl":
-        whole, lost = xp.sum_classes(met.excess), xp.sum_classes(met.difference)
+        whole, lost = over([xp.sum_classes(x) for x in (met.excess, met.difference)])
         if p.normalised and q.normalised:
             lost = exc(xp, xp.log1p(lost))
         value = whole - lost
     else:
         if p.normalised and q.normalised:
-            off = xp.expand(xp.log1p(xp.sum_classes(met.difference)))
-            met = met._replace(v=met.v - off)
+            (lost,) = over([xp.sum_classes(met.difference)])
+            met = met._replace(v=met.v - xp.expand(xp.log1p(lost)))
         log_m, behind = _mixture(xp, met.v, pair.share)
         m = pair.share * p.p + (1.0 - pair.share) * q.p
         value = pair.share * times_exc(xp, p.p, m, log_m)[0]
         value = value + (1.0 - pair.share) * times_exc(xp, q.p, m, behind)[0]
-        value = xp.sum_classes(value)
+        (value,) = over([xp.sum_classes(value)])
     return value, log_z, p, met
 
 
-def _side(formula: Any, stored: Scores, nothing: Array | None) -> Side:
+def _side(
+    formula: Any, stored: Scores, nothing: Array | None, known: tuple[Array, Array] | None
+) -> Side:
     xp = formula.xp
     wide = replace(stored, array=xp.weights(stored.array))
-    gaps = formula.gaps(wide, nothing)
-    normalised = stored.kind == "logits"
-    greatest = gaps.greatest
-    offset = 0.0 * gaps.rest if not normalised else formula.offset(greatest[..., 0], gaps.rest)
+    scores, normalised = formula.as_scores(wide, nothing), stored.kind == "logits"
+    if known is None:
+        gaps = formula.gaps(wide, nothing)
+        greatest, rest, gap = gaps.greatest, gaps.rest, gaps.part / gaps.share
+    else:
+        greatest, rest = xp.expand(known[0]), known[1]
+        gap = xp.where(xp.equal(scores, greatest), 0.0, greatest - scores)
+    offset = 0.0 * rest if not normalised else formula.offset(greatest[..., 0], rest)
     offset = xp.expand(offset)
-    gap = gaps.part / gaps.share
     return Side(
-        formula.as_scores(wide, nothing),
+        scores,
         greatest,
         gap,
         offset,

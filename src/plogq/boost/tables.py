@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from math import prod
 from typing import Any, Literal
 
 import numpy as np
 
 from .. import options
+from ..frameworks.pages import LARGE, pages
 from ..pairing import P
 from .derivatives import Derivatives
 from .targets import Make, Targets
@@ -39,8 +41,7 @@ class _Tables(ABC):
         objective(labels, scores, weights).
         """
         scores, derivatives = self._read(scores, data, sample_weight)
-        gradient: Any = np.empty_like(scores, np.float32, order=self.order)
-        hessian: Any = np.empty_like(gradient)
+        gradient, hessian = _room(scores.shape, self.order)
         several = scores.ndim > 1 and not derivatives.yes_no
         known = self.bound(scores.shape[1]) if several else 1.0
         derivatives.write(scores, gradient, hessian, known if self._bound is None else self._bound)
@@ -53,6 +54,13 @@ class _Tables(ABC):
         else:
             scores, labels = np.asarray(second), first
         return scores, self._targets.of(labels, weight, scores.shape)
+
+
+def _room(shape: tuple[int, ...], order: Literal["C", "F"]) -> tuple[Array, Array]:
+    """Two new arrays of float32, on the memory that those of the last round have left behind."""
+    size = prod(shape)
+    both = pages(8 * size).view(np.float32) if 8 * size >= LARGE else np.empty(2 * size, np.float32)
+    return both[:size].reshape(shape, order=order), both[size:].reshape(shape, order=order)
 
 
 class LightGBM(_Tables):

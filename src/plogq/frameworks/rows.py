@@ -17,8 +17,8 @@ from .versions import fitting
 
 CLASSES, YES_NO = "classes", "yes/no"
 STORED, LINEAR, SHARDED = "stored", "linear", "sharded"
-# P and Q both as predictions.
-PAIR = "pair"
+# P and Q both as predictions: such as are stored, of which one or both are linear, over ranks.
+PAIR, LINEAR_PAIR, SHARDED_PAIR = "pair", "linear pair", "sharded pair"
 
 
 class Key(NamedTuple):
@@ -104,16 +104,31 @@ def _tensorflow(kernel: str) -> Callable[[], Kernel]:
     return load
 
 
+def _jax_pairs() -> Kernel:
+    from .jax.pairs import pairs
+
+    return pairs
+
+
+def _jax_by_events() -> Kernel:
+    from .jax.pairs import by_events
+
+    return by_events
+
+
 _CPU, _HERE_AND_GPU = ("cpu",), ("cpu", "cuda", "mps", "xpu", "meta")
+_JAX = ("cpu", "gpu", "tpu", "cuda", "rocm")
 ROWS = (
     Row("cpu", CLASSES, STORED, "numpy", _CPU, 0, _numpy("stored")),
     Row("cpu", YES_NO, STORED, "numpy", _CPU, 0, _numpy("binary")),
     Row("cpu", CLASSES, PAIR, "numpy", _CPU, 0, _numpy("pairs")),
+    Row("chunked", CLASSES, LINEAR_PAIR, "numpy", _CPU, 0, _numpy("chunked_pairs")),
     Row("chunked", CLASSES, LINEAR, "numpy", _CPU, 0, _numpy("chunked")),
     Row("linear", CLASSES, LINEAR, "numpy", _CPU, 1, _numpy("linear")),
     Row("cpu", CLASSES, STORED, "torch", _CPU, 0, _torch("stored")),
     Row("cpu", YES_NO, STORED, "torch", _CPU, 0, _torch("binary")),
     Row("cpu", CLASSES, PAIR, "torch", _CPU, 0, _torch("pairs")),
+    Row("chunked", CLASSES, LINEAR_PAIR, "torch", ("cpu", "cuda"), 0, _torch("chunked_pairs")),
     Row("chunked", CLASSES, LINEAR, "torch", _CPU, 0, _torch("chunked")),
     Row("linear", CLASSES, LINEAR, "torch", _HERE_AND_GPU, 2, _torch("linear")),
     # On the CPU they run under Triton's interpreter only, after the kernels that are made for it.
@@ -124,10 +139,14 @@ ROWS = (
     Row("triton", CLASSES, LINEAR, "torch", _CPU, 5, _triton_linear),
     Row("cpu", CLASSES, STORED, "jax", _CPU, 0, _jax("stored")),
     Row("cpu", YES_NO, STORED, "jax", _CPU, 0, _jax("binary")),
-    Row("linear", CLASSES, LINEAR, "jax", ("cpu", "gpu", "tpu", "cuda", "rocm"), 0, _jax("linear")),
+    Row("cpu", CLASSES, PAIR, "jax", _CPU, 0, _jax_pairs),
+    Row("linear", CLASSES, LINEAR, "jax", _JAX, 0, _jax("linear")),
+    Row("chunked", CLASSES, LINEAR_PAIR, "jax", _JAX, 0, _jax_by_events),
     Row("cpu", CLASSES, STORED, "tensorflow", _CPU, 0, _tensorflow("stored")),
     Row("cpu", YES_NO, STORED, "tensorflow", _CPU, 0, _tensorflow("binary")),
+    Row("cpu", CLASSES, PAIR, "tensorflow", _CPU, 0, _tensorflow("pairs")),
     Row("linear", CLASSES, LINEAR, "tensorflow", _CPU, 0, _tensorflow("linear")),
+    Row("chunked", CLASSES, LINEAR_PAIR, "tensorflow", _CPU, 0, _tensorflow("chunked_pairs")),
 )
 
 

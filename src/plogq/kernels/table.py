@@ -13,7 +13,20 @@ from typing import Any, NamedTuple
 
 from ..algebra.contract import Kernel
 from ..errors import KernelRefused
-from ..frameworks.rows import CLASSES, LINEAR, PAIR, ROWS, SHARDED, STORED, YES_NO, Key, Row, Table
+from ..frameworks.rows import (
+    CLASSES,
+    LINEAR,
+    LINEAR_PAIR,
+    PAIR,
+    ROWS,
+    SHARDED,
+    SHARDED_PAIR,
+    STORED,
+    YES_NO,
+    Key,
+    Row,
+    Table,
+)
 
 # Types that others make, as they are written.
 _WRITTEN = {"SmoothedBinary": "Smoothed(BinaryProbs)", "WeightedBinary": "Weighted(BinaryProbs)"}
@@ -22,10 +35,18 @@ _TARGETS = {
     CLASSES: ("Labels", "Probs", "SparseProbs", "Smoothed", "Weighted"),
     YES_NO: ("BinaryProbs", "Smoothed(BinaryProbs)", "Weighted(BinaryProbs)"),
 }
+# Where P is a prediction too.
+_PAIRED = {
+    PAIR: ("Logits",),
+    LINEAR_PAIR: ("Logits", "LinearLogits"),
+    SHARDED_PAIR: ("ShardedLogits", "LinearLogits"),
+}
 _PREDICTIONS = {
     (CLASSES, STORED): ("Logits", "LogProbs", "Probs"),
     (YES_NO, STORED): ("BinaryLogits", "BinaryProbs"),
     (CLASSES, PAIR): ("Logits",),
+    (CLASSES, LINEAR_PAIR): ("LinearLogits",),
+    (CLASSES, SHARDED_PAIR): ("ShardedLogits", "LinearLogits"),
     (CLASSES, LINEAR): ("LinearLogits",),
     (CLASSES, SHARDED): ("ShardedLogits", "LinearLogits"),
 }
@@ -50,9 +71,16 @@ def _over_ranks() -> Kernel:
     return sharded
 
 
+def _pairs_over_ranks() -> Kernel:
+    from ..ranks.pairs import pairs
+
+    return pairs
+
+
 ROWS_IN_ALL = (
     *ROWS,
     Row("sharded", CLASSES, SHARDED, "torch", ("cpu", "cuda", "xpu"), 9, _over_ranks),
+    Row("sharded", CLASSES, SHARDED_PAIR, "torch", ("cpu", "cuda", "xpu"), 9, _pairs_over_ranks),
 )
 
 
@@ -119,7 +147,7 @@ def describe() -> dict[str, Any]:
     table = [
         {
             "kernel": row.name,
-            "targets": "Logits" if row.scores == PAIR else ", ".join(_TARGETS[row.measure]),
+            "targets": ", ".join(_PAIRED.get(row.scores, _TARGETS[row.measure])),
             "predictions": ", ".join(_PREDICTIONS[row.measure, row.scores]),
             "framework": row.framework,
             "devices": ", ".join(row.devices),

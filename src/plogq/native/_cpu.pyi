@@ -115,7 +115,8 @@ def versus(
     d_loss_all: float,
     d_log_z: Any,
     forward: bool,
-) -> int: ...
+    flush: bool,
+) -> None: ...
 
 class Labels:
     """Labels as they were given, with what is kept of a forward for its backward."""

@@ -193,9 +193,10 @@ struct Columns {
           Vec<T> acc[U] = {};
           for (int k = part; k < stop; ++k)
             for (int u = 0; u < U; ++u) {
-              Vec<T> s = load(x.scores + k * GROUP + u * L);
-              s = first[u] == typename Simd<T>::Int(k0 + k) ? none : s;
-              acc[u] += exp_scaled<T>(s - from[u]);
+              const int at = k * GROUP + u * L;
+              const Vec<T> e = exp_scaled<T>(load(x.scores + at) - from[u]);
+              if (soft()) store<T>(x.raw + at, e);
+              acc[u] += first[u] == typename Simd<T>::Int(k0 + k) ? zero : e;
             }
           flush(acc, x.rest);
         }
@@ -355,6 +356,53 @@ struct Columns {
     if (p.hessian) unpack(p.hessian, e0, events, 0, classes, x.raw, x);
   }
 
+  // One distribution per event and nothing else, statistics and gradient in one pass: the general
+  // path's arithmetic, 64 events at a time, with the exponentials that the statistics are made of.
+  bool soft() const {
+    return p.kind == LOGITS && p.dense && p.forward && p.gradient && p.entries == 0 && !p.factor &&
+           p.softcap == 0 && !p.d_log_z && p.z_loss == 0 && !p.shard && p.scores.classes <= TILE;
+  }
+  // False where some event is certain, is not asked about, or has weights that are not for T.
+  bool gradient_soft(int64_t e0, int events, Tile<T>& x) const {
+    constexpr int U = UNROLL<T>, L = LANES<T>;
+    const int classes = int(p.scores.classes);
+    double alpha[GROUP], dense[GROUP], mass[GROUP], rest[GROUP], m[GROUP];
+    lanes_of(p.d_loss, p.d_loss_all, e0, events, alpha);
+    lanes_of(p.dense_event, 1, e0, events, dense);
+    lanes_of(p.mass, 1, e0, events, mass);
+    lanes_of(p.rest, 0, e0, events, rest);
+    lanes_of(p.greatest, 0, e0, events, m);
+    const double least = sizeof(T) == 4 ? 0x1p-40 : 0x1p-400, most = 1 / least;
+    int plain = 0;
+    for (int l = 0; l < GROUP; ++l) {
+      dense[l] *= alpha[l];
+      alpha[l] *= mass[l];
+      const double size = std::fabs(alpha[l]), weight = std::fabs(dense[l]);
+      plain += (size >= least) & (size <= most) & (weight >= least) & (weight <= most) &
+               (m[l] < INFINITY) & (rest[l] < most);
+    }
+    if (plain < GROUP) return false;
+    const double bound = p.hessian ? p.bound : 0;
+    for (int l = 0; l < GROUP; ++l) {
+      const double total = 1 + rest[l];
+      x.a[l] = T(alpha[l] / total * double(Simd<T>::unscale));
+      x.dense_weight[l] = T(dense[l]);
+      x.total[l] = T(total);
+      x.bound[l] = T(bound / total);
+      x.top[l] = T(bound * alpha[l] / total * (rest[l] / total));
+    }
+    for (int k = 0; k < classes; ++k)
+      for (int u = 0; u < U; ++u) {
+        const int i = k * GROUP + u * L;
+        const Vec<T> e = load(x.raw + i), g = e * load(x.a + u * L);
+        if (p.hessian) store<T>(x.raw + i, curvature(load(x.scores + i), e, g, u, x));
+        store<T>(x.scores + i, g - load(x.dense_weight + u * L) * load(x.dense + i));
+      }
+    unpack(p.gradient, e0, events, 0, classes, x.scores, x);
+    if (p.hessian) unpack(p.hessian, e0, events, 0, classes, x.raw, x);
+    return true;
+  }
+
   // The same in float64, for what flows back to some of these events is no number for float32.
   void widely(int64_t e0, int events) const {
     Tile<double>* const x = new Tile<double>;
@@ -415,6 +463,7 @@ struct Columns {
       if (!loaded) load_tile(e0, events, 0, int(classes), x);
       return gradient_hard(e0, events, x);
     }
+    if (p.forward && loaded && soft() && gradient_soft(e0, events, x)) return;
     Coefficients c[GROUP];
     for (int l = 0; l < GROUP; ++l) {
       const int64_t e = e0 + (l < events ? l : events - 1);

@@ -38,15 +38,13 @@ void binary(int set, int threads, nb::kwargs given) {
   run(set, [&](const Running& kernels) { kernels->binary(p, threads); });
 }
 
-// Returns how many events forward has left to the formula.
-int64_t versus(int set, int threads, int of, nb::handle scores_p, int axis_p, int dtype_p,
-               nb::handle scores_q, int axis_q, int dtype_q, nb::handle weight, nb::handle known,
-               nb::handle loss, nb::handle log_z, bool wide, nb::handle of_p, nb::handle of_q,
-               nb::handle d_loss, double d_loss_all, nb::handle d_log_z, bool forward) {
+void versus(int set, int threads, int of, nb::handle scores_p, int axis_p, int dtype_p,
+            nb::handle scores_q, int axis_q, int dtype_q, nb::handle weight, nb::handle known,
+            nb::handle loss, nb::handle log_z, bool wide, nb::handle of_p, nb::handle of_q,
+            nb::handle d_loss, double d_loss_all, nb::handle d_log_z, bool forward, bool flush) {
   Buffer b_p(scores_p, false), b_q(scores_q, false), b_weight(weight, false), b_known(known, true),
       b_loss(loss, true), b_log_z(log_z, true), b_of_p(of_p, true), b_of_q(of_q, true),
       b_d_loss(d_loss, false), b_d_log_z(d_log_z, false);
-  int64_t left = 0;
   Versus v;
   v.of = of;
   v.p = b_p.view(axis_p, dtype_p);
@@ -54,7 +52,6 @@ int64_t versus(int set, int threads, int of, nb::handle scores_p, int axis_p, in
   v.events = events_of(v.q);
   v.weight = b_weight.data<const double>();
   v.known = b_known.data<double>();
-  v.left = &left;
   v.loss = b_loss.data<void>();
   v.log_z = b_log_z.data<void>();
   v.wide = wide;
@@ -64,10 +61,10 @@ int64_t versus(int set, int threads, int of, nb::handle scores_p, int axis_p, in
   v.d_loss_all = d_loss_all;
   v.d_log_z = b_d_log_z.data<const double>();
   v.forward = forward;
+  v.flush = flush;
   v.streams = past_cache(v.of_q, v.q, v.events) || past_cache(v.of_p, v.p, v.events);
-  if (v.events == 0 || v.q.classes == 0) return 0;
+  if (v.events == 0 || v.q.classes == 0) return;
   run(set, [&](const Running& kernels) { kernels->versus(v, threads); });
-  return left;
 }
 
 void row_sums(int set, int threads, nb::handle array, int axis, int dtype, nb::handle weight,
@@ -134,10 +131,10 @@ NB_MODULE(_cpu, m) {
   m.attr("problems") = problems;
   m.def("versus", &versus, nb::arg("set"), nb::arg("threads"), nb::arg("of"), nb::arg("scores_p"),
         nb::arg("axis_p"), nb::arg("dtype_p"), nb::arg("scores_q"), nb::arg("axis_q"),
-        nb::arg("dtype_q"), nb::arg("weight").none(), nb::arg("known"), nb::arg("loss").none(),
-        nb::arg("log_z").none(), nb::arg("wide"), nb::arg("of_p").none(), nb::arg("of_q").none(),
-        nb::arg("d_loss").none(), nb::arg("d_loss_all"), nb::arg("d_log_z").none(),
-        nb::arg("forward"));
+        nb::arg("dtype_q"), nb::arg("weight").none(), nb::arg("known").none(),
+        nb::arg("loss").none(), nb::arg("log_z").none(), nb::arg("wide"), nb::arg("of_p").none(),
+        nb::arg("of_q").none(), nb::arg("d_loss").none(), nb::arg("d_loss_all"),
+        nb::arg("d_log_z").none(), nb::arg("forward"), nb::arg("flush"));
   bind_labelled(m);
   bind_scoring(m);
   bind_soft(m);

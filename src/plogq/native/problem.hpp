@@ -154,7 +154,7 @@ struct Binary {
 };
 
 // P and Q both as stored logits over the same events and classes. `known` has six numbers per
-// event, written by forward and read by backward; `left` counts the events that forward did not do.
+// event, written by forward and read by backward; where both are done at once there need be none.
 struct Versus {
   enum Of : int { CROSS_ENTROPY = 0, KL = 1 };
   int of = KL;
@@ -162,7 +162,6 @@ struct Versus {
   View p, q;
   const double* weight = nullptr;
   double* known = nullptr;
-  int64_t* left = nullptr;
   void* loss = nullptr;
   void* log_z = nullptr;
   bool wide = false;  // whether these two are double
@@ -171,6 +170,7 @@ struct Versus {
   double d_loss_all = 1;
   const double* d_log_z = nullptr;
   bool forward = true;
+  bool flush = false;  // as in Stored
   bool streams = false;
 };
 

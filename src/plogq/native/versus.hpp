@@ -1,45 +1,46 @@
 // Two rows of logits, P's and Q's: KL(P ‖ Q), H(P) and H(P, Q), and the gradients on both sides.
 //
 // With v = log(q / p) and exc(v) = e^v - 1 - v, KL is Σ p exc(v) (algebra/versus.py has the why).
-// Two rows are read for their maxima, for their sums, and for the terms, while they are in cache.
+// Two rows are read for their maxima, for their sums, and for the terms, while they are in cache;
+// the exponentials are kept from the sums to the terms. Where Q's gradient alone is asked for it is
+// written beside the terms.
 #pragma once
+#include <memory>
+
 #include "classes_in_lanes.hpp"
+#include "versus_term.hpp"
 
 namespace PLOGQ_ISA {
 
 // What is known of one event: kept from forward to backward.
 struct Beside {
   double m_p, rest_p, m_q, rest_q, kl, entropy;
-};
 
-template <class T>
-struct Series;
-template <>
-struct Series<float> {
-  // (e^v - 1 - v) / v² for |v| < 1/2, from Taylor.
-  static constexpr float c[8] = {1 / 2.f,   1 / 6.f,    1 / 24.f,    1 / 120.f,
-                                 1 / 720.f, 1 / 5040.f, 1 / 40320.f, 1 / 362880.f};
+  // Certainty, a NaN, and rows of which nothing is left have no terms in lanes.
+  bool plain() const {
+    return std::isfinite(m_p) && std::isfinite(m_q) && rest_p == rest_p && rest_q == rest_q;
+  }
 };
-template <>
-struct Series<double> {
-  static constexpr double c[15] = {
-      1 / 2.,         1 / 6.,          1 / 24.,          1 / 120.,         1 / 720.,
-      1 / 5040.,      1 / 40320.,      1 / 362880.,      1 / 3628800.,     1 / 39916800.,
-      1 / 479001600., 1 / 6227020800., 1 / 87178291200., 1 / 1307674368e3, 1 / 20922789888e3};
-};
-
-// x - log(1 + x), to the last digits of itself where x is small.
-static double behind_log1p(double x) {
-  return std::fabs(x) < 0x1p-14 ? x * x * (0.5 - x / 3) : x - std::log1p(x);
-}
 
 template <class T>
 struct BesideOne {
   const Versus& p;
 
   struct alignas(64) Work {
-    T t[BLOCK], z[BLOCK], of_p[BLOCK], of_q[BLOCK];
+    T t[BLOCK], z[BLOCK], e_p[BLOCK], e_q[BLOCK], of_p[BLOCK], of_q[BLOCK];
   };
+
+  // Exponentials of so many classes are kept, which leaves the rows their place in L2.
+  static constexpr int64_t KEPT = (int64_t(1) << 17) / int64_t(sizeof(T));
+  struct alignas(64) Kept {
+    T e_p[KEPT], e_q[KEPT];
+  };
+  static Kept* kept(int64_t classes) {
+    static thread_local std::unique_ptr<Kept> held;
+    if (classes > KEPT) return nullptr;
+    if (!held) held.reset(new Kept);
+    return held.get();
+  }
 
   // A block of one row, padded with classes that are ruled out.
   static const T* block(const View& v, const char* event, int64_t k, int n, T* to) {
@@ -50,8 +51,10 @@ struct BesideOne {
     return to;
   }
 
-  // The greatest score of a row, and Σ exp(s - m) without one of the greatest.
-  void normaliser(const View& v, int64_t e, T* work, double& greatest, double& rest) const {
+  // The greatest score of a row, and Σ exp(s - m) without one of the greatest. `keep` takes the
+  // exponentials.
+  void normaliser(const View& v, int64_t e, T* work, T* keep, double& greatest,
+                  double& rest) const {
     const char* event = v.event(e);
     T m = -INFINITY;
     for (int64_t k = 0; k < v.classes; k += block_length(v.classes - k)) {
@@ -60,24 +63,29 @@ struct BesideOne {
       const T b = MaxOf<T>{s, padded(n)}.template run<NATIVE<T>>();
       if (b > m) m = b;
     }
-    double sum = 0, ties = 0;
-    const Vec<T> zero = {}, one = all<T>(1);
+    double sum = 0;
+    int64_t ties = 0;
+    const Vec<T> zero = {};
     for (int64_t k = 0; k < v.classes; k += block_length(v.classes - k)) {
       const int n = block_length(v.classes - k);
       const T* s = block(v, event, k, n, work);
-      Vec<T> total[UNROLL<T>] = {}, equal[UNROLL<T>] = {};
+      Vec<T> total[UNROLL<T>] = {};
+      IVec<T> equal[UNROLL<T>] = {};
       for (int i = 0; i < padded(n); i += GROUP)
         for (int u = 0; u < UNROLL<T>; ++u) {
-          const Vec<T> x = load(s + i + u * LANES<T>);
-          const Vec<T> share = exp_scaled<T>(x - m);
-          total[u] += x == m ? zero : share;
-          equal[u] += x == m ? one : zero;
+          const int at = i + u * LANES<T>;
+          const Vec<T> x = load(s + at), share = exp_scaled<T>(x - m);
+          if (keep) store<T>(keep + k + at, share);
+          const IVec<T> greatest_too = x == m;
+          total[u] += greatest_too ? zero : share;
+          equal[u] += greatest_too;
         }
       sum += sum_lanes<T>(total);
-      ties += sum_lanes<T>(equal);
+      for (int u = 0; u < UNROLL<T>; ++u)
+        for (int l = 0; l < LANES<T>; ++l) ties -= equal[u][l];
     }
     greatest = double(m);
-    rest = sum * double(Simd<T>::unscale) + (ties - 1);
+    rest = sum * double(Simd<T>::unscale) + double(ties - 1);
   }
 
   // What the terms of a row are made of.
@@ -94,114 +102,194 @@ struct BesideOne {
     }
   };
   struct Terms {
-    Vec<T> p, q, v, excess, difference, gap;
+    Vec<T> p, q, v, excess, difference;
   };
-  PLOGQ_INLINE Terms terms(const Scale& c, Vec<T> t, Vec<T> z) {
+  PLOGQ_INLINE Terms terms(const Scale& c, Vec<T> t, Vec<T> z, Vec<T> e_p, Vec<T> e_q) {
     const Vec<T> zero = {}, half = all<T>(0.5);
     Terms x;
-    x.p = exp_scaled<T>(t - c.m_p) * c.scale_p;
-    x.q = exp_scaled<T>(z - c.m_q) * c.scale_q;
+    x.p = e_p * c.scale_p;
+    x.q = e_q * c.scale_q;
     // The difference of the scores with what it is rounded by; next to infinities that is none.
     const Vec<T> d = z - t;
     const Vec<T> back = d - z;
     const Vec<T> lost = (z - (d - back)) - (t + back);
     const Vec<T> v = (d - c.high) + (lost - c.low);
     x.v = d - d == zero ? v : d;
-    const Vec<T> size = absolute<T>(x.v);
-    const Vec<T> u = size < half ? x.v : zero;
+    const IVec<T> near = absolute<T>(x.v) < half;
+    const Vec<T> u = near ? x.v : zero;
     const Vec<T> e = u * u * polynomial<T>(Series<T>::c, u);
     const Vec<T> apart = x.q - x.p, weighed = x.p * x.v;
     const Vec<T> far = apart - (x.p == zero ? zero : weighed);
-    const Vec<T> small = x.p * e, near = x.p * (u + e);
-    x.excess = size < half ? small : far;
-    x.difference = size < half ? near : apart;
-    x.gap = t == c.m_p ? zero : c.m_p - t;
+    const Vec<T> small = x.p * e, close = x.p * (u + e);
+    x.excess = near ? small : far;
+    x.difference = near ? close : apart;
     return x;
   }
 
-  bool forward(int64_t e, Work& w, Beside& b) const {
-    normaliser(p.p, e, w.t, b.m_p, b.rest_p);
-    normaliser(p.q, e, w.z, b.m_q, b.rest_q);
-    // Certainty, a NaN, and rows of which nothing is left are for the formula.
-    if (!(std::isfinite(b.m_p) && std::isfinite(b.m_q) && b.rest_p == b.rest_p &&
-          b.rest_q == b.rest_q))
-      return false;
+  // m - t, and 0 at the greatest score.
+  PLOGQ_INLINE Vec<T> gap(const Scale& c, Vec<T> t) { return t == c.m_p ? Vec<T>{} : c.m_p - t; }
+
+  // What flows back to the scores of an event.
+  struct Flow {
+    double d, of_log_z;
+    Flow(const Versus& p, int64_t e)
+        : d(term(p.weight ? p.weight[e] : 1, p.d_loss ? p.d_loss[e] : p.d_loss_all)),
+          of_log_z(p.d_log_z ? p.d_log_z[e] : 0) {}
+  };
+
+  // One reading of both rows: the sums that the value is made of, the gradients, or sums and Q's.
+  template <bool SUMS, bool OF_Q, bool OF_P, bool GAPS>
+  void reading(int64_t e, Work& w, const Kept* kept, Beside& b) const {
     const Scale c(b);
-    const char *of_p = p.p.event(e), *of_q = p.q.event(e);
+    const Flow flow(p, e);
     const Vec<T> zero = {};
+    // Where -v, or the cost of Q, is level: the value itself.
+    const T level = T(GAPS ? b.kl + (b.entropy - std::log1p(b.rest_p)) : b.kl);
+    const T d = T(flow.d), of_log_z = T(flow.of_log_z);
+    const bool sloped = (OF_Q || OF_P) && flow.d != 0, raised = OF_Q && flow.of_log_z != 0;
+    const char *of_p = p.p.event(e), *of_q = p.q.event(e);
     double excess = 0, lost = 0, gaps = 0;
     for (int64_t k = 0; k < p.p.classes; k += block_length(p.p.classes - k)) {
       const int n = block_length(p.p.classes - k);
       const T *t = block(p.p, of_p, k, n, w.t), *z = block(p.q, of_q, k, n, w.z);
+      const T *e_p = w.e_p, *e_q = w.e_q;
+      if (kept) {
+        e_p = kept->e_p + k, e_q = kept->e_q + k;
+      } else {
+        for (int i = 0; i < padded(n); i += LANES<T>) {
+          store<T>(w.e_p + i, exp_scaled<T>(load(t + i) - c.m_p));
+          store<T>(w.e_q + i, exp_scaled<T>(load(z + i) - c.m_q));
+        }
+      }
       Vec<T> f[UNROLL<T>] = {}, s[UNROLL<T>] = {}, g[UNROLL<T>] = {};
       for (int i = 0; i < padded(n); i += GROUP)
         for (int j = 0; j < UNROLL<T>; ++j) {
           const int at = i + j * LANES<T>;
-          const Terms x = terms(c, load(t + at), load(z + at));
-          const Vec<T> cost = x.p * x.gap;
-          f[j] += x.excess;
-          s[j] += x.difference;
-          g[j] += x.p == zero ? zero : cost;
+          const Vec<T> own = load(t + at);
+          const Terms x = terms(c, own, load(z + at), load(e_p + at), load(e_q + at));
+          if constexpr (SUMS) {
+            f[j] += x.excess;
+            s[j] += x.difference;
+            if constexpr (GAPS) {
+              const Vec<T> cost = x.p * gap(c, own);
+              g[j] += x.p == zero ? zero : cost;
+            }
+          }
+          if constexpr (OF_Q) {
+            const Vec<T> slope = sloped ? x.difference * d : zero;
+            store<T>(w.of_q + at, raised ? slope + x.q * of_log_z : slope);
+          }
+          if constexpr (OF_P) {
+            const Vec<T> cost = GAPS ? gap(c, own) - x.v : -x.v;
+            const Vec<T> slope = x.p * (cost - level) * d;
+            store<T>(w.of_p + at, sloped ? (x.p == zero ? zero : slope) : zero);
+          }
         }
-      excess += sum_lanes<T>(f);
-      lost += sum_lanes<T>(s);
-      gaps += sum_lanes<T>(g);
+      if constexpr (SUMS) {
+        excess += sum_lanes<T>(f);
+        lost += sum_lanes<T>(s);
+        if constexpr (GAPS) gaps += sum_lanes<T>(g);
+      }
+      if constexpr (OF_Q) put(p.of_q, e, k, n, w.of_q);
+      if constexpr (OF_P) put(p.of_p, e, k, n, w.of_p);
     }
-    b.entropy = std::log1p(b.rest_p) + gaps;
-    b.kl = excess - behind_log1p(lost);
-    if (b.kl < 0) b.kl = 0;
-    return true;
+    if constexpr (SUMS) {
+      b.entropy = std::log1p(b.rest_p) + gaps;
+      b.kl = excess - behind_log1p(lost);
+      if (b.kl < 0) b.kl = 0;
+    }
   }
 
-  void backward(int64_t e, Work& w, const Beside& b) const {
-    const double weight = p.weight ? p.weight[e] : 1;
-    const double d = term(weight, p.d_loss ? p.d_loss[e] : p.d_loss_all);
-    const double of_log_z = p.d_log_z ? p.d_log_z[e] : 0;
-    const Scale c(b);
-    const Vec<T> zero = {};
-    const bool whole = p.of == Versus::CROSS_ENTROPY;
-    const T own = whole ? 1 : 0;
-    // Where -v + own · (gap + log1p(R)) is level: the value itself.
-    const T level = T(whole ? b.kl + (b.entropy - std::log1p(b.rest_p)) : b.kl);
+  void put(const View& to, int64_t e, int64_t k, int n, T* from) const {
+    if (!to) return;
+    if (p.flush) {
+      const Vec<T> least = all<T>(Simd<T>::smallest_normal);
+      for (int i = 0; i < padded(n); i += LANES<T>) {
+        const Vec<T> g = load(from + i);
+        store<T>(from + i, absolute<T>(g) < least ? Vec<T>{} : g);
+      }
+    }
+    emit<T>(p.streams, to.dtype, from, n, to.event(e) + k * to.class_stride, to.class_stride);
+  }
+
+  // Everything of a row that has no terms in lanes, term by term.
+  void apart(int64_t e, Work& w, Beside& b, bool forward) const {
     const char *of_p = p.p.event(e), *of_q = p.q.event(e);
-    for (int64_t k = 0; k < p.p.classes; k += block_length(p.p.classes - k)) {
-      const int n = block_length(p.p.classes - k);
-      const T *t = block(p.p, of_p, k, n, w.t), *z = block(p.q, of_q, k, n, w.z);
-      for (int at = 0; at < padded(n); at += LANES<T>) {
-        const Terms x = terms(c, load(t + at), load(z + at));
-        const Vec<T> q = d == 0 ? zero : x.difference * T(d);
-        store<T>(w.of_q + at, of_log_z == 0 ? q : q + x.q * T(of_log_z));
-        const Vec<T> slope = x.p * ((x.gap * own - x.v) - level) * T(d);
-        store<T>(w.of_p + at, d == 0 ? zero : (x.p == zero ? zero : slope));
+    Costs own, other;
+    double whole = 0, lost = 0, loss = 0;
+    const auto each = [&](auto&& see, auto&& done) {
+      for (int64_t k = 0; k < p.p.classes; k += block_length(p.p.classes - k)) {
+        const int n = block_length(p.p.classes - k);
+        const T *t = block(p.p, of_p, k, n, w.t), *z = block(p.q, of_q, k, n, w.z);
+        for (int i = 0; i < n; ++i) see(i, double(t[i]), double(z[i]));
+        done(k, n);
       }
-      if (p.of_q)
-        emit<T>(p.streams, p.of_q.dtype, w.of_q, n, p.of_q.event(e) + k * p.of_q.class_stride,
-                p.of_q.class_stride);
-      if (p.of_p)
-        emit<T>(p.streams, p.of_p.dtype, w.of_p, n, p.of_p.event(e) + k * p.of_p.class_stride,
-                p.of_p.class_stride);
-    }
+    };
+    const auto nothing = [](int64_t, int) {};
+    each([&](int, double t, double z) { own.add(t), other.add(z); }, nothing);
+    each(
+        [&](int, double t, double z) {
+          const Class x(own.of(t), other.of(z));
+          whole += x.excess;
+          lost += x.difference;
+          loss += term(x.p, other.of(z));
+        },
+        nothing);
+    b.kl = p.of == Versus::CROSS_ENTROPY ? loss : whole - behind_log1p(lost);
+    if (forward) write_losses(e, b.kl, other.log_z());
+    if (!p.of_q && !p.of_p) return;
+    const Flow flow(p, e);
+    each(
+        [&](int i, double t, double z) {
+          const Class x(own.of(t), other.of(z));
+          const double cost = p.of == Versus::CROSS_ENTROPY ? other.of(z) : -x.v;
+          w.of_q[i] = T(term(flow.d, x.difference) + term(flow.of_log_z, x.q));
+          w.of_p[i] = T(term(flow.d, term(x.p, cost - b.kl)));
+        },
+        [&](int64_t k, int n) {
+          put(p.of_q, e, k, n, w.of_q);
+          put(p.of_p, e, k, n, w.of_p);
+        });
   }
 
-  void event(int64_t e, Work& w) const {
-    Beside& b = reinterpret_cast<Beside*>(p.known)[e];
+  void write_losses(int64_t e, double value, double log_z) const {
+    write(p.loss, p.wide, e, term(p.weight ? p.weight[e] : 1, value));
+    write(p.log_z, p.wide, e, log_z);
+  }
+
+  void event(int64_t e, Work& w, Kept* kept) const {
+    Beside once;
+    Beside& b = p.known ? reinterpret_cast<Beside*>(p.known)[e] : once;
+    const bool whole = p.of == Versus::CROSS_ENTROPY;
+    if (!p.forward) kept = nullptr;
     if (p.forward) {
-      if (!forward(e, w, b)) {
-        __atomic_fetch_add(p.left, 1, __ATOMIC_RELAXED);
-        return;
-      }
-      const double value = p.of == Versus::CROSS_ENTROPY ? b.entropy + b.kl : b.kl;
-      write(p.loss, p.wide, e, term(p.weight ? p.weight[e] : 1, value));
-      write(p.log_z, p.wide, e, b.m_q + std::log1p(b.rest_q));
+      normaliser(p.p, e, w.t, kept ? kept->e_p : nullptr, b.m_p, b.rest_p);
+      normaliser(p.q, e, w.z, kept ? kept->e_q : nullptr, b.m_q, b.rest_q);
     }
-    if (p.of_q || p.of_p) backward(e, w, b);
+    if (!b.plain()) return apart(e, w, b, p.forward);
+    if (p.forward) {
+      if (p.of_q && !p.of_p)
+        whole ? reading<true, true, false, true>(e, w, kept, b)
+              : reading<true, true, false, false>(e, w, kept, b);
+      else
+        whole ? reading<true, false, false, true>(e, w, kept, b)
+              : reading<true, false, false, false>(e, w, kept, b);
+      write_losses(e, whole ? b.entropy + b.kl : b.kl, b.m_q + std::log1p(b.rest_q));
+    }
+    if (p.of_p)
+      whole ? reading<false, true, true, true>(e, w, kept, b)
+            : reading<false, true, true, false>(e, w, kept, b);
+    else if (p.of_q && !p.forward)
+      reading<false, true, false, false>(e, w, kept, b);
   }
 
   static void unit(void* context, int64_t i) {
     const BesideOne& r = *static_cast<BesideOne*>(context);
     Work w;
+    Kept* const kept = BesideOne::kept(r.p.p.classes);
     const int64_t end = (i + 1) * r.at_once();
-    for (int64_t e = i * r.at_once(); e < (end < r.p.events ? end : r.p.events); ++e) r.event(e, w);
+    for (int64_t e = i * r.at_once(); e < (end < r.p.events ? end : r.p.events); ++e)
+      r.event(e, w, kept);
     if (r.p.streams) settle();
   }
   int64_t at_once() const {

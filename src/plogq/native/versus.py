@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from ..algebra.contract import Forward, Kernel, in_steps
+from ..algebra.contract import Forward, in_steps
 from ..algebra.scores import Scores, Versus
 from . import _cpu
 from .processor import chosen, threads
@@ -15,87 +15,113 @@ from .sums import F32, F64, Memory, known_code
 
 Array = Any
 
+FUNCTIONS = {"cross_entropy": 0, "kl": 1}
+
+
+def no_pair(measure: Any, scores: Any) -> str | None:
+    """Why a kernel of two stored predictions does not take these, whatever their arrays are."""
+    if not isinstance(scores, Versus) or scores.of not in FUNCTIONS:
+        return "this kernel does the cross-entropy and the divergence of two predictions"
+    for side, role in ((scores.p, "P"), (scores.q, "Q")):
+        if not isinstance(side, Scores) or side.kind != "logits" or side.softcap is not None:
+            return f"{role} is no plain logits, which both are here"
+    return None
+
 
 class Pairs(Binding):
     """Two stored predictions: their cross-entropy or divergence, one reading of both rows each way.
 
-    `formula` does what no row of finite scores has: certainty, NaN, rows of which nothing is left.
+    With `flush` gradients below the normal numbers become 0, as in `Stored`. `out` takes Q's
+    gradient, or with a pair of arrays Q's and P's; it may be the scores.
     """
 
-    _OF: ClassVar = {"cross_entropy": 0, "kl": 1}
+    at_once: ClassVar = True
     _KNOWN = 6  # numbers per event that forward keeps for backward
 
-    def __init__(self, memory: Memory, verbs: Any, formula: Kernel) -> None:
+    def __init__(self, memory: Memory, verbs: Any, flush: bool = False) -> None:
         super().__init__(memory, verbs)
-        self.formula = formula
+        self.flush = flush
 
     def refuses(self, measure: Any, scores: Any) -> str | None:
-        if not isinstance(scores, Versus) or scores.of not in self._OF:
-            return "this kernel does the cross-entropy and the divergence of two predictions"
-        if self.verbs.tracing():
-            return "while a program is being recorded the framework's own operations are"
-        for side, role in ((scores.p, "P"), (scores.q, "Q")):
-            if not isinstance(side, Scores) or side.kind != "logits" or side.softcap is not None:
-                return f"{role} is no plain logits, which both are here"
-            why = self.memory.refuses(side.array, role)
-            if why is not None:
-                return why
-        return None
+        why = no_pair(measure, scores)
+        if why is not None:
+            return why
+        return self.memory.refuses(scores.p.array, "P") or self.memory.refuses(scores.q.array, "Q")
 
     def forward(self, measure: Any, scores: Versus, log_z: bool = False) -> Forward:
-        q: Any = scores.q
-        empty, events = self.memory.empty, measure.events
-        wide = min(known_code(self.memory, q.array), F32)
-        loss, known = empty(events, wide), empty((*events, self._KNOWN), F64)
-        each = empty(events, wide) if log_z else None
-        left = self._run(measure, scores, known, (loss, each), wide=wide == F64)
-        if left:
-            return self.formula.forward(measure, scores, log_z)
-        return Forward(loss, each, (known,))
+        known = self.memory.empty((*measure.events, self._KNOWN), F64)
+        found = self._forward(measure, scores, log_z)
+        self._run(measure, scores, known, found)
+        found.residual = (known,)
+        return found
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Array | None, ...]:
-        if residual is None:
-            return self.formula.backward(measure, scores, None, d_loss, d_log_z, out)
-        of_q = of_p = None
-        if scores.wanted[0]:
-            of_q = self.memory.like(scores.q.array) if out is None else out
-        if scores.wanted[1]:
-            of_p = self.memory.like(scores.p.array)
+        gradients = self._gradients(scores, out)
         upstream = self._upstream(d_loss, d_log_z, measure.events)
-        self._run(measure, scores, residual[0], gradients=(of_p, of_q), **upstream)
-        return of_q, of_p
+        if residual is None:
+            # What forward kept is found again by the way.
+            found = self._forward(measure, scores, False)
+            self._run(measure, scores, None, found, gradients, **upstream)
+        else:
+            self._run(measure, scores, residual[0], None, gradients, **upstream)
+        return gradients
 
     def fused(
-        self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
-    ) -> tuple[Forward, tuple[Array, ...]]:
-        """Q's gradient alone, which is what is asked for beside a value."""
-        return in_steps(
-            self, self.verbs, measure, replace(scores, wanted=(True, False)), d_loss, z_loss, out
+        self,
+        measure: Any,
+        scores: Any,
+        d_loss: Any,
+        z_loss: float,
+        out: Any = None,
+        needs: tuple[bool, ...] = (True, False),
+    ) -> tuple[Forward, tuple[Array | None, ...]]:
+        """Both at once; without `needs` Q's gradient alone, which is what goes with a value."""
+        scores = replace(scores, wanted=needs)
+        if z_loss:
+            return in_steps(self, self.verbs, measure, scores, d_loss, z_loss, out)
+        found, gradients = self._forward(measure, scores, False), self._gradients(scores, out)
+        upstream = self._upstream(d_loss, 0.0, measure.events)
+        self._run(measure, scores, None, found, gradients, **upstream)
+        return found, gradients
+
+    def _forward(self, measure: Any, scores: Any, log_z: bool) -> Forward:
+        """Room for what forward finds."""
+        wide = min(known_code(self.memory, scores.q.array), F32)
+        loss = self.memory.empty(measure.events, wide)
+        return Forward(loss, self.memory.empty(measure.events, wide) if log_z else None)
+
+    def _gradients(self, scores: Any, out: Any) -> tuple[Array | None, Array | None]:
+        """Room for the gradients that are asked for, Q's and P's."""
+        given = cast("tuple[Any, ...]", out) if isinstance(out, tuple) else (out, None)
+        of_q, of_p = (
+            (self.memory.like(side.array) if into is None else into) if wanted else None
+            for side, into, wanted in zip(scores.sides(), given, scores.wanted, strict=True)
         )
+        return of_q, of_p
 
     def _run(
         self,
         measure: Any,
         scores: Any,
-        known: Array,
-        results: tuple[Any, Any] = (None, None),
+        known: Array | None,
+        found: Forward | None,
         gradients: tuple[Any, Any] = (None, None),
         *,
-        wide: bool = False,
         d_loss: Array | None = None,
         d_loss_all: float = 1.0,
         d_log_z: Array | None = None,
-    ) -> int:
+    ) -> None:
         p, q = scores.p, scores.q
         weight = None
         if measure.value is not None:
             weight = self._events(measure.value[..., 0], measure.events)
-        return _cpu.versus(
+        loss, log_z = (None, None) if found is None else (found.loss, found.log_z)
+        _cpu.versus(
             chosen(),
             threads(prod(q.array.shape)),
-            self._OF[scores.of],
+            FUNCTIONS[scores.of],
             self._export(p.array),
             p.axis,
             known_code(self.memory, p.array),
@@ -104,13 +130,14 @@ class Pairs(Binding):
             known_code(self.memory, q.array),
             weight,
             self._export(known),
-            self._export(results[0]),
-            self._export(results[1]),
-            wide,
-            self._export(gradients[0]),
+            self._export(loss),
+            self._export(log_z),
+            known_code(self.memory, q.array) == F64,
             self._export(gradients[1]),
+            self._export(gradients[0]),
             d_loss,
             d_loss_all,
             d_log_z,
-            results[0] is not None,
+            found is not None,
+            self.flush,
         )

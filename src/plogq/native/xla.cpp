@@ -200,6 +200,40 @@ ffi::Error binary(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set,
   return ffi::Error::Success();
 }
 
+// Q and P as stored logits: what goes back finds again what forward has found.
+ffi::Error versus(ffi::RemainingArgs args, ffi::RemainingRets rets, int64_t set, int64_t threads,
+                  int64_t of, int64_t axis_q, int64_t axis_p, int64_t present, bool forward,
+                  bool of_q, bool of_p, bool flush) {
+  if (too_deep(args)) return ffi::Error::InvalidArgument(TOO_DEEP);
+  const Running kernels(set);
+  Operands operands(args, present);
+  Versus v;
+  v.of = int(of);
+  v.flush = flush;
+  v.q = view(*operands.next(), axis_q);
+  v.p = view(*operands.next(), axis_p);
+  v.wide = v.q.dtype == F64;
+  v.events = events_of(v.q);
+  v.weight = operands.doubles();
+  if (v.events == 0) return ffi::Error::Success();
+  std::vector<double> unread(forward ? 0 : size_t(v.events));
+  if (forward) {
+    v.loss = result(rets, 0).untyped_data();
+    v.log_z = result(rets, 1).untyped_data();
+  } else {
+    v.loss = unread.data();
+    v.d_loss = operands.doubles();
+    v.d_log_z = operands.doubles();
+    if (of_q) v.of_q = view(result(rets, 0), axis_q);
+    if (of_p) v.of_p = view(result(rets, of_q), axis_p);
+    in_huge_pages(v.of_q, v.events);
+    in_huge_pages(v.of_p, v.events);
+    v.streams = past_cache(v.of_q, v.q, v.events) || past_cache(v.of_p, v.p, v.events);
+  }
+  kernels->versus(v, int(threads));
+  return ffi::Error::Success();
+}
+
 // Bytes of a label, negative for unsigned ones.
 int label_type(ffi::DataType dtype) {
   switch (dtype) {
@@ -275,6 +309,21 @@ XLA_FFI_DEFINE_HANDLER(
 XLA_FFI_DEFINE_HANDLER(stored_handler, stored, PLOGQ_OF_PROBLEM(STORED));
 XLA_FFI_DEFINE_HANDLER(binary_handler, binary, PLOGQ_OF_PROBLEM(BINARY));
 
+XLA_FFI_DEFINE_HANDLER(versus_handler, versus,
+                       ffi::Ffi::Bind()
+                           .RemainingArgs()
+                           .RemainingRets()
+                           .Attr<int64_t>("set")
+                           .Attr<int64_t>("threads")
+                           .Attr<int64_t>("of")
+                           .Attr<int64_t>("axis_q")
+                           .Attr<int64_t>("axis_p")
+                           .Attr<int64_t>("present")
+                           .Attr<bool>("forward")
+                           .Attr<bool>("of_q")
+                           .Attr<bool>("of_p")
+                           .Attr<bool>("flush"));
+
 }  // namespace
 
 nb::dict xla_handlers() {
@@ -285,5 +334,7 @@ nb::dict xla_handlers() {
       nb::capsule(reinterpret_cast<void*>(stored_handler), "xla._CUSTOM_CALL_TARGET");
   handlers["plogq_binary"] =
       nb::capsule(reinterpret_cast<void*>(binary_handler), "xla._CUSTOM_CALL_TARGET");
+  handlers["plogq_versus"] =
+      nb::capsule(reinterpret_cast<void*>(versus_handler), "xla._CUSTOM_CALL_TARGET");
   return handlers;
 }

@@ -17,6 +17,7 @@ from ..algebra import shards
 from ..errors import DtypeError, LabelError, PairError, PlogqError, ShapeError
 from ..frameworks import Verbs, verbs
 from ..representations.linear import LinearLogits
+from ..representations.predicted import Predicted
 from ..representations.predictions import ShardedLogits
 from ..representations.sparse import SparseProbs
 from ..representations.targets import Labels, Probs, Target
@@ -62,7 +63,13 @@ def _kernel() -> Any:
     return sharded
 
 
-def _meet(p: Target, q: OverRanks, check: Callable[[], Any]) -> tuple[Any, Any]:
+def agreed(
+    p: Target, q: OverRanks, check: Callable[[], Any], said: str = ""
+) -> tuple[Any, Any, list[int]]:
+    """The verbs, the group and how many classes each rank has, once all have the same of the rest.
+
+    `said` is what else there is in words.
+    """
     ranks, kernel = _ranks(), _kernel()
     array = q.look().array
     xp: Any = verbs(array)
@@ -71,14 +78,22 @@ def _meet(p: Target, q: OverRanks, check: Callable[[], Any]) -> tuple[Any, Any]:
         raise DtypeError("scores over ranks need values, and these tensors are on the meta device")
     if xp.transformed(array):
         kernel.sharded.refuse_operations()
-    mine, refused = attempt(lambda: _facts(p, q, xp, check, ranks))
+    mine, refused = attempt(lambda: _facts(p, q, xp, check, ranks, said))
     rows = ranks.gather(mine or _NOTHING, array, group)
     if any(row[0] for row in rows):
-        raise _refusal(refused, group, ranks)
+        raise refusal(refused, group, ranks)
     _require_agreement(rows)
-    counts = [row[1] for row in rows]
-    classes, me = sum(counts), ranks.rank(group)
-    checks.class_count(classes, type(q).__name__)
+    counts: list[int] = [row[1] for row in rows]
+    checks.class_count(sum(counts), type(q).__name__)
+    return xp, group, counts
+
+
+def _meet(p: Target, q: OverRanks, check: Callable[[], Any]) -> tuple[Any, Any]:
+    ranks, kernel = _ranks(), _kernel()
+    xp, group, counts = agreed(p, q, check)
+    array = q.look().array
+    me: int = ranks.rank(group)
+    classes = sum(counts)
     start, own = sum(counts[:me]), counts[me]
 
     def look() -> tuple[Cut, list[shards.Found], Any]:
@@ -91,7 +106,7 @@ def _meet(p: Target, q: OverRanks, check: Callable[[], Any]) -> tuple[Any, Any]:
     top = xp.full(events, -inf, array) if looked is None else looked[1][0].greatest
     m, stopped = ranks.greatest(top, looked is None, group)
     if looked is None or stopped:
-        raise _refusal(refused, group, ranks)
+        raise refusal(refused, group, ranks)
     mine, found, local = looked
     above = [shards.above(x, m, xp) for x in found]
     share, reaches, _ = above[0]
@@ -112,7 +127,7 @@ def attempt(step: Callable[[], Any]) -> tuple[Any, Exception | None]:
         return None, refused
 
 
-def _refusal(own: Exception | None, group: Any, ranks: Any) -> Exception:
+def refusal(own: Exception | None, group: Any, ranks: Any) -> Exception:
     """What to raise where some rank has refused its input: its own sentence, or another's."""
     said = None if own is None else (type(own).__name__, str(own))
     heard = ranks.sentences(said, group)
@@ -206,18 +221,21 @@ _FACTS = (
 _NOTHING = [1] + [0] * (1 + sum(fact.length for fact in _FACTS))
 
 
-def _facts(p: Target, q: OverRanks, xp: Verbs, check: Callable[[], Any], ranks: Any) -> list[Any]:
+def _facts(
+    p: Target, q: OverRanks, xp: Verbs, check: Callable[[], Any], ranks: Any, said: str
+) -> list[Any]:
     """What this rank tells the others, once it has nothing to refuse."""
     q.check()
     check()
-    if ranks.recording(*p.arrays()):
+    text, arrays = _described(p)
+    # A prediction is told of by itself, and may have gradients.
+    if ranks.recording(*(arrays if said else p.arrays())):
         raise PairError(
             "over ranks there are no gradients with respect to the target; write p.detach()"
         )
     linear = isinstance(q, LinearLogits)
     _, array, events, _, own = q.look()
     shape = [len(events), *(*events, *[0] * _AXES)[:_AXES], prod(events)]
-    text, arrays = _described(p)
     return [
         0,
         own,
@@ -227,7 +245,7 @@ def _facts(p: Target, q: OverRanks, xp: Verbs, check: Callable[[], Any], ranks: 
         int(q.hidden.shape[-1]) if linear else 0,
         struct.unpack("<q", struct.pack("<d", q.softcap or 0.0))[0],
         int(linear and ranks.recording(q.hidden)),
-        crc32(text.encode()),
+        crc32((said + text).encode()),
         ranks.fold(arrays),
     ]
 
@@ -260,6 +278,10 @@ def _described(p: Target) -> tuple[str, list[Any]]:
         return f"SparseProbs({tuple(p.index.shape)}, {p.tail})", [p.index, p.probs]
     if isinstance(p, Probs):
         return "Probs", []
+    if isinstance(p, Predicted):
+        q = p.bare()
+        whole = [q.hidden.shape[-1], _ranks().recording(q.hidden)] if hasattr(q, "hidden") else []
+        return f"{type(q).__name__}({q.softcap}, {whole})", []
     raise PairError(f"{type(p).__name__} is no target for scores over ranks")
 
 

@@ -63,7 +63,8 @@ def _inner(measure: Measure, local: Local) -> Kernel:
     return next(inner, _formula)
 
 
-def _classes(local: Local) -> int:
+def own_classes(local: Local) -> int:
+    """How many classes this rank has."""
     if isinstance(local, Projection):
         return int(local.weight.shape[0])
     return int(local.array.shape[local.axis])
@@ -72,7 +73,7 @@ def _classes(local: Local) -> int:
 @torch.no_grad()
 def find(parts: Sequence[Measure], local: Local) -> list[shards.Found]:
     """What this rank finds in its own classes, for each part of P."""
-    return [_find(replace(part, classes=_classes(local), total=None), local) for part in parts]
+    return [_find(replace(part, classes=own_classes(local), total=None), local) for part in parts]
 
 
 def _find(part: Measure, local: Local) -> shards.Found:
@@ -87,7 +88,7 @@ def _find(part: Measure, local: Local) -> shards.Found:
 
 def _told(part: Measure, mass: Tensor, local: Local) -> Measure:
     """`part` with the mass that a kernel is told."""
-    return replace(part, classes=_classes(local), total=mass)
+    return replace(part, classes=own_classes(local), total=mass)
 
 
 class Sharded:

@@ -31,6 +31,8 @@ class LinearLogits(Prediction):
     and PyTorch's. Where it holds the scores of some events, three matrix products make a loss with
     its gradients; 0 asks for tiles, which take the least memory and four products. By default it is
     a small share of what all scores would take, and on a GPU what the weight takes in float32.
+    Beside another prediction the scores of a side are made for some events at a time, whatever it
+    is.
 
     With a `group` of torch.distributed, `weight` and `bias` are this rank's slice of the classes,
     in rank order, and every rank has the whole `hidden`; name the group of all ranks too, as

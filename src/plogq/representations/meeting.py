@@ -98,8 +98,25 @@ def refuse_side(q: Any) -> None:
             "first and what is predicted second, as in cross_entropy(Probs(p), Logits(z)); if they "
             f"are not, write {scores} for Q"
         )
-    if isinstance(q, ShardedLogits) or getattr(q, "group", None) is not None:
-        raise PairError(
-            f"over ranks P is Labels, Probs or SparseProbs; no prediction stands beside {named(q)} "
-            "or is one: write Probs(softmax(t))"
+
+
+def split_alike(sides: list[Any]) -> bool:
+    """Whether predictions lie over ranks.
+
+    Raises:
+        PairError: one does and the other does not, or over other ranks.
+    """
+    groups = [
+        (
+            isinstance(q, ShardedLogits) or getattr(q, "group", None) is not None,
+            getattr(q, "group", None),
         )
+        for q in sides
+    ]
+    if any(other != groups[0] for other in groups):
+        raise PairError(
+            "two predictions meet over ranks where both have the same classes on the same ranks of "
+            f"one group, got {' and '.join(named(q) for q in reversed(sides))}: write both as "
+            "ShardedLogits(z, group=group) or LinearLogits(…, group=group)"
+        )
+    return groups[0][0]

@@ -70,8 +70,11 @@ def _gradients(*arrays: Array, call: Call, kernel: Any) -> list[Array]:
     *given, greatest, rest, d_loss, d_log_z = arrays
     measure, scores = call.pair(given)
     residual = None if call.scores[0] in ("binary", "versus") else (greatest, rest)
-    found = kernel.backward(measure, scores, residual, d_loss, d_log_z)
-    return [g for g in found if g is not None]
+    found = zip(
+        kernel.backward(measure, scores, residual, d_loss, d_log_z), scores.arrays(), strict=True
+    )
+    # What is not asked for is nothing.
+    return [jnp.zeros_like(x) if g is None else g for g, x in found if x is not None]
 
 
 def _anew(*arrays: Array, call: Call) -> list[Array]:
@@ -165,6 +168,8 @@ def _lowered(function: Callable[..., Any]) -> Callable[..., Any]:
         kernel = call.kernel
         if not alone(ctx):
             kernel = getattr(kernel, "elsewhere", formula)
+            if getattr(kernel, "in_turn", False) and not _one_device(ctx):
+                kernel = formula
         traced = partial(function, call=call, kernel=kernel)
         return written(ctx, traced, operands)
 
@@ -181,13 +186,17 @@ def written(ctx: Any, function: Callable[..., Any], operands: Any) -> Any:
 def alone(ctx: Any) -> bool:
     """Whether this program is for one CPU of this process, here and now."""
     module = ctx.module_context
-    context = module.axis_context
-    manual = getattr(context, "manual_axes", None)
-    whole = getattr(context, "num_devices", 1) == 1
-    if manual is not None:
-        whole = set(manual) == set(context.mesh.axis_names)
     exported = module.lowering_parameters.for_export
-    return tuple(module.platforms) == ("cpu",) and whole and not exported
+    return tuple(module.platforms) == ("cpu",) and _one_device(ctx) and not exported
+
+
+def _one_device(ctx: Any) -> bool:
+    """Whether XLA divides nothing of this program over devices."""
+    context = ctx.module_context.axis_context
+    manual = getattr(context, "manual_axes", None)
+    if manual is not None:
+        return set(manual) == set(context.mesh.axis_names)
+    return getattr(context, "num_devices", 1) == 1
 
 
 mlir.register_lowering(losses_p, _lowered(_losses))
@@ -262,7 +271,8 @@ def _pushed_transpose(
     of_p, of_q = call.own(moving)
     found: list[Any] = [None] * len(given)
     if any(of_q):
-        found[call.of_p() :] = gradients_p.bind(*given, *residual, d_loss, d_log_z, call=call)
+        asked = call.wanting(of_q)
+        found[call.of_p() :] = gradients_p.bind(*given, *residual, d_loss, d_log_z, call=asked)
     if any(of_p):
         measure, scores = call.pair(given)
         gradients = closed.of_target(formula, measure, scores, of_p, d_loss)

@@ -48,6 +48,15 @@ class Call(NamedTuple):
         found = tuple(next(given) if there else None for there in self.present)
         return found[: self.parts], found[self.parts :]
 
+    def wanting(self, of_q: Sequence[Any]) -> Call:
+        """The same where these of Q's arrays have a gradient that is asked for: of two predictions
+        a kernel leaves out a side."""
+        if self.scores[0] != "versus":
+            return self
+        pair = _SCORES["versus"](*self.scores[1:])
+        wanted = pair.wanting([bool(x) for x in of_q]).wanted
+        return self._replace(scores=(*self.scores[:-1], wanted))
+
     def of_p(self) -> int:
         """How many of the arrays that are present are P's."""
         return sum(self.present[: self.parts])
@@ -66,7 +75,7 @@ _SCORES: dict[str, Callable[..., Any]] = {
     "stored": lambda *options: Scores(options[0], None, *options[1:]),
     "binary": lambda kind: BinaryScores(kind, None),
     "linear": lambda *options: Projection(None, None, None, *options),
-    "versus": lambda of, p, q, share: Versus(of, _bare(p), _bare(q), share),
+    "versus": lambda of, p, q, *rest: Versus(of, _bare(p), _bare(q), *rest),
 }
 
 
@@ -99,7 +108,7 @@ def _form(scores: Any) -> tuple[Any, ...]:
         return "linear", scores.softcap, scores.filter
     if isinstance(scores, Versus):
         of_q = None if scores.q is None else _form(scores.q)
-        return "versus", scores.of, _form(scores.p), of_q, scores.share
+        return "versus", scores.of, _form(scores.p), of_q, scores.share, scores.wanted
     return "binary", scores.kind
 
 

@@ -44,6 +44,22 @@ def refuses(x: Any, role: str) -> str | None:
     return None
 
 
+def called(
+    name: str, results: list[Any], operands: list[Any], in_place: bool = False, **options: Any
+) -> list[Array]:
+    """A kernel on the operands that there are, the first of them overwritten if asked for."""
+    present = sum(1 << i for i, x in enumerate(operands) if x is not None)
+    aliases = {0: 0} if in_place else None
+    found = jax.ffi.ffi_call(f"plogq_{name}", results, input_output_aliases=aliases)(
+        *(x for x in operands if x is not None),
+        set=np.int64(chosen()),
+        threads=np.int64(threads(prod(operands[0].shape), spawned=True)),
+        present=np.int64(present),
+        **typed(options),
+    )
+    return list(found)
+
+
 def _call(
     name: str,
     results: list[Any],
@@ -52,22 +68,10 @@ def _call(
     kept: Iterable[Array] = (),
     in_place: bool = False,
 ) -> list[Array]:
-    """A kernel on the arrays that there are, the first of them overwritten if asked for.
-
-    `kept` is what forward has left for backward.
-    """
+    """A kernel on named arrays; `kept` is what forward has left for backward."""
     otherwise, read, _ = _cpu.problems[name]
     operands = [*(arrays.get(field) for field in read), *kept]
-    present = sum(1 << i for i, x in enumerate(operands) if x is not None)
-    aliases = {0: 0} if in_place else None
-    found = jax.ffi.ffi_call(f"plogq_{name}", results, input_output_aliases=aliases)(
-        *(x for x in operands if x is not None),
-        set=np.int64(chosen()),
-        threads=np.int64(threads(prod(arrays["scores"].shape), spawned=True)),
-        present=np.int64(present),
-        **typed({**otherwise, **told}),
-    )
-    return list(found)
+    return called(name, results, operands, in_place, **{**otherwise, **told})
 
 
 _TYPES: dict[type, Any] = {int: np.int64, float: np.float64}
@@ -78,13 +82,13 @@ def typed(options: dict[str, Any]) -> dict[str, Any]:
     return {k: v if isinstance(v, bool) else _TYPES[type(v)](v) for k, v in options.items()}
 
 
-def _each(x: Any, events: tuple[int, ...]) -> Array | None:
+def each(x: Any, events: tuple[int, ...]) -> Array | None:
     """x as one number per event, or None for None."""
     return None if x is None else jnp.broadcast_to(jnp.asarray(x, verbs.wide()), events)
 
 
 def _upstream(d_loss: Any, d_log_z: Any, events: tuple[int, ...]) -> dict[str, Any]:
-    return {"d_loss": _each(d_loss, events), "d_log_z": _each(d_log_z, events)}
+    return {"d_loss": each(d_loss, events), "d_log_z": each(d_log_z, events)}
 
 
 class Stored:
@@ -127,7 +131,7 @@ class Stored:
 
     def _arrays(self, m: Measure, scores: Scores) -> dict[str, Any]:
         found = stored_arrays(m, scores, verbs)
-        return {**found, **{name: _each(found[name], m.events) for name in ("factor", "mass")}}
+        return {**found, **{name: each(found[name], m.events) for name in ("factor", "mass")}}
 
     def _told(self, m: Measure, scores: Scores) -> dict[str, Any]:
         axes = scores.array.ndim

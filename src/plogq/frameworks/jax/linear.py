@@ -92,9 +92,9 @@ class Blockwise:
             if sums.bias is not None:
                 each = verbs.cast_like(d_scores.sum(axis=0), sums.bias)
                 bias = jax.lax.dynamic_update_slice_in_dim(sums.bias, each, start, 0)
-            own = verbs.cast_like(_product(d_scores.T, kept), sums.weight)
+            own = verbs.cast_like(product(d_scores.T, kept), sums.weight)
             return _Sums(
-                sums.hidden + _product(d_scores, weight),
+                sums.hidden + product(d_scores, weight),
                 jax.lax.dynamic_update_slice_in_dim(sums.weight, own, start, 0),
                 bias,
             )
@@ -147,7 +147,7 @@ class _Blocks:
 
     def scores(self, start: Any, width: int) -> Scores:
         """hidden · weightᵀ + bias of these classes."""
-        z = _product(self.hidden, verbs.span(self.q.weight, start, width, 0).T)
+        z = product(self.hidden, verbs.span(self.q.weight, start, width, 0).T)
         if self.q.bias is not None:
             z = z + verbs.span(self.q.bias, start, width, 0).astype(z.dtype)
         return Scores("logits", z, 1, self.q.softcap)
@@ -157,7 +157,7 @@ class _Blocks:
         return shards.restricted(self.flat, start, width, total, verbs)
 
 
-def _product(a: Array, b: Array) -> Array:
+def product(a: Array, b: Array) -> Array:
     """a · b, with sums in float32 at the least."""
     wide = jnp.promote_types(jnp.promote_types(a.dtype, b.dtype), jnp.float32)
     return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST, preferred_element_type=wide)

@@ -8,19 +8,26 @@ not computed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 import tensorflow as tf
 from tensorflow.python.eager.record import could_possibly_record
 
+from ...algebra.contract import Forward
 from ...algebra.derivatives import Call, of_target, taken_apart
 from ...algebra.formula import Formula
+from ...algebra.scores import Versus
 from . import arrays as xp
 
 Tensor = Any
 Arrays = tuple[Any, ...]
 
 formula = Formula(xp)
+# The sides of two predictions, in the order of their arrays.
+_Q, _P = 0, 1
 
 
 class _Pair:
@@ -49,6 +56,23 @@ class _Pair:
         there = self.there[self.call.parts :]
         return [g for g, held in zip(gradients, there, strict=True) if held]
 
+    def of(self, side: int) -> _Pair:
+        """The same of two predictions where a gradient is asked for of Q, or of P, alone."""
+        found = copy(self)
+        bare = self.call.scores
+        wanted = (side == _Q, side == _P)
+        found.call = replace(self.call, scores=replace(bare, wanted=wanted))
+        return found
+
+    def asked(self, gradients: Sequence[Tensor | None]) -> list[Tensor | None]:
+        """The gradients of the arrays that there are, None of those that nobody asks for here."""
+        scores = self.call.scores
+        if not isinstance(scores, Versus) or scores.q is None:
+            return list(gradients)
+        wanted = [w for s, w in zip(scores.sides(), scores.wanted, strict=True) for _ in s.arrays()]
+        each = zip(gradients, self.scores(tuple(wanted)), strict=True)
+        return [g if asked else None for g, asked in each]
+
 
 def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor, Tensor | None]:
     """The loss per event, and log Z per event if it is asked for, differentiable."""
@@ -58,22 +82,32 @@ def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor,
         result = formula.forward(measure, scores)
         return result.loss, result.log_z
     pair = _Pair(kernel, measure, scores, log_z)
-    found = _of_scores(pair)(*pair.held)
+    both = isinstance(scores, Versus) and scores.q is not None
+    found = _of_scores(pair.of(_Q) if both else pair)(*pair.held)
     loss, log_z_each = found if log_z else (found, None)
+    if both:
+        # As P's arrays below: what P's own gradient takes is not done where nobody asks for it.
+        loss = loss + _of_scores(pair.of(_P), loss)(*pair.held)
     if any(xp.is_float(x) for x in pair.held[: pair.of_p]):
         loss = loss + _of_targets(pair, loss)(*pair.held[: pair.of_p])
     return loss, log_z_each
 
 
-def _of_scores(pair: _Pair) -> Any:
-    """The losses as a function of all arrays, with the gradient of Q's."""
+def _of_scores(pair: _Pair, loss: Tensor = None) -> Any:
+    """The losses as a function of all arrays, with the gradient of Q's.
+
+    With losses that are there already it is 0 each, with the gradient that is asked for.
+    """
     began_eager = tf.executing_eagerly()
 
     @tf.custom_gradient
     def plogq_losses(*held: Tensor) -> Any:
-        kernel, log_z = pair.call.kernel, pair.call.log_z
+        kernel, log_z = pair.call.kernel, pair.call.log_z and loss is None
         measure, scores = pair.filled(held)
-        result = kernel.forward(measure, scores, log_z=log_z)
+        if loss is None:
+            result = kernel.forward(measure, scores, log_z=log_z)
+        else:
+            result = Forward(tf.zeros(tf.shape(loss), loss.dtype))
 
         def backward(d_loss: Tensor, d_log_z: Any = None) -> Any:
             d_loss = xp.weights(d_loss)
@@ -86,7 +120,7 @@ def _of_scores(pair: _Pair) -> Any:
                 found = kernel.backward(measure, scores, result.residual, d_loss, flowing)
             else:
                 found = _closed(pair, result.residual, held, d_loss, d_log_z)
-            return [None] * pair.of_p + pair.scores(found)
+            return [None] * pair.of_p + pair.asked(pair.scores(found))
 
         return (result.loss, result.log_z) if log_z else result.loss, backward
 
@@ -105,7 +139,8 @@ def _closed(
 
         def made(backward: Any, residual: Any, none: Any) -> list[Tensor]:
             d_loss, d_log_z = (*flowing, none)[:2]
-            return pair.scores(backward(*pair.filled(held), residual, d_loss, d_log_z))
+            found = pair.scores(backward(*pair.filled(held), residual, d_loss, d_log_z))
+            return [g for g in pair.asked(found) if g is not None]
 
         def again(*along: Tensor) -> Any:
             with tf.GradientTape() as tape:
@@ -117,7 +152,8 @@ def _closed(
 
     found = list(plogq_gradient(*held, *upstream))
     there = pair.there[pair.call.parts :]
-    return tuple(found.pop(0) if held else None for held in there)
+    asked = iter(pair.asked([True] * sum(there)))
+    return tuple(found.pop(0) if held and next(asked) else None for held in there)
 
 
 def _of_targets(pair: _Pair, loss: Tensor) -> Any:

@@ -19,7 +19,7 @@ import tensorflow as tf
 from tensorflow.python.saved_model.save_context import in_save_context
 
 from ...algebra.contract import Forward, Kernel
-from ...algebra.scores import BinaryScores, Projection, Scores
+from ...algebra.scores import BinaryScores, Projection, Scores, Versus
 from ...algebra.yes_no import BinaryMeasure
 from ...errors import ShapeError
 from ..numpy import kernels as on_numpy
@@ -85,13 +85,13 @@ class OnTensors:
         return f"in graphs through Python, as there is no operation of its own: {operation.missing}"
 
     def forward(self, measure: Any, scores: Any, log_z: bool = False) -> Forward:
-        count = 0 if isinstance(scores, BinaryScores) else 2
+        count = 0 if isinstance(scores, BinaryScores | Versus) else 2
         wide = verbs.statistics_dtype(scores.arrays()[0])
 
         def run(*arrays: Array) -> list[Array]:
             result = self.kernel.forward(*_checked(_with(measure, scores, arrays)), log_z=log_z)
             first = (result.loss, result.log_z) if log_z else (result.loss,)
-            return [*first, *(result.residual or ())]
+            return [*first, *((result.residual or ()) if count else ())]
 
         arrays = (*measure.arrays(), *scores.arrays())
         if not verbs.tracing():
@@ -106,7 +106,8 @@ class OnTensors:
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Tensor, ...]:
-        held = [x for x in scores.arrays() if x is not None]
+        each = zip(_asked(scores), scores.arrays(), strict=True)
+        held = [x for asked, x in each if asked and x is not None]
         parts = len(measure.arrays()) + len(scores.arrays())
         # The residual of two arrays per event, or none of yes/no outcomes.
         extra = (*(residual or ()), d_loss, d_log_z)
@@ -115,7 +116,8 @@ class OnTensors:
             p, q = _checked(_with(measure, scores, given[:parts]))
             *left, d, dz = given[parts:]
             x = q.arrays()[0]
-            whole = None if isinstance(q, Projection) else aligned(x.shape, x.dtype)
+            made = isinstance(q, Projection | Versus)
+            whole = None if made else aligned(x.shape, x.dtype)
             found = self.kernel.backward(p, q, tuple(left) or None, d, dz, whole)
             return [x for x in found if x is not None]
 
@@ -125,14 +127,18 @@ class OnTensors:
             found = _node(run, arrays, [x.dtype for x in held], shapes)
         else:
             found = list(map(tensor, run(*map(_seen, arrays))))
-        return tuple(None if x is None else found.pop(0) for x in scores.arrays())
+        return tuple(
+            found.pop(0) if asked and x is not None else None
+            for asked, x in zip(_asked(scores), scores.arrays(), strict=True)
+        )
 
     def fused(
         self, measure: Any, scores: Any, d_loss: float, z_loss: float, out: Any = None
     ) -> tuple[Forward, tuple[Tensor, ...]]:
         p, q = _with(measure, scores, tuple(map(_seen, (*measure.arrays(), *scores.arrays()))))
         x = q.arrays()[0]
-        whole = None if isinstance(q, Projection) else aligned(x.shape, x.dtype)
+        made = isinstance(q, Projection | Versus)
+        whole = None if made else aligned(x.shape, x.dtype)
         forward, found = self.kernel.fused(p, q, d_loss, z_loss, whole)
         log_z = None if forward.log_z is None else tensor(forward.log_z)
         found = tuple(None if g is None else tensor(g) for g in found)
@@ -142,6 +148,16 @@ class OnTensors:
 stored = OnTensors(on_numpy.stored)
 binary = OnTensors(on_numpy.binary)
 linear = OnTensors(on_numpy.linear)
+pairs = OnTensors(on_numpy.pairs)
+chunked_pairs = OnTensors(on_numpy.chunked_pairs)
+
+
+def _asked(scores: Any) -> list[bool]:
+    """Of which of the arrays of Q, or of Q and P, a gradient is asked for."""
+    if not isinstance(scores, Versus):
+        return [True] * len(scores.arrays())
+    sides = zip(scores.sides(), scores.wanted, strict=False)
+    return [wanted for side, wanted in sides for _ in side.arrays()]
 
 
 def _seen(x: Any) -> Any:
@@ -151,6 +167,8 @@ def _seen(x: Any) -> Any:
 
 def _events(scores: Any) -> tuple[Any, ...]:
     """The lengths of the events, as the arrays of Q have them."""
+    if isinstance(scores, Versus):
+        return _events(scores.sides()[0])
     x = scores.arrays()[0]
     lengths = x.shape if isinstance(x, np.ndarray) else verbs.shape(x)
     if isinstance(scores, BinaryScores):
@@ -166,6 +184,8 @@ def _with(measure: Any, scores: Any, arrays: Arrays) -> tuple[Any, Any]:
     p, q = measure.filled(arrays[:parts]), scores.filled(arrays[parts:])
     if isinstance(p, BinaryMeasure):
         return p, q
+    if isinstance(q, Versus):
+        return replace(p, events=_events(q)), q
     classes = q.array.shape[q.axis] if isinstance(q, Scores) else len(q.weight)
     return replace(p, events=_events(q), classes=classes), q
 
@@ -181,8 +201,18 @@ def _checked(pair: tuple[Any, Any]) -> tuple[Any, Any]:
         by_class = [(x, (p.classes,)) for x in (p.class_weight, *(b.classes for b in p.background))]
         index = [(x, (*events, x.shape[-1])) for x in (p.index, p.value) if x is not None]
         expected = [*index, (p.dense, whole), (p.event, events), *spread, *by_class]
-        if isinstance(q, Projection):
-            expected += [(q.hidden, (*events, q.weight.shape[1])), (q.bias, (p.classes,))]
+    classes = p.classes
+    if isinstance(q, Versus):
+        side = q.sides()[0]
+        classes = len(side.weight) if isinstance(side, Projection) else side.array.shape[side.axis]
+    for side in q.sides() if isinstance(q, Versus) else (q,):
+        if isinstance(side, Projection):
+            width = side.weight.shape[1]
+            expected += [(side.hidden, (*events, width)), (side.weight, (classes, width))]
+            expected += [(side.bias, (classes,))]
+        elif isinstance(q, Versus):
+            whole = (*events[: side.axis], classes, *events[side.axis :])
+            expected += [(side.array, whole)]
     for x, lengths in expected:
         if x is not None and x.shape != lengths:
             raise ShapeError(

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from ...algebra.chunked import Chunked
 from ...algebra.derivatives import Call, along_scores, along_target, of_target, taken_apart
 from ...algebra.scores import Versus
 from . import arrays as xp
@@ -34,6 +33,10 @@ def losses(kernel: Any, measure: Any, scores: Any, log_z: bool) -> tuple[Tensor,
 
         return unrecorded(losses, kernel, measure, scores, log_z)
     if torch.compiler.is_compiling() and kernel.name != "formula":
+        if isinstance(scores, Versus):
+            from .compiled_pairs import recorded as recorded_pair
+
+            return recorded_pair(kernel, measure, scores, log_z)
         from .compiled import recorded
 
         return recorded(kernel, measure, scores, log_z)
@@ -78,7 +81,7 @@ def at_once(
     """
     if torch.compiler.is_compiling() or not torch.is_grad_enabled():
         return None
-    if not isinstance(kernel, Chunked) or measure.total is not None:
+    if not getattr(kernel, "at_once", False) or measure.total is not None:
         return None
     if isinstance(divisor, torch.Tensor) and divisor.requires_grad:
         return None
@@ -88,7 +91,7 @@ def at_once(
         return None
     one: Any = 1.0
     d_loss: Any = xp.ratio(one, divisor)
-    if isinstance(d_loss, torch.Tensor) and not scores.hidden.is_cuda:
+    if isinstance(d_loss, torch.Tensor) and not scores.arrays()[0].is_cuda:
         d_loss = float(d_loss)
     return _AtOnce.apply(call, d_loss, z_loss, reduced, *arrays)
 
