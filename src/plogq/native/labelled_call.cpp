@@ -118,25 +118,61 @@ class Pieces {
   }
 
   void run() {
-    if (!call_.forward) {
-      in_huge_pages(call_.gradient, events_);
-      if (call_.reduction != NONE) {
-        const double divisor = Divisor::get(static_cast<const T*>(call_.divisor));
-        scale_ = level(divisor);
-        const double d = double(*static_cast<const T*>(call_.d_loss));
-        d_loss_ = divisor == 0 ? 0 * d : d / (divisor * scale_);
-      }
-      return pieces();
+    if (call_.forward)
+      forward();
+    else
+      backward();
+  }
+
+ private:
+  void forward() {
+    const bool at_once = bool(call_.gradient);
+    if (at_once) in_huge_pages(call_.gradient, events_);
+    masses_alone_ = at_once && call_.reduction == MEAN && call_.labels.weigh();
+    d_loss_ = slope(call_.reduction == MEAN ? double(events_) : divisor());
+    measured();
+    if (stopped()) return;
+    if (masses_alone_) {
+      masses_alone_ = false;
+      d_loss_ = slope(divisor());
+      pieces();
     }
-    pieces();
-    if (call_.bad >= 0 || call_.odd || call_.reduction == NONE) return;
-    if (divisor() != 0 && (scale_ = level(divisor())) != 1) pieces();
+    if (call_.reduction == NONE) return;
     const double by = divisor(), sum = sum_of(&Part::loss);
+    if (at_once && slope(by) != d_loss_) {
+      d_loss_ = slope(by);
+      pieces();
+    }
     *static_cast<T*>(call_.loss) = T(by == 0 ? 0 : sum / by);
     if (call_.divisor) Divisor::put(by / scale_, static_cast<T*>(call_.divisor));
   }
 
- private:
+  // All pieces, and once more where float32 does not carry their masses as they stand.
+  void measured() {
+    pieces();
+    if (stopped() || call_.reduction == NONE || divisor() == 0) return;
+    scale_ = level(divisor());
+    if (scale_ != 1) pieces();
+  }
+  bool stopped() const { return call_.bad >= 0 || call_.odd; }
+
+  // What flows back to each loss from the reduced one.
+  double slope(double divisor) const {
+    return call_.reduction == NONE ? 1 : divisor == 0 ? 0 : 1 / divisor;
+  }
+
+  void backward() {
+    if (call_.reduction != NONE) {
+      const double d = double(*static_cast<const T*>(call_.d_loss));
+      if (call_.made && d == 1) return;
+      const double divisor = Divisor::get(static_cast<const T*>(call_.divisor));
+      scale_ = level(divisor);
+      d_loss_ = divisor == 0 ? 0 * d : d / (divisor * scale_);
+    }
+    if (!call_.made) in_huge_pages(call_.gradient, events_);
+    pieces();
+  }
+
   // Throws std::bad_alloc, here and not in a helper's thread.
   void pieces() {
     const Helpers own = whole_ ? Helpers{} : call_.helpers;
@@ -180,12 +216,13 @@ class Pieces {
 
   Part found(int64_t from, int64_t events) {
     const LabelledCall& call = call_;
+    if (call.made && scaled(from, events)) return Part();
     LabelledPiece labelled(call.labels, by_class_, classes_, from, events, scale_);
     Part part;
     part.bad = labelled.bad();
     part.odd = !labelled.fits() && labelled.bad() < 0;
     part.mass = labelled.mass();
-    if (call.checks_labels && part.bad >= 0) return part;
+    if ((call.checks_labels && part.bad >= 0) || masses_alone_) return part;
     Stored p;
     p.softcap = call.softcap;
     p.events = events;
@@ -197,14 +234,14 @@ class Pieces {
       T* loss = static_cast<T*>(call.loss) + from;
       if (call.reduction != NONE) own.reset(loss = new T[size_t(events)]);
       p.loss = loss;
+      if (call.gradient) to_gradient(p, from, events);
       kernels_->stored(p, threads);
       put(p.greatest, call.greatest, from, events);
       put(p.rest, call.rest, from, events);
       part.loss = call.reduction == NONE ? 0 : pairwise(loss, events);
       return part;
     }
-    p.gradient = from_event(call.gradient, from, events);
-    p.d_loss_all = d_loss_;
+    to_gradient(p, from, events);
     std::unique_ptr<double[]> d_loss;
     if (call.reduction == NONE) {
       d_loss.reset(new double[size_t(events)]);
@@ -217,9 +254,42 @@ class Pieces {
       get(call.greatest, p.greatest, from, events);
       get(call.rest, p.rest, from, events);
     }
-    p.streams = past_cache(call.gradient, call.scores, events_);
     kernels_->stored(p, threads);
     return part;
+  }
+
+  void to_gradient(Stored& p, int64_t from, int64_t events) const {
+    p.gradient = from_event(call_.gradient, from, events);
+    p.d_loss_all = d_loss_;
+    p.streams = past_cache(call_.gradient, call_.scores, events_);
+  }
+
+  // Makes the gradient for a d_loss of 1, which is there, that for these d_loss, where nothing is
+  // lost by it but one rounding: of float32 and wider, and for numbers up to 1. False where it is
+  // to be made anew.
+  bool scaled(int64_t from, int64_t events) const {
+    const T* each = static_cast<const T*>(call_.d_loss) + (call_.reduction == NONE ? from : 0);
+    const int64_t count = call_.reduction == NONE ? events : 1;
+    const View g = from_event(call_.gradient, from, events);
+    const bool exact = g.dtype == (sizeof(T) == sizeof(double) ? F64 : F32) && g.axes <= 1;
+    bool ones = true, fits = exact;
+    for (int64_t e = 0; e < count; ++e) {
+      ones &= each[e] == 1;
+      fits &= std::fabs(each[e]) <= 1 && each[e] != 0;
+    }
+    if (ones || !fits) return ones;
+    for (int64_t e = 0; e < events; ++e) {
+      char* const event = g.event(e);
+      const T d = each[count > 1 ? e : 0];
+      if (g.class_stride == int64_t(sizeof(T))) {
+        T* const row = reinterpret_cast<T*>(event);
+        for (int64_t k = 0; k < classes_; ++k) row[k] *= d;
+      } else {
+        for (int64_t k = 0; k < classes_; ++k)
+          *reinterpret_cast<T*>(event + k * g.class_stride) *= d;
+      }
+    }
+    return true;
   }
 
   static void put(const double* x, void* to, int64_t from, int64_t events) {
@@ -234,7 +304,7 @@ class Pieces {
   const int64_t classes_, events_;
   const ByClass by_class_;
   int64_t each_ = 1;
-  bool whole_ = false;
+  bool whole_ = false, masses_alone_ = false;
   int threads_ = 1;
   double scale_ = 1, d_loss_ = 0;
   std::atomic<bool> full_{false};

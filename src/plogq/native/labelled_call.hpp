@@ -50,7 +50,10 @@ struct LabelledCall {
   void* divisor = nullptr;  // three numbers, see Divisor
   // Of backward, with the three above as forward left them.
   const void* d_loss = nullptr;
+  // Of either: forward makes it for a d_loss of 1 where it is given, and backward makes that one
+  // (`made`) the gradient that is asked for.
   View gradient;
+  bool made = false;
 
   // Whether a label that is no class ends the call: `bad` is then the first event whose label it
   // is; else such an event is NaN. A `strict` call also ends with a weight that is none, an `odd`

@@ -33,6 +33,9 @@ struct TypedLabels {
   double epsilon = 0;
   Numbers sample_weight, class_weight;
 
+  // Whether there is a mass other than 1.
+  bool weigh() const { return epsilon != 0 || ignores || sample_weight || class_weight; }
+
   int64_t at(int64_t e) const {
     int64_t found = 0;
     as_typed([&](auto* labels) { found = read(labels, e); });
@@ -102,8 +105,7 @@ class LabelledPiece {
   LabelledPiece(const TypedLabels& given, const ByClass& by_class, int64_t classes, int64_t from,
                 int64_t events, double scale = 1)
       : events_(events),
-        weighs_(given.epsilon != 0 || given.ignores || given.sample_weight || given.class_weight ||
-                scale != 1),
+        weighs_(given.weigh() || scale != 1),
         smooths_(given.epsilon != 0),
         odd_(by_class.odd),
         by_class_(by_class),

@@ -230,10 +230,14 @@ int label_type(ffi::DataType dtype) {
   }
 }
 
+// What a forward keeps for its gradient beside the divisor: two numbers for each event, or the
+// gradient itself, for a loss to which 1 flows back.
+enum Keeps : int64_t { NOTHING = 0, STATISTICS = 1, GRADIENT = 2 };
+
 // Scores, labels, the weights that there are; for the gradient what forward kept, and what flows.
 #define PLOGQ_ARGUMENT(type, name, otherwise) , type name
 ffi::Error labelled(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets,
-                    bool forward PLOGQ_TOLD(PLOGQ_ARGUMENT)) {
+                    bool forward, int64_t keeps PLOGQ_TOLD(PLOGQ_ARGUMENT)) {
   if (too_deep(args)) return ffi::Error::InvalidArgument(TOO_DEEP);
   LabelledCall call;
 #define PLOGQ_SET(type, name, otherwise) call.name = name;
@@ -248,14 +252,21 @@ ffi::Error labelled(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remainin
   call.labels.class_weight = operands.numbers();
   if (forward) {
     call.loss = result(rets, 0).untyped_data();
-    if (rets.size() > 1) {
+    if (keeps == STATISTICS) {
       call.greatest = result(rets, 1).untyped_data();
       call.rest = result(rets, 2).untyped_data();
-      call.divisor = result(rets, 3).untyped_data();
+    } else if (keeps == GRADIENT) {
+      call.gradient = view(result(rets, 1), call.axis);
     }
+    if (keeps != NOTHING) call.divisor = result(rets, rets.size() - 1).untyped_data();
   } else {
-    call.greatest = operands.next()->untyped_data();
-    call.rest = operands.next()->untyped_data();
+    // Of a gradient that is there already the result has the memory.
+    call.made = keeps == GRADIENT;
+    const ffi::AnyBuffer* first = operands.next();
+    if (keeps == STATISTICS) {
+      call.greatest = first->untyped_data();
+      call.rest = operands.next()->untyped_data();
+    }
     call.divisor = operands.next()->untyped_data();
     call.d_loss = operands.next()->untyped_data();
     call.gradient = view(result(rets, 0), call.axis);
@@ -272,7 +283,7 @@ ffi::Error labelled(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remainin
 #define PLOGQ_NAMED(type, name, otherwise) .Attr<type>(#name)
 XLA_FFI_DEFINE_HANDLER(
     labelled_handler, labelled,
-    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<bool>("forward")
+    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<bool>("forward").Attr<int64_t>("keeps")
         PLOGQ_TOLD(PLOGQ_NAMED));
 
 XLA_FFI_DEFINE_HANDLER(stored_handler, stored,

@@ -2,9 +2,10 @@
 
 In a program of XLA the C++ kernel is given labels, weights and scores as they are: which class,
 which mass, what is left out, and the sum. `labelled` gives the loss; `along` is its change along a
-change of the scores, linear in that, and transposes to `gradient`. Whatever else is asked, by
-weights that change, in a batch, differentiated further, on another platform, is the same loss made
-step by step.
+change of the scores, linear in that, and transposes to `gradient`. Where it is certain to be
+transposed, `labelled` makes the gradient for a cotangent of 1 in the same pass, and `gradient` makes
+of it the one that is asked for. Whatever else is asked, by weights that change, in a batch,
+differentiated further, on another platform, is the same loss made step by step.
 """
 
 # JAX types its own functions only in part.
@@ -24,6 +25,7 @@ import numpy as np
 from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
+from jax.interpreters.partial_eval import JaxprTracer
 from jax.sharding import AxisType
 
 from ...algebra.labels import label_range
@@ -37,11 +39,18 @@ Array = Any
 Arrays = Any
 
 
-def _results(loss: PlainLoss, scores: Any, index: Any, keep: bool) -> list[Any]:
-    """The loss, and what its gradient takes of it: greatest and rest per event, the divisor."""
+# What a loss keeps for its gradient: nothing; greatest and rest per event; or the gradient for a
+# cotangent of 1. The last two with what the sum was divided by.
+NOTHING, STATISTICS, GRADIENT = range(3)
+_KEPT = (0, 3, 2)
+
+
+def _results(loss: PlainLoss, scores: Any, index: Any, keeps: int) -> list[Any]:
+    """The loss, and what it keeps."""
     like = xp.statistics_dtype(scores)
-    shape = index.shape if loss.reduction == "none" else ()
-    return [(s, like) for s in ((shape, index.shape, index.shape, (3,)) if keep else (shape,))]
+    of_loss = (index.shape if loss.reduction == "none" else (), like)
+    kept = ([], [(index.shape, like)] * 2, [(scores.shape, scores.dtype)])[keeps]
+    return [of_loss, *kept, *([((3,), like)] if kept else [])]
 
 
 def _step_by_step(loss: PlainLoss, *arrays: Array) -> Array:
@@ -82,7 +91,7 @@ def short(p: Plain, x: Array, axis: int, softcap: float | None, reduction: str) 
     if not _within(p, weights, classes):
         return None
     loss = plain_loss(p, axis, softcap, reduction)
-    return labelled_p.bind(x, p.index, *map(_carried, weights), loss=loss, keep=False)[0]
+    return labelled_p.bind(x, p.index, *map(_carried, weights), loss=loss, keeps=NOTHING)[0]
 
 
 def _carried(weight: Array) -> Array:
@@ -113,36 +122,42 @@ gradient_p = Primitive("plogq_labelled_gradient")
 # What the primitives compute: by the kernel, and step by step.
 
 
-def _called(results: Any, arrays: Arrays, loss: PlainLoss, forward: bool) -> list[Array]:
+def _called(
+    results: Any, arrays: Arrays, loss: PlainLoss, forward: bool, keeps: int
+) -> list[Array]:
     types = [jax.ShapeDtypeStruct(*s) for s in results]
-    call = jax.ffi.ffi_call("plogq_labelled", types)
-    return list(call(*arrays, forward=forward, **kernels.typed(told(loss))))
+    # The gradient that is there becomes the one that is asked for.
+    in_place = {len(arrays) - 3: 0} if keeps == GRADIENT and not forward else None
+    call = jax.ffi.ffi_call("plogq_labelled", types, input_output_aliases=in_place)
+    options = {**told(loss), "keeps": keeps}
+    return list(call(*arrays, forward=forward, **kernels.typed(options)))
 
 
-def _loss(scores: Array, index: Array, *weights: Array, loss: PlainLoss, keep: bool) -> list[Array]:
-    results = _results(loss, scores, index, keep)
-    return _called(results, (scores, index, *weights), loss, True)
+def _loss(scores: Array, *arrays: Array, loss: PlainLoss, keeps: int) -> list[Array]:
+    results = _results(loss, scores, arrays[0], keeps)
+    return _called(results, (scores, *arrays), loss, True, keeps)
 
 
-def _loss_in_steps(
-    scores: Array, index: Array, *weights: Array, loss: PlainLoss, keep: bool
-) -> Any:
-    kept = [jnp.zeros(*s) for s in _results(loss, scores, index, keep)[1:]]
-    return [_step_by_step(loss, scores, index, *weights), *kept]
+def _loss_in_steps(scores: Array, *arrays: Array, loss: PlainLoss, keeps: int) -> Any:
+    kept = [jnp.zeros(*s) for s in _results(loss, scores, arrays[0], keeps)[1:]]
+    return [_step_by_step(loss, scores, *arrays), *kept]
 
 
-def _gradient(scores: Array, *arrays: Array, loss: PlainLoss) -> list[Array]:
-    return _called([(scores.shape, scores.dtype)], (scores, *arrays), loss, False)
+def _gradient(scores: Array, *arrays: Array, loss: PlainLoss, keeps: int) -> list[Array]:
+    results = [(scores.shape, scores.dtype)]
+    return _called(results, (scores, *arrays), loss, False, keeps)
 
 
-def _gradient_in_steps(scores: Array, *arrays: Array, loss: PlainLoss) -> list[Array]:
+def _gradient_in_steps(scores: Array, *arrays: Array, loss: PlainLoss, keeps: int) -> list[Array]:
     """The gradient anew, without what was kept of the loss, which changes as the scores do."""
-    *given, _, _, _, d_loss = arrays
+    given, d_loss = arrays[: -_KEPT[keeps] - 1], arrays[-1]
     return list(jax.vjp(lambda x: _step_by_step(loss, x, *given), scores)[1](d_loss))
 
 
-def _along(change: Array, scores: Array, *arrays: Array, loss: PlainLoss) -> list[Array]:
-    given = arrays[:-3]
+def _along(
+    change: Array, scores: Array, *arrays: Array, loss: PlainLoss, keeps: int
+) -> list[Array]:
+    given = arrays[: -_KEPT[keeps]]
     return [jax.jvp(lambda x: _step_by_step(loss, x, *given), (scores,), (change,))[1]]
 
 
@@ -152,21 +167,21 @@ for _p, _steps in (
     (gradient_p, _gradient_in_steps),
 ):
     _p.multiple_results = True
-    _p.def_impl(autodiff.eagerly(_p, _steps, ("loss", "keep")))
+    _p.def_impl(autodiff.eagerly(_p, _steps, ("loss", "keeps")))
 
 
 @labelled_p.def_abstract_eval
-def _(scores: Any, index: Any, *_: Any, loss: PlainLoss, keep: bool) -> list[Any]:
-    return [ShapedArray(*s) for s in _results(loss, scores, index, keep)]
+def _(scores: Any, index: Any, *_: Any, loss: PlainLoss, keeps: int) -> list[Any]:
+    return [ShapedArray(*s) for s in _results(loss, scores, index, keeps)]
 
 
 @along_p.def_abstract_eval
-def _(_: Any, scores: Any, index: Any, *__: Any, loss: PlainLoss) -> list[Any]:
-    return [ShapedArray(*s) for s in _results(loss, scores, index, False)]
+def _(_: Any, scores: Any, index: Any, *__: Any, loss: PlainLoss, keeps: int) -> list[Any]:
+    return [ShapedArray(*s) for s in _results(loss, scores, index, NOTHING)]
 
 
 @gradient_p.def_abstract_eval
-def _(scores: Any, *_: Any, loss: PlainLoss) -> list[Any]:
+def _(scores: Any, *_: Any, loss: PlainLoss, keeps: int) -> list[Any]:
     return [ShapedArray(scores.shape, scores.dtype)]
 
 
@@ -183,39 +198,46 @@ mlir.register_lowering(gradient_p, _lowered(_gradient, _gradient_in_steps))
 mlir.register_lowering(along_p, _lowered(_along, _along))
 
 
-def _labelled_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss, keep: bool) -> Any:
+def _labelled_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss, keeps: int) -> Any:
     if any(type(t) is not ad.Zero for t in tangents[2:]):
-        found = labelled_p.bind(*primals, loss=loss, keep=keep)
+        found = labelled_p.bind(*primals, loss=loss, keeps=keeps)
         moved = autodiff.along(partial(_step_by_step, loss), primals, tangents)
     else:
-        found = labelled_p.bind(*primals, loss=loss, keep=True)
-        moved = along_p.bind(tangents[0], *primals, *found[1:], loss=loss)[0]
-        found = found if keep else found[:1]
+        # A tangent that is not known while the loss is stands for one that comes back.
+        keeping = keeps or (GRADIENT if isinstance(tangents[0], JaxprTracer) else STATISTICS)
+        found = labelled_p.bind(*primals, loss=loss, keeps=keeping)
+        moved = along_p.bind(tangents[0], *primals, *found[1:], loss=loss, keeps=keeping)[0]
+        found = found if keeps else found[:1]
     return found, [moved, *map(autodiff.still, found[1:])]
 
 
-def _along_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss) -> Any:
-    found = along_p.bind(*primals, loss=loss)
+def _along_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss, keeps: int) -> Any:
+    found = along_p.bind(*primals, loss=loss, keeps=keeps)
+    kept = len(primals) - _KEPT[keeps]
     total: Any = autodiff.still(found[0])
     if type(tangents[0]) is not ad.Zero:
-        total = along_p.bind(tangents[0], *primals[1:], loss=loss)[0]
-    if any(type(t) is not ad.Zero for t in tangents[1:-3]):
+        total = along_p.bind(tangents[0], *primals[1:], loss=loss, keeps=keeps)[0]
+    if any(type(t) is not ad.Zero for t in tangents[1:kept]):
         moved = autodiff.along(
-            lambda *given: _along(primals[0], *given, *primals[-3:], loss=loss)[0],
-            primals[1:-3],
-            tangents[1:-3],
+            lambda *given: _along(primals[0], *given, *primals[kept:], loss=loss, keeps=keeps)[0],
+            primals[1:kept],
+            tangents[1:kept],
         )
         total = ad.add_tangents(total, moved)
     return found, [total]
 
 
-def _gradient_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss) -> Any:
-    found = gradient_p.bind(*primals, loss=loss)
-    return found, autodiff.along(partial(_gradient_in_steps, loss=loss), primals, tangents)
+def _gradient_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss, keeps: int) -> Any:
+    found = gradient_p.bind(*primals, loss=loss, keeps=keeps)
+    steps = partial(_gradient_in_steps, loss=loss, keeps=keeps)
+    return found, autodiff.along(steps, primals, tangents)
 
 
-def _along_transpose(cotangents: Any, change: Any, *arrays: Any, loss: PlainLoss) -> list[Any]:
-    gradient = gradient_p.bind(*arrays, ad.instantiate_zeros(cotangents[0]), loss=loss)
+def _along_transpose(
+    cotangents: Any, change: Any, *arrays: Any, loss: PlainLoss, keeps: int
+) -> list[Any]:
+    d_loss = ad.instantiate_zeros(cotangents[0])
+    gradient = gradient_p.bind(*arrays, d_loss, loss=loss, keeps=keeps)
     return [gradient[0], *(None for _ in arrays)]
 
 
