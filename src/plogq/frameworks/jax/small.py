@@ -1,11 +1,12 @@
-"""Labels × Logits in JAX: from the labels to the reduced loss by one primitive, and back by one.
+"""P × Logits in JAX: from the arrays to the reduced loss by one primitive, and back by one.
 
-In a program of XLA the C++ kernel is given labels, weights and scores as they are: which class,
-which mass, what is left out, and the sum. `labelled` gives the loss; `along` is its change along a
-change of the scores, linear in that, and transposes to `gradient`. Where it is certain to be
-transposed, `labelled` makes the gradient for a cotangent of 1 in the same pass, and `gradient` makes
-of it the one that is asked for. Whatever else is asked, by weights that change, in a batch,
-differentiated further, on another platform, is the same loss made step by step.
+In a program of XLA the C++ kernel is given labels, rows of probabilities or yes/no outcomes,
+weights and scores as they are: which class, which mass, what is left out, and the sum. `program`
+gives the loss; `along` is its change along a change of the scores, linear in that, and transposes
+to `gradient`. Where it is certain to be transposed, `program` makes the gradient for a cotangent of
+1 in the same pass, and `gradient` makes of it the one that is asked for. Whatever else is asked, by
+a P that changes, in a batch, differentiated further, on another platform, is the same loss made
+step by step.
 """
 
 # JAX types its own functions only in part.
@@ -29,7 +30,15 @@ from jax.interpreters.partial_eval import JaxprTracer
 from jax.sharding import AxisType
 
 from ...algebra.labels import label_range
-from ...algebra.plain import Plain, PlainLoss, plain_loss
+from ...algebra.plain import (
+    OF_YES_NO,
+    AnyPlain,
+    Plain,
+    PlainLoss,
+    PlainRows,
+    PlainYesNo,
+    plain_loss,
+)
 from ...errors import LabelError
 from ...native.labelled import told
 from . import arrays as xp
@@ -45,53 +54,55 @@ NOTHING, STATISTICS, GRADIENT = range(3)
 _KEPT = (0, 3, 2)
 
 
-def _results(loss: PlainLoss, scores: Any, index: Any, keeps: int) -> list[Any]:
+def _results(loss: PlainLoss, scores: Any, keeps: int) -> list[Any]:
     """The loss, and what it keeps."""
     like = xp.statistics_dtype(scores)
-    of_loss = (index.shape if loss.reduction == "none" else (), like)
-    kept = ([], [(index.shape, like)] * 2, [(scores.shape, scores.dtype)])[keeps]
+    shape, yes_no = scores.shape, loss.target == OF_YES_NO
+    events = shape if yes_no else (*shape[: loss.axis], *shape[loss.axis + 1 :])
+    of_loss = (events if loss.reduction == "none" else (), like)
+    statistic = ((0,) if yes_no else events, like)
+    kept = ([], [statistic, statistic], [(shape, scores.dtype)])[keeps]
     return [of_loss, *kept, *([((3,), like)] if kept else [])]
 
 
 def _step_by_step(loss: PlainLoss, *arrays: Array) -> Array:
     """The loss as JAX takes it further: differentiated, mapped, divided over devices."""
-    return loss.step_by_step(
-        xp, lambda p, q: autodiff.losses(kernels.stored, p, q, False)[0], *arrays
-    )
+    kernel = kernels.binary if loss.target == OF_YES_NO else kernels.stored
+    return loss.step_by_step(xp, lambda p, q: autodiff.losses(kernel, p, q, False)[0], *arrays)
 
 
 tracing = xp.tracing
 
 
-def short(p: Plain, x: Array, axis: int, softcap: float | None, reduction: str) -> Array | None:
+def short(p: AnyPlain, x: Array, axis: int, softcap: float | None, reduction: str) -> Array | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
-    if p.__class__ is not Plain or len(p.ignore) > 1:
-        return None
-    weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
-    for a in (x, p.index, *weights):
+    weights: list[Array] = []
+    if isinstance(p, Plain):
+        if len(p.ignore) > 1:
+            return None
+        weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
+    for a in (x, p[0], *weights):
         if not isinstance(a, jax.Array):
             return None
         if AxisType.Explicit in jax.typeof(a).sharding.mesh.axis_types:
             return None
     if kernels.refuses(x, "Q") or not jax.sharding.get_abstract_mesh().empty:
         return None
-    axis %= x.ndim
-    shape: Any = x.shape
-    events, classes = (*shape[:axis], *shape[axis + 1 :]), shape[axis]
     # A length that an exported program leaves open is no number.
-    for n in shape:
+    for n in x.shape:
         if not isinstance(n, int):
             return None
-    if p.index.shape != events or classes < 2:
-        return None
-    if p.sample_weight is not None and p.sample_weight.shape != events:
-        return None
-    if p.class_weight is not None and p.class_weight.shape != (classes,):
-        return None
-    if not _within(p, weights, classes):
+    if isinstance(p, PlainYesNo):
+        fits = _outcomes(p, x)
+    else:
+        axis %= x.ndim
+        fits = x.shape[axis] > 1 and (
+            _within(p, x, axis, weights) if isinstance(p, Plain) else _rows(p, x, axis)
+        )
+    if not fits:
         return None
     loss = plain_loss(p, axis, softcap, reduction)
-    return labelled_p.bind(x, p.index, *map(_carried, weights), loss=loss, keeps=NOTHING)[0]
+    return program_p.bind(x, p[0], *map(_carried, weights), loss=loss, keeps=NOTHING)[0]
 
 
 def _carried(weight: Array) -> Array:
@@ -99,8 +110,16 @@ def _carried(weight: Array) -> Array:
     return weight if weight.dtype.name in ("float32", "float64") else xp.weights(weight)
 
 
-def _within(p: Plain, weights: list[Array], classes: int) -> bool:
-    """Whether nothing is wrong with P as far as its values are known."""
+def _within(p: Plain, x: Array, axis: int, weights: list[Array]) -> bool:
+    """Whether nothing is wrong with labels, as far as their values are known."""
+    shape: Any = x.shape
+    events, classes = (*shape[:axis], *shape[axis + 1 :]), shape[axis]
+    if p.index.shape != events:
+        return False
+    if p.sample_weight is not None and p.sample_weight.shape != events:
+        return False
+    if p.class_weight is not None and p.class_weight.shape != (classes,):
+        return False
     for w in weights:
         if xp.readable(w) and not np.isfinite(np.asarray(w)).all():
             return False
@@ -114,9 +133,31 @@ def _within(p: Plain, weights: list[Array], classes: int) -> bool:
     return True
 
 
-labelled_p = Primitive("plogq_labelled")
-along_p = Primitive("plogq_labelled_along")
-gradient_p = Primitive("plogq_labelled_gradient")
+def _rows(p: PlainRows, x: Array, axis: int) -> bool:
+    """The same of rows of probabilities."""
+    rows = p.probs
+    if rows.shape != x.shape or p.axis % rows.ndim != axis or not xp.is_float(rows):
+        return False
+    if not xp.readable(rows):
+        return True
+    sums, least = xp.row_sums(rows, axis)
+    return bool(((abs(sums - 1.0) <= p.tolerance) & (least >= 0)).all())
+
+
+def _outcomes(p: PlainYesNo, x: Array) -> bool:
+    """The same of yes/no outcomes."""
+    y = p.probs
+    if y.shape != x.shape or not (xp.is_float(y) or xp.is_bool(y)):
+        return False
+    if xp.is_bool(y) or not xp.readable(y):
+        return True
+    low, high = xp.value_range(y) if y.size else (0.0, 1.0)
+    return low >= 0 and high <= 1
+
+
+program_p = Primitive("plogq_program")
+along_p = Primitive("plogq_program_along")
+gradient_p = Primitive("plogq_program_gradient")
 
 
 # What the primitives compute: by the kernel, and step by step.
@@ -128,18 +169,18 @@ def _called(
     types = [jax.ShapeDtypeStruct(*s) for s in results]
     # The gradient that is there becomes the one that is asked for.
     in_place = {len(arrays) - 3: 0} if keeps == GRADIENT and not forward else None
-    call = jax.ffi.ffi_call("plogq_labelled", types, input_output_aliases=in_place)
+    call = jax.ffi.ffi_call("plogq_program", types, input_output_aliases=in_place)
     options = {**told(loss), "keeps": keeps}
     return list(call(*arrays, forward=forward, **kernels.typed(options)))
 
 
 def _loss(scores: Array, *arrays: Array, loss: PlainLoss, keeps: int) -> list[Array]:
-    results = _results(loss, scores, arrays[0], keeps)
+    results = _results(loss, scores, keeps)
     return _called(results, (scores, *arrays), loss, True, keeps)
 
 
 def _loss_in_steps(scores: Array, *arrays: Array, loss: PlainLoss, keeps: int) -> Any:
-    kept = [jnp.zeros(*s) for s in _results(loss, scores, arrays[0], keeps)[1:]]
+    kept = [jnp.zeros(*s) for s in _results(loss, scores, keeps)[1:]]
     return [_step_by_step(loss, scores, *arrays), *kept]
 
 
@@ -162,7 +203,7 @@ def _along(
 
 
 for _p, _steps in (
-    (labelled_p, _loss_in_steps),
+    (program_p, _loss_in_steps),
     (along_p, _along),
     (gradient_p, _gradient_in_steps),
 ):
@@ -170,14 +211,14 @@ for _p, _steps in (
     _p.def_impl(autodiff.eagerly(_p, _steps, ("loss", "keeps")))
 
 
-@labelled_p.def_abstract_eval
-def _(scores: Any, index: Any, *_: Any, loss: PlainLoss, keeps: int) -> list[Any]:
-    return [ShapedArray(*s) for s in _results(loss, scores, index, keeps)]
+@program_p.def_abstract_eval
+def _(scores: Any, *_: Any, loss: PlainLoss, keeps: int) -> list[Any]:
+    return [ShapedArray(*s) for s in _results(loss, scores, keeps)]
 
 
 @along_p.def_abstract_eval
-def _(_: Any, scores: Any, index: Any, *__: Any, loss: PlainLoss, keeps: int) -> list[Any]:
-    return [ShapedArray(*s) for s in _results(loss, scores, index, NOTHING)]
+def _(_: Any, scores: Any, *__: Any, loss: PlainLoss, keeps: int) -> list[Any]:
+    return [ShapedArray(*s) for s in _results(loss, scores, NOTHING)]
 
 
 @gradient_p.def_abstract_eval
@@ -193,19 +234,19 @@ def _lowered(kernel: Callable[..., Any], steps: Callable[..., Any]) -> Callable[
     return rule
 
 
-mlir.register_lowering(labelled_p, _lowered(_loss, _loss_in_steps))
+mlir.register_lowering(program_p, _lowered(_loss, _loss_in_steps))
 mlir.register_lowering(gradient_p, _lowered(_gradient, _gradient_in_steps))
 mlir.register_lowering(along_p, _lowered(_along, _along))
 
 
-def _labelled_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss, keeps: int) -> Any:
-    if any(type(t) is not ad.Zero for t in tangents[2:]):
-        found = labelled_p.bind(*primals, loss=loss, keeps=keeps)
+def _program_jvp(primals: Arrays, tangents: Arrays, *, loss: PlainLoss, keeps: int) -> Any:
+    if any(type(t) is not ad.Zero for t in tangents[1:]):
+        found = program_p.bind(*primals, loss=loss, keeps=keeps)
         moved = autodiff.along(partial(_step_by_step, loss), primals, tangents)
     else:
         # A tangent that is not known while the loss is stands for one that comes back.
         keeping = keeps or (GRADIENT if isinstance(tangents[0], JaxprTracer) else STATISTICS)
-        found = labelled_p.bind(*primals, loss=loss, keeps=keeping)
+        found = program_p.bind(*primals, loss=loss, keeps=keeping)
         moved = along_p.bind(tangents[0], *primals, *found[1:], loss=loss, keeps=keeping)[0]
         found = found if keeps else found[:1]
     return found, [moved, *map(autodiff.still, found[1:])]
@@ -241,7 +282,7 @@ def _along_transpose(
     return [gradient[0], *(None for _ in arrays)]
 
 
-ad.primitive_jvps[labelled_p] = _labelled_jvp
+ad.primitive_jvps[program_p] = _program_jvp
 ad.primitive_jvps[along_p] = _along_jvp
 ad.primitive_jvps[gradient_p] = _gradient_jvp
 ad.primitive_transposes[along_p] = _along_transpose
@@ -255,6 +296,6 @@ def _batched(steps: Callable[..., Any]) -> Callable[..., Any]:
     return rule
 
 
-batching.primitive_batchers[labelled_p] = _batched(_loss_in_steps)
+batching.primitive_batchers[program_p] = _batched(_loss_in_steps)
 batching.primitive_batchers[along_p] = _batched(_along)
 batching.primitive_batchers[gradient_p] = _batched(_gradient_in_steps)

@@ -1,6 +1,6 @@
-// Labels × logits, some events at a time: what is found out about the labels of these events, their
-// losses and their gradients stay in cache, and only what the caller asks for is written.
-#include "labelled_call.hpp"
+// P × logits, some events at a time: what is found out about these events, their losses and their
+// gradients stay in cache, and only what the caller asks for is written.
+#include "program_call.hpp"
 
 #include <atomic>
 #include <new>
@@ -36,8 +36,7 @@ struct Divisor {
 
 // A power of two that brings a divisor near 1, where float32 does not carry it.
 double level(double divisor) {
-  if (divisor == 0 || !std::isfinite(divisor) || LabelledPiece::carried(std::fabs(divisor)))
-    return 1;
+  if (divisor == 0 || !std::isfinite(divisor) || carried(std::fabs(divisor))) return 1;
   int exponent = 0;
   std::frexp(divisor, &exponent);
   return std::ldexp(1.0, -exponent);
@@ -99,14 +98,15 @@ struct Part {
 template <class T>
 class Pieces {
  public:
-  Pieces(LabelledCall& call, const Kernels* kernels)
+  Pieces(ProgramCall& call, const Kernels* kernels)
       : call_(call),
         kernels_(kernels),
         classes_(call.scores.classes),
         events_(events_of(call.scores)),
-        by_class_(call.labels, classes_) {
+        reading_(call.labels, classes_) {
     int64_t each = ELEMENTS / (classes_ > 0 ? classes_ : 1);
-    each = each > EVENTS ? EVENTS : each < 1 ? 1 : each;
+    if (call.target != YES_NO && each > EVENTS) each = EVENTS;
+    if (each < 1) each = 1;
     // Events on several axes are one piece: the kernel finds its way among them. So are few events,
     // of which it shares out the classes. The number of threads has no say in it.
     const int64_t elements = events_ * classes_;
@@ -128,7 +128,7 @@ class Pieces {
   void forward() {
     const bool at_once = bool(call_.gradient);
     if (at_once) in_huge_pages(call_.gradient, events_);
-    masses_alone_ = at_once && call_.reduction == MEAN && call_.labels.weigh();
+    masses_alone_ = at_once && call_.reduction == MEAN && weigh();
     d_loss_ = slope(call_.reduction == MEAN ? double(events_) : divisor());
     measured();
     if (stopped()) return;
@@ -151,8 +151,14 @@ class Pieces {
   void measured() {
     pieces();
     if (stopped() || call_.reduction == NONE || divisor() == 0) return;
-    scale_ = level(divisor());
+    scale_ = level_of(divisor());
     if (scale_ != 1) pieces();
+  }
+  // Weights may be of any size; what rows sum to is their mass as it stands.
+  double level_of(double divisor) const { return call_.target == LABELS ? level(divisor) : 1; }
+  // Whether there may be a mass other than 1.
+  bool weigh() const {
+    return call_.target == ROWS || (call_.target == LABELS && call_.labels.weigh());
   }
   bool stopped() const { return call_.bad >= 0 || call_.odd; }
 
@@ -166,7 +172,7 @@ class Pieces {
       const double d = double(*static_cast<const T*>(call_.d_loss));
       if (call_.made && d == 1) return;
       const double divisor = Divisor::get(static_cast<const T*>(call_.divisor));
-      scale_ = level(divisor);
+      scale_ = level_of(divisor);
       d_loss_ = divisor == 0 ? 0 * d : d / (divisor * scale_);
     }
     if (!call_.made) in_huge_pages(call_.gradient, events_);
@@ -215,50 +221,147 @@ class Pieces {
   }
 
   Part found(int64_t from, int64_t events) {
-    const LabelledCall& call = call_;
-    if (call.made && scaled(from, events)) return Part();
-    LabelledPiece labelled(call.labels, by_class_, classes_, from, events, scale_);
+    if (call_.made && scaled(from, events)) return Part();
+    return call_.target == LABELS ? labels(from, events)
+           : call_.target == ROWS ? rows(from, events)
+                                  : yes_no(from, events);
+  }
+
+  Part labels(int64_t from, int64_t events) {
+    LabelledPiece labelled(reading_, from, events, scale_);
     Part part;
-    part.bad = labelled.bad();
-    part.odd = !labelled.fits() && labelled.bad() < 0;
+    part.bad = labelled.wrong().bad;
+    part.odd = part.bad < 0 && labelled.wrong().odd;
     part.mass = labelled.mass();
-    if ((call.checks_labels && part.bad >= 0) || masses_alone_) return part;
+    if ((call_.checks_labels && part.bad >= 0) || masses_alone_) return part;
     Stored p;
-    p.softcap = call.softcap;
-    p.events = events;
-    p.scores = from_event(call.scores, from, events);
     labelled.put(p);
+    return stored(p, from, events, part);
+  }
+
+  Part rows(int64_t from, int64_t events) {
+    std::unique_ptr<double[]> kept(new double[size_t(4 * events)]);
+    Sums s;
+    s.events = events;
+    s.array = from_event(call_.probs, from, events);
+    s.sum = kept.get();
+    s.least = s.sum + events;
     const int threads = whole_ ? threads_ : 1;
-    if (call.forward) {
-      std::unique_ptr<T[]> own;
-      T* loss = static_cast<T*>(call.loss) + from;
-      if (call.reduction != NONE) own.reset(loss = new T[size_t(events)]);
-      p.loss = loss;
-      if (call.gradient) to_gradient(p, from, events);
+    kernels_->sums(s, threads);
+    Part part;
+    for (int64_t e = 0; e < events; ++e) {
+      // Also where there is no number.
+      const bool one = s.sum[e] - 1 <= call_.tolerance && 1 - s.sum[e] <= call_.tolerance;
+      part.odd |= !(one && s.least[e] >= 0);
+    }
+    part.mass = pairwise(s.sum, events);
+    if (masses_alone_) return part;
+    Stored p;
+    p.dense = s.array;
+    p.mass = s.sum;
+    p.greatest = s.least + events;
+    p.rest = p.greatest + events;
+    return stored(p, from, events, part);
+  }
+
+  Part stored(Stored& p, int64_t from, int64_t events, Part part) {
+    p.softcap = call_.softcap;
+    p.events = events;
+    p.scores = from_event(call_.scores, from, events);
+    const int threads = whole_ ? threads_ : 1;
+    if (call_.forward) {
+      const Losses losses(*this, from, events);
+      p.loss = losses.to;
+      if (call_.gradient) to_gradient(p, from, events);
       kernels_->stored(p, threads);
-      put(p.greatest, call.greatest, from, events);
-      put(p.rest, call.rest, from, events);
-      part.loss = call.reduction == NONE ? 0 : pairwise(loss, events);
+      put(p.greatest, call_.greatest, from, events);
+      put(p.rest, call_.rest, from, events);
+      part.loss = losses.sum();
       return part;
     }
+    const Flowing flowing(*this, from, events);
     to_gradient(p, from, events);
-    std::unique_ptr<double[]> d_loss;
-    if (call.reduction == NONE) {
-      d_loss.reset(new double[size_t(events)]);
-      get(call.d_loss, d_loss.get(), from, events);
-      p.d_loss = d_loss.get();
-    }
+    p.d_loss = flowing.d_loss.get();
     // What was not kept is found again; the greatest of capped scores has more digits than float32.
-    p.forward = !call.greatest || (call.softcap != 0 && sizeof(T) < sizeof(double));
+    p.forward = !call_.greatest || (call_.softcap != 0 && sizeof(T) < sizeof(double));
     if (!p.forward) {
-      get(call.greatest, p.greatest, from, events);
-      get(call.rest, p.rest, from, events);
+      get(call_.greatest, p.greatest, from, events);
+      get(call_.rest, p.rest, from, events);
     }
     kernels_->stored(p, threads);
     return part;
   }
 
-  void to_gradient(Stored& p, int64_t from, int64_t events) const {
+  Part yes_no(int64_t from, int64_t events) {
+    Part part;
+    part.mass = double(events);
+    Binary p;
+    p.events = events;
+    p.scores = from_event(call_.scores, from, events);
+    p.target = from_event(call_.probs, from, events);
+    part.odd = call_.strict && !probabilities(p.target, events);
+    const int threads = whole_ ? threads_ : 1;
+    if (call_.forward) {
+      const Losses losses(*this, from, events);
+      p.loss = losses.to;
+      if (call_.gradient) to_gradient(p, from, events);
+      kernels_->binary(p, threads);
+      part.loss = losses.sum();
+      return part;
+    }
+    const Flowing flowing(*this, from, events);
+    to_gradient(p, from, events);
+    p.d_loss = flowing.d_loss.get();
+    kernels_->binary(p, threads);
+    return part;
+  }
+
+  // Whether all of them are in [0, 1].
+  bool probabilities(const View& x, int64_t events) const {
+    if (x.dtype == U8) return true;
+    double low = 0, high = 0;
+    if (x.dtype != F64) {
+      kernels_->range(x, events, &low, &high, 1);
+      return low >= 0 && high <= 1;
+    }
+    // The kernel would look at them rounded to float32, perhaps onto a bound.
+    bool all = true;
+    for (int64_t e = 0; e < events; ++e) {
+      double y;
+      std::memcpy(&y, x.event(e), sizeof y);
+      all &= y >= 0 && y <= 1;
+    }
+    return all;
+  }
+
+  // Where the losses of some events go: to whoever asks for them, or to be added up.
+  struct Losses {
+    std::unique_ptr<T[]> own;
+    T* to;
+    int64_t events;
+
+    Losses(const Pieces& all, int64_t from, int64_t events) : events(events) {
+      if (all.call_.reduction == NONE)
+        to = static_cast<T*>(all.call_.loss) + from;
+      else
+        own.reset(to = new T[size_t(events)]);
+    }
+    double sum() const { return own ? pairwise(to, events) : 0; }
+  };
+
+  // What flows back to some events, null where it is the same for all.
+  struct Flowing {
+    std::unique_ptr<double[]> d_loss;
+
+    Flowing(const Pieces& all, int64_t from, int64_t events) {
+      if (all.call_.reduction != NONE) return;
+      d_loss.reset(new double[size_t(events)]);
+      get(all.call_.d_loss, d_loss.get(), from, events);
+    }
+  };
+
+  template <class Problem>
+  void to_gradient(Problem& p, int64_t from, int64_t events) const {
     p.gradient = from_event(call_.gradient, from, events);
     p.d_loss_all = d_loss_;
     p.streams = past_cache(call_.gradient, call_.scores, events_);
@@ -299,10 +402,10 @@ class Pieces {
     for (int64_t e = 0; e < events; ++e) to[e] = double(static_cast<const T*>(x)[from + e]);
   }
 
-  LabelledCall& call_;
+  ProgramCall& call_;
   const Kernels* kernels_;
   const int64_t classes_, events_;
-  const ByClass by_class_;
+  const Reading reading_;
   int64_t each_ = 1;
   bool whole_ = false, masses_alone_ = false;
   int threads_ = 1;
@@ -313,12 +416,11 @@ class Pieces {
 
 }  // namespace
 
-bool run_labelled(LabelledCall& call) {
+bool run_program(ProgramCall& call) {
   // A graph may come from another machine.
   const bool known = call.set >= 0 && size_t(call.set) < sets().size();
   const Running kernels(known ? call.set : 0);
-  call.labels.ignores = call.ignores;
-  call.labels.ignore = call.ignore;
+  if (call.ignores) call.labels.ignore = {call.ignore};
   call.labels.epsilon = call.epsilon;
   try {
     if (call.scores.dtype == F64)

@@ -1,5 +1,6 @@
-// One call of labels × logits, forward or backward, as a program of XLA or of TensorFlow makes it:
-// what it is told by name, and its arrays. Both read this one description.
+// One call of labels, rows of probabilities or yes/no outcomes × logits, forward or backward, as a
+// program of XLA or of TensorFlow makes it: what it is told by name, and its arrays. Both read this
+// one description.
 #pragma once
 #include "labelled_piece.hpp"
 
@@ -13,9 +14,13 @@ struct Helpers {
   int count = 0;
 };
 
+// What P is.
+enum Target : int64_t { LABELS = 0, ROWS = 1, YES_NO = 2 };
+
 // What a call is told by name: type, name, and what it is if nothing is said.
 #define PLOGQ_TOLD(X)         \
   X(int64_t, set, 0)          \
+  X(int64_t, target, LABELS)  \
   X(int64_t, threads, 1)      \
   X(int64_t, axis, -1)        \
   X(int64_t, reduction, MEAN) \
@@ -25,9 +30,10 @@ struct Helpers {
   X(bool, by_class, false)    \
   X(bool, strict, false)      \
   X(double, epsilon, 0)       \
+  X(double, tolerance, 0)     \
   X(double, softcap, 0)
 
-struct LabelledCall {
+struct ProgramCall {
 #define PLOGQ_FIELD(type, name, otherwise) type name = otherwise;
   PLOGQ_TOLD(PLOGQ_FIELD)
 #undef PLOGQ_FIELD
@@ -41,7 +47,8 @@ struct LabelledCall {
   }
 
   bool forward = true;
-  TypedLabels labels;
+  Labels labels;
+  View probs;  // of rows and of yes/no outcomes, as the scores lie
   View scores;
   // Of forward. Statistics are float64 where the scores are, else float32.
   void* loss = nullptr;  // one for each event, or one
@@ -56,8 +63,8 @@ struct LabelledCall {
   bool made = false;
 
   // Whether a label that is no class ends the call: `bad` is then the first event whose label it
-  // is; else such an event is NaN. A `strict` call also ends with a weight that is none, an `odd`
-  // one.
+  // is; else such an event is NaN. A `strict` call also ends with what is no weight, no
+  // distribution or no probability: an `odd` one.
   bool checks_labels = false;
   int64_t bad = -1;
   bool odd = false;
@@ -66,6 +73,6 @@ struct LabelledCall {
 };
 
 // Runs it; false if there is no memory for it.
-bool run_labelled(LabelledCall& call);
+bool run_program(ProgramCall& call);
 
 }  // namespace plogq
