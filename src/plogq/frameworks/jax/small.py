@@ -49,9 +49,10 @@ Arrays = Any
 
 
 # What a loss keeps for its gradient: nothing; greatest and rest per event; or the gradient for a
-# cotangent of 1. The last two with what the sum was divided by.
-NOTHING, STATISTICS, GRADIENT = range(3)
-_KEPT = (0, 3, 2)
+# cotangent of 1, which may turn out to be the one asked for. All but nothing with what the sum was
+# divided by.
+NOTHING, STATISTICS, GRADIENT, ASKED_FOR = range(4)
+_KEPT = (0, 3, 2, 2)
 
 
 def _results(loss: PlainLoss, scores: Any, keeps: int) -> list[Any]:
@@ -185,6 +186,8 @@ def _loss_in_steps(scores: Array, *arrays: Array, loss: PlainLoss, keeps: int) -
 
 
 def _gradient(scores: Array, *arrays: Array, loss: PlainLoss, keeps: int) -> list[Array]:
+    if keeps == ASKED_FOR:
+        return [arrays[-3]]
     results = [(scores.shape, scores.dtype)]
     return _called(results, (scores, *arrays), loss, False, keeps)
 
@@ -278,6 +281,8 @@ def _along_transpose(
     cotangents: Any, change: Any, *arrays: Any, loss: PlainLoss, keeps: int
 ) -> list[Any]:
     d_loss = ad.instantiate_zeros(cotangents[0])
+    if keeps == GRADIENT and not xp.traced(d_loss) and d_loss.ndim == 0 and d_loss == 1.0:
+        keeps = ASKED_FOR
     gradient = gradient_p.bind(*arrays, d_loss, loss=loss, keeps=keeps)
     return [gradient[0], *(None for _ in arrays)]
 
