@@ -2,11 +2,11 @@
 // gradients stay in cache, and only what the caller asks for is written.
 #include "program_call.hpp"
 
-#include <atomic>
 #include <new>
-#include <thread>
 
+#include "divisor.hpp"
 #include "huge_pages.hpp"
+#include "outcomes.hpp"
 
 namespace plogq {
 
@@ -16,77 +16,6 @@ namespace {
 constexpr int64_t ELEMENTS = int64_t(1) << 15, EVENTS = 2048, FEW = 8;
 // From how many scores on a second thread pays: where there is a pool, and where it is spawned.
 constexpr int64_t POOLED = int64_t(1) << 16, SPAWNED = int64_t(1) << 18;
-
-// The sum that the losses are divided by, as three numbers that float32 carries: mantissa, what it
-// lacks of it, exponent.
-struct Divisor {
-  template <class T>
-  static void put(double x, T* to) {
-    int exponent = 0;
-    const double mantissa = std::frexp(x, &exponent);
-    to[0] = T(mantissa);
-    to[1] = std::isfinite(x) ? T(mantissa - double(to[0])) : T(0);
-    to[2] = T(exponent);
-  }
-  template <class T>
-  static double get(const T* from) {
-    return std::ldexp(double(from[0]) + double(from[1]), int(from[2]));
-  }
-};
-
-// A power of two that brings a divisor near 1, where float32 does not carry it.
-double level(double divisor) {
-  if (divisor == 0 || !std::isfinite(divisor) || carried(std::fabs(divisor))) return 1;
-  int exponent = 0;
-  std::frexp(divisor, &exponent);
-  return std::ldexp(1.0, -exponent);
-}
-
-// Pieces of work by one counter, which the caller drains too: nobody waits for a helper that has
-// not begun, and one that begins late finds nothing left and touches nothing else.
-class Shared {
- public:
-  Shared(int64_t units, void (*work)(void*, int64_t), void* context)
-      : units_(units), work_(work), context_(context) {}
-
-  static void run(int64_t units, int threads, const Helpers& helpers, void (*work)(void*, int64_t),
-                  void* context) {
-    if (!helpers.start) return parallel(units, threads, work, context);
-    int64_t wanted = threads - 1 < helpers.count ? threads - 1 : helpers.count;
-    if (wanted > units - 1) wanted = units - 1;
-    if (wanted <= 0) {
-      for (int64_t i = 0; i < units; ++i) work(context, i);
-      return;
-    }
-    auto shared = std::make_shared<Shared>(units, work, context);
-    for (int64_t i = 0; i < wanted; ++i)
-      helpers.start(helpers.pool, help, new std::shared_ptr<Shared>(shared));
-    shared->drain();
-    while (shared->at_work_ > 0) std::this_thread::yield();
-  }
-
- private:
-  static void help(void* data) {
-    auto* shared = static_cast<std::shared_ptr<Shared>*>(data);
-    {
-      const Running standard(0);
-      ++(*shared)->at_work_;
-      (*shared)->drain();
-      --(*shared)->at_work_;
-    }
-    delete shared;
-  }
-
-  void drain() {
-    for (int64_t i; (i = next_++) < units_;) work_(context_, i);
-  }
-
-  const int64_t units_;
-  void (*const work_)(void*, int64_t);
-  void* const context_;
-  std::atomic<int64_t> next_{0};
-  std::atomic<int> at_work_{0};
-};
 
 // What a piece of work finds: the sums of losses and of masses, and what is wrong with P.
 struct Part {
@@ -299,7 +228,7 @@ class Pieces {
     p.events = events;
     p.scores = from_event(call_.scores, from, events);
     p.target = from_event(call_.probs, from, events);
-    part.odd = call_.strict && !probabilities(p.target, events);
+    part.odd = call_.strict && !probabilities(*kernels_, p.target, events);
     const int threads = whole_ ? threads_ : 1;
     if (call_.forward) {
       const Losses losses(*this, from, events);
@@ -314,24 +243,6 @@ class Pieces {
     p.d_loss = flowing.d_loss.get();
     kernels_->binary(p, threads);
     return part;
-  }
-
-  // Whether all of them are in [0, 1].
-  bool probabilities(const View& x, int64_t events) const {
-    if (x.dtype == U8) return true;
-    double low = 0, high = 0;
-    if (x.dtype != F64) {
-      kernels_->range(x, events, &low, &high, 1);
-      return low >= 0 && high <= 1;
-    }
-    // The kernel would look at them rounded to float32, perhaps onto a bound.
-    bool all = true;
-    for (int64_t e = 0; e < events; ++e) {
-      double y;
-      std::memcpy(&y, x.event(e), sizeof y);
-      all &= y >= 0 && y <= 1;
-    }
-    return all;
   }
 
   // Where the losses of some events go: to whoever asks for them, or to be added up.

@@ -2,17 +2,10 @@
 // program of XLA or of TensorFlow makes it: what it is told by name, and its arrays. Both read this
 // one description.
 #pragma once
+#include "helpers.hpp"
 #include "labelled_piece.hpp"
 
 namespace plogq {
-
-// Work that may run in threads of somebody else's: `start` has `task` run on another thread, now,
-// later or never. Null: threads are spawned.
-struct Helpers {
-  void (*start)(void* pool, void (*task)(void*), void* data) = nullptr;
-  void* pool = nullptr;
-  int count = 0;
-};
 
 // What P is.
 enum Target : int64_t { LABELS = 0, ROWS = 1, YES_NO = 2 };
