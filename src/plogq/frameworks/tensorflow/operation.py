@@ -74,17 +74,14 @@ def loss_of(
     for k in _BY_BITS:
         tells[k] = _bits(tells[k]) if tells[k] else 0
     each = loss.reduction == "none"
-    run = _operation(tells["target"], "losses" if each else "loss")
+    word = _WORDS[tells["target"]][0]
+    run = getattr(operations, f"plogq_{word}_{'losses' if each else 'loss'}")
     found = run(scores, of_p, list(weights), S=wide, keep=keep, **tells)[0]
     if each and loss.target == OF_ROWS:
         lengths = scores.shape.as_list()
         del lengths[loss.axis]
         found.set_shape(lengths)
     return found
-
-
-def _operation(target: int, kind: str) -> Any:
-    return getattr(operations, f"plogq_{_WORDS[target][0]}_{kind}")
 
 
 def _bits(x: Any) -> int:
@@ -128,7 +125,7 @@ def _gradient(op: Any, d_loss: Tensor, *_: Any) -> list[Tensor | None]:
     else:
         of_p, *weights = given
         tells = _told(op)
-        run = _operation(tells["target"], "gradient")
+        run = getattr(operations, f"plogq_{_WORDS[tells['target']][0]}_gradient")
         own = run(scores, of_p, weights, *op.outputs[1:], d_loss, keep=True, **tells)
     for i, gradient in zip(asked, gradients, strict=True):
         found[i] = gradient

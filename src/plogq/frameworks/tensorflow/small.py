@@ -71,28 +71,31 @@ def short(
 def _fits(p: AnyPlain, shape: Any, axis: int) -> bool:
     """Whether the lengths that are known fit one another; the others are compared later."""
     lengths = shape.as_list()
-    if not isinstance(p, Plain):
-        rows = isinstance(p, PlainRows)
-        if rows and (p.axis % len(lengths) != axis % len(lengths) or lengths[axis] in (0, 1)):
+    if isinstance(p, Plain):
+        classes = lengths.pop(axis)
+        by_event = (p.index, lengths), (p.sample_weight, lengths)
+        pairs = (*by_event, (p.class_weight, [classes]))
+    elif isinstance(p, PlainRows):
+        classes = lengths[axis]
+        pairs = ((p.probs, lengths),)
+        if p.axis % len(lengths) != axis % len(lengths) or not xp.is_float(p.probs):
             return False
-        outcomes = not rows and xp.is_bool(p.probs)
-        return (outcomes or xp.is_float(p.probs)) and _alike(p.probs.shape.as_list(), lengths)
-    classes = lengths.pop(axis)
+    else:
+        classes = None
+        pairs = ((p.probs, lengths),)
+        if not (xp.is_float(p.probs) or xp.is_bool(p.probs)):
+            return False
     if classes is not None and classes < 2:
         return False
-    for x, known in ((p.index, lengths), (p.sample_weight, lengths), (p.class_weight, [classes])):
-        if x is not None and not _alike(x.shape.as_list(), known):
+    for x, known in pairs:
+        if x is None:
+            continue
+        own = x.shape.as_list()
+        if len(own) != len(known):
             return False
-    return True
-
-
-def _alike(own: list[int | None], known: list[int | None]) -> bool:
-    """Whether two shapes may be the same."""
-    if len(own) != len(known):
-        return False
-    for m, n in zip(own, known, strict=True):
-        if m != n and m is not None and n is not None:
-            return False
+        for m, n in zip(own, known, strict=True):
+            if m != n and m is not None and n is not None:
+                return False
     return True
 
 
