@@ -2,8 +2,8 @@
 #include <nanobind/nanobind.h>
 
 #include "buffer.hpp"
-#include "program_call.hpp"
 #include "pairwise.hpp"
+#include "program_call.hpp"
 #include "released.hpp"
 
 namespace nb = nanobind;
