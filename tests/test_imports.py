@@ -46,7 +46,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "softmax_twice": ("checks", "errors"),
     "class_weights": ("options", *BASE),
     "checks": ("options", *ALGEBRA, *BASE),
-    "reduction": ("checks", "options", *ALGEBRA, *BASE),
+    "reduction": ("checks", "options", "native", *ALGEBRA, *BASE),
     "shaping": ("options", *ALGEBRA, *BASE),
     "representations": (
         *("representations", "checks", "class_weights", "elsewhere", "options", "softmax_twice"),

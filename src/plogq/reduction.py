@@ -12,6 +12,7 @@ from .algebra.reducing import Massive
 from .algebra.reducing import reduce as reduce
 from .errors import DtypeError, ProbabilityError, ShapeError
 from .frameworks import as_array, verbs
+from .native import _cpu
 from .options import number, shown
 
 REDUCTIONS = ("mean", "sum", "none", "sum_over_batch_size")
@@ -90,7 +91,7 @@ def _of_framework(xp: Any, normalizer: Any) -> Any:
 
 
 # Within these bounds float32 carries a divisor, and what it divides.
-_LEAST, _MOST = 2.0**-60, 2.0**60
+_LEAST, _MOST = _cpu.carried
 
 
 def level(xp: Any, divisor: Any) -> float:

@@ -86,8 +86,8 @@ def test_eval_shape_and_make_jaxpr() -> None:
         ((5, 4), "float64"),
     )
     program = str(jax.make_jaxpr(jax.grad(loss, 1))(Y[0], Z[0]))
-    assert "plogq_labelled" in program
-    assert "plogq_labelled_gradient" in program
+    assert "plogq_program" in program
+    assert "plogq_program_gradient" in program
 
 
 def test_a_donated_array_may_be_overwritten_by_the_gradient() -> None:
@@ -227,4 +227,4 @@ def test_what_runs_under_a_way_is_what_was_asked_for() -> None:
         with by(way):
             assert plogq.explain(Labels(Y[0]), Logits(Z[0])).chosen == way
             text = jax.jit(lambda y, z: loss(y, z)).lower(Y[0], Z[0]).as_text()
-        assert ("plogq_labelled" in text) == (way == "cpu")
+        assert ("plogq_program" in text) == (way == "cpu")

@@ -1,4 +1,4 @@
-"""Labels × Logits as operations of TensorFlow: that they run, what they read, where they go."""
+"""P × Logits as operations of TensorFlow: that they run, what they read, where they go."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import plogq
-from plogq import Labels, Logits, Smoothed, Weighted
+from plogq import BinaryLogits, BinaryProbs, Labels, Logits, Probs, Smoothed, Weighted
 from plogq.frameworks.tensorflow import operation
 
 Z = np.array([[2.0, 5.0, 1.0], [7.0, 1.0, 0.5]], np.float32)
@@ -45,6 +45,84 @@ def test_the_operations_are_what_runs(reduction: str, monkeypatch: pytest.Monkey
     monkeypatch.setattr(operation, "loss_of", lambda *a, **k: ran.append(a) or run(*a, **k))
     step(*given)
     assert len(ran) == 1
+
+
+ROWS = np.array([[0.5, 0.25, 0.25], [1.0, 0.0, 0.0]], np.float32)
+
+
+@pytest.mark.parametrize("kind", ["Rows", "YesNo"])
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_probabilities_have_operations_too(kind: str, reduction: str) -> None:
+    of_p, of_q = (Probs, Logits) if kind == "Rows" else (BinaryProbs, BinaryLogits)
+
+    def step(p: Any, z: Any) -> Any:
+        with tf.GradientTape() as outer:
+            outer.watch((p, z))
+            with tf.GradientTape() as tape:
+                tape.watch(z)
+                loss = plogq.cross_entropy(of_p(p), of_q(z), reduction=reduction)
+            slope = tape.gradient(loss, z)
+            along = tf.reduce_sum(slope * tf.constant([[1.0, 2.0, 3.0]]))
+        return loss, slope, *outer.gradient(along, (p, z))
+
+    def loss_alone(p: Any, z: Any) -> Any:
+        return plogq.cross_entropy(of_p(p), of_q(z), reduction=reduction)
+
+    given = tf.constant(ROWS), tf.constant(Z)
+    forward = f"Plogq{kind}Loss{'es' if reduction == 'none' else ''}"
+    assert kinds(step, *given) == {forward, f"Plogq{kind}Gradient"}
+    want, slopes = plogq.value_and_grad(of_p(ROWS), of_q(Z), reduction=reduction)
+    q = tf.nn.softmax(Z) if kind == "Rows" else tf.sigmoid(Z)
+    v, n = np.array([[1.0, 2.0, 3.0]]), 2 if kind == "Rows" else 6
+    n = 1 if reduction == "none" else n
+    # Along v: the change of -p, and of q, in the gradient q - p; means of rows also divide by Σ p.
+    of_z = q * (v - tf.reduce_sum(q * v, -1, keepdims=True)) if kind == "Rows" else q * (1 - q) * v
+    for run in (step, tf.function(step)):
+        loss, slope, by_p, by_z = run(*given)
+        np.testing.assert_allclose(loss, want, rtol=1e-6)
+        np.testing.assert_allclose(slope, slopes.scores, rtol=1e-5, atol=1e-7)
+        np.testing.assert_allclose(by_z, of_z / n, rtol=1e-4, atol=1e-6)
+        if kind == "YesNo":
+            np.testing.assert_allclose(by_p, -v.repeat(2, 0) / n, rtol=1e-5)
+        elif reduction == "none":
+            # Their mass is what multiplies q.
+            mass = tf.reduce_sum(q * v, -1, keepdims=True)
+            np.testing.assert_allclose(by_p, mass - v, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(tf.function(loss_alone)(*given), want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float16", "bfloat16", "bool"])
+def test_probabilities_of_every_type(dtype: str) -> None:
+    rows = tf.cast([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], dtype)
+    want = plogq.cross_entropy(Labels(Y), Logits(Z))
+    outcomes = plogq.cross_entropy(BinaryProbs([[0, 1, 0], [1, 0, 0]]), BinaryLogits(Z))
+    for run in (lambda f: f(), lambda f: tf.function(f)()):
+        if dtype != "bool":
+            found = run(lambda: plogq.cross_entropy(Probs(rows), Logits(tf.constant(Z))))
+            np.testing.assert_allclose(found, want, rtol=1e-6)
+        found = run(lambda: plogq.cross_entropy(BinaryProbs(rows), BinaryLogits(tf.constant(Z))))
+        np.testing.assert_allclose(found, outcomes, rtol=1e-6)
+
+
+def test_lengths_of_probabilities_are_compared_when_a_graph_runs() -> None:
+    rows = [tf.TensorSpec([None, None], tf.float32)] * 2
+    for of_p, of_q in ((Probs, Logits), (BinaryProbs, BinaryLogits)):
+
+        def losses(p: Any, z: Any, of_p: Any = of_p, of_q: Any = of_q) -> Any:
+            return plogq.cross_entropy(of_p(p), of_q(z), reduction="none")
+
+        run = tf.function(losses, input_signature=rows)
+        assert run(ROWS, Z).shape == (Z.shape if of_p is BinaryProbs else (2,))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="describe the same events"):
+            run(ROWS[:1], Z)
+
+
+def test_probabilities_that_are_none_are_refused_eagerly() -> None:
+    z = tf.constant(Z)
+    with pytest.raises(plogq.ProbabilityError, match="event 1 of Probs"):
+        plogq.cross_entropy(Probs(tf.constant(ROWS * [[1.0], [0.5]])), Logits(z))
+    with pytest.raises(plogq.ProbabilityError, match="outside"):
+        plogq.cross_entropy(BinaryProbs(tf.constant(ROWS + 1)), BinaryLogits(z))
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "bfloat16"])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from . import reducing
 from .limits import without_junk
 from .measure import Measure
-from .scores import Scores
+from .scores import BinaryScores, Scores
 from .yes_no import BinaryMeasure
 
 Array = Any
@@ -50,42 +50,6 @@ class Plain(NamedTuple):
         return found if w is None else found.scaled(xp, w)
 
 
-class PlainLoss(NamedTuple):
-    """The reduced loss of labels and logits, without its arrays: two alike are equal.
-
-    The arrays are scores, labels, and the weights that there are: of events, then of classes.
-    """
-
-    ignore: tuple[int, ...]
-    epsilon: float
-    sampled: bool
-    by_class: bool
-    axis: int
-    softcap: float | None
-    reduction: str
-
-    def step_by_step(
-        self, xp: Any, losses: Callable[[Measure, Scores], Any], scores: Array, index: Array,
-        *weights: Array,
-    ) -> Array:  # fmt: skip
-        """The loss by way of a measure, and of one loss for each event that `losses` gives."""
-        given = iter(weights)
-        sample = next(given) if self.sampled else None
-        p = Plain(index, self.ignore, self.epsilon, sample, next(given) if self.by_class else None)
-        measure = p.measure(xp, xp.shape(scores)[self.axis])
-        found = losses(measure, Scores("logits", scores, self.axis, self.softcap))
-        if self.reduction == "none":
-            return found
-        divisor = reducing.divisor(xp, measure, measure.events, self.reduction)
-        return reducing.reduce(xp, found, divisor)
-
-
-def plain_loss(p: Plain, axis: int, softcap: float | None, reduction: str) -> PlainLoss:
-    """What is asked for, without the arrays."""
-    weights = p.sample_weight is not None, p.class_weight is not None
-    return PlainLoss(p.ignore, p.epsilon, *weights, axis, softcap, reduction)
-
-
 class PlainRows(NamedTuple):
     """Rows of probabilities, and how far from 1 one may sum."""
 
@@ -122,3 +86,60 @@ class PlainYesNo(NamedTuple):
 
 
 AnyPlain = Plain | PlainRows | PlainYesNo
+
+# What P may be, as a loss says it without P's arrays.
+LABELS, OF_ROWS, OF_YES_NO = "labels", "rows", "yes/no"
+
+
+class PlainLoss(NamedTuple):
+    """The reduced loss of P and logits, without its arrays: two alike are equal.
+
+    The arrays are scores; labels, rows of probabilities on the same axis, or those of yes; and the
+    weights that there are: of events, then of classes.
+    """
+
+    ignore: tuple[int, ...]
+    epsilon: float
+    sampled: bool
+    by_class: bool
+    axis: int
+    softcap: float | None
+    reduction: str
+    target: str = LABELS
+    tolerance: float = 0.0
+
+    def step_by_step(
+        self, xp: Any, losses: Callable[[Any, Any], Any], scores: Array, *arrays: Array
+    ) -> Array:
+        """The loss by way of a measure, and of one loss for each event that `losses` gives."""
+        q: Any = Scores("logits", scores, self.axis, self.softcap)
+        if self.target == OF_YES_NO:
+            q = BinaryScores("logits", scores)
+        classes = 1 if self.target == OF_YES_NO else xp.shape(scores)[self.axis]
+        measure: Any = self.holding(arrays).measure(xp, classes)
+        found = losses(measure, q)
+        if self.reduction == "none":
+            return found
+        divisor = reducing.divisor(xp, measure, xp.shape(found), self.reduction)
+        return reducing.reduce(xp, found, divisor)
+
+    def holding(self, arrays: Any) -> AnyPlain:
+        """P with its arrays."""
+        if self.target == OF_YES_NO:
+            return PlainYesNo(arrays[0])
+        if self.target == OF_ROWS:
+            return PlainRows(arrays[0], self.axis, self.tolerance)
+        of_p, *weights = arrays
+        sample = weights.pop(0) if self.sampled else None
+        return Plain(of_p, self.ignore, self.epsilon, sample, *weights)
+
+
+def plain_loss(p: AnyPlain, axis: int, softcap: float | None, reduction: str) -> PlainLoss:
+    """What is asked for, without the arrays."""
+    if isinstance(p, Plain):
+        weights = p.sample_weight is not None, p.class_weight is not None
+        return PlainLoss(p.ignore, p.epsilon, *weights, axis, softcap, reduction)
+    if isinstance(p, PlainRows):
+        like = (OF_ROWS, p.tolerance)
+        return PlainLoss((), 0.0, False, False, axis, softcap, reduction, *like)
+    return PlainLoss((), 0.0, False, False, -1, None, reduction, OF_YES_NO)

@@ -1,6 +1,7 @@
 from typing import Any
 
-labelled_call: int
+program_call: int
+carried: tuple[float, float]
 
 def instruction_sets() -> tuple[str, ...]: ...
 def lend(pool: int) -> None: ...

@@ -10,6 +10,10 @@ namespace plogq {
 
 enum Reduction : int { NONE = 0, SUM = 1, MEAN = 2, BATCH = 3 };
 
+// Within these bounds float32 carries a divisor, and what it divides.
+constexpr double LEAST_DIVISOR = 0x1p-60, MOST_DIVISOR = 0x1p60;
+inline bool carried(double divisor) { return divisor > LEAST_DIVISOR && divisor < MOST_DIVISOR; }
+
 // The kernels that this processor can run, the fastest first.
 const std::vector<const Kernels*>& sets();
 

@@ -1,61 +1,12 @@
-// Labels as they are given, and what comes of them: for every event a class, a value on it, a
-// background and a mass. Each is found once, and read by forward and backward alike, so that nobody
-// can have written to it in between.
+// Labels and what comes of them for all events at once: each is found once, and read by forward and
+// backward alike, so that nobody can have written to it in between.
 #pragma once
 #include <atomic>
-#include <cstring>
 #include <memory>
-#include <vector>
 
-#include "call.hpp"
-#include "pairwise.hpp"
+#include "labels.hpp"
 
 namespace plogq {
-
-// Labels of any integer type without gaps, and what wrappers make of them: smoothing by epsilon,
-// then weights for classes, then weights for events. Null weights are ones.
-struct Labels {
-  const void* data = nullptr;
-  int type = 8;  // bytes of a label, negative for unsigned ones
-  std::vector<int64_t> ignore;
-  double epsilon = 0;
-  const double* sample_weight = nullptr;
-  const double* class_weight = nullptr;
-
-  bool ignored(int64_t y) const {
-    for (const int64_t mark : ignore)
-      if (y == mark) return true;
-    return false;
-  }
-
-  int64_t at(int64_t e) const {
-    switch (type) {
-      case 8:
-      case -8:
-        return read_once(static_cast<const int64_t*>(data) + e);
-      case 4:
-        return read<int32_t>(e);
-      case -4:
-        return read<uint32_t>(e);
-      case 2:
-        return read<int16_t>(e);
-      case -2:
-        return read<uint16_t>(e);
-      case 1:
-        return read<int8_t>(e);
-      default:
-        return read<uint8_t>(e);
-    }
-  }
-
- private:
-  template <class T>
-  int64_t read(int64_t e) const {
-    T y;
-    std::memcpy(&y, static_cast<const T*>(data) + e, sizeof y);
-    return int64_t(y);
-  }
-};
 
 class Labelled {
  public:
@@ -95,11 +46,9 @@ class Labelled {
   double* row(Row i) { return kept_.get() + i * events_; }
   const double* row(Row i) const { return kept_.get() + i * events_; }
 
-  static bool weight(double w) { return w >= 0 && w <= 0x1p1000; }
-
   bool take(const Labels& given, int64_t classes, int threads) {
     smooths_ = given.epsilon != 0;
-    weighs_ = smooths_ || !given.ignore.empty() || given.sample_weight || given.class_weight;
+    weighs_ = given.weigh();
     // As they stand, where nothing is to be made of them: the kernel checks what it reads.
     const bool as_given = !weighs_ && !keeps_ && (given.type == 8 || given.type == -8);
     if (as_given) {
@@ -108,16 +57,10 @@ class Labelled {
       kept_.reset(new double[size_t(events_ * (smooths_ ? 4 : weighs_ ? 3 : 1))]);
       index_ = reinterpret_cast<const int64_t*>(row(INDEX));
     }
-    double spread = double(classes);
-    if (given.class_weight) {
-      for (int64_t k = 0; k < classes; ++k)
-        if (!weight(given.class_weight[k])) return false;
-      if (smooths_) {
-        spread_.assign(given.class_weight, given.class_weight + classes);
-        spread = pairwise(given.class_weight, classes);
-      }
-    }
-    Part part{*this, given, classes, spread};
+    const Reading reading(given, classes);
+    if (reading.odd()) return false;
+    if (smooths_) spread_ = reading.spread();
+    Part part{*this, reading, classes};
     parallel((events_ + Part::UNIT - 1) / Part::UNIT, threads, as_given ? Part::look : Part::take,
              &part);
     return part.fits;
@@ -127,9 +70,8 @@ class Labelled {
   struct Part {
     static constexpr int64_t UNIT = 16384;
     Labelled& to;
-    const Labels& given;
+    const Reading& reading;
     int64_t classes;
-    double spread;
     std::atomic<bool> fits{true};
 
     int64_t end(int64_t unit) const {
@@ -138,7 +80,7 @@ class Labelled {
 
     static void look(void* context, int64_t unit) {
       Part& part = *static_cast<Part*>(context);
-      const int64_t* label = static_cast<const int64_t*>(part.given.data);
+      const int64_t* label = static_cast<const int64_t*>(part.reading.given().data);
       int64_t none = 0;
       for (int64_t e = unit * UNIT, end = part.end(unit); e < end; ++e)
         none |= label[e] | (part.classes - 1 - label[e]);
@@ -147,31 +89,18 @@ class Labelled {
 
     static void take(void* context, int64_t unit) {
       Part& part = *static_cast<Part*>(context);
-      if (!part.events(unit * UNIT, part.end(unit))) part.fits = false;
-    }
-
-    bool events(int64_t first, int64_t end) {
-      int64_t* label = reinterpret_cast<int64_t*>(to.row(INDEX));
-      const double kept = 1 - given.epsilon, share = given.epsilon / double(classes);
-      for (int64_t e = first; e < end; ++e) {
-        const int64_t y = given.at(e);
-        const bool out = given.ignored(y);
-        const double w = out ? 0 : given.sample_weight ? given.sample_weight[e] : 1;
-        if (given.sample_weight && !weight(given.sample_weight[e])) return false;
-        const bool there = uint64_t(y) < uint64_t(classes);
-        if (!there && w != 0) return false;
-        label[e] = out || !there ? -1 : y;
-        if (!to.weighs_) continue;
-        const double on = given.class_weight && w != 0 ? kept * given.class_weight[y] : kept;
-        to.row(VALUE)[e] = w * on;
-        to.row(MASS)[e] = w * on;
-        if (!to.smooths_) continue;
-        to.row(BACKGROUND)[e] = w * share;
-        to.row(MASS)[e] += w * share * spread;
-      }
-      return true;
+      const int64_t first = unit * UNIT;
+      if (part.reading.events(first, part.end(unit), part.to.rows(first))) part.fits = false;
     }
   };
+
+  LabelRows rows(int64_t first) {
+    LabelRows found;
+    found.label = reinterpret_cast<int64_t*>(row(INDEX)) + first;
+    if (weighs_) found.value = row(VALUE) + first, found.mass = row(MASS) + first;
+    if (smooths_) found.background = row(BACKGROUND) + first;
+    return found;
+  }
 
   int64_t events_;
   bool keeps_, fits_, weighs_, smooths_;

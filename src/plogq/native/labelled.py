@@ -5,28 +5,31 @@ from __future__ import annotations
 from sys import maxsize
 from typing import Any
 
-from ..algebra.plain import Plain, PlainLoss
+from ..algebra.plain import LABELS, OF_ROWS, OF_YES_NO, Plain, PlainLoss
 from . import _cpu
 from .processor import set_now, threads
 
 Array = Any
 
 REDUCTIONS = {"none": 0, "sum": 1, "mean": 2, "sum_over_batch_size": 3}
+_TARGETS = {LABELS: 0, OF_ROWS: 1, OF_YES_NO: 2}
 
 
 def told(loss: PlainLoss, strict: bool = False) -> dict[str, int | float | bool]:
-    """A loss as a program tells it to the kernels, by the names that `labelled_call.hpp` has.
+    """A loss as a program tells it to the kernels, by the names that `program_call.hpp` has.
 
     One mark of what does not count can be told, not several.
     """
     return {
         "set": set_now.get(),
+        "target": _TARGETS[loss.target],
         "threads": threads(maxsize, spawned=True),
         "axis": loss.axis,
         "reduction": REDUCTIONS[loss.reduction],
         "ignores": bool(loss.ignore),
         "ignore": loss.ignore[0] if loss.ignore else 0,
         "epsilon": float(loss.epsilon),
+        "tolerance": float(loss.tolerance),
         "softcap": float(loss.softcap or 0.0),
         "sampled": loss.sampled,
         "by_class": loss.by_class,
@@ -44,6 +47,8 @@ def loss_told(told: dict[str, Any]) -> PlainLoss:
         told["axis"],
         told["softcap"] or None,
         next(name for name, code in REDUCTIONS.items() if code == told["reduction"]),
+        next(name for name, code in _TARGETS.items() if code == told["target"]),
+        told["tolerance"],
     )
 
 

@@ -2,8 +2,8 @@
 #include <nanobind/nanobind.h>
 
 #include "given.hpp"
-#include "labelled_call.hpp"
 #include "pairwise.hpp"
+#include "program_call.hpp"
 #include "released.hpp"
 
 namespace nb = nanobind;
@@ -148,8 +148,9 @@ NB_MODULE(_cpu, m) {
   m.def("read", &read_array, nb::arg("set"), nb::arg("threads"), nb::arg("array"));
   m.def("instruction_sets", &instruction_sets);
   m.def("lend", [](uintptr_t pool) { lend(reinterpret_cast<Pool>(pool)); }, nb::arg("pool"));
+  m.attr("carried") = nb::make_tuple(LEAST_DIVISOR, MOST_DIVISOR);
   // For the library of TensorFlow's operations, which has no kernels of its own.
-  m.attr("labelled_call") = reinterpret_cast<uintptr_t>(&run_labelled);
+  m.attr("program_call") = reinterpret_cast<uintptr_t>(&run_program);
 #ifdef PLOGQ_XLA
   m.def("xla_handlers", &xla_handlers);
 #else

@@ -1,17 +1,17 @@
-// Labels × logits as operations of TensorFlow: registered through its C API when tf.load_op_library
-// loads this library, and found by name in the TensorFlow that is loaded, so that building needs
-// neither its headers nor itself.
+// Labels, rows of probabilities and yes/no outcomes × logits as operations of TensorFlow:
+// registered through its C API when tf.load_op_library loads this library, and found by name in the
+// TensorFlow that is loaded, so that building needs neither its headers nor itself.
 #include <string>
 #include <type_traits>
 
-#include "labelled_call.hpp"
+#include "program_call.hpp"
 #include "tensorflow_api.hpp"
 
 namespace {
 
 using namespace plogq;
 
-bool (*run)(LabelledCall&) = nullptr;
+bool (*run)(ProgramCall&) = nullptr;
 
 class Status {
  public:
@@ -39,6 +39,8 @@ int code_of(int dtype) {
       return F32;
     case 19:
       return F16;
+    case 10:
+      return U8;
     default:
       return BF16;
   }
@@ -69,7 +71,7 @@ int label_type(int dtype) {
 // What an operation of a graph is told once: what every call is, and whether it keeps what its
 // gradient takes.
 struct Told {
-  LabelledCall call;
+  ProgramCall call;
   bool keep = true;
 };
 
@@ -160,7 +162,7 @@ void expect(const char* what, const std::vector<int64_t>& came, const std::vecto
                                          shown(taken));
 }
 
-std::string no_class(const LabelledCall& call, std::vector<int64_t> events) {
+std::string no_class(const ProgramCall& call, std::vector<int64_t> events) {
   std::vector<int64_t> place;
   int64_t left = call.bad;
   for (size_t i = events.size(); i-- > 0; left /= events[i])
@@ -174,11 +176,11 @@ template <bool forward>
 void compute(void* told_once, TF_OpKernelContext* context) {
   const Told& told = *static_cast<const Told*>(told_once);
   Status status;
-  LabelledCall call = told.call;
+  ProgramCall call = told.call;
   call.forward = forward;
   int next = 0;
   const auto input = [&] { return std::make_unique<Tensor>(context, next++, status); };
-  const auto scores = input(), labels = input();
+  const auto scores = input(), of_p = input();
   const auto sample = call.sampled ? input() : nullptr;
   const auto by_class = call.by_class ? input() : nullptr;
   std::unique_ptr<Tensor> made[4];
@@ -189,20 +191,30 @@ void compute(void* told_once, TF_OpKernelContext* context) {
   };
   if (!status.ok()) return finish();
   std::vector<int64_t> events = scores->shape;
-  if (call.axis < 0 || size_t(call.axis) >= events.size() || events.size() >= View::max_axes)
+  const bool yes_no = call.target == YES_NO;
+  const size_t axes = events.size();
+  if ((!yes_no && (call.axis < 0 || size_t(call.axis) >= axes)) || axes >= View::max_axes)
     status.refuse(TF_INVALID_ARGUMENT, "plogq: scores of shape " + shown(events) +
                                            " have no classes on axis " + std::to_string(call.axis));
   if (!status.ok()) return finish();
-  const int64_t classes = events[size_t(call.axis)];
-  events.erase(events.begin() + call.axis);
-  expect("labels", labels->shape, events, status);
+  if (yes_no) call.axis = -1;
+  const int64_t classes = yes_no ? 1 : events[size_t(call.axis)];
+  if (!yes_no) events.erase(events.begin() + call.axis);
+  if (call.target == LABELS)
+    expect("labels", of_p->shape, events, status);
+  else
+    expect("probabilities", of_p->shape, scores->shape, status);
   if (sample) expect("sample_weight", sample->shape, events, status);
   if (by_class) expect("class_weight", by_class->shape, {classes}, status);
   if (!status.ok()) return finish();
 
   call.scores = scores->view(call.axis);
-  call.labels.data = labels->data();
-  call.labels.type = label_type(labels->dtype);
+  if (call.target == LABELS) {
+    call.labels.data = of_p->data();
+    call.labels.type = label_type(of_p->dtype);
+  } else {
+    call.probs = of_p->view(call.axis);
+  }
   if (sample) call.labels.sample_weight = {sample->data(), code_of(sample->dtype)};
   if (by_class) call.labels.class_weight = {by_class->data(), code_of(by_class->dtype)};
   const bool wide = call.scores.dtype == F64;
@@ -212,11 +224,12 @@ void compute(void* told_once, TF_OpKernelContext* context) {
   };
   const std::vector<int64_t> one, none = {0}, each = call.reduction == NONE ? events : one;
   if (forward) {
+    const bool keep = told.keep && !yes_no;
     call.loss = output(0, each);
-    void* greatest = output(1, told.keep ? events : none);
-    void* rest = output(2, told.keep ? events : none);
+    void* greatest = output(1, keep ? events : none);
+    void* rest = output(2, keep ? events : none);
     call.divisor = output(3, {3});
-    if (told.keep) call.greatest = greatest, call.rest = rest;
+    if (keep) call.greatest = greatest, call.rest = rest;
   } else {
     expect("d_loss", kept[3]->shape, each, status);
     if (status.ok())
@@ -234,37 +247,47 @@ void compute(void* told_once, TF_OpKernelContext* context) {
   if (!status.ok()) return finish();
   if (!run || !run(call)) status.refuse(TF_RESOURCE_EXHAUSTED, "plogq: no memory is left");
   if (call.bad >= 0) status.refuse(TF_INVALID_ARGUMENT, no_class(call, events));
-  if (call.odd) status.refuse(TF_INVALID_ARGUMENT, "plogq: a weight is no number from 0 on");
+  if (call.odd)
+    status.refuse(TF_INVALID_ARGUMENT, "plogq: P has weights below 0 or is no distribution");
   finish();
 }
 
-// Every loss for each event has the shape of the labels, a reduced one none, a gradient that of the
-// scores; what is kept for the gradient is told when it is there.
-enum Shape { OF_SCORES = 0, OF_LABELS = 1, NO_AXES = 2 };
+// A loss for each event has the shape of labels and of yes/no outcomes, a reduced one none, a
+// gradient that of the scores; what is kept for the gradient, and a loss for each row, which is
+// told by an attribute, are known when they are there.
+enum Shape { OF_SCORES = 0, OF_P = 1, NO_AXES = 2, UNKNOWN = 3 };
 
 template <int shape>
 void infer(TF_ShapeInferenceContext* context, TF_Status* status) {
   tf.TF_ShapeInferenceContextSetUnknownShape(context, status);
-  TF_ShapeHandle* found;
-  if (shape == NO_AXES) {
+  TF_ShapeHandle* found = nullptr;
+  if (shape == UNKNOWN) {
+    // As it is.
+  } else if (shape == NO_AXES) {
     found = tf.TF_ShapeInferenceContextScalar(context);
   } else {
     found = tf.TF_NewShapeHandle();
     tf.TF_ShapeInferenceContextGetInput(context, shape, found, status);
   }
-  if (tf.TF_GetCode(status) == TF_OK)
+  if (found && tf.TF_GetCode(status) == TF_OK)
     tf.TF_ShapeInferenceContextSetOutput(context, 0, found, status);
-  tf.TF_DeleteShapeHandle(found);
+  if (found) tf.TF_DeleteShapeHandle(found);
   if (shape == OF_SCORES) return;
   TF_ShapeHandle* three = tf.TF_ShapeInferenceContextVectorFromSize(context, 3);
   tf.TF_ShapeInferenceContextSetOutput(context, 3, three, status);
   tf.TF_DeleteShapeHandle(three);
 }
 
+// The types of P: labels, rows of probabilities, yes/no outcomes.
+constexpr const char* TYPES_OF_P[] = {
+    "P: {int8, int16, int32, int64, uint8, uint16, uint32, uint64}",
+    "P: {half, bfloat16, float, double}", "P: {half, bfloat16, float, double, bool}"};
+
 template <bool forward, int shape>
-void add(const char* name, Status& status) {
+void add(const char* name, Target target, Status& status) {
+  if (!status.ok()) return;
   TF_OpDefinitionBuilder* builder = tf.TF_NewOpDefinitionBuilder(name);
-  for (const char* input : {"scores: T", "labels: L", "weights: W"})
+  for (const char* input : {"scores: T", "of_p: P", "weights: W"})
     tf.TF_OpDefinitionBuilderAddInput(builder, input);
   for (const char* kept : {"greatest: S", "rest: S", "divisor: S", "d_loss: S"})
     if (!forward) tf.TF_OpDefinitionBuilderAddInput(builder, kept);
@@ -274,8 +297,7 @@ void add(const char* name, Status& status) {
   else
     tf.TF_OpDefinitionBuilderAddOutput(builder, "gradient: T");
   for (const char* type : {"T: {half, bfloat16, float, double}", "S: {float, double}",
-                           "L: {int8, int16, int32, int64, uint8, uint16, uint32, uint64}",
-                           "W: list({float, double}) >= 0"})
+                           TYPES_OF_P[target], "W: list({float, double}) >= 0"})
     tf.TF_OpDefinitionBuilderAddAttr(builder, type);
   Told told;
   attributes(told, [&](const char* attribute, auto& field) {
@@ -295,9 +317,15 @@ __attribute__((constructor)) void enter() {
   tf.find();
   if (tf.missing) return;
   Status status;
-  add<true, NO_AXES>("PlogqLabelsLoss", status);
-  if (status.ok()) add<true, OF_LABELS>("PlogqLabelsLosses", status);
-  if (status.ok()) add<false, OF_SCORES>("PlogqLabelsGradient", status);
+  add<true, NO_AXES>("PlogqLabelsLoss", LABELS, status);
+  add<true, OF_P>("PlogqLabelsLosses", LABELS, status);
+  add<false, OF_SCORES>("PlogqLabelsGradient", LABELS, status);
+  add<true, NO_AXES>("PlogqRowsLoss", ROWS, status);
+  add<true, UNKNOWN>("PlogqRowsLosses", ROWS, status);
+  add<false, OF_SCORES>("PlogqRowsGradient", ROWS, status);
+  add<true, NO_AXES>("PlogqYesNoLoss", YES_NO, status);
+  add<true, OF_P>("PlogqYesNoLosses", YES_NO, status);
+  add<false, OF_SCORES>("PlogqYesNoGradient", YES_NO, status);
   if (!status.ok()) tf.missing = "a registry that takes these operations";
 }
 
@@ -306,7 +334,7 @@ __attribute__((constructor)) void enter() {
 extern "C" {
 // The kernels, which are another library's: given once, before any operation runs.
 __attribute__((visibility("default"))) void plogq_connect(void* kernels) {
-  run = reinterpret_cast<bool (*)(LabelledCall&)>(kernels);
+  run = reinterpret_cast<bool (*)(ProgramCall&)>(kernels);
 }
 // What TensorFlow lacks that the operations take; null for nothing.
 __attribute__((visibility("default"))) const char* plogq_missing() { return tf.missing; }

@@ -13,9 +13,6 @@
 
 namespace plogq {
 
-// Within these bounds float32 carries a divisor, and what it divides.
-constexpr double LEAST_DIVISOR = 0x1p-60, MOST_DIVISOR = 0x1p60;
-
 // The scores of one call, and what is wanted of them.
 struct Asked {
   int axis, dtype;
@@ -49,7 +46,7 @@ class Job {
                            : reduction == BATCH ? double(events)
                                                 : 1;
     double sum = 0;
-    if (divisor != 0 && !(divisor > LEAST_DIVISOR && divisor < MOST_DIVISOR)) return {-1.0, 0.0};
+    if (divisor != 0 && !carried(divisor)) return {-1.0, 0.0};
     run(set, [&](const Running& kernels) {
       auto p = part_.problem(b_scores, b_gradient, Asked{axis, dtype, softcap}, bool(b_gradient));
       std::unique_ptr<char[]> each;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "huge_pages.hpp"
-#include "labelled_call.hpp"
+#include "program_call.hpp"
 #include "xla/ffi/api/ffi.h"
 
 namespace nb = nanobind;
@@ -256,31 +256,47 @@ int label_type(ffi::DataType dtype) {
   }
 }
 
-// Scores, labels, the weights that there are; for the gradient what forward kept, and what flows.
-ffi::Error labelled(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets,
-                    bool forward PLOGQ_TOLD(PLOGQ_ARGUMENT)) {
+// What a forward keeps for its gradient beside the divisor: two numbers for each event, or the
+// gradient itself, for a loss to which 1 flows back.
+enum Keeps : int64_t { NOTHING = 0, STATISTICS = 1, GRADIENT = 2 };
+
+// Scores, labels or probabilities, the weights that there are; for the gradient what forward kept,
+// and what flows.
+ffi::Error program(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::RemainingRets rets,
+                   bool forward, int64_t keeps PLOGQ_TOLD(PLOGQ_ARGUMENT)) {
   if (too_deep(args)) return ffi::Error::InvalidArgument(TOO_DEEP);
-  LabelledCall call;
+  ProgramCall call;
 #define PLOGQ_SET(type, name, otherwise) call.name = name;
   PLOGQ_TOLD(PLOGQ_SET)
   call.forward = forward;
   Operands operands(args, 3 | int64_t(call.sampled) << 2 | int64_t(call.by_class) << 3 | 0xf0);
   call.scores = view(*operands.next(), call.axis);
-  const ffi::AnyBuffer* labels = operands.next();
-  call.labels.data = labels->untyped_data();
-  call.labels.type = label_type(labels->element_type());
+  const ffi::AnyBuffer* of_p = operands.next();
+  if (call.target == LABELS) {
+    call.labels.data = of_p->untyped_data();
+    call.labels.type = label_type(of_p->element_type());
+  } else {
+    call.probs = view(*of_p, call.axis);
+  }
   call.labels.sample_weight = operands.numbers();
   call.labels.class_weight = operands.numbers();
   if (forward) {
     call.loss = result(rets, 0).untyped_data();
-    if (rets.size() > 1) {
+    if (keeps == STATISTICS) {
       call.greatest = result(rets, 1).untyped_data();
       call.rest = result(rets, 2).untyped_data();
-      call.divisor = result(rets, 3).untyped_data();
+    } else if (keeps == GRADIENT) {
+      call.gradient = view(result(rets, 1), call.axis);
     }
+    if (keeps != NOTHING) call.divisor = result(rets, rets.size() - 1).untyped_data();
   } else {
-    call.greatest = operands.next()->untyped_data();
-    call.rest = operands.next()->untyped_data();
+    // Of a gradient that is there already the result has the memory.
+    call.made = keeps == GRADIENT;
+    const ffi::AnyBuffer* first = operands.next();
+    if (keeps == STATISTICS) {
+      call.greatest = first->untyped_data();
+      call.rest = operands.next()->untyped_data();
+    }
     call.divisor = operands.next()->untyped_data();
     call.d_loss = operands.next()->untyped_data();
     call.gradient = view(result(rets, 0), call.axis);
@@ -290,14 +306,17 @@ ffi::Error labelled(ffi::ThreadPool pool, ffi::RemainingArgs args, ffi::Remainin
   call.helpers.start = [](void* to, void (*task)(void*), void* data) {
     static_cast<ffi::ThreadPool*>(to)->Schedule([task, data] { task(data); });
   };
-  return run_labelled(call) ? ffi::Error::Success()
-                            : ffi::Error(ffi::ErrorCode::kResourceExhausted, "no memory is left");
+  return run_program(call) ? ffi::Error::Success()
+                           : ffi::Error(ffi::ErrorCode::kResourceExhausted, "no memory is left");
 }
 
-XLA_FFI_DEFINE_HANDLER(
-    labelled_handler, labelled,
-    ffi::Ffi::Bind().Ctx<ffi::ThreadPool>().RemainingArgs().RemainingRets().Attr<bool>("forward")
-        PLOGQ_TOLD(PLOGQ_NAMED));
+XLA_FFI_DEFINE_HANDLER(program_handler, program,
+                       ffi::Ffi::Bind()
+                           .Ctx<ffi::ThreadPool>()
+                           .RemainingArgs()
+                           .RemainingRets()
+                           .Attr<bool>("forward")
+                           .Attr<int64_t>("keeps") PLOGQ_TOLD(PLOGQ_NAMED));
 
 #define PLOGQ_OF_PROBLEM(NAME)  \
   ffi::Ffi::Bind()              \
@@ -328,8 +347,8 @@ XLA_FFI_DEFINE_HANDLER(versus_handler, versus,
 
 nb::dict xla_handlers() {
   nb::dict handlers;
-  handlers["plogq_labelled"] =
-      nb::capsule(reinterpret_cast<void*>(labelled_handler), "xla._CUSTOM_CALL_TARGET");
+  handlers["plogq_program"] =
+      nb::capsule(reinterpret_cast<void*>(program_handler), "xla._CUSTOM_CALL_TARGET");
   handlers["plogq_stored"] =
       nb::capsule(reinterpret_cast<void*>(stored_handler), "xla._CUSTOM_CALL_TARGET");
   handlers["plogq_binary"] =

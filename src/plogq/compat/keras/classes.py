@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import BinaryProbs, Logits, LogProbs, Probs, focal, log_normalizer
+from ... import BinaryProbs, Labels, Logits, LogProbs, Probs, focal, log_normalizer
 from ...errors import ShapeError
 from ...frameworks import Verbs
 from ..declared import EXCLUSIVE, declares
@@ -15,16 +15,17 @@ from .quirks import (
     differ,
     exclusive,
     floating,
-    per_event,
     prepared,
     probabilities,
     require_same_classes,
     require_same_shape,
     shaped,
     smoothed,
+    unchecked,
     warn_of_one_class,
     warn_of_two_softmaxes,
 )
+from .reduction import replicas
 from .symbolic import of_symbols
 
 _DISTRIBUTION = "a distribution per event, classes on axis"
@@ -125,7 +126,7 @@ def categorical_focal_crossentropy(
         "categorical_focal_crossentropy", y_true, y_pred, from_logits, label_smoothing, axis
     )
     q = probabilities(xp, _softmax(xp, x, axis) if from_logits else x, axis)
-    costs = per_event(BinaryProbs(shaped(xp, 1.0, q)), BinaryProbs(q))
+    costs = unchecked(BinaryProbs(shaped(xp, 1.0, q)), BinaryProbs(q))
     if not isinstance(alpha, int | float):
         alpha = xp.cast_like(like(alpha, x), x)
     log_probs = -alpha * focal(costs, exponent(gamma))
@@ -224,6 +225,17 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Any:
     ratio = x / y
     y = shaped(xp, y, ratio)
     return xp.cast_like(exclusive(xp, y, LogProbs, xp.log(ratio), ratio.ndim - 1), dtype)
+
+
+def mean_of_labels(xp: Verbs, y_true: Any, y_pred: Any, axis: Any) -> Any | None:
+    """The mean of `sparse_categorical_crossentropy` of scores; None where the losses have a say."""
+    axis = class_axis(y_pred, axis)
+    known = [n for n in y_pred.shape if isinstance(n, int)]
+    if y_pred.shape[axis] == 1 or 0 in known or replicas(xp) != 1:
+        return None
+    warn_of_two_softmaxes("sparse_categorical_crossentropy", True, y_pred)
+    p = Labels(_labels(xp, y_true, y_pred, axis))
+    return unchecked(p, Logits(y_pred, axis=axis), "sum_over_batch_size")
 
 
 def _dense(

@@ -12,11 +12,11 @@ from .inputs import epsilon, exponent, registered
 from .quirks import (
     clipped,
     mean,
-    per_event,
     prepared,
     require_same_shape,
     shaped,
     smoothed,
+    unchecked,
     warn_of_two_softmaxes,
 )
 from .symbolic import of_symbols
@@ -65,7 +65,7 @@ def binary_crossentropy(
     require_same_shape(y, x)
     warn_of_two_softmaxes("binary_crossentropy", from_logits, y_pred)
     p = BinaryProbs(smoothed(y, label_smoothing, 2))
-    losses = per_event(p, BinaryLogits(x) if from_logits else _certainty_clipped(xp, x))
+    losses = unchecked(p, BinaryLogits(x) if from_logits else _certainty_clipped(xp, x))
     return xp.cast_like(mean(xp, losses, axis), dtype)
 
 
@@ -119,12 +119,12 @@ def binary_focal_crossentropy(
     warn_of_two_softmaxes("binary_focal_crossentropy", from_logits, y_pred)
     y = smoothed(y, label_smoothing, 2)
     if from_logits:
-        x = xp.exp(-per_event(BinaryProbs(shaped(xp, 1.0, x)), BinaryLogits(x)))
+        x = xp.exp(-unchecked(BinaryProbs(shaped(xp, 1.0, x)), BinaryLogits(x)))
     weight = _power(xp, y * (1.0 - x) + (1.0 - y) * x, exponent(gamma))
     if apply_class_balancing:
         weight = weight * (y * alpha + (1.0 - y) * (1.0 - alpha))
     p = Weighted(BinaryProbs(y), sample_weight=weight)
-    return xp.cast_like(mean(xp, per_event(p, _certainty_clipped(xp, x)), axis), dtype)
+    return xp.cast_like(mean(xp, unchecked(p, _certainty_clipped(xp, x)), axis), dtype)
 
 
 def _power(xp: Verbs, x: Any, gamma: float) -> Any:

@@ -15,6 +15,9 @@ from .plain import Loss as PlainLoss
 from .reduction import reduced, same_rank
 from .symbolic import reduced_later
 
+# These are the mean of all losses, where there are neither weights nor a mask.
+_MEANS = ("sum_over_batch_size", "mean", "mean_with_sample_weight")
+
 _Loss: Any = KERAS.losses.Loss if KERAS else PlainLoss
 
 
@@ -36,11 +39,19 @@ class LossOfFunction(_Loss):
         mask = mask_of(y_pred)
         xp, y_true, y_pred = together(y_true, y_pred)
         y_true, y_pred = self._cast(xp, y_true), xp.to_dtype(y_pred, self.dtype)
+        if sample_weight is None and mask is None and self.reduction in _MEANS:
+            loss = self.mean(xp, y_true, y_pred)
+            if loss is not None:
+                return xp.to_dtype(loss, self.dtype)
         losses = self.call(y_true, y_pred)
         own = mask_of(losses)
         if own is not None:
             mask = own if mask is None else mask & own
         return reduced(xp, losses, sample_weight, mask, self.reduction, self.dtype)
+
+    def mean(self, xp: Verbs, y_true: Any, y_pred: Any) -> Any | None:
+        """The mean over the batch where that is one step for plogq, else None."""
+        return None
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss of every sample."""

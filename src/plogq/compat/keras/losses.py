@@ -284,6 +284,12 @@ class SparseCategoricalCrossentropy(LossOfFunction):
             axis=axis,
         )
 
+    def mean(self, xp: Verbs, y_true: Any, y_pred: Any) -> Any | None:
+        plain = type(self).call is LossOfFunction.call and self.ignore_class is None
+        if not (plain and self.from_logits):
+            return None
+        return classes.mean_of_labels(xp, y_true, y_pred, self.axis)
+
     def _cast(self, xp: Verbs, y_true: Any) -> Any:
         return y_true
 

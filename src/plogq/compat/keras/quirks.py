@@ -144,12 +144,12 @@ def smoothed(y_true: Any, share: Any, classes: int) -> Any:
     return y_true * (1.0 - share) + share / classes if share else y_true
 
 
-def per_event(p: Any, q: Any) -> Any:
-    """H(P, Q), one loss per event, of probabilities that Keras does not check."""
+def unchecked(p: Any, q: Any, reduction: str = "none") -> Any:
+    """H(P, Q), one loss per event or reduced, of probabilities that Keras does not check."""
     # No check runs while a program is being recorded, and there is nothing to switch off.
     recording = verbs(p.arrays()[0]).tracing()
     with nullcontext() if recording else validation("off"):
-        return cross_entropy(p, q, reduction="none")
+        return cross_entropy(p, q, reduction=reduction)
 
 
 def exclusive(xp: Verbs, y: Any, kind: type, x: Any, axis: int, ignore: int | None = None) -> Any:
@@ -167,7 +167,7 @@ def exclusive(xp: Verbs, y: Any, kind: type, x: Any, axis: int, ignore: int | No
         y = _with_a_class(xp, y, axis, 0.0) if soft else y
         axis = 0
     p = Probs(y, axis=axis) if soft else Labels(y, ignore=ignore)
-    return per_event(p, kind(x, axis=axis))
+    return unchecked(p, kind(x, axis=axis))
 
 
 def _with_a_class(xp: Verbs, x: Any, axis: int, value: float) -> Any:

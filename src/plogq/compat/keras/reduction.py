@@ -64,12 +64,12 @@ def _of_all(xp: Verbs, values: Any, weight: Any, reduction: str | None) -> Any:
     if reduction != "sum":
         weighted = reduction == "mean_with_sample_weight" and weight is not None
         loss = xp.ratio(loss, xp.total(weight) if weighted else count(xp, values))
-        loss = loss / _replicas(xp)
+        loss = loss / replicas(xp)
     return xp.scalar_like(loss, values)
 
 
-def _replicas(xp: Verbs) -> int:
+def replicas(xp: Verbs) -> int:
     """How many replicas of TensorFlow's strategy share the batch; Keras adds their losses up."""
     if xp.name != "tensorflow":
         return 1
-    return sys.modules["tensorflow"].distribute.get_strategy().num_replicas_in_sync
+    return sys.modules["tensorflow"].distribute.get_strategy().numreplicas_in_sync

@@ -1,4 +1,4 @@
-"""Labels × Logits as operations of TensorFlow: loaded once, with their gradients and those of them.
+"""P × Logits as operations of TensorFlow: loaded once, with their gradients and those of them.
 
 They are registered through TensorFlow's C API by a library of ours, and call the same C++ kernel as
 everything else. A graph that holds them runs wherever plogq is imported. Where they cannot be had,
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ...algebra.plain import PlainLoss
+from ...algebra.plain import OF_ROWS, PlainLoss
 from ...native import _cpu
 from ...native.labelled import loss_told, told
 
@@ -23,7 +23,9 @@ Tensor = Any
 _LIBRARY = Path(_cpu.__file__).with_name("plogq_tensorflow.so")
 # What an operation is told of a loss; float64 goes by its bits, as TensorFlow has float32 alone.
 _NAMES = tuple(told(PlainLoss((), 0.0, False, False, 0, None, "mean")))
-_BY_BITS = ("epsilon", "softcap")
+_BY_BITS = ("epsilon", "tolerance", "softcap")
+# What they are called, by the number that says what P is.
+_WORDS = (("labels", "Labels"), ("rows", "Rows"), ("yes_no", "YesNo"))
 
 
 # What goes wrong in loading; a folder called tensorflow, or a version that lacks what is used here,
@@ -45,7 +47,7 @@ def _load() -> tuple[Any, str | None]:
     lacks = library.plogq_missing()
     if lacks:
         return None, f"TensorFlow {tf.__version__} lacks {lacks.decode()}"
-    library.plogq_connect(ctypes.c_void_p(_cpu.labelled_call))
+    library.plogq_connect(ctypes.c_void_p(_cpu.program_call))
     return found, None
 
 
@@ -53,19 +55,26 @@ operations, missing = _load()
 
 
 def loss_of(
-    loss: PlainLoss, scores: Tensor, index: Tensor, *weights: Tensor, keep: bool, strict: bool
+    loss: PlainLoss, scores: Tensor, of_p: Tensor, *weights: Tensor, keep: bool, strict: bool
 ) -> Tensor:
     """The loss, reduced or one for each event.
 
     `keep` says that its gradient is likely to be asked for; a `strict` one fails where a weight is
-    no number from 0 on.
+    no number from 0 on, rows are no distributions, or outcomes no probabilities.
     """
-    name = "plogq_labels_losses" if loss.reduction == "none" else "plogq_labels_loss"
     wide = tf.float64 if scores.dtype == tf.float64 else tf.float32
     tells: dict[str, Any] = told(loss, strict)
     for k in _BY_BITS:
         tells[k] = _bits(tells[k]) if tells[k] else 0
-    return getattr(operations, name)(scores, index, list(weights), S=wide, keep=keep, **tells)[0]
+    each = loss.reduction == "none"
+    word = _WORDS[tells["target"]][0]
+    run = getattr(operations, f"plogq_{word}_{'losses' if each else 'loss'}")
+    found = run(scores, of_p, list(weights), S=wide, keep=keep, **tells)[0]
+    if each and loss.target == OF_ROWS:
+        lengths = scores.shape.as_list()
+        del lengths[loss.axis]
+        found.set_shape(lengths)
+    return found
 
 
 def _bits(x: Any) -> int:
@@ -91,47 +100,53 @@ def _anew(op: Any, *arrays: Tensor) -> Tensor:
 
 
 def _gradient(op: Any, d_loss: Tensor, *_: Any) -> list[Tensor | None]:
-    scores, index, *weights = op.inputs
+    scores, *given = op.inputs
     unasked = getattr(op, "skip_input_indices", None) or ()
-    asked = [i for i in range(len(weights)) if i + 2 not in unasked]
+    asked = [i for i, x in enumerate(given) if x.dtype.is_floating and i + 1 not in unasked]
     # A tape that was recorded eagerly may be played back in a graph, as tape.jacobian does.
     replayed = not tf.executing_eagerly() and hasattr(scores, "numpy")
-    found: list[Tensor | None] = [None] * len(weights)
-    sources = [*([scores] if replayed else []), *(weights[i] for i in asked)]
+    found: list[Tensor | None] = [None] * len(given)
+    sources = [*([scores] if replayed else []), *(given[i] for i in asked)]
     gradients: list[Tensor] = []
     if sources:
         with tf.GradientTape() as tape:
             tape.watch(sources)
-            loss = _anew(op, scores, index, *weights)
+            loss = _anew(op, scores, *given)
         gradients = tape.gradient(loss, sources, d_loss)
     if replayed:
         own = gradients.pop(0)
     else:
-        own = operations.plogq_labels_gradient(
-            scores, index, weights, *op.outputs[1:], d_loss, keep=True, **_told(op)
-        )
+        of_p, *weights = given
+        tells = _told(op)
+        run = getattr(operations, f"plogq_{_WORDS[tells['target']][0]}_gradient")
+        own = run(scores, of_p, weights, *op.outputs[1:], d_loss, keep=True, **tells)
     for i, gradient in zip(asked, gradients, strict=True):
         found[i] = gradient
-    return [own, None, *found]
+    return [own, *found]
 
 
 def _gradient_again(op: Any, d_gradient: Tensor) -> list[Tensor | None]:
-    scores, index, *weights, _, _, _, d_loss = op.inputs
-    sources = [scores, *weights, d_loss]
+    scores, *given, _, _, _, d_loss = op.inputs
+    floating = [i for i, x in enumerate(given) if x.dtype.is_floating]
+    sources = [scores, *(given[i] for i in floating), d_loss]
     with tf.GradientTape() as outer:
         outer.watch(sources)
         with tf.GradientTape() as tape:
             tape.watch(scores)
-            loss = _anew(op, scores, index, *weights)
+            loss = _anew(op, scores, *given)
         gradient = tape.gradient(loss, scores, d_loss)
-    of_scores, *of_weights, of_loss = outer.gradient(gradient, sources, d_gradient)
-    return [of_scores, None, *of_weights, None, None, None, of_loss]
+    of_scores, *gradients, of_loss = outer.gradient(gradient, sources, d_gradient)
+    found: list[Tensor | None] = [None] * len(given)
+    for i, slope in zip(floating, gradients, strict=True):
+        found[i] = slope
+    return [of_scores, *found, None, None, None, of_loss]
 
 
 if operations is not None:
-    for _name, _function in (
-        ("PlogqLabelsLoss", _gradient),
-        ("PlogqLabelsLosses", _gradient),
-        ("PlogqLabelsGradient", _gradient_again),
-    ):
-        tf.RegisterGradient(_name)(_function)
+    for _, _word in _WORDS:
+        for _kind, _function in (
+            ("Loss", _gradient),
+            ("Losses", _gradient),
+            ("Gradient", _gradient_again),
+        ):
+            tf.RegisterGradient(f"Plogq{_word}{_kind}")(_function)

@@ -1,8 +1,8 @@
-"""Labels × Logits on tensors in main memory: from the tensors to the reduced loss at once.
+"""P × Logits on tensors in main memory: from the tensors to the reduced loss at once.
 
-What runs is an operation of TensorFlow's, in graphs too. Where there is none it is the short way of
-NumPy on the memory of eager tensors. Whatever is not plain goes the long way, and says what is
-wrong with it there.
+What runs is an operation of TensorFlow's, in graphs too. Where there is none it is, for labels, the
+short way of NumPy on the memory of eager tensors. Whatever is not plain goes the long way, and says
+what is wrong with it there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow.python.eager.record import could_possibly_record
 
 from ...algebra.formula import Formula
-from ...algebra.plain import Plain, plain_loss
+from ...algebra.plain import AnyPlain, Plain, PlainRows, plain_loss
 from ...algebra.scores import Scores
 from ..numpy import small as on_numpy
 from . import arrays as xp
@@ -30,28 +30,31 @@ def tracing() -> bool:
     return False
 
 
-def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str) -> Tensor | None:
+def short(
+    p: AnyPlain, x: Tensor, axis: int, softcap: float | None, reduction: str
+) -> Tensor | None:
     """H(P, Logits(x)) reduced, or None for what is not plain."""
-    if p.__class__ is not Plain or len(p.ignore) > 1:
-        return None
-    weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
-    for a in (x, p.index, *weights):
+    weights: list[Tensor] = []
+    if isinstance(p, Plain):
+        if len(p.ignore) > 1:
+            return None
+        weights = [w for w in (p.sample_weight, p.class_weight) if w is not None]
+    for a in (x, p[0], *weights):
         if not isinstance(a, tf.Tensor):
             return None
     recording = could_possibly_record()
-    if recording and xp.forward_mode((x, *weights)):
+    if recording and xp.forward_mode((x, p[0], *weights)):
         return None
     if operation.missing:
         found = None
-        if tf.executing_eagerly() and not (recording and weights):
+        if isinstance(p, Plain) and tf.executing_eagerly() and not (recording and weights):
             found = _on_memory(p, x, axis, softcap, reduction, recording)
         return found
-    axis %= x.shape.rank
     if no_kernel(x, "Q") is not None or not _fits(p, x.shape, axis):
         return None
     eager = tf.executing_eagerly()
-    loss = plain_loss(p, axis, softcap, reduction)
-    given = (x, p.index, *map(_carried, weights))
+    loss = plain_loss(p, axis % (x.shape.rank or 1), softcap, reduction)
+    given = (x, p[0], *map(_carried, weights))
     try:
         return operation.loss_of(loss, *given, keep=recording, strict=eager)
     except tf.errors.InvalidArgumentError:
@@ -60,13 +63,26 @@ def short(p: Plain, x: Tensor, axis: int, softcap: float | None, reduction: str)
         raise
 
 
-def _fits(p: Plain, shape: Any, axis: int) -> bool:
+def _fits(p: AnyPlain, shape: Any, axis: int) -> bool:
     """Whether the lengths that are known fit one another; the others are compared later."""
     lengths = shape.as_list()
-    classes = lengths.pop(axis)
+    if isinstance(p, Plain):
+        classes = lengths.pop(axis)
+        by_event = (p.index, lengths), (p.sample_weight, lengths)
+        pairs = (*by_event, (p.class_weight, [classes]))
+    elif isinstance(p, PlainRows):
+        classes = lengths[axis]
+        pairs = ((p.probs, lengths),)
+        if p.axis % len(lengths) != axis % len(lengths) or not xp.is_float(p.probs):
+            return False
+    else:
+        classes = None
+        pairs = ((p.probs, lengths),)
+        if not (xp.is_float(p.probs) or xp.is_bool(p.probs)):
+            return False
     if classes is not None and classes < 2:
         return False
-    for x, known in ((p.index, lengths), (p.sample_weight, lengths), (p.class_weight, [classes])):
+    for x, known in pairs:
         if x is None:
             continue
         own = x.shape.as_list()

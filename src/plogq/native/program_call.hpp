@@ -1,21 +1,19 @@
-// One call of labels × logits, forward or backward, as a program of XLA or of TensorFlow makes it:
-// what it is told by name, and its arrays. Both read this one description.
+// One call of labels, rows of probabilities or yes/no outcomes × logits, forward or backward, as a
+// program of XLA or of TensorFlow makes it: what it is told by name, and its arrays. Both read this
+// one description.
 #pragma once
+#include "helpers.hpp"
 #include "labelled_piece.hpp"
 
 namespace plogq {
 
-// Work that may run in threads of somebody else's: `start` has `task` run on another thread, now,
-// later or never. Null: threads are spawned.
-struct Helpers {
-  void (*start)(void* pool, void (*task)(void*), void* data) = nullptr;
-  void* pool = nullptr;
-  int count = 0;
-};
+// What P is.
+enum Target : int64_t { LABELS = 0, ROWS = 1, YES_NO = 2 };
 
 // What a call is told by name: type, name, and what it is if nothing is said.
 #define PLOGQ_TOLD(X)         \
   X(int64_t, set, 0)          \
+  X(int64_t, target, LABELS)  \
   X(int64_t, threads, 1)      \
   X(int64_t, axis, -1)        \
   X(int64_t, reduction, MEAN) \
@@ -25,9 +23,10 @@ struct Helpers {
   X(bool, by_class, false)    \
   X(bool, strict, false)      \
   X(double, epsilon, 0)       \
+  X(double, tolerance, 0)     \
   X(double, softcap, 0)
 
-struct LabelledCall {
+struct ProgramCall {
 #define PLOGQ_FIELD(type, name, otherwise) type name = otherwise;
   PLOGQ_TOLD(PLOGQ_FIELD)
 #undef PLOGQ_FIELD
@@ -41,7 +40,8 @@ struct LabelledCall {
   }
 
   bool forward = true;
-  TypedLabels labels;
+  Labels labels;
+  View probs;  // of rows and of yes/no outcomes, as the scores lie
   View scores;
   // Of forward. Statistics are float64 where the scores are, else float32.
   void* loss = nullptr;  // one for each event, or one
@@ -50,11 +50,14 @@ struct LabelledCall {
   void* divisor = nullptr;  // three numbers, see Divisor
   // Of backward, with the three above as forward left them.
   const void* d_loss = nullptr;
+  // Of either: forward makes it for a d_loss of 1 where it is given, and backward makes that one
+  // (`made`) the gradient that is asked for.
   View gradient;
+  bool made = false;
 
   // Whether a label that is no class ends the call: `bad` is then the first event whose label it
-  // is; else such an event is NaN. A `strict` call also ends with a weight that is none, an `odd`
-  // one.
+  // is; else such an event is NaN. A `strict` call also ends with what is no weight, no
+  // distribution or no probability: an `odd` one.
   bool checks_labels = false;
   int64_t bad = -1;
   bool odd = false;
@@ -63,6 +66,6 @@ struct LabelledCall {
 };
 
 // Runs it; false if there is no memory for it.
-bool run_labelled(LabelledCall& call);
+bool run_program(ProgramCall& call);
 
 }  // namespace plogq

@@ -1,0 +1,27 @@
+// Yes/no outcomes as probabilities.
+#pragma once
+#include <cstring>
+
+#include "problem.hpp"
+
+namespace plogq {
+
+// Whether all of them are in [0, 1].
+inline bool probabilities(const Kernels& kernels, const View& x, int64_t events) {
+  if (x.dtype == U8) return true;
+  double low = 0, high = 0;
+  if (x.dtype != F64) {
+    kernels.range(x, events, &low, &high, 1);
+    return low >= 0 && high <= 1;
+  }
+  // The kernel would look at them rounded to float32, perhaps onto a bound.
+  bool all = true;
+  for (int64_t e = 0; e < events; ++e) {
+    double y;
+    std::memcpy(&y, x.event(e), sizeof y);
+    all &= y >= 0 && y <= 1;
+  }
+  return all;
+}
+
+}  // namespace plogq
