@@ -17,6 +17,8 @@ from .errors import PairError
 from .frameworks import autodiff, verbs
 from .frameworks.rows import LINEAR
 from .kernels.table import Explanation, kernel_asked
+from .native import _cpu
+from .native.labelled import REDUCTIONS
 from .pairing import P, Pair, Q, at_home, prepare
 from .representations import binary, predictions
 from .representations.base import BinaryPrediction, Look
@@ -203,6 +205,7 @@ def explain(p: P | Q, q: Q) -> Explanation:
     return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals), note and note())
 
 
+_cpu.read_options(kernel_asked, checks.level_now, REDUCTIONS)
 # What P may be for the short way beside Logits: labels, what is made of them, and distributions.
 _PLAIN = (Labels, Smoothed, Weighted, Probs)
 
@@ -220,12 +223,18 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
             return None
     elif kind is not binary.BinaryLogits or p.__class__ is not binary.BinaryProbs:
         return None
-    if reduction.__class__ is not str or reduction not in reductions.REDUCTIONS:
-        return None
     x = q.scores
     way = autodiff.SHORT.get(x.__class__) or autodiff.short(x)
+    if way.tracing is None or way.tracing():
+        return None
+    if way.whole is not None:
+        done = way.whole(p, q, reduction, gradient)
+        if done is not None:
+            return done
     function = way.with_gradient if gradient else way.loss
-    if function is None or way.tracing is None or way.tracing():
+    if function is None or reduction.__class__ is not str:
+        return None
+    if reduction not in reductions.REDUCTIONS:
         return None
     level = checks.level_now.get()
     if level == "full" or kernel_asked.get() is not None:

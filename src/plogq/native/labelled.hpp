@@ -29,30 +29,38 @@ struct Labels {
   }
 
   int64_t at(int64_t e) const {
+    int64_t found = 0;
+    as_typed([&](auto* labels) { found = read(labels, e); });
+    return found;
+  }
+
+  // with(labels), an array of the type that they have.
+  template <class With>
+  void as_typed(const With& with) const {
     switch (type) {
       case 8:
       case -8:
-        return read_once(static_cast<const int64_t*>(data) + e);
+        return with(static_cast<const int64_t*>(data));
       case 4:
-        return read<int32_t>(e);
+        return with(static_cast<const int32_t*>(data));
       case -4:
-        return read<uint32_t>(e);
+        return with(static_cast<const uint32_t*>(data));
       case 2:
-        return read<int16_t>(e);
+        return with(static_cast<const int16_t*>(data));
       case -2:
-        return read<uint16_t>(e);
+        return with(static_cast<const uint16_t*>(data));
       case 1:
-        return read<int8_t>(e);
+        return with(static_cast<const int8_t*>(data));
       default:
-        return read<uint8_t>(e);
+        return with(static_cast<const uint8_t*>(data));
     }
   }
 
- private:
+  static int64_t read(const int64_t* labels, int64_t e) { return read_once(labels + e); }
   template <class T>
-  int64_t read(int64_t e) const {
+  static int64_t read(const T* labels, int64_t e) {
     T y;
-    std::memcpy(&y, static_cast<const T*>(data) + e, sizeof y);
+    std::memcpy(&y, labels + e, sizeof y);
     return int64_t(y);
   }
 };
@@ -71,7 +79,7 @@ class Labelled {
 
   int64_t events() const { return events_; }
 
-  double mass() const { return weighs_ ? pairwise(row(MASS), events_) : double(events_); }
+  double mass() const { return weighs_ ? pairwise(masses(), events_) : double(events_); }
 
   // The part of P, and where the statistics of the events are kept if a gradient needs them.
   void put(Stored& p, bool gradient) {
@@ -84,7 +92,7 @@ class Labelled {
     }
     if (weighs_) {
       p.value = row(VALUE);
-      p.mass = row(MASS);
+      p.mass = masses();
     }
     if (smooths_) p.factor = row(BACKGROUND);
     if (smooths_ && !spread_.empty()) p.spread = spread_.data();
@@ -94,6 +102,8 @@ class Labelled {
   enum Row { INDEX, VALUE, MASS, BACKGROUND };
   double* row(Row i) { return kept_.get() + i * events_; }
   const double* row(Row i) const { return kept_.get() + i * events_; }
+  // Without a background all mass of an event is on its class.
+  const double* masses() const { return row(smooths_ ? MASS : VALUE); }
 
   static bool weight(double w) { return w >= 0 && w <= 0x1p1000; }
 
@@ -105,7 +115,7 @@ class Labelled {
     if (as_given) {
       index_ = static_cast<const int64_t*>(given.data);
     } else {
-      kept_.reset(new double[size_t(events_ * (smooths_ ? 4 : weighs_ ? 3 : 1))]);
+      kept_.reset(new double[size_t(events_ * (smooths_ ? 4 : weighs_ ? 2 : 1))]);
       index_ = reinterpret_cast<const int64_t*>(row(INDEX));
     }
     double spread = double(classes);
@@ -151,23 +161,50 @@ class Labelled {
     }
 
     bool events(int64_t first, int64_t end) {
-      int64_t* label = reinterpret_cast<int64_t*>(to.row(INDEX));
+      bool fit = false;
+      given.as_typed([&](auto* labels) {
+        fit = to.smooths_ || given.sample_weight || given.class_weight || given.ignore.size() > 1
+                  ? weighed(labels, first, end)
+                  : counted(labels, first, end);
+      });
+      return fit;
+    }
+
+    // Every event weighs 1, or 0 where its label is the one that is ignored.
+    template <class T>
+    bool counted(const T* labels, int64_t first, int64_t end) {
+      int64_t* const label = reinterpret_cast<int64_t*>(to.row(INDEX));
+      double* const value = to.weighs_ ? to.row(VALUE) : nullptr;
+      const bool ignores = !given.ignore.empty();
+      const int64_t mark = ignores ? given.ignore[0] : 0;
+      bool fit = true;
+      for (int64_t e = first; e < end; ++e) {
+        const int64_t y = Labels::read(labels, e);
+        const bool out = ignores && y == mark, there = uint64_t(y) < uint64_t(classes);
+        fit &= out | there;
+        label[e] = there && !out ? y : -1;
+        if (value) value[e] = out ? 0 : 1;
+      }
+      return fit;
+    }
+
+    template <class T>
+    bool weighed(const T* labels, int64_t first, int64_t end) {
+      int64_t* const label = reinterpret_cast<int64_t*>(to.row(INDEX));
+      double* const value = to.row(VALUE);
       const double kept = 1 - given.epsilon, share = given.epsilon / double(classes);
       for (int64_t e = first; e < end; ++e) {
-        const int64_t y = given.at(e);
+        const int64_t y = Labels::read(labels, e);
         const bool out = given.ignored(y);
         const double w = out ? 0 : given.sample_weight ? given.sample_weight[e] : 1;
         if (given.sample_weight && !weight(given.sample_weight[e])) return false;
         const bool there = uint64_t(y) < uint64_t(classes);
         if (!there && w != 0) return false;
         label[e] = out || !there ? -1 : y;
-        if (!to.weighs_) continue;
-        const double on = given.class_weight && w != 0 ? kept * given.class_weight[y] : kept;
-        to.row(VALUE)[e] = w * on;
-        to.row(MASS)[e] = w * on;
+        value[e] = w * (given.class_weight && w != 0 ? kept * given.class_weight[y] : kept);
         if (!to.smooths_) continue;
         to.row(BACKGROUND)[e] = w * share;
-        to.row(MASS)[e] += w * share * spread;
+        to.row(MASS)[e] = value[e] + w * share * spread;
       }
       return true;
     }

@@ -113,7 +113,8 @@ class Labels(Target):
     ) -> None:
         if others:
             elsewhere.refuse_of("Labels", others, "Labels(y)", "ignore")
-        self.ignore = None if ignore is None else options.integers(ignore, "ignore")
+        known = ignore is None or ignore.__class__ is int
+        self.ignore = ignore if known else options.integers(ignore, "ignore")
         if ready(index, "integer") is not None:
             self.index = index
             return
@@ -141,8 +142,10 @@ class Labels(Target):
         if self.__class__ is not Labels:
             return None
         if self.ignore is None:
-            return Plain(self.index)
-        return Plain(self.index, marks(verbs(self.index).dtype_name(self.index), self.ignore))
+            return _of(Plain, (self.index, (), 0.0, None, None))
+        known = _MARKS.get((self.index.dtype, self.ignore))
+        known = _marks(self.index, self.ignore) if known is None else known
+        return _of(Plain, (self.index, known, 0.0, None, None))
 
     def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         index, value = checked_labels(xp, self.index, classes, self.ignore, weight)
@@ -165,6 +168,27 @@ class Labels(Target):
         kept = ~marked(xp, xp.indices(self.index), ignored) if ignored else None
         value = None if kept is None else xp.expand(xp.weights(kept))
         return Measure(events, 1, index=xp.indices(certain), value=value), certain
+
+
+# A named tuple of a tuple of all that it holds, which takes half the time.
+_of: Any = tuple.__new__
+# What is ignored among labels of a dtype, and how far from 1 rows of one usually sum: what a small
+# batch would take longer to find out than to do.
+_MARKS: dict[tuple[Any, Any], tuple[int, ...]] = {}
+_USUAL: dict[Any, float] = {}
+_MOST_KNOWN = 256
+
+
+def _marks(index: Any, ignore: int | tuple[int, ...]) -> tuple[int, ...]:
+    if len(_MARKS) > _MOST_KNOWN:
+        _MARKS.clear()
+    found = _MARKS[index.dtype, ignore] = marks(verbs(index).dtype_name(index), ignore)
+    return found
+
+
+def _usual(probs: Any) -> float:
+    found = _USUAL[probs.dtype] = rounding.usual(verbs(probs).epsilon(probs))
+    return found
 
 
 def checked_labels(
@@ -220,9 +244,8 @@ class Probs(Target, Prediction):
     ) -> None:
         if others:
             elsewhere.refuse_of("Probs", others, "Probs(p)", "axis", "tolerance")
-        known = ready(probs, "float")
-        as_usual = known is not None and tolerance is None and axis.__class__ is int
-        if as_usual and -probs.ndim <= axis < probs.ndim:
+        usual = tolerance is None and axis is not None
+        if usual and ready(probs, "float", axis) is not None:
             self.probs, self.axis, self.tolerance = probs, axis, None
             return
         self.probs = as_array(probs, "Probs")
@@ -255,8 +278,8 @@ class Probs(Target, Prediction):
             return None
         if self.tolerance is not None:
             return PlainRows(self.probs, self.axis, self.tolerance)
-        xp = verbs(self.probs)
-        return PlainRows(self.probs, self.axis, rounding.usual(xp.epsilon(self.probs)))
+        usual = _USUAL.get(self.probs.dtype)
+        return PlainRows(self.probs, self.axis, usual or _usual(self.probs))
 
     def look(self) -> Look:
         return classes_on(self.probs, self.axis)

@@ -19,9 +19,10 @@ from typing import Any
 import torch
 
 from ...errors import DtypeError
-from ...native import sums
+from ...native import _cpu, sums
 from .. import overlap
 from ..pages import LARGE
+from ..verbs import several
 from ..versions import require
 from .labels import unread_labels as unread_labels
 from .memory import FLOAT_NAMES, large, memory
@@ -129,18 +130,25 @@ def as_array(value: Any, role: str) -> Tensor:
     return value
 
 
-def ready(x: Tensor, of: str) -> bool:
-    """Whether x is a tensor of this kind, "float" or "integer", that nothing is to be done to."""
+def ready(x: Tensor, of: str, axis: Any = None) -> bool:
+    """Whether x is a tensor of this kind, "float" or "integer", that nothing is to be done to.
+
+    With an `axis`, also whether there are two classes on it at least.
+    """
+    if tracing():
+        return False
+    integer = of == "integer"
+    if _cpu.ready_tensor(x, integer) if axis is None else _cpu.ready_scores(x, axis):
+        return True
     if (
-        torch.compiler.is_compiling()
-        or x.layout is not torch.strided
+        x.layout is not torch.strided
         or x.is_nested
         or x.is_quantized
         or x.is_neg()
         or x._is_zerotensor()
     ):
         return False
-    return x.dtype in (_INTEGERS if of == "integer" else _FLOATS)
+    return x.dtype in (_INTEGERS if integer else _FLOATS) and several(x, axis)
 
 
 def dtype_name(x: Tensor) -> str:
