@@ -213,9 +213,8 @@ _PLAIN = (Labels, Smoothed, Weighted, Probs)
 def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None:
     """The loss, or the loss and its gradient, where a short way leads to them; None for all else.
 
-    Labels of stored scores, smoothed and weighted or not, distributions over them and yes/no
-    outcomes are what most calls are; in a small batch it takes longer to find out what arrays are
-    than to compute with them.
+    In a small batch of what most calls are it takes longer to find out what arrays are than to
+    compute with them.
     """
     kind = q.__class__
     if kind is predictions.Logits:
@@ -227,14 +226,11 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
     way = autodiff.SHORT.get(x.__class__) or autodiff.short(x)
     if way.tracing is None or way.tracing():
         return None
-    if way.whole is not None:
-        done = way.whole(p, q, reduction, gradient)
-        if done is not None:
-            return done
+    done = None if way.whole is None else way.whole(p, q, reduction, gradient)
+    if done is not None:
+        return done
     function = way.with_gradient if gradient else way.loss
-    if function is None or reduction.__class__ is not str:
-        return None
-    if reduction not in reductions.REDUCTIONS:
+    if function is None or reduction.__class__ is not str or reduction not in REDUCTIONS:
         return None
     level = checks.level_now.get()
     if level == "full" or kernel_asked.get() is not None:
@@ -243,9 +239,8 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
     # Of distributions the short way looks at every row.
     if plain is None or (level != "on" and plain.__class__ is not Plain):
         return None
-    if kind is predictions.Logits:
-        return function(plain, x, q.axis, q.softcap, reduction)
-    return function(plain, x, -1, None, reduction)
+    told = (q.axis, q.softcap) if kind is predictions.Logits else (-1, None)
+    return function(plain, x, *told, reduction)
 
 
 def over_mesh(

@@ -160,7 +160,7 @@ struct Columns {
 
   // Whether what forward finds of each score, exp(s - m), is what its gradient is made of.
   bool shares(bool loaded) const {
-    return loaded && p.forward && p.gradient && !p.hessian && hard();
+    return loaded && p.forward && p.gradient && !p.hessian && !p.factor && hard();
   }
 
   // acc += exp(s - m) · 2^scale over some classes of a tile, without the first greatest; with KEEP

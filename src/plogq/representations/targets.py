@@ -18,8 +18,8 @@ from ..algebra.plain import AnyPlain, Plain, PlainRows
 from ..algebra.scores import Scores
 from ..errors import DtypeError, PairError
 from ..frameworks import Verbs, as_array, ready, verbs
-from ..frameworks.numpy import rounding
 from .base import Look, Prediction, Representation, classes_on
+from .known import as_named, marks_of, usual_tolerance
 
 
 class Target(Representation, ABC):
@@ -142,10 +142,8 @@ class Labels(Target):
         if self.__class__ is not Labels:
             return None
         if self.ignore is None:
-            return _of(Plain, (self.index, (), 0.0, None, None))
-        known = _MARKS.get((self.index.dtype, self.ignore))
-        known = _marks(self.index, self.ignore) if known is None else known
-        return _of(Plain, (self.index, known, 0.0, None, None))
+            return as_named(Plain, (self.index, (), 0.0, None, None))
+        return as_named(Plain, (self.index, marks_of(self.index, self.ignore), 0.0, None, None))
 
     def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         index, value = checked_labels(xp, self.index, classes, self.ignore, weight)
@@ -168,27 +166,6 @@ class Labels(Target):
         kept = ~marked(xp, xp.indices(self.index), ignored) if ignored else None
         value = None if kept is None else xp.expand(xp.weights(kept))
         return Measure(events, 1, index=xp.indices(certain), value=value), certain
-
-
-# A named tuple of a tuple of all that it holds, which takes half the time.
-_of: Any = tuple.__new__
-# What is ignored among labels of a dtype, and how far from 1 rows of one usually sum: what a small
-# batch would take longer to find out than to do.
-_MARKS: dict[tuple[Any, Any], tuple[int, ...]] = {}
-_USUAL: dict[Any, float] = {}
-_MOST_KNOWN = 256
-
-
-def _marks(index: Any, ignore: int | tuple[int, ...]) -> tuple[int, ...]:
-    if len(_MARKS) > _MOST_KNOWN:
-        _MARKS.clear()
-    found = _MARKS[index.dtype, ignore] = marks(verbs(index).dtype_name(index), ignore)
-    return found
-
-
-def _usual(probs: Any) -> float:
-    found = _USUAL[probs.dtype] = rounding.usual(verbs(probs).epsilon(probs))
-    return found
 
 
 def checked_labels(
@@ -278,8 +255,7 @@ class Probs(Target, Prediction):
             return None
         if self.tolerance is not None:
             return PlainRows(self.probs, self.axis, self.tolerance)
-        usual = _USUAL.get(self.probs.dtype)
-        return PlainRows(self.probs, self.axis, usual or _usual(self.probs))
+        return PlainRows(self.probs, self.axis, usual_tolerance(self.probs))
 
     def look(self) -> Look:
         return classes_on(self.probs, self.axis)

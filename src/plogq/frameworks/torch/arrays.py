@@ -19,10 +19,9 @@ from typing import Any
 import torch
 
 from ...errors import DtypeError
-from ...native import _cpu, sums
+from ...native import sums
 from .. import overlap
 from ..pages import LARGE
-from ..verbs import several
 from ..versions import require
 from .labels import unread_labels as unread_labels
 from .memory import FLOAT_NAMES, large, memory
@@ -75,6 +74,9 @@ from .operations import where as where
 from .operations import wide_dtype as wide_dtype
 from .operations import zeros as zeros
 from .pool import lend_pool
+from .ready import FLOATS as _FLOATS
+from .ready import INTEGERS as _INTEGERS
+from .ready import ready as ready
 from .triton import sums_launched as triton_sums
 
 require(torch)
@@ -93,17 +95,6 @@ words = {
     "sigmoid": "torch.sigmoid(z)",
     "exp": "x.exp()",
 }
-_FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-_INTEGERS = (
-    torch.int64,
-    torch.uint8,
-    torch.int32,
-    torch.int16,
-    torch.int8,
-    torch.uint16,
-    torch.uint32,
-    torch.uint64,
-)
 _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 
 
@@ -128,27 +119,6 @@ def as_array(value: Any, role: str) -> Tensor:
         if value._is_zerotensor():
             return torch.zeros_like(value)
     return value
-
-
-def ready(x: Tensor, of: str, axis: Any = None) -> bool:
-    """Whether x is a tensor of this kind, "float" or "integer", that nothing is to be done to.
-
-    With an `axis`, also whether there are two classes on it at least.
-    """
-    if tracing():
-        return False
-    integer = of == "integer"
-    if _cpu.ready_tensor(x, integer) if axis is None else _cpu.ready_scores(x, axis):
-        return True
-    if (
-        x.layout is not torch.strided
-        or x.is_nested
-        or x.is_quantized
-        or x.is_neg()
-        or x._is_zerotensor()
-    ):
-        return False
-    return x.dtype in (_INTEGERS if integer else _FLOATS) and several(x, axis)
 
 
 def dtype_name(x: Tensor) -> str:
