@@ -17,6 +17,7 @@ from .algebra.labels import place_of
 from .algebra.open_lengths import Length
 from .errors import DtypeError, ProbabilityError, ShapeError
 from .frameworks.numpy import rounding
+from .native import _cpu
 from .options import integer, shown
 
 _LEVELS = ("off", "on", "full")
@@ -289,6 +290,8 @@ def no_gain(xp: Any, losses: Any, mass: Callable[[], Any]) -> None:
 
 def not_negative(xp: Any, w: Any, role: str, weight: Any = None) -> None:
     """Refuse weights that are negative or NaN."""
+    if _cpu.not_negative(w):
+        return
     y = xp.host(w)
     bad = ~(y >= 0)
     if bad.any() and (bad := _weighing(xp, bad, lambda: weight)).any():

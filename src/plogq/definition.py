@@ -17,6 +17,8 @@ from .errors import PairError
 from .frameworks import autodiff, verbs
 from .frameworks.rows import LINEAR, LINEAR_PAIR, PAIR
 from .kernels.table import Explanation, kernel_asked
+from .native import _cpu
+from .native.labelled import REDUCTIONS
 from .pairing import P, Pair, Q, at_home, prepare
 from .representations import binary, predictions
 from .representations.base import BinaryPrediction, Look
@@ -203,6 +205,7 @@ def explain(p: P | Q, q: Q) -> Explanation:
     return Explanation(pair.named, pair.kernel.name, tuple(pair.refusals), note and note())
 
 
+_cpu.read_options(kernel_asked, checks.level_now, REDUCTIONS)
 # What P may be for the short way beside Logits: labels, what is made of them, and distributions.
 _PLAIN = (Labels, Smoothed, Weighted, Probs)
 
@@ -210,9 +213,8 @@ _PLAIN = (Labels, Smoothed, Weighted, Probs)
 def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None:
     """The loss, or the loss and its gradient, where a short way leads to them; None for all else.
 
-    Labels of stored scores, smoothed and weighted or not, distributions over them and yes/no
-    outcomes are what most calls are; in a small batch it takes longer to find out what arrays are
-    than to compute with them.
+    In a small batch of what most calls are it takes longer to find out what arrays are than to
+    compute with them.
     """
     kind = q.__class__
     if kind is predictions.Logits:
@@ -220,12 +222,15 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
             return None
     elif kind is not binary.BinaryLogits or p.__class__ is not binary.BinaryProbs:
         return None
-    if reduction.__class__ is not str or reduction not in reductions.REDUCTIONS:
-        return None
     x = q.scores
     way = autodiff.SHORT.get(x.__class__) or autodiff.short(x)
+    if way.tracing is None or way.tracing():
+        return None
+    done = None if way.whole is None else way.whole(p, q, reduction, gradient)
+    if done is not None:
+        return done
     function = way.with_gradient if gradient else way.loss
-    if function is None or way.tracing is None or way.tracing():
+    if function is None or reduction.__class__ is not str or reduction not in REDUCTIONS:
         return None
     level = checks.level_now.get()
     if level == "full" or kernel_asked.get() is not None:
@@ -234,9 +239,8 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
     # Of distributions the short way looks at every row.
     if plain is None or (level != "on" and plain.__class__ is not Plain):
         return None
-    if kind is predictions.Logits:
-        return function(plain, x, q.axis, q.softcap, reduction)
-    return function(plain, x, -1, None, reduction)
+    told = (q.axis, q.softcap) if kind is predictions.Logits else (-1, None)
+    return function(plain, x, *told, reduction)
 
 
 def over_mesh(

@@ -9,55 +9,36 @@ from __future__ import annotations
 
 import sys
 import warnings
-from types import FrameType
 from typing import Any
 
 from . import checks
 from .errors import SoftmaxTwiceWarning
+from .native import _cpu
 
 # Fewer rows than this may sum to 1 by chance, and no more along one axis are looked at.
 ROWS = 8
-# How often each call in a program has made scores, -1 once it has been told; and the code that it
-# stands in, which is kept so that no other code gets its number.
-_CALLS: dict[tuple[int, int], list[Any]] = {}
-_MOST_PLACES = 4096
 # How far from 1 a row may sum, in float32 and wider, and in types of fewer bits.
 _TOLERANCE = 1e-3, 0.02
+# How often each call in a program has made scores, and which has been told.
+_CALLS = _cpu.Places(4096, sys._getframe)
+# Whether the turn of the line outside plogq has come: on its first call, the second, the fourth, …
+due = _CALLS.due
 
 
 def look(xp: Any, scores: Any, axis: int) -> None:
     """Warn where `scores` are what a softmax puts out: rows in [0, 1] that sum to 1."""
     if not xp.tracing():
-        look_at(xp, scores, axis)
+        place = due()
+        if place is not None:
+            look_at(xp, scores, axis, place)
 
 
-def look_at(xp: Any, scores: Any, axis: int) -> None:
-    """The same, where no program is being recorded."""
-    # The line outside plogq that called, and its level as `warnings` counts.
-    frame: FrameType | None = sys._getframe(2)
-    level = 3
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if name[:5] != "plogq" or name[5:6] not in ("", "."):
-            break
-        frame, level = frame.f_back, level + 1
-    if frame is None:
+def look_at(xp: Any, scores: Any, axis: int, place: Any) -> None:
+    """The same, where no program is being recorded, for the place that `due` has named."""
+    if not checks.checked(xp, scores) or not _normalised(xp, scores, axis):
         return
-    code = frame.f_code
-    place = (id(code), frame.f_lasti)
-    known = _CALLS.get(place)
-    if known is None:
-        if len(_CALLS) > _MOST_PLACES:
-            _CALLS.clear()
-        known = _CALLS[place] = [0, code]
-    calls: int = known[0]
-    if calls < 0:
-        return
-    known[0] = calls + 1
-    # On the first call of a place, the second, the fourth, the eighth, …
-    if calls & (calls + 1) or not checks.checked(xp, scores) or not _normalised(xp, scores, axis):
-        return
-    known[0] = -1
+    level, code, at = place
+    _CALLS.told(code, at)
     warnings.warn(
         "the scores handed to Logits lie in [0, 1] and their rows sum to 1, as the outputs of a "
         "softmax do, and Logits takes another softmax of them: the loss cannot fall as it should; "
@@ -65,7 +46,7 @@ def look_at(xp: Any, scores: Any, axis: int) -> None:
         'they are to be scores; warnings.simplefilter("ignore", plogq.SoftmaxTwiceWarning) '
         "silences this",
         SoftmaxTwiceWarning,
-        stacklevel=level,
+        stacklevel=level + 1,
     )
 
 

@@ -106,13 +106,14 @@ def register(module: str, array: str, load: Callable[[], Verbs]) -> None:
     FRAMEWORKS.append((module, array, load))
 
 
-def ready(value: Any, of: str) -> Verbs | None:
+def ready(value: Any, of: str, axis: Any = None) -> Verbs | None:
     """The verbs of `value` if it is an array of this kind ("float", "integer") as it stands.
 
-    None for all else: lists, what is no array, and what has to be looked at more closely.
+    With an `axis`, if there are two classes on it at least. None for all else: lists, what is no
+    array, and what has to be looked at more closely.
     """
     xp = _VERBS.get(value.__class__)
-    return xp if xp is not None and xp.ready(value, of) else None
+    return xp if xp is not None and xp.ready(value, of, axis) else None
 
 
 def as_array(value: Any, role: str) -> Any:

@@ -63,7 +63,8 @@ def _of(framework: str) -> Any | None:
 class Short(NamedTuple):
     """The short ways for stored scores of one type: from the arrays to the loss at once.
 
-    Each takes P as `Plain`, the scores, their axis and soft cap, and the reduction, and answers
+    `whole` takes P and Q themselves, the reduction, and whether the gradient is wanted too. The
+    others take P as `Plain`, the scores, their axis and soft cap, and the reduction. Each answers
     with the loss, `with_gradient` with its gradient too, or with None where something has to be
     looked at more closely. Where there is no short way, all are None.
     """
@@ -71,18 +72,19 @@ class Short(NamedTuple):
     tracing: Callable[[], bool] | None = None
     loss: Callable[..., Any] | None = None
     with_gradient: Callable[..., Any] | None = None  # of arrays without autodiff
+    whole: Callable[..., Any] | None = None
 
 
 def _small_torch() -> Short:
     from .torch import small
 
-    return Short(small.tracing, small.short)
+    return Short(small.tracing, small.short, whole=small.whole)
 
 
 def _small_numpy() -> Short:
     from .numpy import small
 
-    return Short(small.tracing, small.short, small.short_with_gradient)
+    return Short(small.tracing, small.short, small.short_with_gradient, small.whole)
 
 
 def _small_jax() -> Short:

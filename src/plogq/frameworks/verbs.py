@@ -28,7 +28,7 @@ class Verbs(Protocol):
 
     # What an array is.
     def as_array(self, value: Any, role: str, /) -> Array: ...
-    def ready(self, x: Any, of: str, /) -> bool: ...
+    def ready(self, x: Any, of: str, axis: Any = None, /) -> bool: ...
     def dtype_name(self, x: Array, /) -> str: ...
     def shape(self, x: Array, /) -> tuple[Any, ...]: ...
     def is_float(self, x: Array, /) -> bool: ...
@@ -113,3 +113,10 @@ def complete(verbs: Any, framework: str) -> Any:
             "plogq.frameworks.verbs says what each is to do"
         )
     return verbs
+
+
+def several(x: Any, axis: Any) -> bool:
+    """Whether there are two classes or more on an axis of x; of no axis nothing is asked."""
+    if axis is None:
+        return True
+    return axis.__class__ is int and -x.ndim <= axis < x.ndim and x.shape[axis] > 1

@@ -10,6 +10,9 @@ namespace plogq {
 // without gaps, which takes less time than to export one.
 class Buffer {
  public:
+  Buffer() = default;
+  explicit Buffer(const void* address)
+      : address_(const_cast<char*>(static_cast<const char*>(address))) {}
   Buffer(nanobind::handle array, bool writable) {
     if (array.is_none()) return;
     if (PyLong_Check(array.ptr())) {

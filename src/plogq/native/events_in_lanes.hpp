@@ -155,10 +155,34 @@ struct Columns {
   // Stored probabilities of one label cost what reading that one costs.
   bool reads_classes() const { return p.kind == LOGITS || p.dense || p.factor; }
 
+  // So many vectors at a time that what they are compared with and added to stays in registers.
+  static constexpr int SIDE = UNROLL<T> < 4 ? UNROLL<T> : 4;
+
+  // Whether what forward finds of each score, exp(s - m), is what its gradient is made of.
+  bool shares(bool loaded) const {
+    return loaded && p.forward && p.gradient && !p.hessian && !p.factor && hard();
+  }
+
+  // acc += exp(s - m) · 2^scale over some classes of a tile, without the first greatest; with KEEP
+  // x.raw takes each, that one too.
+  template <bool KEEP>
+  static void add_exp(int k, int stop, int k0, const IVec<T>* first, const Vec<T>* from,
+                      Vec<T>* acc, Tile<T>& x) {
+    constexpr int U = UNROLL<T>, L = LANES<T>;
+    for (int part = 0; part < U; part += SIDE)
+      for (int i = k; i < stop; ++i)
+        for (int u = part; u < part + SIDE; ++u) {
+          const int at = i * GROUP + u * L;
+          const Vec<T> e = exp_scaled<T>(load(x.scores + at) - from[u]);
+          if (KEEP) store<T>(x.raw + at, e);
+          acc[u] += first[u] == typename Simd<T>::Int(k0 + i) ? Vec<T>{} : e;
+        }
+  }
+
   void statistics(int64_t e0, int events, bool loaded, Tile<T>& x) const {
     constexpr int U = UNROLL<T>, L = LANES<T>;
     const int64_t classes = p.scores.classes;
-    const bool logits = p.kind == LOGITS;
+    const bool logits = p.kind == LOGITS, shared = shares(loaded);
     Vec<T> m[U];
     IVec<T> first[U];
     for (int u = 0; u < U; ++u)
@@ -166,12 +190,13 @@ struct Columns {
     for (int64_t k0 = 0; logits && k0 < classes; k0 += TILE) {
       const int n = int(classes - k0 < TILE ? classes - k0 : TILE);
       if (!loaded) load_tile(e0, events, k0, n, x);
-      for (int k = 0; k < n; ++k)
-        for (int u = 0; u < U; ++u) {
-          Vec<T> s = load(x.scores + k * GROUP + u * L);
-          first[u] = s > m[u] ? IVec<T>{} + typename Simd<T>::Int(k0 + k) : first[u];
-          m[u] = greater(s, m[u]);
-        }
+      for (int part = 0; part < U; part += SIDE)
+        for (int k = 0; k < n; ++k)
+          for (int u = part; u < part + SIDE; ++u) {
+            Vec<T> s = load(x.scores + k * GROUP + u * L);
+            first[u] = s > m[u] ? IVec<T>{} + typename Simd<T>::Int(k0 + k) : first[u];
+            m[u] = greater(s, m[u]);
+          }
     }
     const Vec<T> none = all<T>(-INFINITY), zero = {};
     const T share = T(shrink(p));
@@ -191,13 +216,10 @@ struct Columns {
         const int stop = part + FLUSH < n ? part + FLUSH : n;
         if (logits) {
           Vec<T> acc[U] = {};
-          for (int k = part; k < stop; ++k)
-            for (int u = 0; u < U; ++u) {
-              const int at = k * GROUP + u * L;
-              const Vec<T> e = exp_scaled<T>(load(x.scores + at) - from[u]);
-              if (soft()) store<T>(x.raw + at, e);
-              acc[u] += first[u] == typename Simd<T>::Int(k0 + k) ? zero : e;
-            }
+          if (shared || soft())
+            add_exp<true>(part, stop, int(k0), first, from, acc, x);
+          else
+            add_exp<false>(part, stop, int(k0), first, from, acc, x);
           flush(acc, x.rest);
         }
         if (p.dense && asked()) {
@@ -298,8 +320,25 @@ struct Columns {
     for (int l = 0; l < GROUP; ++l) m[l] += x.log1p_rest[l];
     write_lanes(p.log_z, e0, events, m);
   }
-  void gradient_hard(int64_t e0, int events, Tile<T>& x) const {
+  // x.scores becomes what flows back to q and to the background; `KEPT`: x.raw holds exp(s - m).
+  template <bool KEPT>
+  void slopes(int classes, bool two, Tile<T>& x) const {
     constexpr int U = UNROLL<T>, L = LANES<T>;
+    for (int k = 0; k < classes; ++k) {
+      const T w = p.factor ? spread(k) : T(0);
+      for (int u = 0; u < U; ++u) {
+        const int i = k * GROUP + u * L;
+        const Vec<T> s = load(x.scores + i);
+        const Vec<T> e = KEPT ? load(x.raw + i) : exp_scaled<T>(s - load(x.m + u * L));
+        Vec<T> g = e * load(x.a + u * L);
+        if (two) g = g * load(x.b + u * L);
+        if (!KEPT && p.hessian) store<T>(x.raw + i, curvature(s, e, g, u, x));
+        if (p.factor) g = g - load(x.spread_weight + u * L) * w;
+        store<T>(x.scores + i, g);
+      }
+    }
+  }
+  void gradient_hard(int64_t e0, int events, bool shared, Tile<T>& x) const {
     const int classes = int(p.scores.classes);
     // What flows back to the label, to q, and to the background; R, 1 / (1 + R) and R / (1 + R).
     double own[GROUP], alpha[GROUP], back[GROUP], rest[GROUP], m[GROUP], q[GROUP], not_q[GROUP];
@@ -329,19 +368,11 @@ struct Columns {
     bool top[GROUP];
     for (int l = 0; l < events; ++l)
       top[l] = label[l] >= 0 && x.scores[label[l] * GROUP + l] == x.m[l];
-    certain(events, classes, x);
-    for (int k = 0; k < classes; ++k) {
-      const T w = p.factor ? spread(k) : T(0);
-      for (int u = 0; u < U; ++u) {
-        const int i = k * GROUP + u * L;
-        Vec<T> s = load(x.scores + i), e = exp_scaled<T>(s - load(x.m + u * L));
-        Vec<T> g = e * load(x.a + u * L);
-        if (two) g = g * load(x.b + u * L);
-        if (p.hessian) store<T>(x.raw + i, curvature(s, e, g, u, x));
-        if (p.factor) g = g - load(x.spread_weight + u * L) * w;
-        store<T>(x.scores + i, g);
-      }
-    }
+    // What forward has kept is not what there is where the greatest score is ∞.
+    if (!certain(events, classes, x) && shared)
+      slopes<true>(classes, two, x);
+    else
+      slopes<false>(classes, two, x);
     for (int l = 0; l < events; ++l) {
       if (label[l] < 0) continue;
       T& cell = x.scores[label[l] * GROUP + l];
@@ -368,7 +399,7 @@ struct Columns {
     const int classes = int(p.scores.classes);
     double alpha[GROUP], dense[GROUP], mass[GROUP], rest[GROUP], m[GROUP];
     lanes_of(p.d_loss, p.d_loss_all, e0, events, alpha);
-    lanes_of(p.dense_event, 1, e0, events, dense);
+    lanes_of(p.event, 1, e0, events, dense);
     lanes_of(p.mass, 1, e0, events, mass);
     lanes_of(p.rest, 0, e0, events, rest);
     lanes_of(p.greatest, 0, e0, events, m);
@@ -445,15 +476,19 @@ struct Columns {
       }
   }
   // Where the greatest score is +∞ all probability is on the classes at +∞.
-  static void certain(int events, int n, Tile<T>& x) {
+  // Whether there is such an event.
+  static bool certain(int events, int n, Tile<T>& x) {
+    bool found = false;
     for (int l = 0; l < events; ++l)
       if (x.m[l] == T(INFINITY)) {
+        found = true;
         x.m[l] = 0;
         for (int k = 0; k < n; ++k) {
           T& s = x.scores[k * GROUP + l];
           s = s == T(INFINITY) ? T(0) : T(-INFINITY);
         }
       }
+    return found;
   }
 
   void gradient(int64_t e0, int events, bool loaded, Tile<T>& x) const {
@@ -461,7 +496,7 @@ struct Columns {
     const int64_t classes = p.scores.classes;
     if (hard()) {
       if (!loaded) load_tile(e0, events, 0, int(classes), x);
-      return gradient_hard(e0, events, x);
+      return gradient_hard(e0, events, shares(loaded), x);
     }
     if (p.forward && loaded && soft() && gradient_soft(e0, events, x)) return;
     Coefficients c[GROUP];

@@ -3,7 +3,7 @@
 
 #include <nanobind/stl/vector.h>
 
-#include "whole.hpp"
+#include "plain_call.hpp"
 
 namespace nb = nanobind;
 using namespace plogq;
@@ -19,6 +19,13 @@ class LabelsPart {
         labels_(labels, false),
         labelled_(taken(labels_, type, ignore, epsilon, Buffer(sample_weight, false),
                         Buffer(class_weight, false), events, classes, keeps, threads)) {}
+  // Labels that are held by who calls, for as long as they may be read where they lie.
+  LabelsPart(const Buffer& labels, int type, int64_t events, int64_t classes,
+             std::vector<int64_t> ignore, double epsilon, const Buffer& sample_weight,
+             const Buffer& class_weight, bool keeps, int threads)
+      : classes_(classes),
+        labelled_(taken(labels, type, ignore, epsilon, sample_weight, class_weight, events, classes,
+                        keeps, threads)) {}
 
   bool fits() const { return labelled_.fits(); }
   int64_t events() const { return labelled_.events(); }
@@ -39,7 +46,7 @@ class LabelsPart {
   static Labelled taken(const Buffer& labels, int type, std::vector<int64_t> ignore, double epsilon,
                         const Buffer& sample_weight, const Buffer& class_weight, int64_t events,
                         int64_t classes, bool keeps, int threads) {
-    const Released released;
+    const Released released(events >= WORTH_RELEASING);
     const Running standard(0);
     Labels given;
     given.data = labels.data<const void>();
@@ -56,25 +63,65 @@ class LabelsPart {
   Labelled labelled_;
 };
 
-// Labels and scores as tensors without gaps, the classes last; the loss goes to `loss`. None where
-// something is not plain, else the job, for its backward, the divisor, and how many threads there
-// were.
-nb::object labels_of_tensors(int set, nb::handle labels, nb::handle scores, nb::handle loss,
-                             std::vector<int64_t> ignore, double epsilon, nb::handle sample_weight,
-                             nb::handle class_weight, double softcap, int reduction, bool keeps) {
-  const Tensor y(labels), x(scores), to(loss);
-  if (!x.lies() || !y.lies() || x.dtype < 0 || x.dtype == U8 || y.integer == 0 ||
-      y.axes != x.axes - 1 || !y.alike(x, y.axes))
-    return nb::none();
-  const int64_t events = x.size(0, y.axes), classes = x.shape[y.axes];
-  if (!events || !classes) return nb::none();
-  const int threads = threads_for(events * classes);
-  auto* const job = new Job<LabelsPart>(y.address(), y.integer, events, classes, ignore, epsilon,
-                                        sample_weight, class_weight, keeps, threads);
-  return forwarded(job, set, threads, x, softcap, reduction, to);
-}
+// Weights of events or of classes as float64 without gaps, as they are or made so.
+class Weights {
+ public:
+  Weights(const Call& call, nb::handle given, int axes, const int64_t* shape) {
+    if (given.is_none()) return;
+    fits_ = false;
+    if (!call.alike(given) || (call.tensors && requires_gradient(given))) return;
+    held_ = nb::borrow(given);
+    if (!narrow_or_wide(Tensor(given)) && call.tensors) held_ = widened(given);
+    if (held_.is_none()) return;
+    const Tensor w(held_);
+    if (!narrow_or_wide(w) || w.axes != axes) return;
+    for (int i = 0; i < axes; ++i)
+      if (w.shape[i] != shape[i]) return;
+    fits_ = true;
+    if (w.dtype == F32) {
+      const int64_t count = w.size(0, axes);
+      wide_.resize(size_t(count));
+      for (int64_t i = 0; i < count; ++i) wide_[size_t(i)] = static_cast<float*>(w.data())[i];
+    }
+    data_ = w.dtype == F32 ? wide_.data() : static_cast<const double*>(w.data());
+  }
+  Weights(const Weights&) = delete;
+  Weights& operator=(const Weights&) = delete;
+
+  bool fits() const { return fits_; }
+  const double* data() const { return data_; }
+
+ private:
+  static bool narrow_or_wide(const Tensor& w) {
+    return w.lies() && (w.dtype == F64 || w.dtype == F32);
+  }
+
+  bool fits_ = true;
+  const double* data_ = nullptr;
+  nb::object held_;
+  std::vector<double> wide_;
+};
 
 }  // namespace
+
+// P is index, ignore, epsilon, sample_weight, class_weight.
+nb::object plogq::labels_called(const Call& call, nb::handle p) {
+  const Tensor& x = call.x;
+  const Tensor y(item(p, 0));
+  if (!y.lies() || y.integer == 0 || y.axes != x.axes - 1 || !y.alike(x, y.axes)) return nb::none();
+  const Weights sample(call, item(p, 3), y.axes, x.shape);
+  const Weights by_class(call, item(p, 4), 1, x.shape + y.axes);
+  if (!sample.fits() || !by_class.fits()) return nb::none();
+  const int64_t events = x.size(0, y.axes), classes = x.shape[y.axes];
+  std::vector<int64_t> ignore;
+  const nb::handle marks = item(p, 1);
+  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(marks.ptr()); ++i)
+    ignore.push_back(nb::cast<int64_t>(item(marks, i)));
+  const int threads = threads_for(events * classes);
+  return answered<LabelsPart>(call, p, y.axes, threads, Buffer(y.data()), y.integer, events,
+                              classes, ignore, nb::cast<double>(item(p, 2)), Buffer(sample.data()),
+                              Buffer(by_class.data()), call.recorded, threads);
+}
 
 void bind_labelled(nb::module_& m) {
   bind_job<LabelsPart>(m, "Labels")
@@ -83,8 +130,4 @@ void bind_labelled(nb::module_& m) {
            nb::arg("labels"), nb::arg("type"), nb::arg("events"), nb::arg("classes"),
            nb::arg("ignore"), nb::arg("epsilon"), nb::arg("sample_weight").none(),
            nb::arg("class_weight").none(), nb::arg("keeps"), nb::arg("threads"));
-  m.def("labels_of_tensors", &labels_of_tensors, nb::arg("set"), nb::arg("labels"),
-        nb::arg("scores"), nb::arg("loss"), nb::arg("ignore"), nb::arg("epsilon"),
-        nb::arg("sample_weight").none(), nb::arg("class_weight").none(), nb::arg("softcap"),
-        nb::arg("reduction"), nb::arg("keeps"));
 }

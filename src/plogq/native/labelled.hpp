@@ -22,7 +22,7 @@ class Labelled {
 
   int64_t events() const { return events_; }
 
-  double mass() const { return weighs_ ? pairwise(row(MASS), events_) : double(events_); }
+  double mass() const { return weighs_ ? pairwise(masses(), events_) : double(events_); }
 
   // The part of P, and where the statistics of the events are kept if a gradient needs them.
   void put(Stored& p, bool gradient) {
@@ -35,7 +35,7 @@ class Labelled {
     }
     if (weighs_) {
       p.value = row(VALUE);
-      p.mass = row(MASS);
+      p.mass = masses();
     }
     if (smooths_) p.factor = row(BACKGROUND);
     if (smooths_ && !spread_.empty()) p.spread = spread_.data();
@@ -45,6 +45,8 @@ class Labelled {
   enum Row { INDEX, VALUE, MASS, BACKGROUND };
   double* row(Row i) { return kept_.get() + i * events_; }
   const double* row(Row i) const { return kept_.get() + i * events_; }
+  // Without a background all mass of an event is on its class.
+  const double* masses() const { return row(smooths_ ? MASS : VALUE); }
 
   bool take(const Labels& given, int64_t classes, int threads) {
     smooths_ = given.epsilon != 0;
@@ -54,7 +56,7 @@ class Labelled {
     if (as_given) {
       index_ = static_cast<const int64_t*>(given.data);
     } else {
-      kept_.reset(new double[size_t(events_ * (smooths_ ? 4 : weighs_ ? 3 : 1))]);
+      kept_.reset(new double[size_t(events_ * (smooths_ ? 4 : weighs_ ? 2 : 1))]);
       index_ = reinterpret_cast<const int64_t*>(row(INDEX));
     }
     const Reading reading(given, classes);
@@ -97,8 +99,8 @@ class Labelled {
   LabelRows rows(int64_t first) {
     LabelRows found;
     found.label = reinterpret_cast<int64_t*>(row(INDEX)) + first;
-    if (weighs_) found.value = row(VALUE) + first, found.mass = row(MASS) + first;
-    if (smooths_) found.background = row(BACKGROUND) + first;
+    if (weighs_) found.value = row(VALUE) + first;
+    if (smooths_) found.mass = row(MASS) + first, found.background = row(BACKGROUND) + first;
     return found;
   }
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from sys import maxsize
 from typing import Any
 
-from ..algebra.plain import LABELS, OF_ROWS, OF_YES_NO, Plain, PlainLoss
+from ..algebra.plain import LABELS, OF_ROWS, OF_YES_NO, Plain, PlainLoss, PlainRows, PlainYesNo
 from . import _cpu
 from .processor import set_now, threads
 
 Array = Any
+
+_cpu.read_plain(Plain, PlainRows, PlainYesNo)
 
 REDUCTIONS = {"none": 0, "sum": 1, "mean": 2, "sum_over_batch_size": 3}
 _TARGETS = {LABELS: 0, OF_ROWS: 1, OF_YES_NO: 2}

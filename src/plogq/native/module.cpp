@@ -10,6 +10,9 @@ namespace nb = nanobind;
 using namespace plogq;
 
 void bind_labelled(nb::module_& m);
+void bind_onlookers(nb::module_& m);
+void bind_places(nb::module_& m);
+void bind_plain_call(nb::module_& m);
 void bind_scoring(nb::module_& m);
 void bind_soft(nb::module_& m);
 void bind_tensors(nb::module_& m);
@@ -136,6 +139,9 @@ NB_MODULE(_cpu, m) {
         nb::arg("of_q").none(), nb::arg("d_loss").none(), nb::arg("d_loss_all"),
         nb::arg("d_log_z").none(), nb::arg("forward"), nb::arg("flush"));
   bind_labelled(m);
+  bind_onlookers(m);
+  bind_places(m);
+  bind_plain_call(m);
   bind_scoring(m);
   bind_soft(m);
   bind_tensors(m);

@@ -24,6 +24,9 @@ def instruction_sets() -> tuple[str, ...]:
     return _SETS
 
 
+_cpu.read_set(set_now)
+
+
 @contextmanager
 def instruction_set(name: str) -> Generator[None]:
     """Inside this block the kernels of this instruction set run.
@@ -78,6 +81,9 @@ def threads(elements: int, spawned: bool = False) -> int:
         return pool()
     told = _positive(os.environ.get("OMP_NUM_THREADS", ""))
     return min(told, processors()) if told else processors()
+
+
+_cpu.read_threads(threads)
 
 
 def _positive(text: str) -> int:

@@ -21,10 +21,12 @@ namespace plogq {
 
 class Released {
  public:
-  Released() : outer_(current) {
-    if (ending) return;
+  // `worth`: whether the work is long enough that others should have the lock meanwhile.
+  explicit Released(bool worth = true) : outer_(current) {
+    if (!worth || ending) return;
     ++running;
     current = this;
+    looked_ = std::chrono::steady_clock::now();
     state_ = PyEval_SaveThread();
   }
   Released(const Released&) = delete;
@@ -81,18 +83,22 @@ class Released {
 
   Released* outer_;
   PyThreadState* state_ = nullptr;
-  std::chrono::steady_clock::time_point looked_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point looked_;
   bool stopped_ = false;
 };
 
-// work(kernels) without the lock, in standard arithmetic.
+// From how many elements on: below it takes longer to give the lock away than others would wait.
+constexpr int64_t WORTH_RELEASING = 1 << 13;
+
+// work(kernels) without the lock, in standard arithmetic; with it where that is not `worth` giving
+// it away.
 //
 // Raises what a signal's handler raised meanwhile; in an interpreter that ends, SystemExit.
 template <class Work>
-void run(int set, const Work& work) {
+void run(int set, const Work& work, bool worth = true) {
   bool stopped;
   {
-    const Released released;
+    const Released released(worth);
     work(Running(set));
     stopped = released.stopped();
   }

@@ -1,7 +1,7 @@
 // Rows of probabilities × stored logits, and yes/no targets × their scores, in one call each way.
 #include <cstring>
 
-#include "whole.hpp"
+#include "plain_call.hpp"
 
 namespace nb = nanobind;
 using namespace plogq;
@@ -16,16 +16,19 @@ class RowsPart {
       : probs_(probs, false), events_(events), classes_(classes), keeps_(keeps) {
     dense_ = probs_.rows(axis, probs_dtype, events, classes);
     sums_.reset(new double[size_t(2 * events)]);
-    run(set, [&](const Running& kernels) {
-      Sums s;
-      s.events = events;
-      s.array = dense_;
-      s.sum = sums_.get();
-      s.least = s.sum + events;
-      if (events) kernels->sums(s, threads);
-      for (int64_t e = 0; e < events; ++e)
-        fits_ &= s.sum[e] - 1 <= tolerance && 1 - s.sum[e] <= tolerance && s.least[e] >= 0;
-    });
+    run(
+        set,
+        [&](const Running& kernels) {
+          Sums s;
+          s.events = events;
+          s.array = dense_;
+          s.sum = sums_.get();
+          s.least = s.sum + events;
+          if (events) kernels->sums(s, threads);
+          for (int64_t e = 0; e < events; ++e)
+            fits_ &= s.sum[e] - 1 <= tolerance && 1 - s.sum[e] <= tolerance && s.least[e] >= 0;
+        },
+        elements() >= WORTH_RELEASING);
   }
 
   bool fits() const { return fits_; }
@@ -70,11 +73,14 @@ class YesNoPart {
       look();
       return;
     }
-    run(set, [&](const Running& kernels) {
-      double low = 0, high = 0;
-      kernels->range(view_, events, &low, &high, threads);
-      fits_ = low >= 0 && high <= 1;
-    });
+    run(
+        set,
+        [&](const Running& kernels) {
+          double low = 0, high = 0;
+          kernels->range(view_, events, &low, &high, threads);
+          fits_ = low >= 0 && high <= 1;
+        },
+        events >= WORTH_RELEASING);
   }
 
   bool fits() const { return fits_; }
@@ -100,7 +106,7 @@ class YesNoPart {
 
  private:
   void look() {
-    const Released released;
+    const Released released(events_ >= WORTH_RELEASING);
     fits_ = view_.axes <= 1;
     for (int64_t e = 0; fits_ && e < events_; ++e) {
       double y;
@@ -115,32 +121,35 @@ class YesNoPart {
   bool fits_ = true;
 };
 
-// Rows of probabilities and scores, and yes/no targets and scores, as `labels_of_tensors` has them.
-nb::object rows_of_tensors(int set, nb::handle probs, nb::handle scores, nb::handle loss,
-                           double tolerance, double softcap, int reduction, bool keeps) {
-  const Tensor p(probs), x(scores), to(loss);
-  if (!x.lies() || !p.lies() || x.dtype < 0 || x.dtype == U8 || p.dtype < 0 || p.dtype == U8 ||
-      !x.axes || p.axes != x.axes || !p.alike(x, x.axes) || !x.size(0, x.axes))
+}  // namespace
+
+// P is probs, axis, tolerance.
+nb::object plogq::rows_called(const Call& call, nb::handle p) {
+  const Tensor& x = call.x;
+  const Tensor probs(item(p, 0));
+  const int axis = nb::cast<int>(item(p, 1));
+  if (!probs.lies() || probs.dtype < 0 || probs.dtype == U8 || probs.axes != x.axes ||
+      !probs.alike(x, x.axes) || !(axis == -1 || axis == x.axes - 1) || !call.fixed(item(p, 0)))
     return nb::none();
   const int64_t events = x.size(0, x.axes - 1), classes = x.shape[x.axes - 1];
   const int threads = threads_for(events * classes);
-  auto* const job =
-      new Job<RowsPart>(set, p.address(), p.dtype, 1, events, classes, tolerance, keeps, threads);
-  return forwarded(job, set, threads, x, softcap, reduction, to);
+  return answered<RowsPart>(call, p, x.axes - 1, threads, set_now(), probs.address(), probs.dtype,
+                            1, events, classes, nb::cast<double>(item(p, 2)), call.recorded,
+                            threads);
 }
-nb::object yes_no_of_tensors(int set, nb::handle target, nb::handle scores, nb::handle loss,
-                             int reduction) {
-  const Tensor y(target), x(scores), to(loss);
-  if (!x.lies() || !y.lies() || x.dtype < 0 || x.dtype == U8 || y.dtype < 0 || y.axes != x.axes ||
-      !y.alike(x, x.axes) || !x.size(0, x.axes))
+
+// P is the probability of yes.
+nb::object plogq::yes_no_called(const Call& call, nb::handle p) {
+  const Tensor& x = call.x;
+  const Tensor y(item(p, 0));
+  if (!y.lies() || y.dtype < 0 || y.axes != x.axes || !y.alike(x, x.axes) ||
+      !call.fixed(item(p, 0)))
     return nb::none();
   const int64_t events = x.size(0, x.axes);
   const int threads = threads_for(events);
-  auto* const job = new Job<YesNoPart>(set, y.address(), y.dtype, events, threads);
-  return forwarded(job, set, threads, x, 0, reduction, to);
+  return answered<YesNoPart>(call, p, x.axes, threads, set_now(), y.address(), y.dtype, events,
+                             threads);
 }
-
-}  // namespace
 
 void bind_soft(nb::module_& m) {
   bind_job<RowsPart>(m, "Rows").def(
@@ -150,9 +159,4 @@ void bind_soft(nb::module_& m) {
   bind_job<YesNoPart>(m, "YesNo")
       .def(nb::init<int, nb::handle, int, int64_t, int>(), nb::arg("set"), nb::arg("target"),
            nb::arg("dtype"), nb::arg("events"), nb::arg("threads"));
-  m.def("rows_of_tensors", &rows_of_tensors, nb::arg("set"), nb::arg("probs"), nb::arg("scores"),
-        nb::arg("loss"), nb::arg("tolerance"), nb::arg("softcap"), nb::arg("reduction"),
-        nb::arg("keeps"));
-  m.def("yes_no_of_tensors", &yes_no_of_tensors, nb::arg("set"), nb::arg("target"),
-        nb::arg("scores"), nb::arg("loss"), nb::arg("reduction"));
 }

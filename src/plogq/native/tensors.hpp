@@ -1,5 +1,6 @@
-// A tensor's memory, read from the tensor itself: by the function of C that DLPack has frameworks
-// export, as asking it in Python for what it is takes longer than a small call.
+// An array's memory, read from the array itself, as asking it in Python for what it is takes longer
+// than a small call: a tensor by the function of C that DLPack has frameworks export, an array of
+// NumPy as its C API has it.
 #pragma once
 #include <nanobind/nanobind.h>
 
@@ -13,12 +14,16 @@ class Tensor {
  public:
   explicit Tensor(nanobind::handle tensor);
 
+  // Whether it is an array of NumPy, and none of a class made of it.
+  static bool of_numpy(nanobind::handle array);
+
   // Whether it lies in main memory without gaps.
   bool lies() const { return data_ != nullptr && !repeated_; }
   // Whether it is one number, as such or repeated along every axis.
   bool one() const { return data_ != nullptr && (repeated_ || axes == 0); }
   // The address, as whoever takes Python's arrays has it.
   nanobind::int_ address() const { return nanobind::int_(reinterpret_cast<intptr_t>(data_)); }
+  void* data() const { return data_; }
 
   // The number at a place, of float64 or float32.
   double number(int64_t at = 0) const {
@@ -46,11 +51,16 @@ class Tensor {
 
  private:
   void described(nanobind::handle tensor);
+  void taken(nanobind::handle array);
 
   void* data_ = nullptr;
   bool repeated_ = false;
   std::vector<int64_t> lengths_;
 };
+
+// A new tensor of float64 or float32, its values anything; an invalid object where the framework
+// has no function of C that makes one.
+nanobind::object fresh_tensor(bool wide, int axes, const int64_t* shape);
 
 // How many threads a call on so many elements uses: Python knows, of calls that are worth asking.
 int threads_for(int64_t elements);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "buffer.hpp"
+#include "onlookers.hpp"
 #include "pairwise.hpp"
 #include "released.hpp"
 #include "tensors.hpp"
@@ -17,6 +18,40 @@ namespace plogq {
 struct Asked {
   int axis, dtype;
   double softcap;
+};
+
+// What flows back to a loss: a number for each event, or one number, which the divisor is yet to
+// divide.
+class FlowingBack {
+ public:
+  FlowingBack(nanobind::handle d_loss, double divisor, int64_t events) : given_(d_loss) {
+    if (given_.dtype != F64 && given_.dtype != F32) return;
+    if (negative(d_loss)) return;
+    if (given_.one()) {
+      all_ = divisor == 0 ? 0 : given_.number() / divisor;
+    } else {
+      if (!given_.lies() || given_.size(0, given_.axes) != events) return;
+      if (given_.dtype == F32)
+        for (int64_t e = 0; e < events; ++e) wide_.push_back(given_.number(e));
+      each_ = given_.dtype == F32 ? wide_.data() : static_cast<const double*>(given_.data());
+    }
+    plain_ = true;
+  }
+  FlowingBack(const FlowingBack&) = delete;
+  FlowingBack& operator=(const FlowingBack&) = delete;
+
+  bool plain() const { return plain_; }
+  // Whether it is 1, as it mostly is: the loss itself is what a program goes back from.
+  bool one() const { return plain_ && given_.one() && given_.number() == 1; }
+  double all() const { return all_; }
+  const double* each() const { return each_; }
+
+ private:
+  Tensor given_;
+  bool plain_ = false;
+  double all_ = 1;
+  const double* each_ = nullptr;
+  std::vector<double> wide_;
 };
 
 // P is what there is to know of a target: `fits`, `events`, `mass`, and `problem`, which puts it
@@ -36,99 +71,88 @@ class Job {
   // What the sum of the losses is divided by, and the reduced loss, which is also written to `loss`
   // where that is given; for "none" `loss` takes one per event. A divisor below 0: it is none that
   // float32 carries. `gradient` takes that of the loss in the same pass.
-  std::pair<double, double> forwarded(int set, int threads, nanobind::handle scores, int axis,
-                                      int dtype, double softcap, int reduction,
-                                      nanobind::handle loss, nanobind::handle gradient) {
-    const Buffer b_scores(scores, false), b_loss(loss, true), b_gradient(gradient, true);
-    const bool wide = dtype == F64;
+  std::pair<double, double> forwarded(int set, int threads, const Buffer& scores,
+                                      const Asked& asked, int reduction, const Buffer& loss,
+                                      const Buffer& gradient) {
+    const bool wide = asked.dtype == F64;
     const int64_t events = part_.events();
     const double divisor = reduction == MEAN    ? part_.mass()
                            : reduction == BATCH ? double(events)
                                                 : 1;
     double sum = 0;
     if (divisor != 0 && !carried(divisor)) return {-1.0, 0.0};
-    run(set, [&](const Running& kernels) {
-      auto p = part_.problem(b_scores, b_gradient, Asked{axis, dtype, softcap}, bool(b_gradient));
+    const auto work = [&](const Running& kernels) {
+      auto p = part_.problem(scores, gradient, asked, bool(gradient));
       std::unique_ptr<char[]> each;
       if (reduction != NONE) each.reset(new char[size_t(events) * (wide ? 8 : 4)]);
-      p.loss = reduction == NONE ? b_loss.data<void>() : each.get();
+      p.loss = reduction == NONE ? loss.data<void>() : each.get();
       p.d_loss_all = divisor == 0 ? 0 : 1 / divisor;
       if (events) P::start(kernels, p, threads);
       if (reduction == NONE) return;
       sum = wide ? pairwise(reinterpret_cast<double*>(each.get()), events)
                  : pairwise(reinterpret_cast<float*>(each.get()), events);
       sum = divisor == 0 ? 0 : sum / divisor;
-      if (wide && b_loss)
-        *b_loss.data<double>() = sum;
-      else if (b_loss)
-        *b_loss.data<float>() = float(sum);
-    });
+      if (wide && loss)
+        *loss.data<double>() = sum;
+      else if (loss)
+        *loss.data<float>() = float(sum);
+    };
+    run(set, work, worth());
     return {divisor, sum};
   }
   nanobind::tuple forward(int set, int threads, nanobind::handle scores, int axis, int dtype,
                           double softcap, int reduction, nanobind::handle loss,
                           nanobind::handle gradient) {
-    const auto found =
-        forwarded(set, threads, scores, axis, dtype, softcap, reduction, loss, gradient);
+    const auto found = forwarded(set, threads, Buffer(scores, false), Asked{axis, dtype, softcap},
+                                 reduction, Buffer(loss, true), Buffer(gradient, true));
     return nanobind::make_tuple(found.first, found.second);
   }
 
   // The gradient of Σ d_loss · loss: one number for all events, or one each.
   void backward(int set, int threads, nanobind::handle scores, int axis, int dtype, double softcap,
                 double d_loss_all, nanobind::handle d_loss, nanobind::handle gradient) {
-    const Buffer b_scores(scores, false), b_d_loss(d_loss, false), b_gradient(gradient, true);
-    run(set, [&](const Running& kernels) {
-      auto p = part_.problem(b_scores, b_gradient, Asked{axis, dtype, softcap}, true);
-      p.d_loss = b_d_loss.data<const double>();
-      p.d_loss_all = d_loss_all;
-      P::only_back(p);
-      if (p.events) P::start(kernels, p, threads);
-    });
+    back(set, threads, Buffer(scores, false), Asked{axis, dtype, softcap}, d_loss_all,
+         Buffer(d_loss, false), Buffer(gradient, true));
   }
 
-  // The same of tensors, as forward was given them; d_loss has a number for each event, or is one
-  // number, which the divisor is yet to divide. False where one of them is not as it was, or not
-  // plain.
-  bool backward_tensors(int set, int threads, nanobind::handle scores, double softcap,
-                        double divisor, nanobind::handle d_loss, nanobind::handle gradient) {
-    const Tensor x(scores), g(gradient), d(d_loss);
-    const int64_t elements = part_.elements();
-    if (!x.lies() || !g.lies() || x.dtype < 0 || x.dtype != g.dtype ||
-        x.size(0, x.axes) != elements || g.size(0, g.axes) != elements)
-      return false;
-    if (d.dtype != F64 && d.dtype != F32) return false;
-    if (d.one()) {
-      const double all = divisor == 0 ? 0 : d.number() / divisor;
-      backward(set, threads, x.address(), 1, x.dtype, softcap, all, nanobind::none(), g.address());
-      return true;
-    }
-    if (!d.lies() || d.size(0, d.axes) != part_.events()) return false;
-    std::vector<double> wide;
-    if (d.dtype == F32)
-      for (int64_t e = 0; e < part_.events(); ++e) wide.push_back(d.number(e));
-    const nanobind::int_ each =
-        wide.empty() ? d.address() : nanobind::int_(reinterpret_cast<intptr_t>(wide.data()));
-    backward(set, threads, x.address(), 1, x.dtype, softcap, 1, each, g.address());
-    return true;
+  // The same of tensors, as forward was given them: the gradient, or None where something is to be
+  // looked at more closely. `ready`, or None, is that of the loss for scores at `address`.
+  nanobind::object back_tensors(int threads, nanobind::handle scores, double softcap,
+                                double divisor, nanobind::handle d_loss, nanobind::handle ready,
+                                uintptr_t address) {
+    if (tensors_in_depth()) return nanobind::none();
+    const Tensor x(scores);
+    if (!x.lies() || x.dtype < 0 || x.dtype == U8 || x.size(0, x.axes) != part_.elements())
+      return nanobind::none();
+    const FlowingBack d(d_loss, divisor, part_.events());
+    if (!d.plain()) return nanobind::none();
+    if (d.one() && !ready.is_none() && reinterpret_cast<uintptr_t>(x.data()) == address)
+      return nanobind::borrow(ready);
+    nanobind::object gradient = tensor_like(scores, part_.elements());
+    const Tensor to(gradient);
+    if (!to.lies() || to.dtype != x.dtype) return nanobind::none();
+    back(set_now(), threads, Buffer(x.data()), Asked{1, x.dtype, softcap}, d.all(),
+         Buffer(d.each()), Buffer(to.data()));
+    return gradient;
   }
 
  private:
+  bool worth() const { return part_.elements() >= WORTH_RELEASING; }
+
+  void back(int set, int threads, const Buffer& scores, const Asked& asked, double d_loss_all,
+            const Buffer& d_loss, const Buffer& gradient) {
+    const auto work = [&](const Running& kernels) {
+      auto p = part_.problem(scores, gradient, asked, true);
+      p.d_loss = d_loss.data<const double>();
+      p.d_loss_all = d_loss_all;
+      P::only_back(p);
+      if (p.events) P::start(kernels, p, threads);
+    };
+    run(set, work, worth());
+  }
+
   P part_;
 };
-
-// A job's forward over tensors: None where something is not plain, else the job, which Python owns
-// from now on, the divisor, and how many threads it has.
-template <class P>
-nanobind::object forwarded(Job<P>* job, int set, int threads, const Tensor& scores, double softcap,
-                           int reduction, const Tensor& loss) {
-  nanobind::object held = nanobind::cast(job, nanobind::rv_policy::take_ownership);
-  if (!job->fits()) return nanobind::none();
-  const double divisor = job->forwarded(set, threads, scores.address(), 1, scores.dtype, softcap,
-                                        reduction, loss.address(), nanobind::none())
-                             .first;
-  if (divisor < 0) return nanobind::none();
-  return nanobind::make_tuple(held, divisor, threads);
-}
 
 // The methods that every kind of P has, beside its own constructor.
 template <class P>
@@ -139,9 +163,9 @@ nanobind::class_<Job<P>> bind_job(nanobind::module_& m, const char* name) {
       .def("forward", &Job<P>::forward, nb::arg("set"), nb::arg("threads"), nb::arg("scores"),
            nb::arg("axis"), nb::arg("dtype"), nb::arg("softcap"), nb::arg("reduction"),
            nb::arg("loss").none(), nb::arg("gradient").none())
-      .def("backward_tensors", &Job<P>::backward_tensors, nb::arg("set"), nb::arg("threads"),
-           nb::arg("scores"), nb::arg("softcap"), nb::arg("divisor"), nb::arg("d_loss"),
-           nb::arg("gradient"))
+      .def("back_tensors", &Job<P>::back_tensors, nb::arg("threads"), nb::arg("scores"),
+           nb::arg("softcap"), nb::arg("divisor"), nb::arg("d_loss"), nb::arg("ready").none(),
+           nb::arg("address"))
       .def("backward", &Job<P>::backward, nb::arg("set"), nb::arg("threads"), nb::arg("scores"),
            nb::arg("axis"), nb::arg("dtype"), nb::arg("softcap"), nb::arg("d_loss_all"),
            nb::arg("d_loss").none(), nb::arg("gradient"));

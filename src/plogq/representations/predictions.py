@@ -42,12 +42,12 @@ class Logits(Prediction):
         if others:
             elsewhere.refuse_of("Logits", others, "Logits(z)", "axis", "softcap")
         self.softcap = None if softcap is None else check_softcap(softcap)
-        xp = ready(scores, "float")
-        if xp is not None and axis.__class__ is int and -scores.ndim <= axis < scores.ndim:
+        if axis is not None and (xp := ready(scores, "float", axis)) is not None:
             self.scores, self.axis = scores, axis
-            if scores.shape[axis] > 1:
-                softmax_twice.look_at(xp, scores, axis)
-                return
+            place = softmax_twice.due()
+            if place is not None:
+                softmax_twice.look_at(xp, scores, axis, place)
+            return
         self.scores = as_array(scores, "Logits")
         checks.floating(
             verbs(self.scores), self.scores, "Logits", "write Logits(scores.astype(float))"

@@ -18,8 +18,8 @@ from ..algebra.plain import AnyPlain, Plain, PlainRows
 from ..algebra.scores import Scores
 from ..errors import DtypeError, PairError
 from ..frameworks import Verbs, as_array, ready, verbs
-from ..frameworks.numpy import rounding
 from .base import Look, Prediction, Representation, classes_on
+from .known import as_named, marks_of, usual_tolerance
 
 
 class Target(Representation, ABC):
@@ -113,7 +113,8 @@ class Labels(Target):
     ) -> None:
         if others:
             elsewhere.refuse_of("Labels", others, "Labels(y)", "ignore")
-        self.ignore = None if ignore is None else options.integers(ignore, "ignore")
+        known = ignore is None or ignore.__class__ is int
+        self.ignore = ignore if known else options.integers(ignore, "ignore")
         if ready(index, "integer") is not None:
             self.index = index
             return
@@ -141,8 +142,8 @@ class Labels(Target):
         if self.__class__ is not Labels:
             return None
         if self.ignore is None:
-            return Plain(self.index)
-        return Plain(self.index, marks(verbs(self.index).dtype_name(self.index), self.ignore))
+            return as_named(Plain, (self.index, (), 0.0, None, None))
+        return as_named(Plain, (self.index, marks_of(self.index, self.ignore), 0.0, None, None))
 
     def measure(self, xp: Verbs, classes: int, weight: Any = None) -> Measure:
         index, value = checked_labels(xp, self.index, classes, self.ignore, weight)
@@ -220,9 +221,8 @@ class Probs(Target, Prediction):
     ) -> None:
         if others:
             elsewhere.refuse_of("Probs", others, "Probs(p)", "axis", "tolerance")
-        known = ready(probs, "float")
-        as_usual = known is not None and tolerance is None and axis.__class__ is int
-        if as_usual and -probs.ndim <= axis < probs.ndim:
+        usual = tolerance is None and axis is not None
+        if usual and ready(probs, "float", axis) is not None:
             self.probs, self.axis, self.tolerance = probs, axis, None
             return
         self.probs = as_array(probs, "Probs")
@@ -255,8 +255,7 @@ class Probs(Target, Prediction):
             return None
         if self.tolerance is not None:
             return PlainRows(self.probs, self.axis, self.tolerance)
-        xp = verbs(self.probs)
-        return PlainRows(self.probs, self.axis, rounding.usual(xp.epsilon(self.probs)))
+        return PlainRows(self.probs, self.axis, usual_tolerance(self.probs))
 
     def look(self) -> Look:
         return classes_on(self.probs, self.axis)

@@ -17,6 +17,7 @@ from jax.core import Tracer
 from ...errors import DtypeError
 from ..loading import WAITING, unmet
 from ..numpy import arrays as on_numpy
+from ..verbs import several
 from ..versions import require
 from .operations import absolute as absolute
 from .operations import cast_like as cast_like
@@ -77,11 +78,14 @@ def as_array(value: Any, role: str) -> Array:
     return value
 
 
-def ready(x: Array, of: str) -> bool:
-    """Whether x is an array of this kind, "float" or "integer", that nothing is to be done to."""
+def ready(x: Array, of: str, axis: Any = None) -> bool:
+    """Whether x is an array of this kind, "float" or "integer", that nothing is to be done to.
+
+    With an `axis`, also whether there are two classes on it at least.
+    """
     if WAITING and unmet():
         return False
-    return is_integer(x) if of == "integer" else is_float(x)
+    return (is_integer(x) if of == "integer" else is_float(x)) and several(x, axis)
 
 
 def dtype_name(x: Array) -> str:

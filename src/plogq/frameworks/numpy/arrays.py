@@ -17,6 +17,7 @@ from ...errors import DtypeError
 from ...native import sums
 from .. import overlap
 from ..loading import WAITING, unmet
+from ..verbs import several
 from .memory import memory
 from .operations import absolute as absolute
 from .operations import add_product as add_product
@@ -138,11 +139,16 @@ def _instead(value: Any) -> str:
     return "; write np.asarray(x) first"
 
 
-def ready(x: Any, of: str) -> bool:
-    """Whether x is an array of this kind, "float" or "integer", that nothing is to be done to."""
+def ready(x: Any, of: str, axis: Any = None) -> bool:
+    """Whether x is an array of this kind, "float" or "integer", that nothing is to be done to.
+
+    With an `axis`, also whether there are two classes on it at least.
+    """
     if x.__class__ is not np.ndarray or (WAITING and unmet()):
         return False
-    return x.dtype.kind in "iu" if of == "integer" else _IS_FLOAT.get(x.dtype, False)
+    if of == "integer":
+        return x.dtype.kind in "iu"
+    return _IS_FLOAT.get(x.dtype, False) and several(x, axis)
 
 
 def dtype_name(x: Array) -> str:

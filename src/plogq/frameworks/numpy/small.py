@@ -1,7 +1,8 @@
 """P × Logits on NumPy arrays: from the arrays to the reduced loss by one C++ object.
 
-In a small batch it takes longer to find out what arrays are than to compute with them: what most
-calls are is recognised by a few comparisons. Whatever is not, goes the long way to the same kernel.
+In a small batch it takes longer to find out what arrays are than to compute with them. Arrays that
+lie without gaps, the classes last, C++ looks at by itself; others it is told of. Whatever is no
+such call goes the long way to the same kernel.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...algebra.plain import AnyPlain, Plain, PlainRows, PlainYesNo
+from ...native import _cpu
 from ...native.labelled import Job, of_labels, of_rows, of_yes_no
 from ...native.sums import F64, U8
 from .arrays import tracing as tracing
@@ -25,6 +27,26 @@ _LABELS = {
     for bits in (8, 16, 32, 64)
 }
 
+
+# Those that C++ reads by itself: the code of what it computes with, or the bytes of an integer.
+_READ = {
+    np.dtype(kind): (code, 0)
+    for kind in (np.float64, np.float32, np.float16, np.bool_)
+    for code in (U8 if kind is np.bool_ else memory.code(np.empty(0, kind)),)
+}
+_READ |= {dtype: (-1, size) for dtype, size in _LABELS.items()}
+
+
+def _losses(wide: bool, shape: tuple[int, ...]) -> Array:
+    """A new array for losses of this shape."""
+    return np.empty(shape, np.float64 if wide else np.float32)
+
+
+_PROBE = np.zeros((3, 5), np.float32)
+_NUMBERS = np.float64, np.float32
+_cpu.read_arrays(np.ndarray, _READ, _PROBE, _PROBE.ctypes.data, _losses, memory.like, _NUMBERS)
+# H(P, Q) reduced, with its gradient or without, of arrays that C++ reads by itself.
+whole = _cpu.loss_of_pair
 
 _OURS = (np.ndarray, type(None))
 

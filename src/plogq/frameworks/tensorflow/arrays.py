@@ -22,6 +22,7 @@ from tensorflow.python.framework.device_spec import DeviceSpecV2
 from ...errors import DtypeError, ShapeError
 from ..numpy import arrays as on_numpy
 from ..pages import LARGE
+from ..verbs import several
 from ..versions import require
 from .open_lengths import Dimension as Dimension
 from .open_lengths import compiled as compiled
@@ -116,11 +117,14 @@ def as_array(value: Any, role: str) -> Tensor:
     return value
 
 
-def ready(x: Any, of: str) -> bool:
-    """Whether x is a tensor of this kind, "float" or "integer", that nothing is to be done to."""
+def ready(x: Any, of: str, axis: Any = None) -> bool:
+    """Whether x is a tensor of this kind, "float" or "integer", that nothing is to be done to.
+
+    With an `axis`, also whether there are two classes on it at least.
+    """
     if not tf.executing_eagerly() or not isinstance(x, tf.Tensor):
         return False
-    return x.dtype in (_INTEGERS if of == "integer" else _FLOATS)
+    return x.dtype in (_INTEGERS if of == "integer" else _FLOATS) and several(x, axis)
 
 
 def dtype_name(x: Tensor) -> str:

@@ -69,6 +69,9 @@ from .operations import where as where
 from .operations import wide_dtype as wide_dtype
 from .operations import zeros as zeros
 from .pool import lend_pool
+from .ready import FLOATS as _FLOATS
+from .ready import INTEGERS as _INTEGERS
+from .ready import ready as ready
 from .triton import sums_launched as triton_sums
 
 require(torch)
@@ -87,17 +90,6 @@ words = {
     "sigmoid": "torch.sigmoid(z)",
     "exp": "x.exp()",
 }
-_FLOATS = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
-_INTEGERS = (
-    torch.int64,
-    torch.uint8,
-    torch.int32,
-    torch.int16,
-    torch.int8,
-    torch.uint16,
-    torch.uint32,
-    torch.uint64,
-)
 _UNSIGNED = (torch.uint16, torch.uint32, torch.uint64)
 
 
@@ -122,20 +114,6 @@ def as_array(value: Any, role: str) -> Tensor:
         if value._is_zerotensor():
             return torch.zeros_like(value)
     return value
-
-
-def ready(x: Tensor, of: str) -> bool:
-    """Whether x is a tensor of this kind, "float" or "integer", that nothing is to be done to."""
-    if (
-        torch.compiler.is_compiling()
-        or x.layout is not torch.strided
-        or x.is_nested
-        or x.is_quantized
-        or x.is_neg()
-        or x._is_zerotensor()
-    ):
-        return False
-    return x.dtype in (_INTEGERS if of == "integer" else _FLOATS)
 
 
 def dtype_name(x: Tensor) -> str:

@@ -13,9 +13,8 @@ Tensor = torch.Tensor
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 
-def tracing() -> bool:
-    """Whether values are unknown for now, because a program is being recorded."""
-    return torch.compiler.is_compiling()
+# Whether values are unknown for now, because a program is being recorded.
+tracing = torch.compiler.is_compiling
 
 
 def forward_mode() -> bool:

@@ -1,0 +1,109 @@
+// One call of P beside stored scores, whichever kind of P and whosever arrays.
+#include "plain_call.hpp"
+
+namespace nb = nanobind;
+
+namespace plogq {
+
+namespace {
+
+// The classes of algebra/plain.py.
+PyTypeObject *labels = nullptr, *rows = nullptr, *yes_no = nullptr;
+
+bool scores_lie(const Tensor& x) {
+  return x.lies() && x.dtype >= 0 && x.dtype != U8 && x.size(0, x.axes) > 0;
+}
+
+nb::object answer(const Call& call, nb::handle p) {
+  const PyTypeObject* kind = Py_TYPE(p.ptr());
+  if (!call.alike(item(p, 0))) return nb::none();
+  if (kind == yes_no) return yes_no_called(call, p);
+  if (!call.classes_last()) return nb::none();
+  if (kind == labels) return labels_called(call, p);
+  return kind == rows ? rows_called(call, p) : nb::none();
+}
+
+// The loss of P and Q, a target with a `plain` and stored scores, or what `answered` has of it;
+// None where something is to be looked at more closely.
+nb::object loss_of_pair(nb::handle p, nb::handle q, nb::handle reduction, bool gradient) {
+  static PyObject* const names[] = {
+      PyUnicode_InternFromString("scores"), PyUnicode_InternFromString("axis"),
+      PyUnicode_InternFromString("softcap"), PyUnicode_InternFromString("plain")};
+  const auto of = [](PyObject* found) {
+    if (!found) nb::raise_python_error();
+    return nb::steal(found);
+  };
+  const int how = reduction_code(reduction);
+  const nb::object scores = of(PyObject_GetAttr(q.ptr(), names[0]));
+  const bool tensors = plain_tensor(scores);
+  if (how < 0 || !(tensors || Tensor::of_numpy(scores))) return nb::none();
+  if (tensors && (gradient || tensors_watched())) return nb::none();
+  if (checks_are("full") || kernel_asked()) return nb::none();
+  const Tensor x(scores);
+  if (!scores_lie(x)) return nb::none();
+  const nb::object plain = of(PyObject_CallMethodNoArgs(p.ptr(), names[3]));
+  if (plain.is_none()) return nb::none();
+  // Of distributions every row is looked at.
+  const PyTypeObject* kind = Py_TYPE(plain.ptr());
+  if (kind != labels && !checks_are("on")) return nb::none();
+  int axis = -1;
+  double softcap = 0;
+  if (kind != yes_no) {
+    axis = nb::cast<int>(of(PyObject_GetAttr(q.ptr(), names[1])));
+    const nb::object cap = of(PyObject_GetAttr(q.ptr(), names[2]));
+    if (!cap.is_none()) softcap = nb::cast<double>(cap);
+  }
+  const bool recorded = tensors && recording() && requires_gradient(scores);
+  return answer({scores, x, axis, softcap, how, tensors, recorded, gradient}, plain);
+}
+
+// Whether x is a tensor without gaps in main memory, of integers or else of floats, that nothing is
+// to be done to.
+bool ready_tensor(nb::handle x, bool integer) {
+  if (!plain_tensor(x)) return false;
+  const Tensor t(x);
+  return t.lies() && (integer ? t.integer != 0 : t.dtype >= 0 && t.dtype != U8) && !negative(x);
+}
+
+// The same of scores whose classes are on `axis`, two of them at least.
+bool ready_scores(nb::handle x, nb::handle axis) {
+  if (!PyLong_CheckExact(axis.ptr()) || !plain_tensor(x)) return false;
+  int overflow = 0;
+  const int64_t at = PyLong_AsLongLongAndOverflow(axis.ptr(), &overflow);
+  const Tensor t(x);
+  if (overflow || !t.lies() || t.dtype < 0 || t.dtype == U8 || at < -t.axes || at >= t.axes)
+    return false;
+  return t.shape[at < 0 ? at + t.axes : at] > 1 && !negative(x);
+}
+
+// Whether every number of x is seen to be 0 or more, which NaN is not.
+bool not_negative(nb::handle x) {
+  if (!plain_tensor(x) && !Tensor::of_numpy(x)) return false;
+  const Tensor t(x);
+  if (!t.lies() || (t.dtype != F32 && t.dtype != F64)) return false;
+  bool fits = true;
+  for (int64_t i = 0, n = t.size(0, t.axes); i < n; ++i) fits &= t.number(i) >= 0;
+  return fits;
+}
+
+}  // namespace
+
+}  // namespace plogq
+
+void bind_plain_call(nb::module_& m) {
+  using namespace plogq;
+  m.def(
+      "read_plain",
+      [](nb::type_object of_labels, nb::type_object of_rows, nb::type_object of_yes_no) {
+        const auto held = [](nb::type_object& type) {
+          return reinterpret_cast<PyTypeObject*>(type.release().ptr());
+        };
+        labels = held(of_labels), rows = held(of_rows), yes_no = held(of_yes_no);
+      },
+      nb::arg("labels"), nb::arg("rows"), nb::arg("yes_no"));
+  m.def("loss_of_pair", &loss_of_pair, nb::arg("p"), nb::arg("q"), nb::arg("reduction").none(),
+        nb::arg("gradient"));
+  m.def("ready_scores", &ready_scores, nb::arg("x"), nb::arg("axis").none());
+  m.def("ready_tensor", &ready_tensor, nb::arg("x"), nb::arg("integer"));
+  m.def("not_negative", &not_negative, nb::arg("x"));
+}
