@@ -90,9 +90,14 @@ def accumulated(parts: int) -> jax.Array:
     # MultiSteps takes the mean of the parts' gradients, hence the count over their number.
     steps = optax.MultiSteps(optax.sgd(0.5), every_k_schedule=parts)
     optimizer = nnx.Optimizer(model, steps.gradient_transformation(), wrt=nnx.Param)
-    for x, y in batches(size):
+
+    @nnx.jit
+    def add(model: Model, optimizer: nnx.Optimizer, x: jax.Array, y: jax.Array) -> None:
         slopes = nnx.grad(without_scores)(model, x, y, EVENTS / parts)
         optimizer.update(model, slopes)
+
+    for x, y in batches(size):
+        add(model, optimizer, x, y)
     return model.head.kernel[...]
 
 
