@@ -32,7 +32,7 @@ def made(loss: Any) -> keras.Model:
     model = keras.Sequential(
         [keras.Input((64,)), keras.layers.Dense(16, "relu"), keras.layers.Dense(CLASSES)]
     )
-    model.compile(keras.optimizers.SGD(0.5), loss=loss)
+    model.compile(keras.optimizers.SGD(0.1), loss=loss)
     return model
 
 
