@@ -106,6 +106,23 @@ OWN, LOGITS, HIDDEN, MEANS = (
 )
 
 
+def once(batch: int, folder: str) -> dict[str, Any]:
+    """Arguments for one step of SGD over all sentences, `batch` of them at a time."""
+    return {
+        "output_dir": folder,
+        "per_device_train_batch_size": batch,
+        "gradient_accumulation_steps": SENTENCES // batch,
+        "max_steps": 1,
+        "learning_rate": 0.1,
+        "optim": "sgd",
+        "max_grad_norm": 0.0,
+        "use_cpu": True,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+    }
+
+
 def trainer(loss: str, batch: int, folder: str) -> Trainer:
     """A Trainer that takes one step over all sentences, `batch` of them at a time."""
     model, batches = small_llama(), SENTENCES // batch
@@ -116,51 +133,49 @@ def trainer(loss: str, batch: int, folder: str) -> Trainer:
         MEANS: partial(mean_of_means, batches=batches),
     }
     asked = {"output_hidden_states": True, "logits_to_keep": 1} if loss == HIDDEN else {}
-    made = Trainer(
+    return Trainer(
         model=model,
-        args=TrainingArguments(
-            folder,
-            per_device_train_batch_size=batch,
-            gradient_accumulation_steps=batches,
-            max_steps=1,
-            learning_rate=0.1,
-            optim="sgd",
-            max_grad_norm=0.0,
-            use_cpu=True,
-            save_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-        ),
+        args=TrainingArguments(**once(batch, folder)),
         train_dataset=sentences(),
         data_collator=partial(padded, **asked),
         compute_loss_func=losses[loss],
     )
+
+
+def moved(made: Trainer, weight: torch.Tensor) -> torch.Tensor:
+    """By how much one step has moved a weight."""
+    start = weight.detach().clone()
     made.remove_callback(PrinterCallback)
-    return made
-
-
-def moved(loss: str, batch: int, folder: str) -> torch.Tensor:
-    """By how much one step has moved the weights of the last layer."""
-    made = trainer(loss, batch, folder)
-    start = made.model.lm_head.weight.detach().clone()
     made.train()
-    return made.model.lm_head.weight.detach() - start
+    return weight.detach() - start
+
+
+def last_layer(loss: str, batch: int, folder: str) -> torch.Tensor:
+    """By how much one step has moved the weight of the last layer."""
+    made = trainer(loss, batch, folder)
+    return moved(made, made.model.lm_head.weight)
+
+
+def compared(found: dict[tuple[str, int], torch.Tensor], whole: torch.Tensor) -> None:
+    """How far off each is from the step that was made of all sentences at once."""
+    print("what a step of SGD moves the last layer by, and how far off it is:")
+    for (loss, batch), step in found.items():
+        off = (step - whole).norm() / whole.norm()
+        print(f"{loss:32} {SENTENCES // batch} × {batch:2} sentences {off:.1e}")
 
 
 def steps(folder: str) -> None:
     """One step, cut into batches in two ways, beside the model's own loss on all at once."""
-    whole = moved(OWN, SENTENCES, folder)
-    print("what a step of SGD moves the last layer by, and how far off it is:")
-    for loss in (LOGITS, HIDDEN, MEANS):
-        for batch in (SENTENCES, 4) if loss != MEANS else (4,):
-            off = (moved(loss, batch, folder) - whole).norm() / whole.norm()
-            print(f"{loss:24} {SENTENCES // batch} × {batch:2} sentences {off:.1e}")
+    cut = [(LOGITS, SENTENCES), (LOGITS, 4), (HIDDEN, SENTENCES), (HIDDEN, 4), (MEANS, 4)]
+    found = {(loss, batch): last_layer(loss, batch, folder) for loss, batch in cut}
+    compared(found, last_layer(OWN, SENTENCES, folder))
 
 
 def costs(folder: str) -> None:
     lines = []
     for loss in (OWN, LOGITS, HIDDEN):
         made = trainer(loss, SENTENCES, folder)
+        made.remove_callback(PrinterCallback)
         made.train()
         inputs = made.data_collator(made.train_dataset)
         count = inputs["labels"][:, 1:].ne(PADDING).sum()

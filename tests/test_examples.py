@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import re
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from mpmath import mp, mpf
 
 from plogq.score import Wish, compare_files, score_file
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+from .printed import EXAMPLES, LINUX, costs, losses, printed
+
 DIGITS = EXAMPLES / "digits.parquet"
 
 
@@ -136,33 +136,6 @@ def test_a_vocabulary_is_scored_out_of_core(tmp_path: Path) -> None:
     assert "'logits' (500 values) are not confined to [0, 1]" in run.stdout
 
 
-# Only Linux tells a process how much memory it has held, and the examples print it where they can.
-LINUX = sys.platform == "linux"
-
-
-def printed(*command: str | Path) -> str:
-    """What an example prints, run as its first lines say."""
-    known = {k: v for k, v in os.environ.items() if not k.startswith(("PLOGQ_", "OMP_"))}
-    run = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, timeout=600, env=known
-    )
-    assert run.returncode == 0, run.stderr
-    return run.stdout
-
-
-def losses(text: str) -> dict[str, list[float]]:
-    """The losses of every step, by how they were computed."""
-    rows = re.findall(r"^(\S.*?) {2,}((?:\d+\.\d{6} ?)+)$", text, re.MULTILINE)
-    return {name: [float(x) for x in values.split()] for name, values in rows}
-
-
-def costs(text: str) -> dict[str, float]:
-    """Megabytes at the peak of a step, by how the loss was computed; its time is printed too."""
-    rows = re.findall(r"^(\S.*?) +\d+ ms(?: +(\d+) MB)?$", text, re.MULTILINE)
-    assert rows
-    return {name: float(mb) for name, mb in rows if mb or LINUX}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("example", ["plain_loop", "lightning_module"])
 def test_a_loop_learns_the_same_with_less_memory(example: str) -> None:
@@ -179,33 +152,16 @@ def test_a_loop_learns_the_same_with_less_memory(example: str) -> None:
         assert memory["plogq, LinearLogits"] < 60
 
 
-@pytest.mark.slow
-def test_the_trainer_takes_the_same_step_however_it_is_cut_into_batches() -> None:
-    text = printed(EXAMPLES / "transformers_trainer.py")
-    rows = re.findall(r"^(.*?) +(\d+) × +(\d+) sentences (\S+)$", text, re.MULTILINE)
-    off = {(name, int(batches)): float(x) for name, batches, _, x in rows}
-    for name in ("plogq, Logits", "plogq, LinearLogits"):
-        assert off[name, 1] < 1e-5
-        assert off[name, 4] < 1e-5
-    assert off["a mean of means", 4] > 1e-2
-    memory = costs(text)
-    if LINUX:
-        assert memory["plogq, Logits"] < 0.8 * memory["the model's own loss"]
-        assert memory["plogq, LinearLogits"] < 0.25 * memory["the model's own loss"]
-
-
-@pytest.mark.slow
-def test_a_patched_model_learns_the_same_with_less_memory() -> None:
-    text = printed(EXAMPLES / "patched_model.py")
-    rows = re.findall(r"^loss before, patched, after: (.*)$", text, re.MULTILINE)
-    assert len(rows) == 3
-    for row in rows:
-        before, patched, after = map(float, row.split())
-        assert patched == pytest.approx(before, abs=2e-5)
-        assert after == before
-    memory = costs(text)
-    for name in ("Llama", "GPT-2", "Gemma 2") if LINUX else ():
-        assert memory[f"{name}, patched"] < 0.3 * memory[f"{name}, as it is"]
+def test_the_code_of_the_page_is_that_of_the_examples() -> None:
+    """Line by line; a page whose code has drifted away from what is tested shows nothing."""
+    page = (EXAMPLES.parent / "docs" / "training-tools.md").read_text(encoding="utf-8")
+    scripts = {p.name: p.read_text(encoding="utf-8") for p in EXAMPLES.glob("*.py")}
+    named = set(re.findall(r"`examples/(\w+\.py)`", page))
+    assert named <= scripts.keys()
+    blocks = re.findall(r"^```py\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(blocks) > 8
+    for block in blocks:
+        assert any(block in scripts[name] for name in named), block
 
 
 @pytest.mark.slow

@@ -40,6 +40,9 @@ MODELS: dict[str, Callable[[], Any]] = {
     "Granite, divided": lambda: transformers.GraniteForCausalLM(
         transformers.GraniteConfig(**SMALL, logits_scaling=4.0)
     ),
+    "HyperCLOVA X, multiplied": lambda: transformers.HyperCLOVAXForCausalLM(
+        transformers.HyperCLOVAXConfig(**SMALL, logits_scaling=0.25)
+    ),
     "Phi, a bias": lambda: transformers.PhiForCausalLM(
         transformers.PhiConfig(**{k: v for k, v in SMALL.items() if k != "head_dim"})
     ),

@@ -76,7 +76,7 @@ def test_image_segmentation_keras_52_rows_of_zeros_are_void_pixels() -> None:
 
 
 @for_each("junk", [0.0, NAN, -1.0])
-def test_pytorch_11959_and_63122_masked_rows_of_soft_targets(junk: float) -> None:
+def test_pytorch_11959_masked_rows_of_soft_targets(junk: float) -> None:
     soft = np.array([[0.5, 0.25, 0.25, 0.0], [junk] * 4, [0.0, 0.0, 0.5, 0.5]])
     mask = torch.tensor([True, False, True])
     z = torch.tensor(Z, requires_grad=True)
@@ -87,6 +87,27 @@ def test_pytorch_11959_and_63122_masked_rows_of_soft_targets(junk: float) -> Non
     loss.backward()
     assert z.grad.isfinite().all()
     assert not z.grad[1].any()
+
+
+def test_pytorch_63122_soft_targets_are_smoothed_weighted_and_ignored_at_once() -> None:
+    """Smoothing goes with distributions, with weights of classes and with what is ignored."""
+    w = torch.tensor([0.5, 1.0, 2.0, 4.0], dtype=torch.float64)
+    z = torch.tensor(Z, requires_grad=True)
+    soft = torch.tensor([[0.5, 0.25, 0.25, 0.0], [NAN] * 4, [0.0, 0.0, 0.5, 0.5]])
+    mask = torch.tensor([True, False, True])
+    smooth = plogq.Smoothed(plogq.Probs(soft.double()), 0.1)
+    p = plogq.Weighted(smooth, sample_weight=mask, class_weight=w)
+    loss = plogq.cross_entropy(p, plogq.Logits(z), reduction="sum")
+    theirs = torch.nn.functional.cross_entropy(
+        z[mask], soft[mask].double(), weight=w, label_smoothing=0.1, reduction="sum"
+    )
+    torch.testing.assert_close(loss, theirs)
+    slopes = [torch.autograd.grad(x, z)[0] for x in (loss, theirs)]
+    torch.testing.assert_close(*slopes)
+    y = torch.tensor([0, -100, 3])
+    p = plogq.Weighted(plogq.Smoothed(plogq.Labels(y, ignore=-100), 0.1), class_weight=w)
+    theirs = torch.nn.functional.cross_entropy(z, y, weight=w, label_smoothing=0.1, reduction="sum")
+    torch.testing.assert_close(plogq.cross_entropy(p, plogq.Logits(z), reduction="sum"), theirs)
 
 
 INDEX, TOP = np.array([[0, 2], [1, 2], [3, 0]]), np.array([[0.75, 0.125], [0.5, 0.25], [0.5, 0.5]])
@@ -135,7 +156,19 @@ def test_maxtext_3990_stored_top_k_targets_padded_or_with_an_even_tail() -> None
         plogq.cross_entropy(too_much, plogq.Logits(Z))
 
 
-def test_timm_990_a_share_is_spread_as_a_prior_says() -> None:
+def test_timm_990_each_class_is_smoothed_as_its_own_row_says() -> None:
+    """A target of [0.8, 0.15, 0.05] for one class, and of other numbers for the next."""
+    rows = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.05, 0.15, 0.8]])
+    y, z = np.array([0, 2, 1, 0]), np.random.default_rng(5).normal(size=(4, 3))
+    rest = (rows - 0.8 * np.eye(3)) / 0.2
+    p = plogq.Smoothed(plogq.Labels(y), 0.2, to=rest[y])
+    found = plogq.cross_entropy(p, plogq.Logits(z), reduction="none")
+    np.testing.assert_allclose(found, -(rows[y] * log_q(z)).sum(axis=-1), rtol=1e-12)
+    _, grad = plogq.value_and_grad(p, plogq.Logits(z), reduction="sum")
+    np.testing.assert_allclose(grad.scores, np.exp(log_q(z)) - rows[y], rtol=1e-9)
+
+
+def test_a_share_is_spread_as_one_prior_says() -> None:
     y, prior = np.array([0, 1, 3]), np.array([0.5, 0.0, 0.25, 0.25])
     p = 0.9 * np.eye(4)[y] + 0.1 * prior
     found = plogq.cross_entropy(

@@ -77,35 +77,57 @@ def sentences() -> Any:
     return words, labels
 
 
-def test_transformers_33642_and_7024_a_mean_of_means_is_not_the_mean(model: Any) -> None:
-    words, labels = sentences()
+def test_transformers_7024_and_33642_classes_are_weighted_in_any_model() -> None:
+    """A model of transformers has one loss, and no weights of classes: its scores go to ours."""
+    import torch
+
+    torch.manual_seed(0)
+    scores = torch.randn(2, 5, 3, requires_grad=True)
+    labels, weights = torch.tensor([[0, 1, 2, 2, -100]] * 2), torch.tensor([0.8, 1.2, 0.97])
+    p = plogq.Weighted(plogq.Labels(labels, ignore=-100), class_weight=weights)
+    right = torch.nn.functional.cross_entropy(
+        scores.flatten(0, 1), labels.flatten(), weight=weights, ignore_index=-100
+    )
+    found = plogq.cross_entropy(p, plogq.Logits(scores))
+    torch.testing.assert_close(found, right)
+    slopes = [torch.autograd.grad(x, scores)[0] for x in (found, right)]
+    torch.testing.assert_close(*slopes)
+
+
+def test_transformers_37766_a_mean_of_means_is_not_the_mean(model: Any) -> None:
+    """Whose model takes no number of items has a mean of each batch; ours takes the number."""
+    import torch
+
+    (words, labels), count = sentences(), torch.tensor(11)
     whole = model(input_ids=words, labels=labels).loss
-    parts = [model(input_ids=words[i : i + 1], labels=labels[i : i + 1]).loss for i in (0, 1)]
-    counted = [
-        model(input_ids=words[i : i + 1], labels=labels[i : i + 1], num_items_in_batch=11).loss
-        for i in (0, 1)
-    ]
+    parts = [(words[i : i + 1], labels[i : i + 1]) for i in (0, 1)]
+    means = [model(input_ids=x, labels=y).loss for x, y in parts]
+    assert abs(sum(means).item() / 2 - whole.item()) > 1e-3
+    counted = [model(input_ids=x, labels=y, num_items_in_batch=count).loss for x, y in parts]
     assert sum(counted).item() == pytest.approx(whole.item(), rel=1e-6)
-    assert abs(sum(parts).item() / 2 - whole.item()) > 1e-3
+    # The same in a loss of one's own, which a Trainer tells the number whatever the model takes.
+    own = []
+    for x, y in parts:
+        hidden = model.model(input_ids=x).last_hidden_state[:, :-1]
+        p = plogq.Labels(y[:, 1:], ignore=-100)
+        q = plogq.LinearLogits(hidden, model.lm_head.weight)
+        own.append(plogq.cross_entropy(p, q, normalizer=count))
+    assert sum(own).item() == pytest.approx(whole.item(), rel=1e-6)
 
 
-def test_transformers_37766_items_are_counted_in_a_loss_of_ones_own(model: Any) -> None:
+def test_trl_4570_the_scores_of_all_tokens_are_not_made(model: Any) -> None:
+    """And what is learnt is what the model would learn from them."""
     import torch
 
     words, labels = sentences()
-    hidden = model.model(input_ids=words).last_hidden_state[:, :-1]
-    p = plogq.Labels(labels[:, 1:], ignore=-100)
-    q = plogq.LinearLogits(hidden, model.lm_head.weight)
-    found = plogq.cross_entropy(p, q, normalizer=torch.tensor(11))
-    assert found.item() == pytest.approx(model(input_ids=words, labels=labels).loss.item())
-
-
-def test_trl_4570_a_patched_model_counts_items_as_the_model_does(model: Any) -> None:
-    words, labels = sentences()
-    output = model(input_ids=words, labels=labels, num_items_in_batch=11)
+    given = {"input_ids": words, "labels": labels, "num_items_in_batch": 11}
+    output = model(**given)
     assert output.logits is None
     plogq.unpatch(model)
-    before = model(input_ids=words, labels=labels, num_items_in_batch=11)
+    before = model(**given)
     plogq.patch(model)
     assert before.logits.shape == (2, 10, 50)
     assert output.loss.item() == pytest.approx(before.loss.item(), rel=1e-6)
+    weight = model.lm_head.weight
+    slopes = [torch.autograd.grad(x.loss, weight)[0] for x in (output, before)]
+    torch.testing.assert_close(*slopes)

@@ -22,9 +22,8 @@ Tensor = torch.Tensor
 _SHOWN = 2
 _PATCHES = "_plogq_patch"
 _IGNORED = -100
-# What configs call a factor of the scores.
-_MULTIPLIERS = ("logit_scale", "lm_head_multiplier")
-_DIVISORS = ("logits_scaling",)
+# What configs call a factor of the scores, or what they are divided by.
+_FACTORS = ("logit_scale", "lm_head_multiplier", "output_multiplier", "logits_scaling")
 
 
 def patch(model: Any, *, when: str = "training") -> Patch:
@@ -113,12 +112,10 @@ class Patch:
         self._hidden: Tensor | None = None  # of a forward in which the scores are left out
         self._shown: Tensor | None = None
         self._kept: Any = 0
-        # Cohere multiplies its scores, Granite divides them, Falcon-H1 has a multiplier.
-        self._factors = [
-            *(float(x) for x in (getattr(config, n, None) for n in _MULTIPLIERS) if x),
-            *(1.0 / float(x) for x in (getattr(config, n, None) for n in _DIVISORS) if x),
-            1.0,
-        ]
+        # Granite divides its scores by the number that HyperCLOVA X multiplies them by, so that
+        # the scores themselves say which it is.
+        named = [float(x) for x in (getattr(config, name, None) for name in _FACTORS) if x]
+        self._factors = [*named, *(1.0 / x for x in named), 1.0]
         self._own = model.loss_function
         self._had = {k: model.__dict__.get(k) for k in ("forward", "_loss_function")}
         setattr(model, _PATCHES, self)
