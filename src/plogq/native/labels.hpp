@@ -81,7 +81,8 @@ struct Labels {
 };
 
 // Where what comes of labels goes, one number for each event: the class, -1 for none, and where
-// there is a mass other than 1 the value on it, the mass, and with smoothing the background.
+// there is a mass other than 1 the value on it, the mass if it is asked for (without a background it
+// is the value), and with smoothing the background.
 struct LabelRows {
   int64_t* label = nullptr;
   double* value = nullptr;
@@ -121,13 +122,36 @@ class Reading {
   // The events [first, end), their masses times `scale`. An event whose label is no class is NaN.
   Wrong events(int64_t first, int64_t end, const LabelRows& to, double scale = 1) const {
     Wrong found;
-    given_.as_typed([&](auto* labels) { found = typed(labels, first, end, to, scale); });
+    const bool counts = given_.epsilon == 0 && !given_.sample_weight && !given_.class_weight &&
+                        given_.ignore.size() <= 1 && scale == 1;
+    given_.as_typed([&](auto* labels) {
+      if (counts && counted(labels, first, end, to)) return;
+      found = typed(labels, first, end, to, scale);
+    });
     found.odd |= odd_;
     return found;
   }
 
  private:
   static bool weight(double w) { return w >= 0 && w <= 0x1p1000; }
+
+  // Where every event weighs 1, or 0 where its label is the one that is ignored; false where a label
+  // is no class.
+  template <class T>
+  bool counted(const T* labels, int64_t first, int64_t end, const LabelRows& to) const {
+    const bool ignores = !given_.ignore.empty();
+    const int64_t mark = ignores ? given_.ignore[0] : 0;
+    bool fit = true;
+    for (int64_t e = first; e < end; ++e) {
+      const int64_t y = Labels::read(labels, e), at = e - first;
+      const bool out = ignores && y == mark, there = uint64_t(y) < uint64_t(classes_);
+      fit &= out | there;
+      to.label[at] = there && !out ? y : -1;
+      if (to.value) to.value[at] = out ? 0 : 1;
+      if (to.mass) to.mass[at] = out ? 0 : 1;
+    }
+    return fit;
+  }
 
   template <class T>
   Wrong typed(const T* labels, int64_t first, int64_t end, const LabelRows& to,
@@ -155,10 +179,10 @@ class Reading {
       }
       const bool weighted = there && w != 0 && !by_class_.empty();
       to.label[at] = out || !there ? -1 : y;
-      to.value[at] = to.mass[at] = w * (weighted ? kept * by_class_[size_t(y)] : kept);
-      if (!to.background) continue;
-      to.background[at] = w * share;
-      if (w != 0) to.mass[at] += w * share * sum_;
+      const double value = w * (weighted ? kept * by_class_[size_t(y)] : kept);
+      to.value[at] = value;
+      if (to.background) to.background[at] = w * share;
+      if (to.mass) to.mass[at] = to.background && w != 0 ? value + w * share * sum_ : value;
     }
     return wrong;
   }

@@ -5,11 +5,6 @@ predictions finds losses or gradients in them, and two more products a side carr
 side has an N×K array in the program.
 """
 
-# JAX types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportUnknownParameterType=false
-# pyright: reportUnknownLambdaType=false
-
 from __future__ import annotations
 
 from collections.abc import Callable

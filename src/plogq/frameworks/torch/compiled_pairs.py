@@ -4,11 +4,6 @@ An operator is given the arrays that there are of the weights of the events, of 
 places among those that there might be, what each side is, and the numbers besides in one tensor.
 """
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
-# pyright: reportUnknownArgumentType=false, reportIncompatibleMethodOverride=false
-# pyright: reportAttributeAccessIssue=false
-
 from __future__ import annotations
 
 from collections.abc import Sequence

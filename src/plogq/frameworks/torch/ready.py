@@ -1,8 +1,5 @@
 """Which tensors are ready as they stand: of the right kind, and nothing is to be done to them."""
 
-# PyTorch types its own functions only in part.
-# pyright: reportUnknownMemberType=false
-
 from __future__ import annotations
 
 from typing import Any
