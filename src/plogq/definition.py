@@ -211,11 +211,7 @@ _PLAIN = (Labels, Smoothed, Weighted, Probs)
 
 
 def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None:
-    """The loss, or the loss and its gradient, where a short way leads to them; None for all else.
-
-    In a small batch of what most calls are it takes longer to find out what arrays are than to
-    compute with them.
-    """
+    """The loss, or the loss and its gradient, where a short way leads to them; None for all else."""
     kind = q.__class__
     if kind is predictions.Logits:
         if p.__class__ not in _PLAIN:

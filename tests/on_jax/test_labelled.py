@@ -88,7 +88,7 @@ def test_the_gradient_of_one_pass_is_that_of_whatever_flows_back(
             return plogq.cross_entropy(Labels(y, ignore=9), Logits(z), reduction=reduction)
 
         found, slope = jax.vjp(loss, z)
-        return slope(jnp.broadcast_to(d, found.shape))[0]
+        return slope(jnp.broadcast_to(d, found.shape).astype(found.dtype))[0]
 
     compiled = jax.jit(back)
     exact = np.asarray(z, np.float64)
