@@ -27,7 +27,7 @@ for name in ("typer._adapters", "jinja2", "matplotlib.backends.backend_svg", "sc
     except ImportError:
         pass
 typer.main.get_command = functools.cache(typer.main.get_command)
-typer.main.get_command(plogq.commands.app)
+typer.main.get_command(plogq.cli.commands.app)
 """
 PYTEST = "import pytest\ndef main(): sys.exit(pytest.main())"
 # What Keras loads, whatever its backend is, and that takes seconds. Keras itself and plogq are not

@@ -74,7 +74,7 @@ class Pairs:
         weight = None if m.value is None else per_event(m.value[..., 0], m.events)
         of_q, of_p = (False, False) if forward else scores.wanted
         return called(
-            "plogq_versus",
+            "versus",
             results,
             [q.array, p.array, weight, *upstream],
             # A block of scores is made to be turned into its gradient.

@@ -201,18 +201,19 @@ def _checked(pair: tuple[Any, Any]) -> tuple[Any, Any]:
         by_class = [(x, (p.classes,)) for x in (p.class_weight, *(b.classes for b in p.background))]
         index = [(x, (*events, x.shape[-1])) for x in (p.index, p.value) if x is not None]
         expected = [*index, (p.dense, whole), (p.event, events), *spread, *by_class]
-    classes = p.classes
-    if isinstance(q, Versus):
-        side = q.sides()[0]
-        classes = len(side.weight) if isinstance(side, Projection) else side.array.shape[side.axis]
-    for side in q.sides() if isinstance(q, Versus) else (q,):
-        if isinstance(side, Projection):
-            width = side.weight.shape[1]
-            expected += [(side.hidden, (*events, width)), (side.weight, (classes, width))]
-            expected += [(side.bias, (classes,))]
-        elif isinstance(q, Versus):
-            whole = (*events[: side.axis], classes, *events[side.axis :])
-            expected += [(side.array, whole)]
+        classes = p.classes
+        if isinstance(q, Versus):
+            side = q.sides()[0]
+            linear = isinstance(side, Projection)
+            classes = len(side.weight) if linear else side.array.shape[side.axis]
+        for side in q.sides() if isinstance(q, Versus) else (q,):
+            if isinstance(side, Projection):
+                width = side.weight.shape[1]
+                expected += [(side.hidden, (*events, width)), (side.weight, (classes, width))]
+                expected += [(side.bias, (classes,))]
+            elif isinstance(q, Versus):
+                whole = (*events[: side.axis], classes, *events[side.axis :])
+                expected += [(side.array, whole)]
     for x, lengths in expected:
         if x is not None and x.shape != lengths:
             raise ShapeError(
