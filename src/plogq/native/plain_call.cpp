@@ -1,6 +1,8 @@
 // One call of P beside stored scores, whichever kind of P and whosever arrays.
 #include "plain_call.hpp"
 
+#include "released.hpp"
+
 namespace nb = nanobind;
 
 namespace plogq {
@@ -33,6 +35,8 @@ nb::object loss_of_pair(nb::handle p, nb::handle q, nb::handle reduction, bool g
     if (!found) nb::raise_python_error();
     return nb::steal(found);
   };
+  const Calling calling;
+  if (!calling) return nb::none();
   const int how = reduction_code(reduction);
   const nb::object scores = of(PyObject_GetAttr(q.ptr(), names[0]));
   const bool tensors = plain_tensor(scores);

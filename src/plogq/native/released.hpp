@@ -77,6 +77,7 @@ class Released {
     return stopped_;
   }
 
+  friend class Calling;
   static inline std::atomic<bool> ending{false};
   static inline std::atomic<int> running{0};
   static inline thread_local Released* current = nullptr;
@@ -85,6 +86,25 @@ class Released {
   PyThreadState* state_ = nullptr;
   std::chrono::steady_clock::time_point looked_;
   bool stopped_ = false;
+};
+
+// A call that itself calls Python, where others may take the lock: it is waited for as one that has
+// given it away, and does not begin once the interpreter is about to end.
+class Calling {
+ public:
+  Calling() : begun_(!Released::ending) {
+    if (begun_) ++Released::running;
+  }
+  Calling(const Calling&) = delete;
+  Calling& operator=(const Calling&) = delete;
+  ~Calling() {
+    if (begun_) --Released::running;
+  }
+
+  explicit operator bool() const { return begun_; }
+
+ private:
+  bool begun_;
 };
 
 // From how many elements on: below it takes longer to give the lock away than others would wait.

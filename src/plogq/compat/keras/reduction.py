@@ -72,4 +72,4 @@ def replicas(xp: Verbs) -> int:
     """How many replicas of TensorFlow's strategy share the batch; Keras adds their losses up."""
     if xp.name != "tensorflow":
         return 1
-    return sys.modules["tensorflow"].distribute.get_strategy().numreplicas_in_sync
+    return sys.modules["tensorflow"].distribute.get_strategy().num_replicas_in_sync
