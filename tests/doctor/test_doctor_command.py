@@ -47,7 +47,7 @@ def doctor_loaded(
 ) -> subprocess.CompletedProcess[str]:
     """The doctor, and what takes its time besides, was there before."""
     env |= {"COLUMNS": "100", "NO_COLOR": "1"}
-    loads += "import plogq.cli, plogq.doctor.watch.command"
+    loads += "import plogq.cli, plogq.cli.doctor"
     run = commands(loads).run("doctor", *arguments, env=env)
     assert run.returncode == code, (run.returncode, run.stdout, run.stderr)
     return run
