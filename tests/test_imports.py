@@ -66,7 +66,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "interrupted": (),
     # `evaluate` and `diagnose` are named there, and loaded when they are used.
     "": (
-        *("compat.keras_saving", "definition", "divergence", "helpers", "lazy", "nn.patching"),
+        *("keras_saving", "definition", "divergence", "helpers", "lazy", "nn.patching"),
         *("doctor", "doctor.diagnosis", "score", *CORE, *BASE),
     ),
     "boost": ("boost", "pairing", "options", "shaping", *REPRESENTATIONS, *ALGEBRA, *BASE),
@@ -76,7 +76,7 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "score": ("score", "checks", "definition", "divergence", "native", *REPRESENTATIONS, *BASE),
     # The rules judge facts, and know neither the linter nor how its findings are printed.
     "compat.declared": (),
-    "compat.keras_saving": BASE,
+    "keras_saving": BASE,
     **dict.fromkeys(FACTS, (*FACTS, "compat", "compat.declared")),
     "doctor.pages": FACTS,
     "doctor.lint": (*FACTS, "doctor.lint"),

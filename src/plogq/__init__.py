@@ -2,9 +2,9 @@
 
 import typing as _typing
 
+from . import keras_saving as _keras_saving
 from . import lazy
 from .checks import validation
-from .compat import keras_saving as _keras_saving
 from .definition import (
     cross_entropy,
     explain,

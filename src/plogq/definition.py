@@ -211,7 +211,7 @@ _PLAIN = (Labels, Smoothed, Weighted, Probs)
 
 
 def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None:
-    """The loss, or the loss and its gradient, where a short way leads to them; None for all else."""
+    """The loss, or the loss and its gradient, where a short way leads to them; else None."""
     kind = q.__class__
     if kind is predictions.Logits:
         if p.__class__ not in _PLAIN:

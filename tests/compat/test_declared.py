@@ -213,7 +213,7 @@ PEERS: dict[str, Callable[[], dict[str, Example]]] = {
     "theano": theano_examples,
     "torch": torch_examples,
 }
-SHARED = {"keras_saving", "declared", "plain"}
+SHARED = {"declared", "plain"}
 
 
 def numbers(x: Any) -> Any:

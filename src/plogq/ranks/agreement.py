@@ -22,6 +22,7 @@ from ..representations.predictions import ShardedLogits
 from ..representations.sparse import SparseProbs
 from ..representations.targets import Labels, Probs, Target
 from ..representations.wrappers import Smoothed, Weighted
+from .run_time import at_run_time
 from .target import Cut, cut
 
 OverRanks = ShardedLogits | LinearLogits
@@ -42,12 +43,7 @@ def meet(p: Target, q: Any, check: Callable[[], Any]) -> tuple[Any, Any]:
         PlogqError: this rank's own refusal, or another's, or what the ranks disagree on; on all
             ranks alike.
     """
-    if q.look().xp.tracing():
-        # The ranks have to look at what they are told.
-        from ..frameworks.torch.uncompiled import unrecorded
-
-        return unrecorded(_meet, p, q, check)
-    return _meet(p, q, check)
+    return at_run_time(q.look().xp, _meet, p, q, check)
 
 
 def _ranks() -> Any:

@@ -22,6 +22,7 @@ from ..representations.predictions import (
 from ..representations.sparse import SparseProbs
 from ..representations.targets import Labels, Probs, Target
 from ..representations.wrappers import Smoothed, Weighted
+from .run_time import at_run_time
 
 
 def is_placed(x: Any) -> bool:
@@ -40,11 +41,7 @@ def local(p: Target, q: Prediction) -> tuple[Target, Prediction]:
         arrays += [q.weight, q.bias]
     if not any(map(is_placed, arrays)):
         return p, q
-    if verbs(arrays[0]).tracing():
-        from ..frameworks.torch.uncompiled import unrecorded
-
-        return unrecorded(_local, p, q)
-    return _local(p, q)
+    return at_run_time(verbs(arrays[0]), _local, p, q)
 
 
 def _local(p: Target, q: Prediction) -> tuple[Target, Prediction]:

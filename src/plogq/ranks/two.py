@@ -12,6 +12,7 @@ from ..algebra.scores import Versus
 from ..representations.linear import LinearLogits
 from ..representations.targets import Target
 from .agreement import agreed, attempt, refusal
+from .run_time import at_run_time
 
 
 def meet(p: Any, sides: list[Any], of: str, share: float, check: Callable[[], Any]) -> Versus:
@@ -23,12 +24,7 @@ def meet(p: Any, sides: list[Any], of: str, share: float, check: Callable[[], An
         PlogqError: this rank's own refusal, or another's, or what the ranks disagree on; on all
             ranks alike.
     """
-    if sides[0].look().xp.tracing():
-        # The ranks have to look at what they are told.
-        from ..frameworks.torch.uncompiled import unrecorded
-
-        return unrecorded(_meet, p, sides, of, share, check)
-    return _meet(p, sides, of, share, check)
+    return at_run_time(sides[0].look().xp, _meet, p, sides, of, share, check)
 
 
 def _meet(p: Target, sides: list[Any], of: str, share: float, check: Callable[[], Any]) -> Versus:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from ..frameworks import loaded
+from .frameworks import loaded
 
 
 def offer() -> None:
     """Tell Keras of the losses of `plogq.compat.keras`, if Keras 3 is loaded already."""
     keras = loaded("keras")
     if hasattr(keras, "KerasTensor") and hasattr(keras, "saving"):
-        import_module(".keras", __package__)
+        import_module("plogq.compat.keras")
