@@ -81,8 +81,8 @@ struct Labels {
 };
 
 // Where what comes of labels goes, one number for each event: the class, -1 for none, and where
-// there is a mass other than 1 the value on it, the mass if it is asked for (without a background it
-// is the value), and with smoothing the background.
+// there is a mass other than 1 the value on it, the mass if it is asked for (without a background
+// it is the value), and with smoothing the background.
 struct LabelRows {
   int64_t* label = nullptr;
   double* value = nullptr;
@@ -135,8 +135,8 @@ class Reading {
  private:
   static bool weight(double w) { return w >= 0 && w <= 0x1p1000; }
 
-  // Where every event weighs 1, or 0 where its label is the one that is ignored; false where a label
-  // is no class.
+  // Where every event weighs 1, or 0 where its label is the one that is ignored; false where a
+  // label is no class.
   template <class T>
   bool counted(const T* labels, int64_t first, int64_t end, const LabelRows& to) const {
     const bool ignores = !given_.ignore.empty();

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from ..algebra.labels import marks
 from ..frameworks import verbs
 from ..frameworks.numpy import rounding
 
 # A named tuple of a tuple of all that it holds, which takes half the time.
-as_named: Any = tuple.__new__
+as_named = cast("Any", tuple).__new__
 _MARKS: dict[tuple[Any, Any], tuple[int, ...]] = {}
 _USUAL: dict[Any, float] = {}
 _MOST_KNOWN = 256

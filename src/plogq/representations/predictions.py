@@ -42,7 +42,7 @@ class Logits(Prediction):
         if others:
             elsewhere.refuse_of("Logits", others, "Logits(z)", "axis", "softcap")
         self.softcap = None if softcap is None else check_softcap(softcap)
-        if axis is not None and (xp := ready(scores, "float", axis)) is not None:
+        if axis.__class__ is int and (xp := ready(scores, "float", axis)) is not None:
             self.scores, self.axis = scores, axis
             place = softmax_twice.due()
             if place is not None:

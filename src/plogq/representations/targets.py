@@ -113,8 +113,9 @@ class Labels(Target):
     ) -> None:
         if others:
             elsewhere.refuse_of("Labels", others, "Labels(y)", "ignore")
-        known = ignore is None or ignore.__class__ is int
-        self.ignore = ignore if known else options.integers(ignore, "ignore")
+        if ignore is not None and ignore.__class__ is not int:
+            ignore = options.integers(ignore, "ignore")
+        self.ignore: Any = ignore
         if ready(index, "integer") is not None:
             self.index = index
             return
@@ -221,7 +222,7 @@ class Probs(Target, Prediction):
     ) -> None:
         if others:
             elsewhere.refuse_of("Probs", others, "Probs(p)", "axis", "tolerance")
-        usual = tolerance is None and axis is not None
+        usual = tolerance is None and axis.__class__ is int
         if usual and ready(probs, "float", axis) is not None:
             self.probs, self.axis, self.tolerance = probs, axis, None
             return

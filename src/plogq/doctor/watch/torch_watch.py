@@ -6,11 +6,11 @@ import functools
 import sys
 import threading
 from collections import OrderedDict
+from importlib import import_module
 from types import FrameType, TracebackType
 from typing import Any
 
 import torch
-from torch.optim import optimizer
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from torch.overrides import _get_current_function_mode_stack as stack
 
@@ -23,6 +23,7 @@ from .torch_mode import Mode
 from .torch_verbs import LOSSES
 from .watch import Watch
 
+_optimizer: Any = import_module("torch.optim.optimizer")
 _STEPS, _MOST = 6, 24  # optimiser steps before it leaves: at the least, and in any case
 _CALLS = 400  # of losses, where no optimiser steps
 _AGAIN = 6  # how often it comes back when a model changes between training and evaluation
@@ -65,9 +66,9 @@ class TorchWatch:
         """Take the hook away, which may be at work: PyTorch goes through the hooks that it had."""
         if self.hook is None:
             return
-        hooks = optimizer._global_optimizer_post_hooks
+        hooks = _optimizer._global_optimizer_post_hooks
         if list(hooks) == [self.hook.id]:
-            optimizer._global_optimizer_post_hooks = OrderedDict()
+            _optimizer._global_optimizer_post_hooks = OrderedDict()
             self.hook = None
         elif not self.watch.active:
             self.hook.remove()

@@ -52,7 +52,7 @@ class Pairs:
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Array | None, ...]:
-        upstream = [per_event(x, measure.events) for x in (d_loss, d_log_z)]
+        upstream: list[Any] = [per_event(x, measure.events) for x in (d_loss, d_log_z)]
         wanted = [
             jax.ShapeDtypeStruct(side.array.shape, side.array.dtype)
             for side, asked in zip(scores.sides(), scores.wanted, strict=True)
@@ -123,9 +123,8 @@ class ByEvents:
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Any, ...]:
         blocks = _Blocks(self, measure, scores)
-        upstream = tuple(
-            per_event(x, measure.events).reshape(blocks.count) for x in (d_loss, d_log_z)
-        )
+        given: list[Any] = [per_event(x, measure.events) for x in (d_loss, d_log_z)]
+        upstream = tuple(x.reshape(blocks.count) for x in given)
         sides = scores.sides()
         wanted = scores.wanted if len(sides) > 1 else (True,)
 

@@ -29,12 +29,11 @@ _LABELS = {
 
 
 # Those that C++ reads by itself: the code of what it computes with, or the bytes of an integer.
-_READ = {
+_READ: dict[Any, Any] = {
     np.dtype(kind): (code, 0)
     for kind in (np.float64, np.float32, np.float16, np.bool_)
     for code in (U8 if kind is np.bool_ else memory.code(np.empty(0, kind)),)
-}
-_READ |= {dtype: (-1, size) for dtype, size in _LABELS.items()}
+} | {dtype: (-1, size) for dtype, size in _LABELS.items()}
 
 
 def _losses(wide: bool, shape: tuple[int, ...]) -> Array:

@@ -65,7 +65,7 @@ _cpu.read_tensors(
 )
 _cpu.read_modes(
     PLAIN,
-    vars(forward_ad),
+    forward_ad.__dict__,
     torch.is_grad_enabled,
     _functorch_active,
     _modes,

@@ -215,7 +215,7 @@ def arange(on: Desk, args: Args) -> Value:
     given = args.pos[-1] if args.pos else args.get(None, "stop", "end", "n")
     if isinstance(given, Array):
         return given.but(shape=None if given.shape is None else (None, *given.shape[1:]))
-    numbers = [a.value if isinstance(a, Const) else None for a in args.pos]
+    numbers: list[Any] = [a.value if isinstance(a, Const) else None for a in args.pos]
     whole = bool(numbers) and all(isinstance(n, int) for n in numbers) and len(numbers) <= 2
     run = range(*numbers) if whole and last_name(args) != "linspace" else None
     return Array(
