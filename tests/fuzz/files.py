@@ -79,7 +79,7 @@ def samples() -> dict[str, bytes]:
 
 def check(seed: int, notes: Notes) -> None:
     """One file, changed or as it is, with options that may not fit it."""
-    from plogq import commands as _loaded  # the fork has it
+    from plogq.cli import commands as _loaded  # the fork has it
 
     from ..score.mutate import mutations
 
