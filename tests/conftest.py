@@ -77,7 +77,8 @@ def pytest_report_header() -> str | None:
 
 # What takes a minute or more of one process begins first, so that none is alone with it at the end.
 LONGEST = (
-    *("compat/test_keras.py", "doctor/test_running.py", "doctor/test_corpus.py"),
+    *("compat/test_keras.py", "doctor/test_running.py", "doctor/test_running_keras.py"),
+    *("on_jax/test_suite_of_laws.py", "on_triton/test_hardware_besides.py", "test_sharded.py"),
     *("on_triton/test_hardware.py", "on_torch/test_compile.py", "on_jax/test_suite.py"),
     *("on_triton/test_contract.py", "on_tensorflow/test_suite.py", "score/test_endings.py"),
     *("peers/test_keras_suite.py", "compat/test_optax.py", "arrays/test_loading.py"),
