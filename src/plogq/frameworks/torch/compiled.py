@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.library import custom_op, register_autograd
+from torch.library import register_autograd
 
 from ...algebra.derivatives import Call, of_target
 from ...algebra.measure import Background, Measure
 from ...algebra.scores import BinaryScores, Projection, Scores
 from ...algebra.yes_no import BinaryMeasure
 from . import arrays as xp
-from .uncompiled_derivatives import formula, in_operations
+from .operators import again, operator
+from .uncompiled_derivatives import formula
 
 
 class Layout(NamedTuple):
@@ -132,31 +133,24 @@ def _rebuilt(
     return Call(kernel, bare, scores, layout.parts, layout.log_z), tuple(found)
 
 
-@custom_op("plogq::losses", mutates_args=())
+@operator(
+    "plogq::losses", Layout, "Tensor[] arrays, SymInt[] places", "(Tensor, Tensor, Tensor, Tensor)"
+)
 def losses(
     arrays: Sequence[Tensor],
     places: Sequence[int],
-    kernel: str,
-    kind: str,
-    parts: int,
-    axis: int,
-    dense_axis: int,
-    yes_no: bool,
-    capped: bool,
-    filtered: bool,
-    limited: bool,
-    log_z: bool,
+    *fields: Any,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Loss, log Z, and the two numbers per event that the gradient needs."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, yes_no, capped, filtered, limited, log_z)
+    layout = Layout(*fields)
     call, found = _rebuilt(arrays, places, layout, known=True)
-    result = call.kernel.forward(*call.filled(found), log_z=log_z)
+    result = call.kernel.forward(*call.filled(found), log_z=layout.log_z)
     nothing = result.loss.new_empty(0)
     # No two outputs of an operator may be one tensor.
     greatest, rest = result.residual or (
         torch.empty_like(nothing, dtype=torch.float64) for _ in range(2)
     )
-    found_log_z = result.log_z if log_z else torch.empty_like(nothing)
+    found_log_z = result.log_z if layout.log_z else torch.empty_like(nothing)
     return result.loss, found_log_z, greatest, rest
 
 
@@ -164,30 +158,27 @@ def losses(
 def _(
     arrays: Sequence[Tensor],
     places: Sequence[int],
-    kernel: str,
-    kind: str,
-    parts: int,
-    axis: int,
-    dense_axis: int,
-    yes_no: bool,
-    capped: bool,
-    filtered: bool,
-    limited: bool,
-    log_z: bool,
+    *fields: Any,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    first = arrays[list(places).index(parts)]
+    layout = Layout(*fields)
+    first = arrays[list(places).index(layout.parts)]
     events = list(first.shape)
-    if kind == "linear":
+    if layout.kind == "linear":
         events = events[:-1]
-    elif not yes_no:
-        del events[axis]
+    elif not layout.yes_no:
+        del events[layout.axis]
     loss = first.new_empty(events, dtype=xp.statistics_dtype(first))
-    each = first.new_empty([0] if yes_no else events, dtype=torch.float64)
-    found = torch.empty_like(loss) if log_z else loss.new_empty([0])
+    each = first.new_empty([0] if layout.yes_no else events, dtype=torch.float64)
+    found = torch.empty_like(loss) if layout.log_z else loss.new_empty([0])
     return loss, found, each, torch.empty_like(each)
 
 
-@custom_op("plogq::gradients", mutates_args=())
+@operator(
+    "plogq::gradients",
+    Layout,
+    "Tensor[] arrays, Tensor greatest, Tensor rest, Tensor d_loss, Tensor d_log_z, SymInt[] places",
+    "Tensor[]",
+)
 def gradients(
     arrays: Sequence[Tensor],
     greatest: Tensor,
@@ -195,21 +186,12 @@ def gradients(
     d_loss: Tensor,
     d_log_z: Tensor,
     places: Sequence[int],
-    kernel: str,
-    kind: str,
-    parts: int,
-    axis: int,
-    dense_axis: int,
-    yes_no: bool,
-    capped: bool,
-    filtered: bool,
-    limited: bool,
-    log_z: bool,
+    *fields: Any,
 ) -> list[Tensor]:
     """The gradients of Q's arrays."""
-    layout = Layout(kernel, kind, parts, axis, dense_axis, yes_no, capped, filtered, limited, log_z)
+    layout = Layout(*fields)
     call, found = _rebuilt(arrays, places, layout, known=True)
-    residual = None if yes_no else (greatest, rest)
+    residual = None if layout.yes_no else (greatest, rest)
     made = call.kernel.backward(*call.filled(found), residual, d_loss, d_log_z)
     return [x for x in made if x is not None]
 
@@ -222,17 +204,9 @@ def _(
     d_loss: Tensor,
     d_log_z: Tensor,
     places: Sequence[int],
-    kernel: str,
-    kind: str,
-    parts: int,
-    axis: int,
-    dense_axis: int,
-    yes_no: bool,
-    capped: bool,
-    filtered: bool,
-    limited: bool,
-    log_z: bool,
+    *fields: Any,
 ) -> list[Tensor]:
+    parts = Layout(*fields).parts
     held = arrays[: len(places)]
     return [torch.empty_like(x) for i, x in zip(places, held, strict=True) if i >= parts]
 
@@ -276,17 +250,11 @@ def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
 
 
 def _again(ctx: Any, upstream: list[Tensor]) -> Any:
-    """The derivative of the gradients, through the formula in PyTorch's own operations."""
-    with torch.enable_grad():
-        saved = [x.detach().requires_grad_(x.is_floating_point()) for x in ctx.saved_tensors]
-        *arrays, d_loss, d_log_z = saved
+    def rebuilt(arrays: Sequence[Tensor]) -> Any:
         call, found = _rebuilt(arrays, ctx.places, ctx.layout)
-        needs = [i >= ctx.layout.parts and x is not None for i, x in enumerate(found)]
-        made = [g for g in in_operations(call, found, needs, d_loss, d_log_z) if g is not None]
-        leaves = [x for x in saved if x.requires_grad]
-        grads = iter(torch.autograd.grad(made, leaves, upstream, allow_unused=True))
-    each = [next(grads) if x.requires_grad else None for x in saved]
-    *of_arrays, of_loss, of_log_z = each
+        return call, found, [i >= ctx.layout.parts and x is not None for i, x in enumerate(found)]
+
+    of_arrays, of_loss, of_log_z = again(ctx.saved_tensors, rebuilt, upstream)
     return (of_arrays, None, None, of_loss, of_log_z, *_NONE)
 
 

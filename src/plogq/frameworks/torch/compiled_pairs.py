@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.library import custom_op, register_autograd
+from torch.library import register_autograd
 
 from ...algebra.derivatives import Call, of_target
 from ...algebra.measure import Measure
 from ...algebra.scores import Projection, Scores, Versus
 from . import arrays as xp
-from .uncompiled_derivatives import formula, in_operations
+from .operators import again, operator
+from .uncompiled_derivatives import formula
 
 # What a weight of the events may be made of comes first.
 _PARTS = len(Measure((), 1).arrays())
@@ -104,51 +105,45 @@ def _events(layout: Layout, first: Tensor) -> tuple[int, ...]:
     return shape[:-1] if kind == "linear" else (*shape[:axis], *shape[axis + 1 :])
 
 
-@custom_op("plogq::losses_of_two", mutates_args=())
+@operator(
+    "plogq::losses_of_two", Layout, "Tensor[] arrays, SymInt[] places", "(Tensor, Tensor, Tensor)"
+)
 def losses(
     arrays: Sequence[Tensor],
     places: Sequence[int],
-    kernel: str,
-    of: str,
-    q: str,
-    axis_q: int,
-    p: str,
-    axis_p: int,
-    numbered: int,
-    log_z: bool,
+    *fields: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, log Z, and what the kernel keeps for the gradient."""
-    layout = Layout(kernel, of, q, axis_q, p, axis_p, numbered, log_z)
+    layout = Layout(*fields)
     call, found = _rebuilt(arrays, places, layout, known=True)
-    result = call.kernel.forward(*call.filled(found), log_z=log_z)
+    result = call.kernel.forward(*call.filled(found), log_z=layout.log_z)
     # No two outputs of an operator may be one tensor.
     known = result.residual[0] if result.residual else result.loss.new_empty(0, dtype=torch.float64)
-    return result.loss, result.log_z if log_z else result.loss.new_empty(0), known
+    return result.loss, result.log_z if layout.log_z else result.loss.new_empty(0), known
 
 
 @losses.register_fake
 def _(
     arrays: Sequence[Tensor],
     places: Sequence[int],
-    kernel: str,
-    of: str,
-    q: str,
-    axis_q: int,
-    p: str,
-    axis_p: int,
-    numbered: int,
-    log_z: bool,
+    *fields: Any,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    layout = Layout(kernel, of, q, axis_q, p, axis_p, numbered, log_z)
+    layout = Layout(*fields)
     first = arrays[list(places).index(_PARTS)]
     events = _events(layout, first)
     loss = first.new_empty(events, dtype=xp.statistics_dtype(first))
-    kept = (0,) if kernel == "chunked" else (*events, 6)
+    kept = (0,) if layout.kernel == "chunked" else (*events, 6)
     known = first.new_empty(kept, dtype=torch.float64)
-    return loss, torch.empty_like(loss) if log_z else loss.new_empty(0), known
+    return loss, torch.empty_like(loss) if layout.log_z else loss.new_empty(0), known
 
 
-@custom_op("plogq::gradients_of_two", mutates_args=())
+@operator(
+    "plogq::gradients_of_two",
+    Layout,
+    "Tensor[] arrays, Tensor known, Tensor d_loss, Tensor d_log_z, SymInt[] wanted, "
+    "SymInt[] places",
+    "Tensor[]",
+)
 def gradients(
     arrays: Sequence[Tensor],
     known: Tensor,
@@ -156,17 +151,10 @@ def gradients(
     d_log_z: Tensor,
     wanted: Sequence[int],
     places: Sequence[int],
-    kernel: str,
-    of: str,
-    q: str,
-    axis_q: int,
-    p: str,
-    axis_p: int,
-    numbered: int,
-    log_z: bool,
+    *fields: Any,
 ) -> list[Tensor]:
     """The gradients of the arrays of Q and P that are wanted, by their places."""
-    layout = Layout(kernel, of, q, axis_q, p, axis_p, numbered, log_z)
+    layout = Layout(*fields)
     call, found = _rebuilt(arrays, places, layout, known=True)
     measure, pair = call.filled(found)
     pair = pair.wanting([i + _PARTS in wanted for i in range(len(found) - _PARTS)])
@@ -189,14 +177,7 @@ def _(
     d_log_z: Tensor,
     wanted: Sequence[int],
     places: Sequence[int],
-    kernel: str,
-    of: str,
-    q: str,
-    axis_q: int,
-    p: str,
-    axis_p: int,
-    numbered: int,
-    log_z: bool,
+    *fields: Any,
 ) -> list[Tensor]:
     held = dict(zip(places, arrays, strict=False))
     return [torch.empty_like(held[i]) for i in wanted]
@@ -240,17 +221,11 @@ def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
 
 
 def _again(ctx: Any, upstream: list[Tensor]) -> Any:
-    """The derivative of the gradients, through the formula in PyTorch's own operations."""
-    with torch.enable_grad():
-        saved = [x.detach().requires_grad_(x.is_floating_point()) for x in ctx.saved_tensors]
-        *arrays, d_loss, d_log_z = saved
+    def rebuilt(arrays: Sequence[Tensor]) -> Any:
         call, found = _rebuilt(arrays, ctx.places, ctx.layout)
-        needs = [i in ctx.wanted for i in range(len(found))]
-        made = [g for g in in_operations(call, found, needs, d_loss, d_log_z) if g is not None]
-        leaves = [x for x in saved if x.requires_grad]
-        grads = iter(torch.autograd.grad(made, leaves, upstream, allow_unused=True))
-    each = [next(grads) if x.requires_grad else None for x in saved]
-    *of_arrays, of_loss, of_log_z = each
+        return call, found, [i in ctx.wanted for i in range(len(found))]
+
+    of_arrays, of_loss, of_log_z = again(ctx.saved_tensors, rebuilt, upstream)
     return (of_arrays, None, of_loss, of_log_z, None, *_NONE)
 
 
