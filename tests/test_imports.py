@@ -93,8 +93,12 @@ LAYERS: dict[str, tuple[str, ...]] = {
     "cli.options": ("cli.console", "score", *PUBLIC),
     "cli.choose": ("cli.console", "decision", "score", *PUBLIC),
     **dict.fromkeys(("cli.compare", "cli.report"), ("cli.console", "cli.options", "score")),
-    "cli.lint": (*("", "doctor.pages", "doctor.lint", "doctor.output", "doctor.server"), *FACTS),
-    "cli.doctor": ("", "doctor.output", "doctor.watch"),
+    "cli.findings": ("", "doctor.lint", "doctor.output"),
+    "cli.lint": (
+        *("cli.findings", "doctor.pages", "doctor.lint", "doctor.output", "doctor.server"),
+        *FACTS,
+    ),
+    "cli.doctor": ("cli.findings", "doctor.watch"),
     "cli.commands": (
         *("cli.choose", "cli.compare", "cli.console", "cli.doctor", "cli.lint", "cli.options"),
         *("cli.report", "score", *PUBLIC),

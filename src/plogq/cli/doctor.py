@@ -13,13 +13,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from .. import __version__
-from ..doctor.output.delivery import deliver, stop
-from ..doctor.output.machine import as_github, as_sarif
-from ..doctor.output.names import Output
 from ..doctor.watch.processes import rank
 from ..doctor.watch.report import Seen, printed, report_of, show
 from ..doctor.watch.run import Missing, run
+from .findings import FileOption, FormatOption, Output, deliver, stop
 
 
 def doctor(
@@ -33,12 +30,8 @@ def doctor(
     module: Annotated[
         bool, typer.Option("-m", "--module", help="The program is a module: -m package.train.")
     ] = False,
-    format: Annotated[
-        Output, typer.Option("--format", help="For a reader, a program, GitHub or a scanner.")
-    ] = Output.text,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write there instead of to the terminal.")
-    ] = None,
+    format: FormatOption = Output.text,
+    output: FileOption = None,
 ) -> None:
     """Is this the loss you think it is? Run a program and look at the losses that it calls.
 
@@ -96,18 +89,16 @@ def _apart() -> Generator[None]:
 
 def _print(seen: Seen, format: Output, output: Path | None) -> None:
     sys.stdout.flush()
-    if format is Output.text and output is None:
-        show(seen, Console(stderr=True, highlight=False, markup=False, emoji=False))
-        return
-    if format is Output.text:
-        text = printed(seen)
-    elif format is Output.json:
-        text = json.dumps(seen.as_dict(), indent=2, ensure_ascii=False)
-    elif format is Output.github:
-        text = as_github(report_of(seen))
-    else:
-        text = as_sarif(report_of(seen), __version__)
-    deliver("doctor", text, output)
+    terminal = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    deliver(
+        "doctor",
+        lambda: report_of(seen),
+        format,
+        output,
+        show=lambda: show(seen, terminal),
+        text=lambda: printed(seen),
+        json=lambda: json.dumps(seen.as_dict(), indent=2, ensure_ascii=False),
+    )
 
 
 SETTINGS = {"allow_interspersed_args": False, "allow_extra_args": True}

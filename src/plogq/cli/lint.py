@@ -12,19 +12,17 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
-from .. import __version__
 from ..doctor.findings import Level
 from ..doctor.lint.edits import Edit, diff, fixed
 from ..doctor.lint.run import Report, shown
 from ..doctor.lint.run import lint as lint_paths
 from ..doctor.lint.settings import BadSettings, read_settings, with_options
-from ..doctor.output.delivery import deliver, stop, unwritable
-from ..doctor.output.machine import as_github, as_json, as_sarif
-from ..doctor.output.names import Output
+from ..doctor.output.machine import as_json
 from ..doctor.output.progress import progress
 from ..doctor.output.text import show, visible
 from ..doctor.pages import page
 from ..doctor.rules import RULES
+from .findings import FileOption, FormatOption, Output, deliver, stop, unwritable
 
 
 def lint(
@@ -45,12 +43,8 @@ def lint(
     explain: Annotated[
         str | None, typer.Option(metavar="CODE", help="What a rule means, with examples.")
     ] = None,
-    format: Annotated[
-        Output, typer.Option("--format", help="For a reader, a program, GitHub or a scanner.")
-    ] = Output.text,
-    output: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write there instead of to the terminal.")
-    ] = None,
+    format: FormatOption = Output.text,
+    output: FileOption = None,
     show_unknown: Annotated[
         bool,
         typer.Option("--show-unknown", help="Also what only a name or one way of a branch says."),
@@ -139,20 +133,20 @@ def _code(report: Report, strict: bool) -> int:
 
 
 def _print(report: Report, format: Output, output: Path | None) -> None:
-    if format is Output.text and output is None:
-        show(report, Console(highlight=False, markup=False, emoji=False))
-        return
-    if format is Output.text:
+    def text() -> str:
         buffer = StringIO()
         show(report, Console(file=buffer, width=100, highlight=False, markup=False, emoji=False))
-        text = buffer.getvalue().rstrip("\n")
-    elif format is Output.json:
-        text = as_json(report)
-    elif format is Output.github:
-        text = as_github(report)
-    else:
-        text = as_sarif(report, __version__)
-    deliver("lint", text, output)
+        return buffer.getvalue().rstrip("\n")
+
+    deliver(
+        "lint",
+        lambda: report,
+        format,
+        output,
+        show=lambda: show(report, Console(highlight=False, markup=False, emoji=False)),
+        text=text,
+        json=lambda: as_json(report),
+    )
 
 
 def _mend(report: Report, write: bool) -> None:
