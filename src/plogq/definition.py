@@ -222,18 +222,18 @@ def _short(p: Any, q: Any, reduction: Any, gradient: bool = False) -> Any | None
     way = autodiff.SHORT.get(x.__class__) or autodiff.short(x)
     if way.tracing is None or way.tracing():
         return None
-    done = None if way.whole is None else way.whole(p, q, reduction, gradient)
+    if (plain := p.plain()) is None:
+        return None
+    done = None if way.whole is None else way.whole(plain, q, reduction, gradient)
     if done is not None:
         return done
     function = way.with_gradient if gradient else way.loss
     if function is None or reduction.__class__ is not str or reduction not in REDUCTIONS:
         return None
     level = checks.level_now.get()
-    if level == "full" or kernel_asked.get() is not None:
-        return None
-    plain = p.plain()
     # Of distributions the short way looks at every row.
-    if plain is None or (level != "on" and plain.__class__ is not Plain):
+    looks = level == "on" or (level != "full" and plain.__class__ is Plain)
+    if not looks or kernel_asked.get() is not None:
         return None
     told = (q.axis, q.softcap) if kind is predictions.Logits else (-1, None)
     return function(plain, x, *told, reduction)

@@ -26,19 +26,13 @@ class Labelled {
 
   // The part of P, and where the statistics of the events are kept if a gradient needs them.
   void put(Stored& p, bool gradient) {
-    p.entries = 1;
+    plogq::put(p, rows(0), spread_);
     p.index = index_;
     if (keeps_ || gradient) {
       if (!statistics_) statistics_.reset(new double[size_t(2 * events_)]);
       p.greatest = statistics_.get();
       p.rest = p.greatest + events_;
     }
-    if (weighs_) {
-      p.value = row(VALUE);
-      p.mass = masses();
-    }
-    if (smooths_) p.factor = row(BACKGROUND);
-    if (smooths_ && !spread_.empty()) p.spread = spread_.data();
   }
 
  private:

@@ -16,35 +16,27 @@ class LabelledPiece {
         smooths_(reading.given().epsilon != 0),
         reading_(reading),
         kept_(new double[size_t(events * (smooths_  ? 6
-                                          : weighs_ ? 5
+                                          : weighs_ ? 4
                                                     : 3)) +
                          1]) {
-    LabelRows to;
-    to.label = reinterpret_cast<int64_t*>(row(2));
-    if (weighs_) to.value = row(3), to.mass = row(4);
-    if (smooths_) to.background = row(5);
-    wrong_ = reading.events(from, from + events, to, scale);
+    rows_.label = reinterpret_cast<int64_t*>(row(2));
+    if (weighs_) rows_.value = row(3);
+    if (smooths_) rows_.mass = row(4), rows_.background = row(5);
+    wrong_ = reading.events(from, from + events, rows_, scale);
   }
 
   const Wrong& wrong() const { return wrong_; }
 
   double mass() const {
     if (wrong_.bad >= 0) return NAN;
-    return weighs_ ? pairwise(row(4), events_) : double(events_);
+    return weighs_ ? pairwise(row(smooths_ ? 4 : 3), events_) : double(events_);
   }
 
   // The part of P, and where the statistics of the events are kept.
   void put(Stored& p) {
-    p.entries = 1;
+    plogq::put(p, rows_, reading_.spread());
     p.greatest = row(0);
     p.rest = row(1);
-    p.index = reinterpret_cast<const int64_t*>(row(2));
-    if (weighs_) {
-      p.value = row(3);
-      p.mass = row(4);
-    }
-    if (smooths_) p.factor = row(5);
-    if (smooths_ && !reading_.spread().empty()) p.spread = reading_.spread().data();
   }
 
  private:
@@ -54,6 +46,7 @@ class LabelledPiece {
   int64_t events_;
   bool weighs_, smooths_;
   const Reading& reading_;
+  LabelRows rows_;
   Wrong wrong_;
   // Rows of one number per event: greatest score, R, class (-1: none), value, mass, background.
   std::unique_ptr<double[]> kept_;

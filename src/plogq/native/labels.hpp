@@ -90,6 +90,16 @@ struct LabelRows {
   double* background = nullptr;
 };
 
+// The part of P that they are; where there is no mass beside it, it is the value.
+inline void put(Stored& p, const LabelRows& rows, const std::vector<double>& spread) {
+  p.entries = 1;
+  p.index = rows.label;
+  p.value = rows.value;
+  p.mass = rows.mass ? rows.mass : rows.value;
+  p.factor = rows.background;
+  if (rows.background && !spread.empty()) p.spread = spread.data();
+}
+
 // What was wrong with some labels: the first event whose label is no class, and whether a weight is
 // no number from 0 on. There is then something to say, or arithmetic to do, that is not done here.
 struct Wrong {

@@ -25,12 +25,12 @@ nb::object answer(const Call& call, nb::handle p) {
   return kind == rows ? rows_called(call, p) : nb::none();
 }
 
-// The loss of P and Q, a target with a `plain` and stored scores, or what `answered` has of it;
+// The loss of P, as algebra/plain.py has it, and Q, stored scores, or what `answered` has of it;
 // None where something is to be looked at more closely.
 nb::object loss_of_pair(nb::handle p, nb::handle q, nb::handle reduction, bool gradient) {
-  static PyObject* const names[] = {
-      PyUnicode_InternFromString("scores"), PyUnicode_InternFromString("axis"),
-      PyUnicode_InternFromString("softcap"), PyUnicode_InternFromString("plain")};
+  static PyObject* const names[] = {PyUnicode_InternFromString("scores"),
+                                    PyUnicode_InternFromString("axis"),
+                                    PyUnicode_InternFromString("softcap")};
   const auto of = [](PyObject* found) {
     if (!found) nb::raise_python_error();
     return nb::steal(found);
@@ -45,10 +45,8 @@ nb::object loss_of_pair(nb::handle p, nb::handle q, nb::handle reduction, bool g
   if (checks_are("full") || kernel_asked()) return nb::none();
   const Tensor x(scores);
   if (!scores_lie(x)) return nb::none();
-  const nb::object plain = of(PyObject_CallMethodNoArgs(p.ptr(), names[3]));
-  if (plain.is_none()) return nb::none();
   // Of distributions every row is looked at.
-  const PyTypeObject* kind = Py_TYPE(plain.ptr());
+  const PyTypeObject* kind = Py_TYPE(p.ptr());
   if (kind != labels && !checks_are("on")) return nb::none();
   int axis = -1;
   double softcap = 0;
@@ -58,7 +56,7 @@ nb::object loss_of_pair(nb::handle p, nb::handle q, nb::handle reduction, bool g
     if (!cap.is_none()) softcap = nb::cast<double>(cap);
   }
   const bool recorded = tensors && recording() && requires_gradient(scores);
-  return answer({scores, x, axis, softcap, how, tensors, recorded, gradient}, plain);
+  return answer({scores, x, axis, softcap, how, tensors, recorded, gradient}, p);
 }
 
 // Whether x is a tensor without gaps in main memory, of integers or else of floats, that nothing is

@@ -178,11 +178,7 @@ class Pieces {
     const int threads = whole_ ? threads_ : 1;
     kernels_->sums(s, threads);
     Part part;
-    for (int64_t e = 0; e < events; ++e) {
-      // Also where there is no number.
-      const bool one = s.sum[e] - 1 <= call_.tolerance && 1 - s.sum[e] <= call_.tolerance;
-      part.odd |= !(one && s.least[e] >= 0);
-    }
+    part.odd = !distributions(s, call_.tolerance);
     part.mass = pairwise(s.sum, events);
     if (masses_alone_) return part;
     Stored p;
@@ -228,7 +224,7 @@ class Pieces {
     p.events = events;
     p.scores = from_event(call_.scores, from, events);
     p.target = from_event(call_.probs, from, events);
-    part.odd = call_.strict && !probabilities(*kernels_, p.target, events);
+    part.odd = call_.strict && !probabilities(*kernels_, p.target, events, 1);
     const int threads = whole_ ? threads_ : 1;
     if (call_.forward) {
       const Losses losses(*this, from, events);

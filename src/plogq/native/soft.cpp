@@ -1,6 +1,5 @@
 // Rows of probabilities × stored logits, and yes/no targets × their scores, in one call each way.
-#include <cstring>
-
+#include "outcomes.hpp"
 #include "plain_call.hpp"
 
 namespace nb = nanobind;
@@ -25,8 +24,7 @@ class RowsPart {
           s.sum = sums_.get();
           s.least = s.sum + events;
           if (events) kernels->sums(s, threads);
-          for (int64_t e = 0; e < events; ++e)
-            fits_ &= s.sum[e] - 1 <= tolerance && 1 - s.sum[e] <= tolerance && s.least[e] >= 0;
+          fits_ = distributions(s, tolerance);
         },
         elements() >= WORTH_RELEASING);
   }
@@ -68,17 +66,10 @@ class YesNoPart {
       : target_(target, false), events_(events) {
     view_ = target_.elements(dtype, events);
     if (dtype == U8 || !events) return;
-    // What the kernel looks through is rounded to float32, perhaps onto a bound.
-    if (dtype == F64) {
-      look();
-      return;
-    }
     run(
         set,
         [&](const Running& kernels) {
-          double low = 0, high = 0;
-          kernels->range(view_, events, &low, &high, threads);
-          fits_ = low >= 0 && high <= 1;
+          fits_ = probabilities(*kernels.operator->(), view_, events, threads);
         },
         events >= WORTH_RELEASING);
   }
@@ -105,16 +96,6 @@ class YesNoPart {
   static void only_back(Binary&) {}
 
  private:
-  void look() {
-    const Released released(events_ >= WORTH_RELEASING);
-    fits_ = view_.axes <= 1;
-    for (int64_t e = 0; fits_ && e < events_; ++e) {
-      double y;
-      std::memcpy(&y, view_.event(e), sizeof y);
-      fits_ = y >= 0 && y <= 1;
-    }
-  }
-
   Buffer target_;
   int64_t events_;
   View view_;

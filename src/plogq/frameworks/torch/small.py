@@ -82,7 +82,7 @@ def _on_cuda() -> Callable[..., Tensor | None]:
     return short
 
 
-def whole(p: Any, q: Any, reduction: str, gradient: bool) -> Any | None:
+def whole(p: AnyPlain, q: Any, reduction: str, gradient: bool) -> Any | None:
     """H(P, Q) reduced, or None for what is not plain; `gradient` is for arrays without autodiff."""
     found = _cpu.loss_of_pair(p, q, reduction, gradient)
     return _apply(found, q.scores) if found.__class__ is tuple else found
