@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from math import exp, log
 from pathlib import Path
@@ -230,6 +231,49 @@ def test_multilabel(tmp_path: Path) -> None:
     shown = [c.cross_entropy for c in report.classes]
     assert shown == pytest.approx(losses.mean(axis=0).tolist(), rel=1e-12)
     assert report.accuracy == pytest.approx(((q > 0.5) == (y == 1)).mean())
+
+
+@pytest.mark.parametrize(
+    "header", ["a,b,c,a_pred,b_pred,c_pred", "toxic,rude,b,prob_toxic,prob_rude,prob_b"]
+)
+def test_multilabel_beside_columns_of_the_same_names(tmp_path: Path, header: str) -> None:
+    draw = np.random.default_rng(2)
+    y, q = draw.integers(0, 2, (40, 3)), np.round(draw.random((40, 3)), 4)
+    path = tmp_path / "x.csv"
+    path.write_text(
+        "\n".join([f"id,{header}", *(",".join(map(str, [i, *y[i], *q[i]])) for i in range(40))])
+    )
+    losses = -np.where(y == 1, np.log(q), np.log1p(-q))
+    for wish in (None, Wish(multilabel=True)):
+        assert score_file(path, wish).cross_entropy == pytest.approx(losses.mean(), rel=1e-12)
+
+
+PRINTED: tuple[Callable[[list[float]], str], ...] = (
+    lambda row: str(np.array(row)),
+    lambda row: f"array({row}, dtype=float32)",
+    lambda row: f"np.array({row})",
+    lambda row: f"tensor({row}, device='cuda:0')",
+    lambda row: f"tensor([{row}], grad_fn=<SoftmaxBackward0>)",
+    lambda row: str([np.float64(x) for x in row]),
+    lambda row: str(tuple(row)),
+    lambda row: str(row).replace(", ", ",\n       "),
+)
+
+
+@pytest.mark.parametrize("written", PRINTED)
+def test_lists_as_they_are_printed(tmp_path: Path, written: Callable[[list[float]], str]) -> None:
+    path = tmp_path / "x.csv"
+    cells = (f'{y},"{written(Q[i].tolist())}"' for i, y in enumerate(Y))
+    path.write_text("\n".join(["label,probs", *cells]))
+    assert score_file(path).cross_entropy == pytest.approx(H, rel=1e-12)
+
+
+def test_lists_that_printing_has_shortened_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("label,probs\n0,[0.1 0.2 ... 0.3 0.4]\n1,[0.3 0.2 ... 0.1 0.4]\n")
+    why = "in the first probs is '[0.1 0.2 ... 0.3 0.4]', not a list of numbers"
+    with pytest.raises(InputError, match=re.escape(why)):
+        score_file(path)
 
 
 def test_renormalize_and_clip(tmp_path: Path) -> None:

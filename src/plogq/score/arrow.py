@@ -21,11 +21,11 @@ def field(name: str, kind: Any) -> Field:
     kind = _storage(kind)
     if _types.is_dictionary(kind) or _types.is_run_end_encoded(kind):
         kind = kind.value_type
-    if _is_list(kind):
+    if is_list(kind):
         width = kind.list_size if _types.is_fixed_size_list(kind) else None
-        numbers = _scalar(_storage(kind.value_type)) in ("whole", "real", "boolean")
+        numbers = scalar(_storage(kind.value_type)) in ("whole", "real", "boolean")
         return Field(name, "list" if numbers else "other", width)
-    return Field(name, _scalar(kind))
+    return Field(name, scalar(kind))
 
 
 def column(array: Any, name: str, width: int | None = None) -> Column:
@@ -39,10 +39,10 @@ def column(array: Any, name: str, width: int | None = None) -> Column:
         array = _compute.run_end_decode(array)
     if _types.is_list_view(array.type) or _types.is_large_list_view(array.type):
         array = _in_turn(array)
-    if _is_list(array.type):
+    if is_list(array.type):
         return _lists(array, name, width)
     missing = _missing(array, f"{name} is missing")
-    if _scalar(array.type) == "text":
+    if scalar(array.type) == "text":
         return Column(array.to_numpy(zero_copy_only=False), missing)
     return Column(_numbers(array), missing)
 
@@ -121,7 +121,8 @@ def _missing(array: Any, why: str) -> list[Fault]:
     return [Fault(array.is_null().to_numpy(zero_copy_only=False), lambda _: why)]
 
 
-def _scalar(kind: Any) -> Kind:
+def scalar(kind: Any) -> Kind:
+    """What one value of this type is."""
     if _types.is_boolean(kind):
         return "boolean"
     if _types.is_integer(kind):
@@ -137,7 +138,8 @@ def _storage(kind: Any) -> Any:
     return kind.storage_type if isinstance(kind, _arrow.BaseExtensionType) else kind
 
 
-def _is_list(kind: Any) -> bool:
+def is_list(kind: Any) -> bool:
+    """Whether this is one of the types of lists."""
     checks = (
         _types.is_list, _types.is_large_list, _types.is_fixed_size_list, _types.is_list_view,
         _types.is_large_list_view,

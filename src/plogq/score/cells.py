@@ -23,7 +23,10 @@ _NUMBER = r"(?i)^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$|^[+-]?(inf|infinity)$"
 _WHOLE = r"^[+-]?\d+$"
 _BOOLEAN = r"(?i)^(true|false)$"
 _PERCENT = r"^[+-]?(\d+\.?\d*|\.\d+)\s*%$"
-_LIST = r"^(\[.*\]|\(.*\))$"
+_LIST = r"(?s)^(\[.*\]|\(.*\)|(\w+\.)?(array|tensor)\(\[.*\].*\))$"
+# What printing puts round the numbers: array([…], dtype=float32), tensor([…]), np.float64(…).
+_ROUND_A_LIST = r"(?s)^(?:\w+\.)?(?:array|tensor)\((\[.*\])[^\]]*\)$"
+_ROUND_A_NUMBER = r"np\.\w+\(([^()]*)\)"
 _ITEMS = r"[,;\s]+"
 # What stands in a column of numbers where there is none. In a column of text it may be a name.
 _ABSENT = (
@@ -264,6 +267,8 @@ def _lists(
 ) -> Column:
     """Numbers in brackets as rows of numbers."""
     trimmed = _compute.utf8_trim_whitespace(_without_absent(texts))
+    for printed in (_ROUND_A_LIST, _ROUND_A_NUMBER):
+        trimmed = _compute.replace_substring_regex(trimmed, printed, r"\1")
     inner = _compute.utf8_trim(trimmed, characters="[]() \t\r\n")
     parts = _compute.split_pattern_regex(inner, r";\s*|\s+" if decimal == "," else _ITEMS)
     values = parts.values if decimal == "." else _pointed(parts.values)

@@ -91,7 +91,10 @@ def find(
     for option, name in (("--bytes", wish.bytes), ("--text", wish.text)):
         if name is not None:
             raise InputError(f"{option} tells how long tokens are: add --log-likelihood COLUMN")
-    p = target.named(seen) if not about.truth or wish.target else target.beside(seen)
+    if about.truth and not wish.target:
+        p = target.beside(seen)
+    else:
+        p = target.named(seen) or target.paired(seen)
     if p is not None:
         seen.taken.update(p.names)
     q = prediction.columns(seen, p)

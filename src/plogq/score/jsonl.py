@@ -15,6 +15,7 @@ import pyarrow.json as pajson
 
 from . import arrow
 from .column import About, Array, Batch, Column, Fault, Field, InputError, Widths
+from .nested import Nesting
 from .shown import excerpt
 from .streams import opened
 from .threads import in_order
@@ -38,6 +39,7 @@ class JSONLines:
         self.about = About()
         self.fields: list[Field] = []
         self._types: dict[str, Any] = {}
+        self._nesting = Nesting(_arrow.schema([]))
         with closing(line_blocks(self._path)) as blocks:
             for data, _ in blocks:
                 table = _inferred(data)
@@ -45,15 +47,16 @@ class JSONLines:
                     continue
                 for field in table.schema:
                     self._types[field.name] = _wide(field.type)
-                flat = _flattened(table)
-                self.fields = [arrow.field(f.name, f.type) for f in flat.schema]
+                self._nesting = Nesting(table.schema)
+                self._nesting.learn(table)
+                self.fields = self._nesting.fields
                 return
 
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
-        tops = {name: self._top(name) for name in names}
+        tops = {name: self._nesting.top(name) for name in names}
         types = {top: self._types[top] for top in dict.fromkeys(tops.values())}
         row = 0
 
@@ -70,7 +73,7 @@ class JSONLines:
                     numbers = np.delete(numbers, [place for place, _ in read.lost])
                     lost = [(row + place, why) for place, why in read.lost]
                 row += count + len(read.lost)
-                flat = _flattened(read.table)
+                flat = self._nesting.flat(read.table)
                 for offset in range(0, count, rows):
                     part = flat.slice(offset, rows).combine_chunks()
                     columns = {
@@ -82,10 +85,6 @@ class JSONLines:
                     yield Batch(int(chosen[0]), len(chosen), columns, done, chosen, some)
                 if not count and lost:
                     yield Batch(lost[0][0], 0, {}, done, None, lost)
-
-    def _top(self, name: str) -> str:
-        """The field of the line that a column is, or is within."""
-        return next(t for t in self._types if name == t or name.startswith(f"{t}."))
 
 
 def line_blocks(path: Path) -> Generator[tuple[bytes, float], None, None]:
@@ -189,30 +188,24 @@ def _converted(values: list[Any], name: str, kind: Any) -> tuple[Any, Fault | No
             wrong[i], kept[i] = True, None
     shown = {i: excerpt(json.dumps(values[i]), 60) for i in np.flatnonzero(wrong).tolist()}
     what = (
-        "text" if _types.is_string(kind) else "a list of numbers" if _is_list(kind) else "a number"
+        "text"
+        if _types.is_string(kind)
+        else "a list of numbers"
+        if arrow.is_list(kind)
+        else "a number"
     )
     return _arrow.array(kept, kind), Fault(wrong, lambda i: f"{name} is {shown[i]}, not {what}")
-
-
-def _is_list(kind: Any) -> bool:
-    return bool(_types.is_list(kind))
 
 
 def _wide(kind: Any) -> Any:
     """A type that takes in what may come later: fractions where the first numbers are whole."""
     if _types.is_integer(kind):
         return _arrow.float64()
-    if _is_list(kind):
+    if arrow.is_list(kind):
         return _arrow.list_(_wide(kind.value_type))
     if _types.is_struct(kind):
         return _arrow.struct([(f.name, _wide(f.type)) for f in kind])
     return kind
-
-
-def _flattened(table: Any) -> Any:
-    while any(_types.is_struct(field.type) for field in table.schema):
-        table = table.flatten()
-    return table
 
 
 def _column(table: Any, name: str, width: int | None, fault: Fault | None, offset: int) -> Column:

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ..errors import PlogqError
 from ..frameworks import verbs
-from . import arrow
 from .column import About, Array, Batch, InputError, Widths
+from .nested import Nesting
 from .tables import batch_of
 
 _arrow: Any = pa
@@ -26,8 +26,10 @@ class Table:
         for name, times in names.most_common(1):
             if times > 1:
                 raise InputError(f"the table has two columns named {name!r}: rename one of them")
-        self._table = table
-        self.fields = [arrow.field(f.name, f.type) for f in table.schema]
+        nesting = Nesting(table.schema)
+        nesting.learn(table)
+        self._table = nesting.flat(table)
+        self.fields = nesting.fields
         self.about = About(classes=None if classes is None else tuple(map(str, classes)))
 
     def batches(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,8 @@ from .naming import Group
 from .scale import OPTION, Sample, Scale, classify, name_hint
 from .survey import Seen
 from .yes_no import independent, one_number
+
+_DICTIONARY = re.compile(r"\s*\[?\s*\{.*:.*\}", re.S)
 
 # Of so many columns at most, every run is tried: their number grows with the square.
 _RUNS = 256
@@ -38,6 +41,12 @@ def columns(seen: Seen, target: Group | None) -> Group:
         )
     for f in seen.free:
         _not_too_many(repr(f.name), f.width)
+    for f in seen.free:
+        if f.kind == "text" and all(_DICTIONARY.match(str(v)) for v in seen.column(f.name)[:9]):
+            raise InputError(
+                f"column {f.name!r} holds dictionaries as text: write JSON lines, where they are "
+                "columns: table.to_json('predictions.jsonl', orient='records', lines=True)"
+            )
     raise InputError(
         "no column looks like a prediction (columns such as p0, p1, p2, a list column, or one "
         "column for a yes/no outcome): add --probs, --logits or --log-probs; there are "
@@ -83,7 +92,7 @@ def content(seen: Seen, prediction: Group) -> tuple[Scale, str]:
     if wish.renormalize and said != "logits" and said != "log-probs" and not binary:
         what = scale.described(prediction, width)
         return Scale("probs"), f"{what}: divided by the sum of each row, as --renormalize says."
-    sample = Sample(seen.values(prediction), seen.whole_file)
+    sample = _sample(seen, prediction)
     if binary:
         return one_number(prediction, sample, said, seen.percent(prediction))
     return classify(prediction, sample, said, wish.tolerance)
@@ -100,8 +109,16 @@ def outcomes(seen: Seen, prediction: Group) -> tuple[Scale, str]:
         raise InputError(
             "--log-probs is for one distribution a row; yes/no outcomes take --probs or --logits"
         )
-    sample = Sample(seen.values(prediction), seen.whole_file)
+    sample = _sample(seen, prediction)
     return independent(prediction, sample, said, width)
+
+
+def _sample(seen: Seen, prediction: Group) -> Sample:
+    values = seen.values(prediction)
+    why = None if len(values) else seen.fault(prediction)
+    if why is not None:
+        raise InputError(f"{prediction} holds no row that can be read; in the first {why}")
+    return Sample(values, seen.whole_file)
 
 
 def classes(seen: Seen, prediction: Group) -> tuple[str, ...]:

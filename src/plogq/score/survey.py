@@ -151,6 +151,14 @@ class Seen:
         values = values[self._sound(group.names)].astype(np.float64).reshape(-1)
         return values[~np.isnan(values)]
 
+    def fault(self, group: Group) -> str | None:
+        """Why the first row of a group could not be read; None where it could."""
+        for name in group.names:
+            for fault in self.sample.columns[name].faults:
+                if len(fault.rows) and fault.rows[0]:
+                    return fault.why(0)
+        return None
+
     def _sound(self, names: Sequence[str]) -> Array:
         """The rows in which all these columns could be read."""
         sound = np.ones(self.sample.rows, bool)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from . import arrow
 from .column import MOST_CLASSES, About, Batch, Field, Widths
+from .nested import Nesting
 from .places import Remote, raw_file
 
 _arrow: Any = pa
@@ -27,6 +28,9 @@ _REMOTE_BUFFER = 1 << 23
 
 # So many rows are worth being read apart from others.
 _PIECE = 1 << 18
+
+# Rows that say which names stand beside numbers.
+_FIRST = 1000
 
 # Of lists, what a batch may hold: the rows that look at a file first may be long ones.
 _BATCH_NUMBERS = 1 << 22
@@ -45,14 +49,30 @@ class Parquet:
         self._path = path
         with self._opened() as file:
             self._rows = int(file.metadata.num_rows)
-            fields = [arrow.field(f.name, f.type) for f in file.schema_arrow]
+            self._nesting = Nesting(file.schema_arrow)
+            if holders := self._nesting.holders:
+                for record in file.iter_batches(_FIRST, columns=holders, use_threads=False):
+                    record.validate(full=True)
+                    self._nesting.learn(_arrow.Table.from_batches([record]))
+                    break
+            fields = self._nesting.fields
             lists = [f.name for f in fields if f.kind == "list"]
-            self._lengths = _lengths(file, lists) if lists else {}
+            self._lengths = self._first_lengths(file, lists) if lists else {}
         # Zeros take no room in a file, and a row of them is read whole.
         long = {name: n for name, n in self._lengths.items() if n > MOST_CLASSES}
         self.fields = [
             Field(f.name, "other", long[f.name]) if f.name in long else f for f in fields
         ]
+
+    def _first_lengths(self, file: Any, names: Sequence[str]) -> dict[str, int]:
+        """How long the lists of these columns are in the first row. The file's own figures would
+        tell of all rows, but pyarrow ends the process where they are wrong."""
+        tops = self._nesting.tops(names)
+        for record in file.iter_batches(batch_size=1, columns=tops, use_threads=False):
+            record.validate(full=True)
+            first = batch_of(self._nesting.record(record), 0, names, {}, 0.0)
+            return {name: column.values.shape[1] for name, column in first.columns.items()}
+        return {}
 
     @contextmanager
     def _opened(self) -> Generator[Any, None, None]:
@@ -95,13 +115,14 @@ class Parquet:
             batches = file.iter_batches(
                 batch_size=rows,
                 row_groups=groups,
-                columns=list(names),
+                columns=self._nesting.tops(names),
                 use_threads=_DECODE_IN_THREADS,
             )
             for record in batches:
                 record.validate(full=True)
                 end = start + record.num_rows
-                yield batch_of(record, start, names, widths, end / max(end, self._rows))
+                flat = self._nesting.record(record)
+                yield batch_of(flat, start, names, widths, end / max(end, self._rows))
                 start = end
 
 
@@ -117,16 +138,6 @@ def _cuts(counts: Sequence[int]) -> list[int]:
     return found
 
 
-def _lengths(file: Any, names: Sequence[str]) -> dict[str, int]:
-    """How long the lists of these columns are in the first row. The file's own figures would tell
-    of all rows, but pyarrow ends the process where they are wrong."""
-    for record in file.iter_batches(batch_size=1, columns=names, use_threads=False):
-        record.validate(full=True)
-        found = record.schema.names
-        return {n: arrow.column(record.column(i), n).values.shape[1] for i, n in enumerate(found)}
-    return {}
-
-
 class ArrowIPC:
     """An Arrow IPC file or stream, a batch at a time, as it was written.
 
@@ -139,7 +150,14 @@ class ArrowIPC:
         self._path = path
         self._stream = stream
         with self._opened() as raw:
-            self.fields = [arrow.field(f.name, f.type) for f in self._reader(raw, None).schema]
+            self._nesting = Nesting(self._reader(raw, None).schema)
+        if holders := self._nesting.holders:
+            with self._opened() as raw:
+                for record, _ in self._records(raw, holders, None):
+                    record.validate(full=True)
+                    self._nesting.learn(_arrow.Table.from_batches([record.slice(0, _FIRST)]))
+                    break
+        self.fields = self._nesting.fields
 
     def _opened(self) -> Any:
         return raw_file(self._path)
@@ -147,10 +165,7 @@ class ArrowIPC:
     def _reader(self, raw: Any, names: Sequence[str] | None) -> Any:
         options = _arrow.ipc.IpcReadOptions()
         if names is not None:
-            wanted = set(names)
-            options.included_fields = [
-                i for i, field in enumerate(self.fields) if field.name in wanted
-            ]
+            options.included_fields = self._nesting.places(names)
         opened = _arrow.ipc.open_stream if self._stream else _arrow.ipc.open_file
         return opened(raw, options=options)
 
@@ -199,7 +214,7 @@ class ArrowIPC:
                 # What the file says of offsets and indices is taken at its word from here on.
                 record.validate(full=True)
                 for offset in range(0, record.num_rows, rows):
-                    part = record.slice(offset, rows)
+                    part = self._nesting.record(record.slice(offset, rows))
                     yield batch_of(part, start, names, widths, done)
                     start += part.num_rows
 
