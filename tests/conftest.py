@@ -87,7 +87,19 @@ LONGEST = (
 )
 
 
+# Those of a suite that are slow on one framework and quick on another, and whatever takes long.
+SLOW = frozenset(
+    f"tests/{line}"
+    for line in (Path(__file__).parent / "slow.txt").read_text().splitlines()
+    if not line.startswith("#")
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.nodeid.partition("[")[0] in SLOW:
+            item.add_marker("slow")
     turn = {Path(__file__).parent / name: i for i, name in enumerate(LONGEST)}
     items.sort(key=lambda item: turn.get(item.path, len(turn)))
 

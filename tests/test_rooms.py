@@ -36,6 +36,17 @@ def circle(of: Mapping[str, set[str]]) -> list[str]:
     return []
 
 
+def test_what_is_listed_as_slow_is_there() -> None:
+    tests = Path(__file__).parent
+    shared = "".join(path.read_text() for path in (tests / "suite").rglob("*.py"))
+    listed = [x for x in (tests / "slow.txt").read_text().splitlines() if not x.startswith("#")]
+    assert len(listed) > 50
+    for line in listed:
+        file, *_, name = line.split("::")
+        text = (tests / file).read_text()
+        assert f"def {name}(" in (text + shared if "_suite" in file else text), line
+
+
 def test_no_file_imports_itself_round_a_corner() -> None:
     found = circle(graph())
     assert found == [], " imports ".join(found)

@@ -139,7 +139,8 @@ def fakes() -> None:
     import numpy as np
     from keras.src.trainers import trainer
 
-    trainer.model_supports_jit = lambda model: False
+    if keras.backend.backend() == "tensorflow":
+        trainer.model_supports_jit = lambda model: False
     keras.optimizers.Optimizer.apply = lambda self, grads, trainable_variables=None: None
 
     rng = np.random.default_rng(0)
