@@ -83,6 +83,7 @@ LONGEST = (
     *("on_triton/test_contract.py", "on_tensorflow/test_suite.py", "score/test_endings.py"),
     *("peers/test_keras_suite.py", "compat/test_optax.py", "arrays/test_loading.py"),
     *("on_jax/test_transforms.py", "on_jax/test_vmap.py", "on_torch/test_suite.py"),
+    *("test_examples_of_tools.py", "score/test_engines.py", "test_examples.py"),
     *("kernels/test_contract.py", "on_triton/test_suite.py", "doctor/test_watch_others.py"),
 )
 

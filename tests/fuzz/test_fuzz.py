@@ -14,7 +14,7 @@ from ..together import for_each
 from . import report, runner
 
 SEED = 1_000_000_000
-PROGRAMS = {"numpy": 1000, "torch": 200, "jax": 8, "tensorflow": 15, "files": 25, "threads": 5}
+PROGRAMS = {"numpy": 500, "torch": 100, "jax": 6, "tensorflow": 8, "files": 15, "threads": 3}
 
 
 @pytest.mark.slow
