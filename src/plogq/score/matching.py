@@ -159,12 +159,18 @@ def truth_words(names: Sequence[str]) -> list[str] | None:
 
 def class_in(name: str, labels: Sequence[str]) -> str | None:
     """The one label that a column's name ends or begins with, as `prob_yes` does with yes."""
-    found = [
-        label
-        for label in labels
-        if (key := folded(label)) and any(key == part for part in _ends(name))
-    ]
-    return found[0] if len(found) == 1 else None
+    return classes_in([name], labels)[0]
+
+
+def classes_in(names: Sequence[str], labels: Sequence[str]) -> list[str | None]:
+    """The same of several columns, none of which is a label itself."""
+    own = set(names)
+    by_key: dict[str, list[str]] = {}
+    for label in labels:
+        if label not in own and (key := folded(label)):
+            by_key.setdefault(key, []).append(label)
+    found = [[label for end in _ends(name) for label in by_key.get(end, ())] for name in names]
+    return [each[0] if len(each) == 1 else None for each in found]
 
 
 def shown_names(names: Sequence[str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ class Nesting:
 
     def __init__(self, schema: Any) -> None:
         self._schema = schema
+        self._own = dict.fromkeys(schema.names)
         self._names: dict[str, list[str]] = {}
         self.holders = [f.name for f in schema if holds_columns(f.type)]
 
@@ -55,7 +56,7 @@ class Nesting:
     def places(self, names: Iterable[str]) -> list[int]:
         """Which of the schema's own columns these are, or lie in."""
         tops = set(self.tops(names))
-        return [i for i, name in enumerate(self._schema.names) if name in tops]
+        return [i for i, name in enumerate(self._own) if name in tops]
 
     def tops(self, names: Iterable[str]) -> list[str]:
         """The table's own columns that these are, or lie in."""
@@ -63,7 +64,7 @@ class Nesting:
 
     def top(self, name: str) -> str:
         """The schema's own column that one is, or lies in."""
-        if name in self._schema.names:
+        if name in self._own:
             return name
         return next(top for top in self.holders if name.startswith(f"{top}."))
 

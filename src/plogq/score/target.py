@@ -11,7 +11,7 @@ from . import naming, scale
 from .answers import yes_no_codes
 from .codes import Codes, number_codes, text_codes
 from .column import Field, InputError
-from .matching import class_in, match_columns, match_labels, word
+from .matching import classes_in, match_columns, match_labels, word
 from .naming import Group
 from .survey import Seen
 
@@ -48,17 +48,18 @@ def named(seen: Seen) -> Group | None:
 def paired(seen: Seen) -> Group | None:
     """Columns of 0 and 1, each named as one column of fractions is: cat and dog beside cat_pred and
     dog_pred; None where they are one of several classes, or two groups could be meant."""
-    choices = [f.name for f in seen.free if f.numeric and _all_0_or_1(seen, Group((f.name,)))]
+    names = [f.name for f in seen.free if f.numeric]
     found: dict[frozenset[str], Group] = {}
     for group in naming.alike([f.name for f in seen.free if f.kind == "real"]):
-        names = [class_in(name, choices) for name in group.names]
-        chosen = Group(tuple(name for name in names if name is not None))
-        if len(set(chosen.names)) == len(group.names):
-            found[frozenset(chosen.names)] = chosen
+        chosen = [name for name in classes_in(group.names, names) if name is not None]
+        if len(set(chosen)) == len(group.names):
+            found[frozenset(chosen)] = Group(tuple(chosen))
     if len(found) != 1:
         return None
     (group,) = found.values()
-    several = float(np.mean(seen.values(group).sum(axis=1) != 1))
+    if not _all_0_or_1(seen, group):
+        return None
+    several: float = (seen.values(group).sum(axis=1) != 1).mean()
     return group if seen.wish.multilabel or several > _FEW else None
 
 
