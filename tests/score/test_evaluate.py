@@ -113,6 +113,38 @@ def test_soft_targets_and_outcomes() -> None:
     assert report.cross_entropy == pytest.approx(expected, rel=1e-9)
 
 
+def test_the_columns_of_a_table_name_its_classes() -> None:
+    pandas: Any = pytest.importorskip("pandas")
+    names = ["ant", "bee", "cow"]
+    rows = [[0.5, 0.25, 0.25], [0.125, 0.75, 0.125], [0.25, 0.25, 0.5]]
+    want = -sum(np.log([0.5, 0.75, 0.5])) / 3
+    table = pandas.DataFrame(rows, columns=names)
+    for labels in (names, pandas.Series(names), pandas.Series(names, dtype="category")):
+        for order in (names, ["cow", "ant", "bee"]):
+            report = plogq.evaluate(labels, table[order])
+            assert report.cross_entropy == pytest.approx(want, rel=1e-12)
+            assert sorted(c.label for c in report.classes) == names
+    # Numbers from 0 are no names, and labels that are numbers go by theirs.
+    assert plogq.evaluate([0, 1, 2], table).cross_entropy == pytest.approx(want, rel=1e-12)
+    numbered = pandas.DataFrame(rows, columns=[1, 2, 5])
+    assert plogq.evaluate([1, 2, 5], numbered).cross_entropy == pytest.approx(want, rel=1e-12)
+
+
+def test_what_pandas_and_masks_would_lose_is_refused() -> None:
+    pandas: Any = pytest.importorskip("pandas")
+    table = pandas.DataFrame([[0.5, 0.5], [0.25, 0.75]])
+    shuffled = pandas.Series([1, 0], index=[1, 0])
+    with pytest.raises(InputError, match=r"one index in two orders: write prediction\.loc"):
+        plogq.evaluate(shuffled, table)
+    assert plogq.evaluate(shuffled.to_numpy(), table).events == 2
+    # Another index tells nothing of the rows.
+    assert plogq.evaluate(pandas.Series([1, 0], index=[7, 3]), table).events == 2
+    masked = np.ma.masked_array([0, 1], mask=[False, True])
+    for given in ((masked, [[0.5, 0.5]] * 2), ([0, 1], np.ma.masked_array([[0.5, 0.5]] * 2))):
+        with pytest.raises(InputError, match="is a masked array"):
+            plogq.evaluate(*given)
+
+
 def test_any_number_of_axes() -> None:
     report = plogq.evaluate(Y.reshape(5, 100), Z.reshape(5, 100, 3))
     assert report.cross_entropy == pytest.approx(LOSS.mean(), rel=1e-12)

@@ -84,6 +84,11 @@ def as_numpy(value: Any, role: str) -> Array:
     Raises:
         InputError: it is no array.
     """
+    if isinstance(value, np.ma.MaskedArray):
+        raise InputError(
+            f"{role} is a masked array, and what is masked would be scored: keep the rows that "
+            "count, y[~mask] and q[~mask], or give the labels y.filled(-100) and ignore=-100"
+        )
     try:
         found = verbs(value).host(value)
     except PlogqError:
@@ -97,6 +102,33 @@ def as_numpy(value: Any, role: str) -> Array:
         raise InputError(f"{role} is no array: {error}") from None
     array = np.asarray(found)
     return array.astype(np.float32) if array.dtype.name == "bfloat16" else array
+
+
+def class_names(prediction: Any) -> list[str] | None:
+    """The names that the columns of a table give the classes; None where they are counted from 0,
+    or it is no table."""
+    columns, shape = getattr(prediction, "columns", None), getattr(prediction, "shape", ())
+    if columns is None or len(shape) != 2 or shape[1] < 2:
+        return None
+    names = [str(name) for name in columns]
+    return None if names == [str(k) for k in range(len(names))] else names
+
+
+def refuse_other_order(target: Any, prediction: Any) -> None:
+    """Refuse a series and a table of pandas with one index in two orders.
+
+    Raises:
+        InputError: they are that.
+    """
+    if not all(type(x).__module__.split(".")[0] == "pandas" for x in (target, prediction)):
+        return
+    ours, theirs = target.index, prediction.index
+    if len(ours) == len(theirs) and not ours.equals(theirs) and set(ours) == set(theirs):
+        raise InputError(
+            "the target and the prediction have one index in two orders: write "
+            "prediction.loc[target.index] where the index tells which rows belong together, or "
+            "target.to_numpy() where their places do"
+        )
 
 
 def table_of(columns: Mapping[str, Array]) -> Any:

@@ -13,7 +13,7 @@ from . import inputs
 from .column import InputError, Source, in_python
 from .evaluate import empty_totals, opened_file, score_source
 from .kept import Keeper, Kept, Teller
-from .memory import Table, as_table, table_of
+from .memory import Table, as_table, class_names, refuse_other_order, table_of
 from .places import located
 from .report import Report
 from .running import Totals, frame_of
@@ -51,10 +51,12 @@ def evaluate(
     shape (...) or soft targets of shape (..., K), and a prediction of shape (..., K); for yes/no
     outcomes both have one shape. What an array holds is found as in a file, a representation says
     it. `weight` and `cluster` are then arrays, and `by` is a dictionary of arrays; `classes` names
-    the classes. `evaluate(table, target="label", probs="p_*")` takes a pandas, polars or pyarrow
-    table, and `evaluate("predictions.parquet")` a file: there all of these are names of columns,
-    and columns that are not named are found. `name` is what the report calls the prediction, and
-    `options` are those of `Wish`, such as `calibration=True`.
+    the classes, as do the columns of a prediction that is a table.
+
+    `evaluate(table, target="label", probs="p_*")` takes a pandas, polars or pyarrow table, and
+    `evaluate("predictions.parquet")` a file: there all of these are names of columns, and columns
+    that are not named are found. `name` is what the report calls the prediction, and `options` are
+    those of `Wish`, such as `calibration=True`.
 
     With `map` the files of a folder, a pattern or a list of paths are scored by whatever `map`
     calls: it is like the built-in one, and may be an executor's, `pool.imap_unordered`, or that of
@@ -141,6 +143,9 @@ def _arrays(
     if by is not None and not isinstance(by, Mapping):
         raise InputError('beside arrays by= is a dictionary, such as by={"city": cities}')
     slices = {str(key): x for key, x in cast("Mapping[Any, Any]", by or {}).items()}
+    refuse_other_order(target, prediction)
+    if classes is None:
+        classes = class_names(prediction)
     given = {key: x for key, x in ((_WEIGHT, weight), (_CLUSTER, cluster)) if x is not None}
     found, wish = inputs.columns(target, prediction, slices, given, wish)
     wish = replace(
