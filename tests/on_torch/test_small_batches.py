@@ -39,7 +39,9 @@ def loss_of(kind: str, x: Tensor, y: Tensor, p: Tensor, **options: Any) -> Tenso
 
 @every
 @pytest.mark.parametrize("reduction", ["mean", "none"])
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    "dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16], ids=str
+)
 def test_the_gradient_that_comes_with_the_loss_is_the_one_that_is_asked_for(
     kind: str, reduction: str, dtype: torch.dtype
 ) -> None:

@@ -65,7 +65,7 @@ PyObject* describe = nullptr;
 PyObject* threads = nullptr;
 
 // From how many elements on a call may have more than one thread.
-constexpr int64_t WORTH_ASKING = 1 << 15;
+constexpr int64_t WORTH_ASKING = 1 << 14;
 
 int float_of(const DLTensor& t) {
   if (t.code == FLOAT) return t.bits == 32 ? F32 : t.bits == 64 ? F64 : t.bits == 16 ? F16 : -1;

@@ -18,8 +18,7 @@ from ...native import _cpu, processor
 from ...native.sums import U8
 from . import arrays as xp
 from .memory import CODES, memory
-from .modes import PLAIN, _functorch_active, _legacy, _modes, forward_ad
-from .modes import tracing as tracing
+from .modes import PLAIN, _functorch_active, _legacy, _modes, followed, forward_ad
 from .uncompiled_derivatives import again, in_depth
 
 Tensor = torch.Tensor
@@ -67,6 +66,7 @@ def _on_cuda() -> Callable[..., Tensor | None]:
     return short
 
 
+tracing = followed
 # H(P, Q) reduced, or None for what is not plain; a gradient is for arrays without autodiff.
 whole = _cpu.loss_of_pair
 
@@ -75,7 +75,9 @@ def short(
     p: AnyPlain, x: Tensor, axis: int, softcap: float | None, reduction: str
 ) -> Tensor | None:
     """The same on a GPU."""
-    return _on_cuda()(p, x, axis, softcap, reduction) if x.is_cuda else None
+    if not x.is_cuda or torch.compiler.is_compiling():
+        return None
+    return _on_cuda()(p, x, axis, softcap, reduction)
 
 
 class _Short(torch.autograd.Function):
