@@ -34,7 +34,7 @@ nanobind::object array_like(nanobind::handle x);
 nanobind::object array_number(bool wide, double x);
 void read_array_makers(nanobind::object losses, nanobind::object like, nanobind::tuple numbers);
 
-// The loss that autograd has recorded, and its way back from it to the scores.
+// The loss of `way` as autograd records it, with the way back from it to the scores.
 nanobind::object record(nanobind::object way, nanobind::handle scores);
 
 // What a call is asked in: whether a kernel was asked for by name; which values are checked, "off",
