@@ -14,7 +14,7 @@ import plogq
 from plogq.frameworks.torch import small
 from plogq.native import _cpu, processor
 
-SHAPES = ((20_000, 2), (4_000, 10), (300, 200), (9, 5_000), (2, 70_000))
+SHAPES = ((20_000, 2), (4_000, 10), (180, 100), (300, 200), (9, 5_000), (2, 70_000))
 
 
 @pytest.fixture

@@ -57,6 +57,17 @@ def test_the_gradient_that_comes_with_the_loss_is_the_one_that_is_asked_for(
 
 
 @every
+def test_a_gradient_of_float16_is_that_of_float32_rounded(kind: str) -> None:
+    x, y, p = drawn(torch.float16)
+    wide = x.detach().float().requires_grad_()
+    for scores in (x, wide):
+        loss_of(kind, scores, y, p).backward()
+    assert x.grad is not None
+    assert wide.grad is not None
+    torch.testing.assert_close(x.grad, wide.grad.half(), equal_nan=True)
+
+
+@every
 def test_scores_that_are_changed_in_between_are_told(kind: str) -> None:
     x, y, p = drawn()
     inner = x * 1.0

@@ -24,8 +24,8 @@ class LabelsPart {
              std::vector<int64_t> ignore, double epsilon, const Buffer& sample_weight,
              const Buffer& class_weight, bool keeps, int threads)
       : classes_(classes),
-        labelled_(taken(labels, type, ignore, epsilon, sample_weight, class_weight, events, classes,
-                        keeps, threads)) {}
+        labelled_(taken(labels, type, std::move(ignore), epsilon, sample_weight, class_weight,
+                        events, classes, keeps, threads)) {}
 
   bool fits() const { return labelled_.fits(); }
   int64_t events() const { return labelled_.events(); }
@@ -51,7 +51,7 @@ class LabelsPart {
     Labels given;
     given.data = labels.data<const void>();
     given.type = type;
-    given.ignore = ignore;
+    given.ignore = std::move(ignore);
     given.epsilon = epsilon;
     given.sample_weight = sample_weight.data<const double>();
     given.class_weight = class_weight.data<const double>();
@@ -119,8 +119,9 @@ nb::object plogq::labels_called(const Call& call, nb::handle p) {
     ignore.push_back(nb::cast<int64_t>(item(marks, i)));
   const int threads = threads_for(events * classes);
   return answered<LabelsPart>(call, p, y.axes, threads, Buffer(y.data()), y.integer, events,
-                              classes, ignore, nb::cast<double>(item(p, 2)), Buffer(sample.data()),
-                              Buffer(by_class.data()), call.recorded, threads);
+                              classes, std::move(ignore), nb::cast<double>(item(p, 2)),
+                              Buffer(sample.data()), Buffer(by_class.data()), call.recorded,
+                              threads);
 }
 
 void bind_labelled(nb::module_& m) {

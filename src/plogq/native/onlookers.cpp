@@ -9,13 +9,13 @@ namespace plogq {
 
 namespace {
 
-// Up to here a copy takes less time than to ask for memory of the same kind.
-constexpr int64_t FEW = 2048;
+// Up to here memory of our own, lent to PyTorch, takes less time than to ask it for some.
+constexpr int64_t FEW = 1 << 15;
 
 // Held until the process ends; none is there before PyTorch is met.
 struct Asked {
   nb::object set_now, kernel, level, reductions, classes, modes, grad_enabled, transforms,
-      dispatch_modes, losses, like, widen, array_losses, array_like, numbers;
+      dispatch_modes, losses, like, widen, record, array_losses, array_like, numbers;
 };
 Asked& asked() {
   static Asked* const all = new Asked;
@@ -41,11 +41,6 @@ nb::object called(nb::handle x, PyObject* name) {
   PyObject* found = PyObject_CallMethodNoArgs(x.ptr(), name);
   if (!found) nb::raise_python_error();
   return nb::steal(found);
-}
-
-nb::object copy(nb::handle x) {
-  static PyObject* const name = interned("clone");
-  return called(x, name);
 }
 
 nb::object lengths(int axes, const int64_t* shape) {
@@ -78,7 +73,7 @@ int reduction_code(nb::handle name) {
 
 bool tensors_watched() {
   const Asked& a = asked();
-  return forward_mode() || truth(a.transforms()) || !a.dispatch_modes().equal(nb::int_(0));
+  return forward_mode() || truth(a.transforms()) || truth(a.dispatch_modes());
 }
 
 bool tensors_in_depth() { return recording() || forward_mode() || truth(asked().transforms()); }
@@ -107,13 +102,17 @@ nb::object loss_tensor(bool wide, int axes, const int64_t* shape) {
   int64_t count = 1;
   for (int i = 0; i < axes; ++i) count *= shape[i];
   nb::object made;
-  if (count <= FEW) made = fresh_tensor(wide, axes, shape);
+  if (count <= FEW) made = fresh_tensor(wide ? F64 : F32, axes, shape);
   return made.is_valid() ? made : asked().losses(wide, lengths(axes, shape));
 }
 
-nb::object tensor_like(nb::handle x, int64_t elements) {
-  return elements <= FEW && !recording() ? copy(x) : asked().like(x);
+nb::object tensor_like(nb::handle x, const Tensor& read) {
+  nb::object made;
+  if (read.size(0, read.axes) <= FEW) made = fresh_tensor(read.dtype, read.axes, read.shape);
+  return made.is_valid() ? made : asked().like(x);
 }
+
+nb::object record(nb::object way, nb::handle scores) { return asked().record(way, scores); }
 
 nb::object loss_array(bool wide, int axes, const int64_t* shape) {
   return asked().array_losses(wide, lengths(axes, shape));
@@ -144,12 +143,14 @@ void bind_onlookers(nb::module_& m) {
   m.def(
       "read_modes",
       [](nb::tuple classes, nb::dict forward_ad, nb::object grad_enabled, nb::object transforms,
-         nb::object dispatch_modes, nb::object losses, nb::object like, nb::object widen) {
+         nb::object dispatch_modes, nb::object losses, nb::object like, nb::object widen,
+         nb::object record) {
         Asked& a = asked();
         a.classes = classes, a.modes = forward_ad, a.grad_enabled = grad_enabled;
         a.transforms = transforms, a.dispatch_modes = dispatch_modes, a.losses = losses;
-        a.like = like, a.widen = widen;
+        a.like = like, a.widen = widen, a.record = record;
       },
       nb::arg("classes"), nb::arg("forward_ad"), nb::arg("grad_enabled"), nb::arg("transforms"),
-      nb::arg("dispatch_modes"), nb::arg("losses"), nb::arg("like"), nb::arg("widen"));
+      nb::arg("dispatch_modes"), nb::arg("losses"), nb::arg("like"), nb::arg("widen"),
+      nb::arg("record"));
 }

@@ -7,6 +7,8 @@
 
 namespace plogq {
 
+class Tensor;
+
 // The number of the instruction set that runs now.
 int set_now();
 
@@ -24,13 +26,16 @@ bool requires_gradient(nanobind::handle x);
 bool negative(nanobind::handle x);
 
 // New tensors without gaps, their values anything: losses of this shape, in float64 or in float32;
-// what is like x. The same as arrays of NumPy, and one number.
+// what is like x, which `read` has. The same as arrays of NumPy, and one number.
 nanobind::object loss_tensor(bool wide, int axes, const int64_t* shape);
-nanobind::object tensor_like(nanobind::handle x, int64_t elements);
+nanobind::object tensor_like(nanobind::handle x, const Tensor& read);
 nanobind::object loss_array(bool wide, int axes, const int64_t* shape);
 nanobind::object array_like(nanobind::handle x);
 nanobind::object array_number(bool wide, double x);
 void read_array_makers(nanobind::object losses, nanobind::object like, nanobind::tuple numbers);
+
+// The loss of `way` as autograd records it, with the way back from it to the scores.
+nanobind::object record(nanobind::object way, nanobind::handle scores);
 
 // What a call is asked in: whether a kernel was asked for by name; which values are checked, "off",
 // "on" or "full"; the code of a reduction, or -1.

@@ -12,6 +12,13 @@ namespace {
 // The classes of algebra/plain.py.
 PyTypeObject *labels = nullptr, *rows = nullptr, *yes_no = nullptr;
 
+PyObject* interned(const char* text) { return PyUnicode_InternFromString(text); }
+
+nb::object of(PyObject* found) {
+  if (!found) nb::raise_python_error();
+  return nb::steal(found);
+}
+
 bool scores_lie(const Tensor& x) {
   return x.lies() && x.dtype >= 0 && x.dtype != U8 && x.size(0, x.axes) > 0;
 }
@@ -28,13 +35,7 @@ nb::object answer(const Call& call, nb::handle p) {
 // The loss of P, as algebra/plain.py has it, and Q, stored scores, or what `answered` has of it;
 // None where something is to be looked at more closely.
 nb::object loss_of_pair(nb::handle p, nb::handle q, nb::handle reduction, bool gradient) {
-  static PyObject* const names[] = {PyUnicode_InternFromString("scores"),
-                                    PyUnicode_InternFromString("axis"),
-                                    PyUnicode_InternFromString("softcap")};
-  const auto of = [](PyObject* found) {
-    if (!found) nb::raise_python_error();
-    return nb::steal(found);
-  };
+  static PyObject* const names[] = {interned("scores"), interned("axis"), interned("softcap")};
   const Calling calling;
   if (!calling) return nb::none();
   const int how = reduction_code(reduction);
@@ -57,6 +58,26 @@ nb::object loss_of_pair(nb::handle p, nb::handle q, nb::handle reduction, bool g
   }
   const bool recorded = tensors && recording() && requires_gradient(scores);
   return answer({scores, x, axis, softcap, how, tensors, recorded, gradient}, p);
+}
+
+// `forward` of a Function of PyTorch: autograd is given the way back and what it is to keep of the
+// scores and of P, and takes the loss.
+nb::object taken_by_autograd(nb::handle context, nb::handle way, nb::handle scores) {
+  static PyObject* const names[] = {interned("way"), interned("p"), interned("arrays"),
+                                    interned("save_for_backward")};
+  Recorded& made = nb::cast<Recorded&>(way);
+  const nb::object p = std::move(made.p), loss = std::move(made.loss);
+  const nb::object arrays = of(PyObject_CallMethodNoArgs(p.ptr(), names[2]));
+  const Py_ssize_t count = PyTuple_GET_SIZE(arrays.ptr());
+  const nb::object kept = of(PyTuple_New(count + 1));
+  PyTuple_SET_ITEM(kept.ptr(), 0, nb::borrow(scores).release().ptr());
+  for (Py_ssize_t i = 0; i < count; ++i)
+    PyTuple_SET_ITEM(kept.ptr(), i + 1, nb::borrow(item(arrays, i)).release().ptr());
+  of(PyObject_CallObject(of(PyObject_GetAttr(context.ptr(), names[3])).ptr(), kept.ptr()));
+  if (PyObject_SetAttr(context.ptr(), names[0], way.ptr()) != 0 ||
+      PyObject_SetAttr(context.ptr(), names[1], p.ptr()) != 0)
+    nb::raise_python_error();
+  return loss;
 }
 
 // Whether x is a tensor without gaps in main memory, of integers or else of floats, that nothing is
@@ -90,6 +111,10 @@ bool not_negative(nb::handle x) {
 
 }  // namespace
 
+nb::object recorded(std::unique_ptr<Recorded> made, nb::handle scores) {
+  return record(nb::cast(made.release(), nb::rv_policy::take_ownership), scores);
+}
+
 }  // namespace plogq
 
 void bind_plain_call(nb::module_& m) {
@@ -105,6 +130,13 @@ void bind_plain_call(nb::module_& m) {
       nb::arg("labels"), nb::arg("rows"), nb::arg("yes_no"));
   m.def("loss_of_pair", &loss_of_pair, nb::arg("p"), nb::arg("q"), nb::arg("reduction").none(),
         nb::arg("gradient"));
+  nb::class_<Recorded>(m, "Recorded")
+      .def_ro("divisor", &Recorded::divisor)
+      .def_ro("softcap", &Recorded::softcap)
+      .def_ro("whole", &Recorded::whole)
+      .def("gradient", &Recorded::gradient, nb::arg("scores"), nb::arg("d_loss"));
+  m.def("taken_by_autograd", &taken_by_autograd, nb::arg("context"), nb::arg("way"),
+        nb::arg("scores"));
   m.def("ready_scores", &ready_scores, nb::arg("x"), nb::arg("axis").none());
   m.def("ready_tensor", &ready_tensor, nb::arg("x"), nb::arg("integer"));
   m.def("not_negative", &not_negative, nb::arg("x"));

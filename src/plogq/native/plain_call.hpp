@@ -46,10 +46,11 @@ class Taker {
   bool fits_ = true;
 };
 
+// The loss as autograd's own.
+nanobind::object recorded(std::unique_ptr<Recorded> made, nanobind::handle scores);
+
 // What comes of a call, None where something is not plain: the loss; with a gradient that is asked
-// for, both. Where the loss is recorded, what its way back takes: the job, the divisor, the
-// threads, the loss, its gradient if it is there already, where the scores lie, P, the soft cap,
-// and whether the loss is one number.
+// for, both.
 template <class P, class... Given>
 nanobind::object answered(const Call& call, nanobind::handle p, int event_axes, int threads,
                           Given&&... given) {
@@ -61,7 +62,7 @@ nanobind::object answered(const Call& call, nanobind::handle p, int event_axes, 
   if (call.tensors) {
     loss = loss_tensor(wide, each ? event_axes : 0, call.x.shape);
     if (call.recorded && call.x.size(0, call.x.axes) <= AT_ONCE)
-      gradient = tensor_like(call.scores, AT_ONCE);
+      gradient = tensor_like(call.scores, call.x);
   } else {
     if (each) loss = loss_array(wide, event_axes, call.x.shape);
     if (call.gradient) gradient = array_like(call.scores);
@@ -75,9 +76,13 @@ nanobind::object answered(const Call& call, nanobind::handle p, int event_axes, 
   if (!call.tensors && !each) loss = array_number(wide, sum);
   if (call.gradient) return nb::make_tuple(loss, gradient);
   if (!call.recorded) return loss;
-  nb::object held = nb::cast(job.release(), nb::rv_policy::take_ownership);
-  return nb::make_tuple(held, divisor, threads, loss, gradient,
-                        reinterpret_cast<uintptr_t>(call.x.data()), p, call.softcap, !each);
+  auto made = std::make_unique<RecordedOf<P>>();
+  made->loss = std::move(loss), made->p = nb::borrow(p);
+  made->divisor = divisor, made->softcap = call.softcap, made->whole = !each;
+  made->job = std::move(job), made->threads = threads;
+  if (!gradient.is_none()) made->ready = std::move(gradient);
+  made->address = call.x.data();
+  return recorded(std::move(made), call.scores);
 }
 
 // Labels, rows of probabilities and yes/no targets, as the tuples that algebra/plain.py has.

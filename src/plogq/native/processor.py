@@ -12,7 +12,7 @@ from . import _cpu
 
 # From how many elements on a call has threads that are spawned for it, or those of a pool, which
 # answers in a microsecond.
-_SPAWNED, _POOLED = 1 << 19, 1 << 15
+_SPAWNED, _POOLED = 1 << 19, 1 << 14
 _MOST = 1024
 
 _SETS: tuple[str, ...] = _cpu.instruction_sets()

@@ -65,7 +65,7 @@ PyObject* describe = nullptr;
 PyObject* threads = nullptr;
 
 // From how many elements on a call may have more than one thread.
-constexpr int64_t WORTH_ASKING = 1 << 15;
+constexpr int64_t WORTH_ASKING = 1 << 14;
 
 int float_of(const DLTensor& t) {
   if (t.code == FLOAT) return t.bits == 32 ? F32 : t.bits == 64 ? F64 : t.bits == 16 ? F16 : -1;
@@ -148,7 +148,7 @@ void Tensor::taken(nb::handle array) {
     }
 }
 
-nb::object fresh_tensor(bool wide, int axes, const int64_t* shape) {
+nb::object fresh_tensor(int dtype, int axes, const int64_t* shape) {
   if (!to_object) return {};
   int64_t count = 1;
   for (int i = 0; i < axes; ++i) count *= shape[i];
@@ -156,7 +156,8 @@ nb::object fresh_tensor(bool wide, int axes, const int64_t* shape) {
   constexpr size_t line = 64;
   const size_t head =
       (sizeof(Managed) + 2 * sizeof(int64_t) * size_t(axes) + line - 1) / line * line;
-  const size_t size = head + (size_t(count) * (wide ? 8 : 4) + line - 1) / line * line;
+  const size_t item = size_t(item_size(dtype));
+  const size_t size = head + (size_t(count) * item + line - 1) / line * line;
   auto* const memory = static_cast<char*>(::operator new(size, std::align_val_t(line)));
   auto* const made = new (memory) Managed{};
   auto* const lengths = reinterpret_cast<int64_t*>(memory + sizeof(Managed));
@@ -168,8 +169,9 @@ nb::object fresh_tensor(bool wide, int axes, const int64_t* shape) {
   }
   made->major = 1;
   made->deleter = [](Managed* old) { ::operator delete(old, std::align_val_t(64)); };
-  made->tensor = {memory + head,           CPU, 0,       axes,           FLOAT,
-                  uint8_t(wide ? 64 : 32), 1,   lengths, lengths + axes, 0};
+  const uint8_t code = dtype == BF16 ? BFLOAT : FLOAT;
+  made->tensor = {memory + head,     CPU, 0,       axes,           code,
+                  uint8_t(8 * item), 1,   lengths, lengths + axes, 0};
   void* found = nullptr;
   if (to_object(made, &found) != 0) nb::raise_python_error();
   return nb::steal(static_cast<PyObject*>(found));

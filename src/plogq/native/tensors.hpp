@@ -58,9 +58,9 @@ class Tensor {
   std::vector<int64_t> lengths_;
 };
 
-// A new tensor of float64 or float32, its values anything; an invalid object where the framework
-// has no function of C that makes one.
-nanobind::object fresh_tensor(bool wide, int axes, const int64_t* shape);
+// A new tensor of a floating dtype, its values anything; an invalid object where the framework has
+// no function of C that makes one.
+nanobind::object fresh_tensor(int dtype, int axes, const int64_t* shape);
 
 // How many threads a call on so many elements uses: Python knows, of calls that are worth asking.
 int threads_for(int64_t elements);

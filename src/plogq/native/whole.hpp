@@ -116,19 +116,18 @@ class Job {
   }
 
   // The same of tensors, as forward was given them: the gradient, or None where something is to be
-  // looked at more closely. `ready`, or None, is that of the loss for scores at `address`.
+  // looked at more closely. `ready`, if there is one, is that of the loss for scores at `address`.
   nanobind::object back_tensors(int threads, nanobind::handle scores, double softcap,
-                                double divisor, nanobind::handle d_loss, nanobind::handle ready,
-                                uintptr_t address) {
+                                double divisor, nanobind::handle d_loss, nanobind::object ready,
+                                const void* address) {
     if (tensors_in_depth()) return nanobind::none();
     const Tensor x(scores);
     if (!x.lies() || x.dtype < 0 || x.dtype == U8 || x.size(0, x.axes) != part_.elements())
       return nanobind::none();
     const FlowingBack d(d_loss, divisor, part_.events());
     if (!d.plain()) return nanobind::none();
-    if (d.one() && !ready.is_none() && reinterpret_cast<uintptr_t>(x.data()) == address)
-      return nanobind::borrow(ready);
-    nanobind::object gradient = tensor_like(scores, part_.elements());
+    if (d.one() && ready.is_valid() && x.data() == address) return ready;
+    nanobind::object gradient = tensor_like(scores, x);
     const Tensor to(gradient);
     if (!to.lies() || to.dtype != x.dtype) return nanobind::none();
     back(set_now(), threads, Buffer(x.data()), Asked{1, x.dtype, softcap}, d.all(),
@@ -154,6 +153,35 @@ class Job {
   P part_;
 };
 
+// A loss that autograd of PyTorch records, and the way back from it.
+struct Recorded {
+  Recorded() = default;
+  Recorded(const Recorded&) = delete;
+  Recorded& operator=(const Recorded&) = delete;
+  virtual ~Recorded() = default;
+
+  // As `Job::back_tensors`.
+  virtual nanobind::object gradient(nanobind::handle scores, nanobind::handle d_loss) = 0;
+
+  nanobind::object loss, p;  // until autograd has taken them
+  double divisor = 1, softcap = 0;
+  bool whole = true;  // the loss is one number
+};
+
+template <class P>
+struct RecordedOf final : Recorded {
+  nanobind::object gradient(nanobind::handle scores, nanobind::handle d_loss) override {
+    // What has been given away is not given to another: a second time it is made anew.
+    return job->back_tensors(threads, scores, softcap, divisor, d_loss, std::exchange(ready, {}),
+                             address);
+  }
+
+  std::unique_ptr<Job<P>> job;
+  int threads = 1;
+  nanobind::object ready;  // the gradient of the loss for scores at `address`, if it is there
+  const void* address = nullptr;
+};
+
 // The methods that every kind of P has, beside its own constructor.
 template <class P>
 nanobind::class_<Job<P>> bind_job(nanobind::module_& m, const char* name) {
@@ -163,9 +191,6 @@ nanobind::class_<Job<P>> bind_job(nanobind::module_& m, const char* name) {
       .def("forward", &Job<P>::forward, nb::arg("set"), nb::arg("threads"), nb::arg("scores"),
            nb::arg("axis"), nb::arg("dtype"), nb::arg("softcap"), nb::arg("reduction"),
            nb::arg("loss").none(), nb::arg("gradient").none())
-      .def("back_tensors", &Job<P>::back_tensors, nb::arg("threads"), nb::arg("scores"),
-           nb::arg("softcap"), nb::arg("divisor"), nb::arg("d_loss"), nb::arg("ready").none(),
-           nb::arg("address"))
       .def("backward", &Job<P>::backward, nb::arg("set"), nb::arg("threads"), nb::arg("scores"),
            nb::arg("axis"), nb::arg("dtype"), nb::arg("softcap"), nb::arg("d_loss_all"),
            nb::arg("d_loss").none(), nb::arg("gradient"));

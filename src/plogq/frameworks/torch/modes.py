@@ -15,6 +15,9 @@ PLAIN = (torch.Tensor, torch.nn.Parameter)
 
 # Whether values are unknown for now, because a program is being recorded.
 tracing = torch.compiler.is_compiling
+# Whether it is recorded by following Python's code, which does not follow C++; asked of plain
+# tensors, as what stands for values elsewhere is no plain tensor: it takes half the time.
+followed = torch.compiler.is_dynamo_compiling
 
 
 def forward_mode() -> bool:

@@ -8,7 +8,7 @@ import torch
 
 from ...native import _cpu
 from ..verbs import several
-from .modes import tracing
+from .modes import followed, tracing
 
 Tensor = torch.Tensor
 
@@ -30,13 +30,14 @@ def ready(x: Tensor, of: str, axis: Any = None) -> bool:
 
     With an `axis`, also whether there are two classes on it at least.
     """
-    if tracing():
+    if followed():
         return False
     integer = of == "integer"
     if _cpu.ready_tensor(x, integer) if axis is None else _cpu.ready_scores(x, axis):
         return True
     if (
-        x.layout is not torch.strided
+        tracing()
+        or x.layout is not torch.strided
         or x.is_nested
         or x.is_quantized
         or x.is_neg()

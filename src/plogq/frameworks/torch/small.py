@@ -18,8 +18,7 @@ from ...native import _cpu, processor
 from ...native.sums import U8
 from . import arrays as xp
 from .memory import CODES, memory
-from .modes import PLAIN, _functorch_active, _legacy, _modes, forward_ad
-from .modes import tracing as tracing
+from .modes import PLAIN, _functorch_active, _legacy, _modes, followed, forward_ad
 from .uncompiled_derivatives import again, in_depth
 
 Tensor = torch.Tensor
@@ -60,6 +59,58 @@ def _wide(x: Tensor) -> Tensor | None:
     return x.to(torch.float64).contiguous() if xp.plain(x) else None
 
 
+@cache
+def _on_cuda() -> Callable[..., Tensor | None]:
+    from .small_cuda import short
+
+    return short
+
+
+tracing = followed
+# H(P, Q) reduced, or None for what is not plain; a gradient is for arrays without autodiff.
+whole = _cpu.loss_of_pair
+
+
+def short(
+    p: AnyPlain, x: Tensor, axis: int, softcap: float | None, reduction: str
+) -> Tensor | None:
+    """The same on a GPU."""
+    if not x.is_cuda or torch.compiler.is_compiling():
+        return None
+    return _on_cuda()(p, x, axis, softcap, reduction)
+
+
+class _Short(torch.autograd.Function):
+    """The way back from a loss that is there already, and perhaps its gradient too."""
+
+    forward = staticmethod(_cpu.taken_by_autograd)
+
+    @staticmethod
+    def backward(ctx: Any, d_loss: Tensor) -> Any:
+        saved = ctx.saved_tensors
+        gradient = ctx.way.gradient(saved[0], d_loss)
+        if gradient is None:
+            gradient = _closely(ctx.way, ctx.p, saved, d_loss)
+        return None, gradient
+
+
+def _closely(way: _cpu.Recorded, p: AnyPlain, saved: tuple[Any, ...], d_loss: Tensor) -> Any:
+    """The gradient of what is looked at more closely, perhaps to be differentiated again."""
+    # A hook on saved tensors may give back others than it took.
+    x, *arrays = saved
+    if not way.whole and not in_depth(d_loss):
+        each = _wide(d_loss)
+        gradient = None if each is None else way.gradient(x, each)
+        if gradient is not None:
+            return gradient
+    if way.whole:
+        d_loss = d_loss / way.divisor if way.divisor else d_loss * 0.0
+    return again(x, p.holding(arrays), d_loss, way.softcap or None)
+
+
+# What Function.apply comes to where no transform of torch.func is at work.
+_apply = cast("Any", super(torch.autograd.Function, _Short)).apply
+
 _cpu.read_tensors(
     getattr(torch.Tensor, "__dlpack_c_exchange_api__", None), _described, processor.threads
 )
@@ -72,57 +123,5 @@ _cpu.read_modes(
     _losses,
     _like,
     _wide,
+    _apply,
 )
-
-
-@cache
-def _on_cuda() -> Callable[..., Tensor | None]:
-    from .small_cuda import short
-
-    return short
-
-
-def whole(p: AnyPlain, q: Any, reduction: str, gradient: bool) -> Any | None:
-    """H(P, Q) reduced, or None for what is not plain; `gradient` is for arrays without autodiff."""
-    found = _cpu.loss_of_pair(p, q, reduction, gradient)
-    return _apply(found, q.scores) if found.__class__ is tuple else found
-
-
-def short(
-    p: AnyPlain, x: Tensor, axis: int, softcap: float | None, reduction: str
-) -> Tensor | None:
-    """The same on a GPU."""
-    return _on_cuda()(p, x, axis, softcap, reduction) if x.is_cuda else None
-
-
-class _Short(torch.autograd.Function):
-    """The way back from a loss that is there already, and perhaps its gradient too."""
-
-    @staticmethod
-    def forward(ctx: Any, state: tuple[Any, ...], x: Tensor) -> Tensor:
-        ctx.job, ctx.divisor, ctx.threads, loss, ctx.gradient, ctx.at, ctx.p, *ctx.rest = state
-        ctx.save_for_backward(x, *ctx.p.arrays())
-        return loss
-
-    @staticmethod
-    def backward(ctx: Any, d_loss: Tensor) -> Any:
-        x, *arrays = ctx.saved_tensors
-        softcap, whole = ctx.rest
-        back = ctx.job.back_tensors
-        # What has been given away is not given to another: a second time it is made anew.
-        ready, ctx.gradient = ctx.gradient, None
-        gradient = back(ctx.threads, x, softcap, ctx.divisor, d_loss, ready, ctx.at)
-        if gradient is None and not whole and not in_depth(d_loss):
-            each = _wide(d_loss)
-            if each is not None:
-                gradient = back(ctx.threads, x, softcap, ctx.divisor, each, None, 0)
-        # A hook on saved tensors may give back others than it took.
-        if gradient is None:
-            if whole:
-                d_loss = d_loss / ctx.divisor if ctx.divisor else d_loss * 0.0
-            gradient = again(x, ctx.p.holding(arrays), d_loss, softcap or None)
-        return None, gradient
-
-
-# What Function.apply comes to where no transform of torch.func is at work.
-_apply = cast("Any", super(torch.autograd.Function, _Short)).apply
