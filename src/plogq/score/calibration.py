@@ -15,7 +15,9 @@ from importlib.util import find_spec
 import numpy as np
 
 from ..checks import validation
-from .block import Block
+from ..native import _cpu
+from ..native.sums import contiguous
+from .block import CODES, Block
 from .column import Array, InputError
 from .events import Events
 from .exact import Sums
@@ -195,7 +197,7 @@ class Calibration:
         self._plain += counts
         self._bins[1].add(q, bins)
         if self._roles.form == "hard":
-            self._right += np.bincount(bins[right == 1], minlength=_BINS)
+            self._right += np.bincount(bins, right, _BINS).astype(np.int64)
         else:
             self._bins[2].add(right, bins)
 
@@ -278,9 +280,8 @@ def _squares(values: Array, axis: int) -> Array:
     """The sum of the squares of every row; a class after the other, which saves a large array."""
     if axis == 1:
         return np.square(values, dtype=np.float64).sum(axis=1)
-    total = np.zeros(values.shape[1])
-    for row in values:
-        total += np.square(row, dtype=np.float64)
+    total = np.empty(values.shape[1])
+    _cpu.squares(contiguous(values, values.dtype.type), CODES[values.dtype], total)
     return total
 
 
