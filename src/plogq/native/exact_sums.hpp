@@ -153,7 +153,7 @@ struct Common {
     return std::max({0, top + COUNT_BITS - 64 * words, top - bits - 63});
   }
 
-  bool plain;            // none is endless, or near it
+  bool plain;             // none is endless, or near it
   int down, down_factor;  // zeros that all mantissas of x, and of y, end with
   int bits, top;
 

@@ -42,8 +42,7 @@ nb::tuple exact_sums(nb::handle values, nb::handle times, nb::handle places, int
   const int64_t n = x.count();
   if ((y && y.count() != n) || (place && place.count() != n) || size < 1)
     throw nb::value_error("as many factors and places as values, and a sum at least");
-  if (n > int64_t(1) << Common::COUNT_BITS)
-    throw nb::value_error("at most 2^20 numbers at once");
+  if (n > int64_t(1) << Common::COUNT_BITS) throw nb::value_error("at most 2^20 numbers at once");
   const Found found = [&] {
     Released released;
     if (place) check_places(place.data<const int64_t>(), n, size);
@@ -145,6 +144,20 @@ void taken(nb::handle values, int dtype, nb::handle index, nb::handle out) {
   });
 }
 
+// Numbers in another order, which has nothing to do with theirs (SplitMix64).
+void shuffled(nb::handle numbers, nb::handle out) {
+  Buffer from(numbers, false), to(out, true);
+  const uint64_t* given = from.data<const uint64_t>();
+  uint64_t* found = to.data<uint64_t>();
+  Released released;
+  for (int64_t i = 0; i < from.count(); ++i) {
+    uint64_t x = given[i] + 0x9E3779B97F4A7C15;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+    found[i] = x ^ (x >> 31);
+  }
+}
+
 // Of rows that lie along the columns of a (K, rows) array the sum of their squares.
 void squares(nb::handle values, int dtype, nb::handle out) {
   Buffer all(values, false), to(out, true);
@@ -189,7 +202,8 @@ void mass(nb::handle values, int dtype, nb::handle index, double units, nb::hand
       for (int64_t k = 0; k < table.count; ++k) {
         const auto* column = from + k * table.rows;
         for (int64_t i = start; i < end; ++i) whole[i - start] = rounded(double(column[i]) * units);
-        for (int64_t i = start; i < end; ++i) sums[table.at[i] * table.count + k] += whole[i - start];
+        for (int64_t i = start; i < end; ++i)
+          sums[table.at[i] * table.count + k] += whole[i - start];
       }
     }
   });
@@ -205,6 +219,7 @@ void bind_scoring(nb::module_& m) {
   m.def("side_by_side", &side_by_side, nb::arg("columns"), nb::arg("dtype"), nb::arg("rows"),
         nb::arg("factor"), nb::arg("out"), nb::arg("sums"), nb::arg("tops"), nb::arg("best"));
   m.def("taken", &taken, nb::arg("values"), nb::arg("dtype"), nb::arg("index"), nb::arg("out"));
+  m.def("shuffled", &shuffled, nb::arg("numbers"), nb::arg("out"));
   m.def("squares", &squares, nb::arg("values"), nb::arg("dtype"), nb::arg("out"));
   m.def("mass", &mass, nb::arg("values"), nb::arg("dtype"), nb::arg("index"), nb::arg("units"),
         nb::arg("out"));

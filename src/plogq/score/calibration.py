@@ -149,10 +149,10 @@ class Calibration:
     def _add_classes(self, events: Events) -> None:
         block, soft, weight = events.prediction, events.soft, events.weight
         axis = block.axis or 0
-        q, content = block.values, self._roles.content
+        shares, q, content = block, block.values, self._roles.content
         if content != "probs":
             q = probabilities(q.astype(np.float64), content, axis)
-        shares = Block(q, axis)
+            shares = Block(q, axis)
         given = shares.of_class(events.truth).astype(np.float64)
         top = shares.maxima().astype(np.float64)
         if soft is None:
@@ -286,8 +286,7 @@ def _squares(values: Array, axis: int) -> Array:
 
 
 def _shuffled(numbers: Array) -> Array:
-    """Row numbers in another order, which has nothing to do with theirs (SplitMix64)."""
-    x = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    """Row numbers in another order, which has nothing to do with theirs."""
+    found = np.empty(len(numbers), np.uint64)
+    _cpu.shuffled(contiguous(numbers, np.int64), found)
+    return found
