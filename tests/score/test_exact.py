@@ -60,6 +60,34 @@ def test_products_are_added_without_rounding(values: list[float], data: st.DataO
     assert sums.total() == many.total() == many.floats()[4321] == float(exact)
 
 
+@given(st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=1, max_size=40))
+def test_numbers_of_few_bits(values: list[float]) -> None:
+    """What float32 holds leaves room in a word for products, and some lie far below the largest."""
+    x = np.array(values)
+    sums = Sums(2)
+    sums.add(x, np.arange(len(x)) % 2)
+    assert sums.floats()[0] == total(values[::2])
+    assert sums.floats()[1] == total(values[1::2])
+    products, exact = Sums(), sum((Fraction(v) ** 2 for v in values), Fraction(0))
+    products.add(x, times=x)
+    assert products.total() == float(exact)
+
+
+@pytest.mark.parametrize(
+    "value", [np.nextafter(2.0, 0), np.float64(np.nextafter(np.float32(2), 0))]
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_as_many_numbers_at_once_as_have_room(value: float, sign: int) -> None:
+    count = 1 << 20
+    values = np.full(count, sign * value)
+    for place in (None, np.zeros(count, np.int64)):
+        sums, products = Sums(), Sums()
+        sums.add(values, place)
+        products.add(values, place, values)
+        assert sums.total() == sign * float(Fraction(value) * count)
+        assert products.total() == float(Fraction(value) ** 2 * count)
+
+
 def test_products_out_of_range() -> None:
     """Below the least float64 they are dropped, whatever else is there; beyond the greatest they
     have no end."""

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from plogq.score import InputError, Wish
-from plogq.score.evaluate import empty_totals
+from plogq.score import InputError, Wish, threads
+from plogq.score.evaluate import empty_totals, scored_by_threads
 from plogq.score.memory import Table
 from plogq.score.running import Totals
 
@@ -142,6 +142,19 @@ def test_every_cut_order_and_tree_of_merges(
         right = parts.pop(data.draw(st.integers(0, len(parts) - 1)))
         parts.append(left.merge(pickle.loads(pickle.dumps(right))))
     assert bits(parts[0]) == expected
+
+
+def test_threads_come_to_the_same(
+    case: tuple[Any, Totals, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two of them share the rows out as they please."""
+    monkeypatch.setattr(threads, "_arrow", type("", (), {"cpu_count": lambda: 2}))
+    table, empty, expected = case
+    shared = empty.again()
+    done = list(scored_by_threads(Table(table), shared, 7))
+    assert len(done) == -(-ROWS // 7)
+    assert done[-1] == 1.0
+    assert bits(shared) == expected
 
 
 def test_single_rows_one_by_one(case: tuple[Any, Totals, dict[str, Any]]) -> None:

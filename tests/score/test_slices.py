@@ -14,6 +14,7 @@ import pytest
 from sklearn.metrics import d2_log_loss_score
 
 from plogq.score import InputError, Wish, score_file
+from plogq.score.arrow import distinct
 
 Write = Callable[..., Path]
 ROWS = 400
@@ -141,3 +142,13 @@ def test_what_cannot_be_written_or_cut(write: Write, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         score_file(write(data), strict=True, rows_to=tmp_path / "x.csv")
     assert [p.name for p in tmp_path.iterdir()] == ["data.parquet"]
+
+
+@pytest.mark.parametrize("values", [[3, -2, 3, 0], [250, 0, 250], [2**64 - 1, 2**64 - 2], [7], []])
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int64, np.uint64])
+def test_whole_numbers_are_told_apart(values: list[int], dtype: type[np.generic]) -> None:
+    if values and not np.iinfo(dtype).min <= min(values) <= max(values) <= np.iinfo(dtype).max:
+        values = [v & 3 for v in values]
+    some, rows = distinct(np.array(values, dtype))
+    assert [some[i] for i in rows.tolist()] == values
+    assert sorted(some) == sorted(set(values))

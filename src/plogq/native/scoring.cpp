@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "buffer.hpp"
+#include "exact_sums.hpp"
 #include "released.hpp"
 
 namespace nb = nanobind;
@@ -18,123 +19,16 @@ namespace nb = nanobind;
 namespace plogq {
 namespace {
 
-using Wide = unsigned __int128;
-
-// A float64 as ± mantissa · 2^(power - 1074).
-struct Whole {
-  explicit Whole(double x) {
-    uint64_t bits;
-    std::memcpy(&bits, &x, sizeof bits);
-    const int exponent = int(bits >> 52) & 0x7ff;
-    mantissa = bits & ((uint64_t(1) << 52) - 1);
-    if (exponent) mantissa |= uint64_t(1) << 52;
-    power = std::max(exponent, 1) - 1;
-    negative = bits >> 63;
-  }
-
-  uint64_t mantissa;
-  int power;
-  bool negative;
-};
-
-// Exact sums, one a place, in digits of 32 bits: the one of number k counts 2^(32 k - 1074).
-class Digits {
- public:
-  static constexpr int64_t BIT = 32;
-  static constexpr int LEAST = 1074;
-
-  Digits(int64_t size, int lowest, int highest)
-      : first_(lowest / BIT), width_(highest / BIT - first_ + 1), digits_(size * width_) {}
-
-  // ± whole · 2^(power - 1074) more at a place.
-  void add(int64_t place, uint64_t whole, int power, bool negative) {
-    int64_t* at = digits_.data() + place * width_ + power / BIT - first_;
-    const int shift = power % BIT;
-    const uint64_t rest = whole >> (BIT - shift);
-    const int64_t sign = negative ? -1 : 1;
-    at[0] += sign * int64_t(uint32_t(whole << shift));
-    at[1] += sign * int64_t(uint32_t(rest));
-    at[2] += sign * int64_t(rest >> BIT);
-  }
-
-  // The first digit that any sum has, and of every sum the digits from there to the last one.
-  std::pair<int64_t, nb::bytes> found() const {
-    const int64_t size = int64_t(digits_.size()) / width_;
-    int64_t low = width_, high = 0;
-    for (int64_t i = 0; i < int64_t(digits_.size()); ++i)
-      if (digits_[i]) low = std::min(low, i % width_), high = std::max(high, i % width_ + 1);
-    std::vector<int64_t> some;
-    for (int64_t at = 0; low < high && at < size; ++at)
-      some.insert(some.end(), &digits_[at * width_ + low], &digits_[at * width_] + high);
-    return {first_ + low, nb::bytes(some.data(), some.size() * sizeof(int64_t))};
-  }
-
- private:
-  int64_t first_, width_;
-  std::vector<int64_t> digits_;
-};
-
-// A number, or the product of two, as ± mantissa · 2^power; nothing where it is 0 or endless.
-struct Term {
-  Term(const double* x, const double* y, int64_t i) {
-    const double value = y ? x[i] * y[i] : x[i];
-    endless = !std::isfinite(value);
-    const Whole a(x[i]);
-    whole = a.mantissa;
-    power = a.power;
-    negative = std::signbit(value);
-    if (y) {
-      const Whole b(y[i]);
-      whole *= b.mantissa;
-      power += b.power - Digits::LEAST;
-      // What is below the least float64 is dropped.
-      if (power < 0) {
-        whole = -power < 128 ? whole >> -power : 0;
-        power = 0;
-      }
-    }
-    if (endless) whole = 0;
-  }
-
-  Wide whole;
-  int power;
-  bool negative, endless;
-};
-
-struct Found {
-  Digits digits;
-  std::vector<char> endless;
-};
-
-// Sums of every size of number are found room for, unless they are so many.
-constexpr int64_t FEW = 512;
-constexpr int MOST_BITS = 2098 + 64;
-
-// The sums of x · y (x alone without y) over places (all at the first without them). What has no
-// end, in itself or as a product, is said per place and not summed.
-Found sums_of(const double* x, const double* y, const int64_t* place, int64_t n, int64_t size) {
-  int lowest = size > FEW ? MOST_BITS : 0, highest = size > FEW ? 0 : MOST_BITS;
-  for (int64_t i = 0; size > FEW && i < n; ++i) {
-    const Term term(x, y, i);
-    if (!term.whole) continue;
-    lowest = std::min(lowest, term.power);
-    highest = std::max(highest, term.power + 64);
-  }
-  // A number lies in up to three digits, and what a product has above 64 bits in as many.
-  Found found{Digits(size, std::min(lowest, highest), highest + 2 * int(Digits::BIT)), {}};
-  for (int64_t i = 0; i < n; ++i) {
-    const Term term(x, y, i);
-    const int64_t at = place ? place[i] : 0;
-    if (term.endless) {
-      found.endless.resize(size, 0);
-      found.endless[at] = 1;
-      continue;
-    }
-    if (!term.whole) continue;
-    found.digits.add(at, uint64_t(term.whole), term.power, term.negative);
-    if (y) found.digits.add(at, uint64_t(term.whole >> 64), term.power + 64, term.negative);
-  }
-  return found;
+// The first digit that any sum has, and of every sum the digits from there to the last one.
+std::pair<int64_t, nb::bytes> found_in(const Digits& sums) {
+  int64_t low = sums.width(), high = 0;
+  for (int64_t at = 0; at < sums.size(); ++at)
+    for (int64_t k = 0; k < sums.width(); ++k)
+      if (sums.of(at)[k]) low = std::min(low, k), high = std::max(high, k + 1);
+  std::vector<int64_t> some;
+  for (int64_t at = 0; low < high && at < sums.size(); ++at)
+    some.insert(some.end(), sums.of(at) + low, sums.of(at) + high);
+  return {sums.first() + low, nb::bytes(some.data(), some.size() * sizeof(int64_t))};
 }
 
 void check_places(const int64_t* place, int64_t n, int64_t size) {
@@ -148,6 +42,7 @@ nb::tuple exact_sums(nb::handle values, nb::handle times, nb::handle places, int
   const int64_t n = x.count();
   if ((y && y.count() != n) || (place && place.count() != n) || size < 1)
     throw nb::value_error("as many factors and places as values, and a sum at least");
+  if (n > int64_t(1) << Common::COUNT_BITS) throw nb::value_error("at most 2^20 numbers at once");
   const Found found = [&] {
     Released released;
     if (place) check_places(place.data<const int64_t>(), n, size);
@@ -156,7 +51,7 @@ nb::tuple exact_sums(nb::handle values, nb::handle times, nb::handle places, int
   }();
   nb::object endless = nb::none();
   if (!found.endless.empty()) endless = nb::bytes(found.endless.data(), found.endless.size());
-  const auto [first, digits] = found.digits.found();
+  const auto [first, digits] = found_in(found.digits);
   return nb::make_tuple(first, digits, endless);
 }
 
@@ -249,20 +144,67 @@ void taken(nb::handle values, int dtype, nb::handle index, nb::handle out) {
   });
 }
 
+// Numbers in another order, which has nothing to do with theirs (SplitMix64).
+void shuffled(nb::handle numbers, nb::handle out) {
+  Buffer from(numbers, false), to(out, true);
+  const uint64_t* given = from.data<const uint64_t>();
+  uint64_t* found = to.data<uint64_t>();
+  Released released;
+  for (int64_t i = 0; i < from.count(); ++i) {
+    uint64_t x = given[i] + 0x9E3779B97F4A7C15;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+    found[i] = x ^ (x >> 31);
+  }
+}
+
+// Of rows that lie along the columns of a (K, rows) array the sum of their squares.
+void squares(nb::handle values, int dtype, nb::handle out) {
+  Buffer all(values, false), to(out, true);
+  double* sums = to.data<double>();
+  const int64_t rows = to.count(), count = rows ? all.bytes() / item_size(dtype) / rows : 0;
+  Released released;
+  typed(dtype, [&](auto type) {
+    const auto* from = all.data<const decltype(type)>();
+    for (int64_t start = 0; start < rows; start += RUN) {
+      const int64_t n = std::min(RUN, rows - start);
+      double* __restrict sum = sums + start;
+      std::fill_n(sum, n, 0.0);
+      for (int64_t k = 0; k < count; ++k) {
+        const auto* __restrict column = from + k * rows + start;
+        for (int64_t i = 0; i < n; ++i) sum[i] += double(column[i]) * double(column[i]);
+      }
+    }
+  });
+}
+
+// The nearest whole number of one below 2^51, as a vector rounds it.
+inline int64_t rounded(double x) {
+  constexpr double ABOVE = 0x1.8p52;
+  int64_t bits, none;
+  x += ABOVE;
+  std::memcpy(&bits, &x, sizeof bits);
+  std::memcpy(&none, &ABOVE, sizeof none);
+  return bits - none;
+}
+
 // Its entries as whole multiples of 1 / units, summed by the classes of their rows.
 void mass(nb::handle values, int dtype, nb::handle index, double units, nb::handle out) {
   const Classed table(values, index, dtype);
   Buffer to(out, true);
   int64_t* sums = to.data<int64_t>();
+  int64_t whole[RUN];
   Released released;
   typed(dtype, [&](auto type) {
     const auto* from = table.all.data<const decltype(type)>();
     for (int64_t start = 0; start < table.rows; start += RUN) {
       const int64_t end = std::min(start + RUN, table.rows);
-      for (int64_t k = 0; k < table.count; ++k)
+      for (int64_t k = 0; k < table.count; ++k) {
+        const auto* column = from + k * table.rows;
+        for (int64_t i = start; i < end; ++i) whole[i - start] = rounded(double(column[i]) * units);
         for (int64_t i = start; i < end; ++i)
-          sums[table.at[i] * table.count + k] +=
-              std::llrint(double(from[k * table.rows + i]) * units);
+          sums[table.at[i] * table.count + k] += whole[i - start];
+      }
     }
   });
 }
@@ -277,6 +219,8 @@ void bind_scoring(nb::module_& m) {
   m.def("side_by_side", &side_by_side, nb::arg("columns"), nb::arg("dtype"), nb::arg("rows"),
         nb::arg("factor"), nb::arg("out"), nb::arg("sums"), nb::arg("tops"), nb::arg("best"));
   m.def("taken", &taken, nb::arg("values"), nb::arg("dtype"), nb::arg("index"), nb::arg("out"));
+  m.def("shuffled", &shuffled, nb::arg("numbers"), nb::arg("out"));
+  m.def("squares", &squares, nb::arg("values"), nb::arg("dtype"), nb::arg("out"));
   m.def("mass", &mass, nb::arg("values"), nb::arg("dtype"), nb::arg("index"), nb::arg("units"),
         nb::arg("out"));
 }

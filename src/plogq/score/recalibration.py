@@ -12,7 +12,6 @@ import numpy as np
 from ..definition import cross_entropy, log_normalizer, value_and_grad
 from ..divergence import entropy
 from ..representations.binary import BinaryLogits, BinaryProbs
-from ..representations.linear import LinearLogits
 from ..representations.predictions import Logits
 from ..representations.targets import Labels, Probs
 from ..representations.wrappers import Weighted
@@ -20,6 +19,9 @@ from .column import Array
 
 # More classes leave no events to fit a matrix of their squares.
 _MATRIX_CLASSES, _MATRIX_EVENTS = 50, 8192
+# OpenBLAS works off products of fewer multiplications by one thread. Several take a hundred times
+# as long where processors are busy, as they wait for one another by turning on the spot.
+_ALONE = 1 << 18
 # Where a probability is 0 its logarithm would take every sum with it.
 _LEAST = -100.0
 # The least spread of a direction, beside the largest and 1: where all sum to 1 one has none.
@@ -143,20 +145,41 @@ class Classes(Fit):
         count, mean = hidden.shape[1], hidden[fitted].mean(axis=0)
         # Log-probabilities of several classes go up and down together. Turned so that they do not,
         # the search takes a third of the steps; where it starts is the prediction as it is.
-        spread, turned = np.linalg.eigh(np.cov(hidden[fitted], rowvar=False))
+        hidden -= mean
+        spread, turned = np.linalg.eigh(_over_rows(hidden[fitted], hidden[fitted]) / len(fitted))
         scale = np.sqrt(np.maximum(spread, max(float(spread[-1]), 1.0) * _FLAT))
-        hidden = (hidden - mean) @ (turned / scale)
+        hidden = _by_rows(hidden, turned / scale)
         target, given = self._target(fitted), hidden[fitted]
 
-        def step(x: Array) -> tuple[float, Array]:
+        def recalibrated(x: Array, rows: Array) -> Any:
             weight, bias = x[: count * count].reshape(count, count), x[count * count :]
-            loss, grad = value_and_grad(target, LinearLogits(given, weight, bias))
-            return float(loss), np.concatenate([np.ravel(grad.weight), np.ravel(grad.bias)])
+            return Logits(_by_rows(rows, weight.T) + bias)
+
+        def step(x: Array) -> tuple[float, Array]:
+            loss, by_scores = value_and_grad(target, recalibrated(x, given))
+            grad: Array = by_scores.scores
+            return float(loss), np.concatenate([_over_rows(grad, given).ravel(), grad.sum(axis=0)])
 
         start = np.concatenate([(scale[:, None] * turned.T).ravel(), mean])
-        found: Any = _optimize().minimize(
-            step, start, jac=True, method="L-BFGS-B", options={"maxiter": 100}
-        )
-        best: Array = found.x
-        weight, bias = best[: count * count].reshape(count, count), best[count * count :]
-        return float(cross_entropy(self._target(other), LinearLogits(hidden[other], weight, bias)))
+        # L-BFGS-B takes fewer steps, each of which begins threads of OpenBLAS.
+        options = {"maxiter": 100}
+        found: Any = _optimize().minimize(step, start, jac=True, method="CG", options=options)
+        return float(cross_entropy(self._target(other), recalibrated(found.x, hidden[other])))
+
+
+def _by_rows(rows: Array, matrix: Array) -> Array:
+    """Every row times a matrix."""
+    found = np.empty((len(rows), matrix.shape[1]))
+    step = max(1, _ALONE // matrix.size)
+    for start in range(0, len(rows), step):
+        np.matmul(rows[start : start + step], matrix, out=found[start : start + step])
+    return found
+
+
+def _over_rows(a: Array, b: Array) -> Array:
+    """The sum of the outer products of rows."""
+    found = np.zeros((a.shape[1], b.shape[1]))
+    step = max(1, _ALONE // found.size)
+    for start in range(0, len(a), step):
+        found += a[start : start + step].T @ b[start : start + step]
+    return found

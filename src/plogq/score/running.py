@@ -24,6 +24,10 @@ _VERSION = 2
 # passes over it then cost a fraction of reading it.
 _MOST_ROWS = 1 << 16
 _NUMBERS = 1 << 20
+# What is freed goes back to the system, and every batch is handed new pages, cleared one by one,
+# which takes as long as its arithmetic. glibc keeps what it is given back once it has seen an array
+# of this size freed, of which no page need be touched; other allocators do so, or do not mind.
+_FREED = 31 << 20
 
 
 class Totals:
@@ -57,6 +61,7 @@ class Totals:
         self._bad = BadRows(named_bad_rows)
         self._rows: Counter[int] = Counter()
         self._left_out = 0
+        np.empty(_FREED, np.uint8)
 
     @property
     def rows(self) -> int:

@@ -73,12 +73,14 @@ class Groups:
         values = column.values
         some, rows = arrow.distinct(values)
         named = [_plain(v) for v in some]
-        missing = rows < 0
-        for fault in column.faults:
-            missing |= fault.rows
         texts: list[str] = [*named, _MISSING]
-        rows = np.where(missing, len(texts) - 1, rows)
-        there = np.flatnonzero(np.bincount(rows, minlength=len(texts)))
+        there: Array = np.arange(len(named))
+        if column.faults or rows.min(initial=0) < 0:
+            missing = rows < 0
+            for fault in column.faults:
+                missing |= fault.rows
+            rows = np.where(missing, len(texts) - 1, rows)
+            there = np.flatnonzero(np.bincount(rows, minlength=len(texts)))
         places = np.zeros(len(texts), np.int64)
         for i in map(int, there):
             places[i] = self._place(texts[i])

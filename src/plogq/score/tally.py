@@ -173,9 +173,10 @@ class Tally:
         places = events.places(np.arange(min(every, self._first.most)))
         found = self._first.wanted(places)
         self._first.add(places[found], places[found], events.loss[found], weight[found])
-        found = self.worst.wanted(-events.loss)
+        gains = -events.loss
+        found = self.worst.wanted(gains)
         self.worst.add(
-            -events.loss[found],
+            gains[found],
             events.places(found),
             events.truth[found],
             events.given_to_truth(found),
