@@ -7,6 +7,7 @@
 #pragma once
 #include "classes_in_lanes.hpp"
 #include "transposed.hpp"
+#include "wide_lanes.hpp"
 
 namespace PLOGQ_ISA {
 
@@ -20,6 +21,9 @@ struct alignas(64) Tile {
   T m[GROUP], a[GROUP], b[GROUP], dense_weight[GROUP], spread_weight[GROUP];
   T total[GROUP], bound[GROUP], top[GROUP];  // of the Hessian, as in Curve
   double rest[GROUP], dense_cost[GROUP], dense_mass[GROUP], spread_cost[GROUP], log1p_rest[GROUP];
+  // Of one label per event: its class, -1 for none, and the score there.
+  int64_t label[GROUP];
+  double at_label[GROUP];
   double spread_mass;
 
   // This thread's: too large for the stack of a thread everywhere, and made once, as a small call
@@ -146,10 +150,12 @@ struct Columns {
   T spread(int64_t k) const { return p.spread ? T(p.spread[k]) : T(1); }
 
   static void flush(Vec<T>* narrow, double* wide) {
+    alignas(64) T each[GROUP];
     for (int u = 0; u < UNROLL<T>; ++u) {
-      for (int l = 0; l < LANES<T>; ++l) wide[u * LANES<T> + l] += double(narrow[u][l]);
+      store<T>(each + u * LANES<T>, narrow[u]);
       narrow[u] = Vec<T>{};
     }
+    for (int l = 0; l < GROUP; ++l) wide[l] += double(each[l]);
   }
 
   // Stored probabilities of one label cost what reading that one costs.
@@ -274,6 +280,28 @@ struct Columns {
     }
   }
 
+  // The background's part at the labels of some events, where there is one.
+  Wide outside(int first, Wide to_spread, const Tile<T>& x) const {
+    alignas(64) double at[WIDE];
+    for (int i = 0; i < WIDE; ++i) {
+      const int64_t k = x.label[first + i];
+      at[i] = k < 0 ? 0 : double(spread(k));
+    }
+    return terms(to_spread, load(at));
+  }
+  // The labels of a tile, and the scores there, NaN where there is none.
+  void read_labels(int64_t e0, int events, Tile<T>& x) const {
+    labels_of(e0, events, x.label);
+    for (int l = 0; l < GROUP; ++l) {
+      const double s = double(x.scores[cell(l, x)]);
+      x.at_label[l] = x.label[l] < 0 ? double(NAN) : s;
+    }
+  }
+  // Where the label of an event stands in the tile, or any cell of the event if it has none.
+  static int64_t cell(int l, const Tile<T>& x) {
+    return (x.label[l] < 0 ? 0 : x.label[l]) * GROUP + l;
+  }
+
   // One label per event, perhaps smoothed, and nothing else, the common case: the general path's
   // arithmetic for one event (finish, coefficients, sparse_gradient), 64 events at a time.
   bool hard() const {
@@ -296,23 +324,23 @@ struct Columns {
       for (int l = 0; l < events; ++l) static_cast<float*>(array)[e0 + l] = float(from[l]);
   }
   void finish_hard(int64_t e0, int events, Tile<T>& x) const {
-    double loss[GROUP], s[GROUP], m[GROUP], value[GROUP], mass[GROUP], factor[GROUP];
-    int64_t label[GROUP];
-    labels_of(e0, events, label);
+    alignas(64) double loss[GROUP], m[GROUP], value[GROUP], mass[GROUP], factor[GROUP];
+    read_labels(e0, events, x);
     lanes_of(p.value, 1, e0, events, value);
     lanes_of(p.factor ? p.mass : p.value, 1, e0, events, mass);
-    lanes_of(p.factor, 0, e0, events, factor);
-    for (int l = 0; l < GROUP; ++l)
-      s[l] = label[l] < 0 ? NAN : double(x.scores[label[l] * GROUP + l]);
-    for (int l = 0; l < GROUP; ++l) {
-      m[l] = double(x.m[l]);
-      const bool none = m[l] == -INFINITY;
-      x.log1p_rest[l] = none ? NAN : x.log1p_rest[l];
-      x.rest[l] = none ? NAN : x.rest[l];
-      loss[l] = term(mass[l], x.log1p_rest[l]) + 2 * term(value[l], half_gap(m[l], s[l]));
+    if (p.factor) lanes_of(p.factor, 0, e0, events, factor);
+    for (int l = 0; l < GROUP; ++l) m[l] = double(x.m[l]);
+    for (int l = 0; l < GROUP; l += WIDE) {
+      const Wide top = load(m + l), own = load(x.at_label + l), zero = {}, none = all<double>(NAN);
+      const IWide empty = top == all<double>(-INFINITY);
+      const Wide log1p_rest = empty ? none : load(x.log1p_rest + l);
+      const Wide half_gap = own == top ? zero : top / 2 - own / 2;
+      store<double>(x.rest + l, empty ? none : load(x.rest + l));
+      store<double>(x.log1p_rest + l, log1p_rest);
+      Wide each = terms(load(mass + l), log1p_rest) + 2 * terms(load(value + l), half_gap);
+      if (p.factor) each += terms(load(factor + l), load(x.spread_cost + l)) / shrink(p);
+      store<double>(loss + l, each);
     }
-    for (int l = 0; p.factor && l < GROUP; ++l)
-      loss[l] += term(factor[l], x.spread_cost[l]) / shrink(p);
     write_lanes(p.loss, e0, events, loss);
     if (p.greatest)
       for (int l = 0; l < events; ++l) p.greatest[e0 + l] = m[l], p.rest[e0 + l] = x.rest[l];
@@ -338,49 +366,57 @@ struct Columns {
       }
     }
   }
-  void gradient_hard(int64_t e0, int events, bool shared, Tile<T>& x) const {
+  void gradient_hard(int64_t e0, int events, bool loaded, Tile<T>& x) const {
     const int classes = int(p.scores.classes);
-    // What flows back to the label, to q, and to the background; R, 1 / (1 + R) and R / (1 + R).
-    double own[GROUP], alpha[GROUP], back[GROUP], rest[GROUP], m[GROUP], q[GROUP], not_q[GROUP];
-    int64_t label[GROUP];
-    labels_of(e0, events, label);
+    // What flows back to the label, to q, and to the background.
+    alignas(64) double own[GROUP], alpha[GROUP], back[GROUP], mass[GROUP], top[GROUP];
+    alignas(64) int64_t is_top[GROUP];
+    if (!(loaded && p.forward && asked())) {
+      // What finish_hard has left there else.
+      read_labels(e0, events, x);
+      lanes_of(p.rest, 0, e0, events, x.rest);
+      lanes_of(p.greatest, 0, e0, events, mass);
+      for (int l = 0; l < GROUP; ++l) x.m[l] = T(mass[l]);
+    }
     lanes_of(p.d_loss, p.d_loss_all, e0, events, alpha);
     lanes_of(p.value, 1, e0, events, own);
     lanes_of(p.factor, 0, e0, events, back);
-    lanes_of(p.factor ? p.mass : p.value, 1, e0, events, q);
-    lanes_of(p.rest, 0, e0, events, rest);
-    lanes_of(p.greatest, 0, e0, events, m);
-    bool narrow = true, two = false, nothing = false;
-    for (int l = 0; l < GROUP; ++l) {
-      own[l] = alpha[l] * (own[l] != 0 && label[l] < 0 ? NAN : own[l]);
-      back[l] = alpha[l] * back[l];
-      alpha[l] = p.factor ? alpha[l] * q[l] : own[l];
-      q[l] = 1 / (1 + rest[l]);
-      not_q[l] = rest[l] / (1 + rest[l]);
-      x.m[l] = T(m[l]);
-      x.spread_weight[l] = T(back[l]);
-      nothing |= alpha[l] == 0;
-      narrow &= fits(own[l]) & fits(alpha[l]) & fits(back[l]);
-      two |= scale_lane(l, alpha[l] / (1 + rest[l]), x);
-      if (p.hessian) curve_lane(l, alpha[l], rest[l], x);
+    lanes_of(p.factor ? p.mass : p.value, 1, e0, events, mass);
+    IWide unfit = {}, two = {}, nothing = {};
+    for (int l = 0; l < GROUP; l += WIDE) {
+      const Wide d_loss = load(alpha + l), value = load(own + l), none = all<double>(NAN);
+      const IWide label = marks(x.label + l);
+      const Wide to_label = d_loss * ((value != Wide{}) & (label < 0) ? none : value);
+      const Wide to_q = p.factor ? d_loss * load(mass + l) : to_label;
+      const Wide to_spread = d_loss * load(back + l), rest = load(x.rest + l), total = 1 + rest;
+      store<double>(own + l, to_label);
+      store<double>(alpha + l, to_q);
+      narrowed<T>(to_spread, x.spread_weight + l);
+      nothing |= to_q == Wide{};
+      unfit |= beyond(to_label) | beyond(to_q) | beyond(to_spread);
+      two |= scale_lanes(l, to_q / total, x);
+      // At the greatest score 1 - q is R / (1 + R), never 1 - q with q ≈ 1 (N2).
+      Wide at_top = terms(to_q - to_label, 1 / total) - terms(to_label, rest / total);
+      if (p.factor) at_top -= outside(l, to_spread, x);
+      store<double>(top + l, at_top);
+      mark(is_top + l, load(x.at_label + l) == widened<T>(x.m + l));
     }
-    if (sizeof(T) == sizeof(float) && !narrow) return widely(e0, events);
-    bool top[GROUP];
-    for (int l = 0; l < events; ++l)
-      top[l] = label[l] >= 0 && x.scores[label[l] * GROUP + l] == x.m[l];
+    if (p.hessian)
+      for (int l = 0; l < GROUP; ++l) curve_lane(l, alpha[l], x.rest[l], x);
+    if (sizeof(T) == sizeof(float) && some(unfit)) return widely(e0, events);
     // What forward has kept is not what there is where the greatest score is ∞.
-    if (!certain(events, classes, x) && shared)
-      slopes<true>(classes, two, x);
+    if (!certain(events, classes, x) && shares(loaded))
+      slopes<true>(classes, some(two), x);
     else
-      slopes<false>(classes, two, x);
-    for (int l = 0; l < events; ++l) {
-      if (label[l] < 0) continue;
-      T& cell = x.scores[label[l] * GROUP + l];
-      const double outside = p.factor ? term(back[l], double(spread(label[l]))) : 0;
-      cell = T(top[l] ? term(alpha[l] - own[l], q[l]) - term(own[l], not_q[l]) - outside
-                      : double(cell) - own[l]);
+      slopes<false>(classes, some(two), x);
+    // Chosen by a mask: half of the labels of two classes are no branch to be foretold.
+    for (int l = 0; l < GROUP; ++l) own[l] = double(x.scores[cell(l, x)]) - own[l];
+    for (int l = 0; l < GROUP; l += WIDE) {
+      store<double>(own + l, marks(is_top + l) ? load(top + l) : load(own + l));
     }
-    for (int l = 0; nothing && l < events; ++l)
+    for (int l = 0; l < events; ++l)
+      if (x.label[l] >= 0) x.scores[cell(l, x)] = T(own[l]);
+    for (int l = 0; some(nothing) && l < events; ++l)
       if (alpha[l] == 0)
         for (int k = 0; k < classes; ++k) x.scores[k * GROUP + l] = x.raw[k * GROUP + l] = 0;
     unpack(p.gradient, e0, events, 0, classes, x.scores, x);
@@ -452,12 +488,19 @@ struct Columns {
   // The weight of q in two factors, so that neither leaves the normal numbers; whether that takes
   // two.
   static bool scale_lane(int l, double q_weight, Tile<T>& x) {
-    const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
-    const bool two = std::fabs(q_weight) < (sizeof(T) == 4 ? 0x1p-60 : 0x1p-500);
-    x.a[l] = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
-    x.b[l] = T(two ? double(Simd<T>::unscale) / lift : 1.0);
+    const bool two = std::fabs(q_weight) < TWO_BELOW;
+    x.a[l] = T(two ? q_weight * LIFT : q_weight * double(Simd<T>::unscale));
+    x.b[l] = T(two ? double(Simd<T>::unscale) / LIFT : 1.0);
     return two;
   }
+  static IWide scale_lanes(int l, Wide q_weight, Tile<T>& x) {
+    const IWide two = absolute<double>(q_weight) < all<double>(TWO_BELOW);
+    narrowed<T>(two ? q_weight * LIFT : q_weight * double(Simd<T>::unscale), x.a + l);
+    narrowed<T>(two ? all<double>(double(Simd<T>::unscale) / LIFT) : all<double>(1.0), x.b + l);
+    return two;
+  }
+  static constexpr double LIFT = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
+  static constexpr double TWO_BELOW = sizeof(T) == 4 ? 0x1p-60 : 0x1p-500;
   static Vec<T> curvature(Vec<T> s, Vec<T> e, Vec<T> g, int u, const Tile<T>& x) {
     const int at = u * LANES<T>;
     return curved<T>(s == load(x.m + at), e, g, load(x.total + at), load(x.bound + at),
@@ -478,6 +521,10 @@ struct Columns {
   // Where the greatest score is +∞ all probability is on the classes at +∞.
   // Whether there is such an event.
   static bool certain(int events, int n, Tile<T>& x) {
+    Vec<T> marked = {};
+    for (int l = 0; l < GROUP; l += LANES<T>)
+      marked += load(x.m + l) == all<T>(INFINITY) ? all<T>(1) : Vec<T>{};
+    if (!any<T>(marked)) return false;
     bool found = false;
     for (int l = 0; l < events; ++l)
       if (x.m[l] == T(INFINITY)) {
@@ -496,7 +543,7 @@ struct Columns {
     const int64_t classes = p.scores.classes;
     if (hard()) {
       if (!loaded) load_tile(e0, events, 0, int(classes), x);
-      return gradient_hard(e0, events, shares(loaded), x);
+      return gradient_hard(e0, events, loaded, x);
     }
     if (p.forward && loaded && soft() && gradient_soft(e0, events, x)) return;
     Coefficients c[GROUP];

@@ -42,12 +42,25 @@ struct Square {
   }
 };
 
+// Pairs taken apart, and put together.
+template <class T>
+static void apart(const T* __restrict__ pairs, int n, T* __restrict__ a, T* __restrict__ b) {
+  for (int i = 0; i < n; ++i) a[i] = pairs[2 * i], b[i] = pairs[2 * i + 1];
+}
+template <class T>
+static void together(const T* __restrict__ a, const T* __restrict__ b, int n,
+                     T* __restrict__ pairs) {
+  for (int i = 0; i < n; ++i) pairs[2 * i] = a[i], pairs[2 * i + 1] = b[i];
+}
+
 // to[column · to_step + row] = from[row · from_step + column] for all of rows × columns. The last
 // square of a side lies over the one before it where there is no whole one left.
 template <class T>
 static void transpose(const T* from, int64_t from_step, int rows, int columns, T* to,
                       int64_t to_step) {
   constexpr int side = Square<T>::SIDE;
+  if (columns == 2 && from_step == 2) return apart(from, rows, to, to + to_step);
+  if (rows == 2 && to_step == 2) return together(from, from + from_step, columns, to);
   if (rows < side || columns < side) {
     for (int c = 0; c < columns; ++c)
       for (int r = 0; r < rows; ++r) to[c * to_step + r] = from[r * from_step + c];
