@@ -102,7 +102,7 @@ class _Loop:
     def itemsize(self, x: Array) -> int:
         return verbs.statistics_dtype(x).itemsize
 
-    def each(self, x: Any, events: Any) -> Array:
+    def each(self, x: Any, events: Any) -> Any:
         return per_event(x, events)
 
     def no_pair(self, measure: Any, pair: Any) -> str | None:
