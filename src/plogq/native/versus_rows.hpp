@@ -98,7 +98,7 @@ struct Out {
   Out(bool may, const View& v, int64_t e, int64_t k, int n, T* work) : to(work) {
     if (!may || !v || n % GROUP != 0 || !direct<T>(v, v.class_stride)) return;
     T* const at = reinterpret_cast<T*>(v.event(e) + k * v.class_stride);
-    past = reinterpret_cast<uintptr_t>(at) % PLOGQ_VECTOR_BYTES == 0;
+    past = reinterpret_cast<uintptr_t>(at) % 64 == 0;  // whole lines, as in stream_out
     if (past) to = at;
   }
 };
