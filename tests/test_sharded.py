@@ -298,6 +298,7 @@ def test_two_predictions_that_do_not_meet_are_refused_on_every_rank(world: int) 
     for split, classes, weight in answers(predicted.unlike_predictions, world):
         assert split[0] == "PairError"
         assert "write both as ShardedLogits" in split[1]
+        assert "of one that is whole give the classes of this rank" in split[1]
         assert classes[0] == "ShapeError"
         assert re.search("P has .* classes .* and Q has", classes[1])
         assert weight[0] == "PairError"

@@ -116,7 +116,14 @@ def _jax_by_events() -> Kernel:
     return by_events
 
 
+def _tensorflow_by_events() -> Kernel:
+    from .tensorflow.by_events import by_events
+
+    return by_events
+
+
 _CPU, _HERE_AND_GPU = ("cpu",), ("cpu", "cuda", "mps", "xpu", "meta")
+_ANY_TF = ("cpu", "gpu", "tpu")
 _JAX = ("cpu", "gpu", "tpu", "cuda", "rocm")
 ROWS = (
     Row("cpu", CLASSES, STORED, "numpy", _CPU, 0, _numpy("stored")),
@@ -147,6 +154,7 @@ ROWS = (
     Row("cpu", CLASSES, PAIR, "tensorflow", _CPU, 0, _tensorflow("pairs")),
     Row("linear", CLASSES, LINEAR, "tensorflow", _CPU, 0, _tensorflow("linear")),
     Row("chunked", CLASSES, LINEAR_PAIR, "tensorflow", _CPU, 0, _tensorflow("chunked_pairs")),
+    Row("chunked", CLASSES, LINEAR_PAIR, "tensorflow", _ANY_TF, 1, _tensorflow_by_events),
 )
 
 

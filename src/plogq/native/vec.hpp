@@ -97,6 +97,13 @@ PLOGQ_INLINE V greater(V a, V b) {
   return a > b ? a : b;
 }
 
+// A number that the compiler does not know: of max(x, a constant) GCC makes two instructions.
+template <class T>
+PLOGQ_INLINE T unknown(T x) {
+  asm("" : "+m"(x));
+  return x;
+}
+
 // c[0] + x · c[1] + x² · c[2] + …
 template <class T, int N>
 PLOGQ_INLINE Vec<T> polynomial(const T (&c)[N], Vec<T> x) {
@@ -107,9 +114,9 @@ PLOGQ_INLINE Vec<T> polynomial(const T (&c)[N], Vec<T> x) {
 
 // exp(x) · 2^scale for x ≤ 0; 0 for x = -∞ and below `lowest`, NaN for NaN.
 template <class T>
-PLOGQ_INLINE Vec<T> exp_scaled(Vec<T> x) {
+PLOGQ_INLINE Vec<T> exp_scaled(Vec<T> x, T lowest = Simd<T>::lowest) {
   using S = Simd<T>;
-  x = greater(all<T>(S::lowest), x);
+  x = greater(all<T>(lowest), x);
   Vec<T> shifted = x * S::log2e + S::magic;
   Vec<T> n = shifted - S::magic;
   Vec<T> r = x - n * S::ln2_hi;

@@ -1,13 +1,12 @@
 // Two rows of logits, P's and Q's: KL(P ‖ Q), H(P) and H(P, Q), and the gradients on both sides.
 //
 // With v = log(q / p) and exc(v) = e^v - 1 - v, KL is Σ p exc(v) (algebra/versus.py has the why).
-// Two rows are read for their maxima, for their sums, and for the terms, while they are in cache;
-// the exponentials are kept from the sums to the terms. Where Q's gradient alone is asked for it is
-// written beside the terms.
+// Two rows are read for their exponentials, which are kept, and while they are in cache for the
+// terms. Where Q's gradient alone is asked for it is written beside the terms.
 #pragma once
 #include <memory>
 
-#include "classes_in_lanes.hpp"
+#include "versus_rows.hpp"
 #include "versus_term.hpp"
 
 namespace PLOGQ_ISA {
@@ -30,14 +29,12 @@ struct BesideOne {
     T t[BLOCK], z[BLOCK], e_p[BLOCK], e_q[BLOCK], of_p[BLOCK], of_q[BLOCK];
   };
 
-  // Exponentials of so many classes are kept, which leaves the rows their place in L2.
-  static constexpr int64_t KEPT = (int64_t(1) << 17) / int64_t(sizeof(T));
-  struct alignas(64) Kept {
-    T e_p[KEPT], e_q[KEPT];
+  struct Kept {
+    KeptRow<T> p, q;
   };
   static Kept* kept(int64_t classes) {
     static thread_local std::unique_ptr<Kept> held;
-    if (classes > KEPT) return nullptr;
+    if (classes > KEPT<T>) return nullptr;
     if (!held) held.reset(new Kept);
     return held.get();
   }
@@ -51,78 +48,62 @@ struct BesideOne {
     return to;
   }
 
-  // The greatest score of a row, and Σ exp(s - m) without one of the greatest. `keep` takes the
-  // exponentials.
-  void normaliser(const View& v, int64_t e, T* work, T* keep, double& greatest,
+  // The greatest score of a row, and Σ exp(s - m) without one of the greatest.
+  void normaliser(const View& v, int64_t e, T* work, KeptRow<T>* keep, double& greatest,
                   double& rest) const {
     const char* event = v.event(e);
-    T m = -INFINITY;
+    RunningRow<T> row;
+    int number = 0;
     for (int64_t k = 0; k < v.classes; k += block_length(v.classes - k)) {
       const int n = block_length(v.classes - k);
       const T* s = block(v, event, k, n, work);
-      const T b = MaxOf<T>{s, padded(n)}.template run<NATIVE<T>>();
-      if (b > m) m = b;
+      if (keep) {
+        row.template add<true>(s, padded(n), keep->e + k);
+        keep->by[number++] = row.m;
+      } else {
+        row.template add<false>(s, padded(n), nullptr);
+      }
     }
-    double sum = 0;
-    int64_t ties = 0;
-    const Vec<T> zero = {};
-    for (int64_t k = 0; k < v.classes; k += block_length(v.classes - k)) {
-      const int n = block_length(v.classes - k);
-      const T* s = block(v, event, k, n, work);
-      Vec<T> total[UNROLL<T>] = {};
-      IVec<T> equal[UNROLL<T>] = {};
-      for (int i = 0; i < padded(n); i += GROUP)
-        for (int u = 0; u < UNROLL<T>; ++u) {
-          const int at = i + u * LANES<T>;
-          const Vec<T> x = load(s + at), share = exp_scaled<T>(x - m);
-          if (keep) store<T>(keep + k + at, share);
-          const IVec<T> greatest_too = x == m;
-          total[u] += greatest_too ? zero : share;
-          equal[u] += greatest_too;
-        }
-      sum += sum_lanes<T>(total);
-      for (int u = 0; u < UNROLL<T>; ++u)
-        for (int l = 0; l < LANES<T>; ++l) ties -= equal[u][l];
-    }
-    greatest = double(m);
-    rest = sum * double(Simd<T>::unscale) + double(ties - 1);
+    greatest = double(row.m);
+    rest = row.rest;
   }
 
-  // What the terms of a row are made of.
+  // What is the same for all terms of a row.
   struct Scale {
-    T m_p, m_q, scale_p, scale_q, high, low;
-    explicit Scale(const Beside& b)
-        : m_p(T(b.m_p)),
-          m_q(T(b.m_q)),
-          scale_p(T(double(Simd<T>::unscale) / (1 + b.rest_p))),
-          scale_q(T(double(Simd<T>::unscale) / (1 + b.rest_q))) {
-      const double off = (b.m_q - b.m_p) + (std::log1p(b.rest_q) - std::log1p(b.rest_p));
+    T m_p, high, low;
+    double off;
+    explicit Scale(const Beside& b) : m_p(T(b.m_p)) {
+      off = (b.m_q - b.m_p) + (std::log1p(b.rest_q) - std::log1p(b.rest_p));
       high = T(off);
       low = T(off - double(high));
     }
+    // Whether a difference of two scores, of which `high` is to be taken, may keep what it is
+    // rounded by: u · Σ p |v| (|v| + |off|), of a divergence of `kl`, is at most 8 u of it.
+    bool rough(double kl) const { return off * off <= 4 * kl; }
   };
   struct Terms {
     Vec<T> p, q, v, excess, difference;
   };
-  PLOGQ_INLINE Terms terms(const Scale& c, Vec<T> t, Vec<T> z, Vec<T> e_p, Vec<T> e_q) {
-    const Vec<T> zero = {}, half = all<T>(0.5);
-    Terms x;
-    x.p = e_p * c.scale_p;
-    x.q = e_q * c.scale_q;
-    // The difference of the scores with what it is rounded by; next to infinities that is none.
+  template <bool ROUGH>
+  PLOGQ_INLINE Terms terms(const Scale& c, Vec<T> t, Vec<T> z, Vec<T> p, Vec<T> q) {
+    const Vec<T> zero = {};
+    Terms x{p, q, {}, {}, {}};
     const Vec<T> d = z - t;
-    const Vec<T> back = d - z;
-    const Vec<T> lost = (z - (d - back)) - (t + back);
-    const Vec<T> v = (d - c.high) + (lost - c.low);
-    x.v = d - d == zero ? v : d;
-    const IVec<T> near = absolute<T>(x.v) < half;
-    const Vec<T> u = near ? x.v : zero;
-    const Vec<T> e = u * u * polynomial<T>(Series<T>::c, u);
-    const Vec<T> apart = x.q - x.p, weighed = x.p * x.v;
-    const Vec<T> far = apart - (x.p == zero ? zero : weighed);
-    const Vec<T> small = x.p * e, close = x.p * (u + e);
-    x.excess = near ? small : far;
-    x.difference = near ? close : apart;
+    if constexpr (ROUGH) {
+      x.v = d - c.high;
+    } else {
+      // The difference of the scores with what it is rounded by; next to infinities that is none.
+      const Vec<T> back = d - z;
+      const Vec<T> lost = ((z - (d - back)) - (t + back)) - c.low;
+      x.v = (d - c.high) + (lost == lost ? lost : zero);
+    }
+    // The series says nothing where v is far from 0, and is not asked there.
+    const Vec<T> square = x.v * x.v, product = p * x.v;
+    const IVec<T> near = square < all<T>(0.25);
+    const Vec<T> close = p * (square * polynomial<T>(Series<T>::c, x.v)), slope = close + product;
+    const Vec<T> apart = q - p, far = apart - (p == zero ? zero : product);
+    x.excess = near ? close : far;
+    x.difference = near ? slope : apart;
     return x;
   }
 
@@ -137,65 +118,85 @@ struct BesideOne {
           of_log_z(p.d_log_z ? p.d_log_z[e] : 0) {}
   };
 
+  // What the terms of a row, or of a part of it, add up to.
+  struct Found {
+    double excess = 0, lost = 0, gaps = 0;
+  };
+
+  // A block of both rows.
+  struct Piece {
+    int n;
+    const T *t, *z;
+    Shares<T> p, q;
+    Out<T> of_q, of_p;
+  };
+
+  template <bool SUMS, bool OF_Q, bool OF_P, bool GAPS, bool ROUGH>
+  static void piece(const Piece& x, const Scale& c, T d, T of_log_z, T level, Found& found) {
+    // Of an event that does not count the slope may be no number.
+    const Vec<T> zero = {}, none = all<T>(d == 0 ? T(INFINITY) : T(0));
+    Vec<T> f[UNROLL<T>] = {}, s[UNROLL<T>] = {}, g[UNROLL<T>] = {};
+    for (int i = 0; i < x.n; i += GROUP)
+#pragma GCC unroll 8
+      for (int j = 0; j < UNROLL<T>; ++j) {
+        const int at = i + j * LANES<T>;
+        const Vec<T> own = load(x.t + at), p = load(x.p.e + at) * x.p.scale,
+                     q = load(x.q.e + at) * x.q.scale;
+        const Terms of = terms<ROUGH>(c, own, load(x.z + at), p, q);
+        if constexpr (SUMS) {
+          f[j] += of.excess;
+          s[j] += of.difference;
+          if constexpr (GAPS) {
+            const Vec<T> cost = p * gap(c, own);
+            g[j] += p == zero ? zero : cost;
+          }
+        }
+        if constexpr (OF_Q) lay<T>(x.of_q, at, of.difference * d + q * of_log_z);
+        if constexpr (OF_P) {
+          const Vec<T> cost = GAPS ? gap(c, own) - of.v : -of.v;
+          const Vec<T> slope = p * (cost - level) * d;
+          lay<T>(x.of_p, at, p <= none ? zero : slope);
+        }
+      }
+    if constexpr (SUMS) {
+      found.excess += sum_lanes<T>(f);
+      found.lost += sum_lanes<T>(s);
+      if constexpr (GAPS) found.gaps += sum_lanes<T>(g);
+    }
+  }
+
   // One reading of both rows: the sums that the value is made of, the gradients, or sums and Q's.
   template <bool SUMS, bool OF_Q, bool OF_P, bool GAPS>
   void reading(int64_t e, Work& w, const Kept* kept, Beside& b) const {
     const Scale c(b);
     const Flow flow(p, e);
-    const Vec<T> zero = {};
     // Where -v, or the cost of Q, is level: the value itself.
     const T level = T(GAPS ? b.kl + (b.entropy - std::log1p(b.rest_p)) : b.kl);
     const T d = T(flow.d), of_log_z = T(flow.of_log_z);
-    const bool sloped = (OF_Q || OF_P) && flow.d != 0, raised = OF_Q && flow.of_log_z != 0;
     const char *of_p = p.p.event(e), *of_q = p.q.event(e);
-    double excess = 0, lost = 0, gaps = 0;
-    for (int64_t k = 0; k < p.p.classes; k += block_length(p.p.classes - k)) {
-      const int n = block_length(p.p.classes - k);
+    const bool at_once = p.streams && !p.flush;
+    Found found;
+    int number = 0;
+    for (int64_t k = 0; k < p.p.classes; k += block_length(p.p.classes - k), ++number) {
+      const int n = block_length(p.p.classes - k), all = padded(n);
       const T *t = block(p.p, of_p, k, n, w.t), *z = block(p.q, of_q, k, n, w.z);
-      const T *e_p = w.e_p, *e_q = w.e_q;
-      if (kept) {
-        e_p = kept->e_p + k, e_q = kept->e_q + k;
-      } else {
-        for (int i = 0; i < padded(n); i += LANES<T>) {
-          store<T>(w.e_p + i, exp_scaled<T>(load(t + i) - c.m_p));
-          store<T>(w.e_q + i, exp_scaled<T>(load(z + i) - c.m_q));
-        }
-      }
-      Vec<T> f[UNROLL<T>] = {}, s[UNROLL<T>] = {}, g[UNROLL<T>] = {};
-      for (int i = 0; i < padded(n); i += GROUP)
-        for (int j = 0; j < UNROLL<T>; ++j) {
-          const int at = i + j * LANES<T>;
-          const Vec<T> own = load(t + at);
-          const Terms x = terms(c, own, load(z + at), load(e_p + at), load(e_q + at));
-          if constexpr (SUMS) {
-            f[j] += x.excess;
-            s[j] += x.difference;
-            if constexpr (GAPS) {
-              const Vec<T> cost = x.p * gap(c, own);
-              g[j] += x.p == zero ? zero : cost;
-            }
-          }
-          if constexpr (OF_Q) {
-            const Vec<T> slope = sloped ? x.difference * d : zero;
-            store<T>(w.of_q + at, raised ? slope + x.q * of_log_z : slope);
-          }
-          if constexpr (OF_P) {
-            const Vec<T> cost = GAPS ? gap(c, own) - x.v : -x.v;
-            const Vec<T> slope = x.p * (cost - level) * d;
-            store<T>(w.of_p + at, sloped ? (x.p == zero ? zero : slope) : zero);
-          }
-        }
-      if constexpr (SUMS) {
-        excess += sum_lanes<T>(f);
-        lost += sum_lanes<T>(s);
-        if constexpr (GAPS) gaps += sum_lanes<T>(g);
-      }
-      if constexpr (OF_Q) put(p.of_q, e, k, n, w.of_q);
-      if constexpr (OF_P) put(p.of_p, e, k, n, w.of_p);
+      const Piece x{all,
+                    t,
+                    z,
+                    Shares<T>(t, all, b.m_p, b.rest_p, kept ? &kept->p : nullptr, k, number, w.e_p),
+                    Shares<T>(z, all, b.m_q, b.rest_q, kept ? &kept->q : nullptr, k, number, w.e_q),
+                    Out<T>(OF_Q && at_once, p.of_q, e, k, n, w.of_q),
+                    Out<T>(OF_P && at_once, p.of_p, e, k, n, w.of_p)};
+      if (c.rough(SUMS ? found.excess : b.kl))
+        piece<SUMS, OF_Q, OF_P, GAPS, true>(x, c, d, of_log_z, level, found);
+      else
+        piece<SUMS, OF_Q, OF_P, GAPS, false>(x, c, d, of_log_z, level, found);
+      if (OF_Q && !x.of_q.past) put(p.of_q, e, k, n, w.of_q);
+      if (OF_P && !x.of_p.past) put(p.of_p, e, k, n, w.of_p);
     }
     if constexpr (SUMS) {
-      b.entropy = std::log1p(b.rest_p) + gaps;
-      b.kl = excess - behind_log1p(lost);
+      b.entropy = std::log1p(b.rest_p) + found.gaps;
+      b.kl = found.excess - behind_log1p(found.lost);
       if (b.kl < 0) b.kl = 0;
     }
   }
@@ -263,8 +264,8 @@ struct BesideOne {
     const bool whole = p.of == Versus::CROSS_ENTROPY;
     if (!p.forward) kept = nullptr;
     if (p.forward) {
-      normaliser(p.p, e, w.t, kept ? kept->e_p : nullptr, b.m_p, b.rest_p);
-      normaliser(p.q, e, w.z, kept ? kept->e_q : nullptr, b.m_q, b.rest_q);
+      normaliser(p.p, e, w.t, kept ? &kept->p : nullptr, b.m_p, b.rest_p);
+      normaliser(p.q, e, w.z, kept ? &kept->q : nullptr, b.m_q, b.rest_q);
     }
     if (!b.plain()) return apart(e, w, b, p.forward);
     if (p.forward) {

@@ -117,6 +117,7 @@ def split_alike(sides: list[Any]) -> bool:
         raise PairError(
             "two predictions meet over ranks where both have the same classes on the same ranks of "
             f"one group, got {' and '.join(named(q) for q in reversed(sides))}: write both as "
-            "ShardedLogits(z, group=group) or LinearLogits(…, group=group)"
+            "ShardedLogits(z, group=group) or LinearLogits(…, group=group); of one that is whole "
+            "give the classes of this rank, ShardedLogits(t[..., first:last], group=group)"
         )
     return groups[0][0]
