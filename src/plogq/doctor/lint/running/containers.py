@@ -32,6 +32,7 @@ from ..values import (
     several,
     slice_of,
 )
+from .marks import marked
 
 _DATA_NAMES = ("load", "data", "batch", "train", "valid", "test", "_ds", "_dl", "dl", "ds")
 
@@ -181,6 +182,9 @@ def _with_part(
     on: Machine, of: Array, low: float, high: float, parts: list[ast.expr], value: Value
 ) -> Array:
     """What an array is with a part of it overwritten."""
+    tags = marked(on, of, parts, value)
+    if tags is not None:
+        return tags
     by_place = any(isinstance(part, ast.Slice) for part in parts)
     number = value.value if isinstance(value, Const) else None
     beside = isinstance(number, int) and (number > high or number < min(low, 0))
