@@ -1,10 +1,11 @@
-"""Tags set one by one in a loop: rows of independent zeros and ones."""
+"""Zeros that a loop writes to: tags one by one, and predictions fold by fold."""
 
 from __future__ import annotations
 
 import ast
 
-from ...facts import Array, Made
+from ...facts import DECIDED, OUTPUTS, Array, Made, Place
+from .. import moves
 from ..machine import Machine
 from ..values import Const, Value
 from .assigned import assigned
@@ -24,6 +25,26 @@ def marked(on: Machine, of: Array, parts: list[ast.expr], value: Value) -> Array
     if row is None or (of.rank == 2 and row is loop) or not _before(of, on, row):
         return None
     return of.but(made=Made.MULTI_HOT, high=1, axis=-1, width=of.shape[-1])
+
+
+def filled_with(
+    of: Array, parts: list[ast.expr], key: Value, value: Value, place: Place
+) -> Array | None:
+    """oof[rows] = predictions, into zeros: from now on predictions, as far as they are filled."""
+    if not isinstance(value, Array) or value.made is None or value.made not in OUTPUTS | DECIDED:
+        return None
+    again = of.made is value.made and any(s.verb == "filled" for s in of.path)
+    blank = of.made is None and of.low == of.high == 0
+    if not (blank or again) or isinstance(key, Const) or not all(map(_whole, parts[1:])):
+        return None
+    if of.rank is not None and value.rank is not None and of.rank != value.rank:
+        return None
+    return moves.stepped(value, "filled", place).but(shape=of.shape)
+
+
+def _whole(part: ast.expr) -> bool:
+    """Whether an index is that of a whole axis."""
+    return isinstance(part, ast.Slice) and part.lower is part.upper is part.step is None
 
 
 def _loop_of(on: Machine, index: ast.expr) -> ast.AST | None:
