@@ -84,7 +84,8 @@ def read_bytes(path: Path, waits: bool = True) -> bytes:
             raise Unreadable("it is no file, but a pipe, a socket or a device")
         if kind.st_size > LARGEST:
             raise Unreadable(
-                f"{kind.st_size:,} bytes are more than {LARGEST:,}: it looks generated, and is left out"
+                f"{kind.st_size:,} bytes are more than {LARGEST:,}: it looks generated, and "
+                "is left out"
             )
         return path.read_bytes()
     except OSError as error:
