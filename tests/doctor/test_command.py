@@ -307,6 +307,13 @@ def test_links_that_lead_back_end() -> None:
     assert len(found("project")) == 1
 
 
+def test_a_pipe_in_a_folder_is_not_waited_for() -> None:
+    put("project/train.py", WRONG)
+    os.mkfifo("project/queue.py")
+    assert len(found("project")) == 1
+    assert "queue.py: it is no file, but a pipe" in run("project", code=1).stderr
+
+
 # Fixes
 
 
@@ -375,7 +382,7 @@ def notebook(*cells: str) -> str:
 
 def test_the_cells_of_a_notebook_are_one_program() -> None:
     lines = WRONG.splitlines(True)
-    first = "%matplotlib inline\n!pip install torch\n" + "".join(lines[:2])
+    first = "%matplotlib inline\n!pip install torch\nfiles = !ls\n" + "".join(lines[:2])
     book = notebook(first, "this is no python", "%%bash\nls\n", "".join(lines[2:]))
     put("train.ipynb", book)
     (one,) = found("train.ipynb")

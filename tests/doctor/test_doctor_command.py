@@ -236,3 +236,15 @@ def test_a_document_on_standard_output_has_nothing_of_the_program_in_it(format: 
     assert "PQ001" in json.dumps(json.loads(run.stdout))
     assert "one line\n" in run.stderr
     assert "from a child\n" in run.stderr
+
+
+@torch_alone
+def test_a_program_that_closes_its_output_or_removes_its_folder_is_looked_at() -> None:
+    put("closes.py", WRONG + "import sys\nsys.stdout.close()\nsys.stderr.close()\n")
+    assert [f["rule"] for f in said("closes.py", code=1)["findings"]] == ["PQ001"]
+    gone = "import os, tempfile\nd = tempfile.mkdtemp()\nos.chdir(d)\nos.rmdir(d)\n"
+    put("gone.py", gone + WRONG)
+    out = Path("gone.json").resolve()
+    doctor_with_torch_loaded("--format", "json", "--output", out, "gone.py", code=1)
+    seen = json.loads(out.read_text(encoding="utf-8"))
+    assert ([f["rule"] for f in seen["findings"]], seen["faults"]) == (["PQ001"], [])

@@ -125,6 +125,11 @@ class Array:
         return any(step.verb in ("scale", "clip", "dropout") for step in self.path)
 
     @property
+    def within_one(self) -> bool:
+        """Whether its numbers are known to lie between 0 and 1."""
+        return self.low is not None and self.high is not None and 0 <= self.low <= self.high <= 1
+
+    @property
     def classes(self) -> int | None:
         """K, where the code shows it."""
         if isinstance(self.width, int):

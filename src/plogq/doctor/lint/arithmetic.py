@@ -147,6 +147,9 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
         if b.by == "max" and b.source is not None and a.made in OUTPUTS:
             # A shift for the exponential's sake.
             return a if a.made is Made.SCORES else moves.stepped(a, "shift", place)
+    whole = (_log_sum_exp(a, b) or _log_sum_exp(b, a)) if isinstance(op, ast.Add) else None
+    if whole is not None:
+        return whole
     if isinstance(op, ast.Div) and b.by == "sum" and b.source is not None and b.source == a:
         if a.by == "exp":
             inner = a.source
@@ -189,6 +192,17 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
     if isinstance(op, ast.BitAnd | ast.BitOr | ast.BitXor):
         kind, low, high = a.kind, 0, 1
     return Array(shape=shape, kind=kind, batched=batched, low=low, high=high)
+
+
+def _log_sum_exp(logs: Array, most: Array) -> Array | None:
+    """log(sum(exp(x - m))) + m, with m the greatest of x."""
+    total = logs.source if logs.by == "log" else None
+    power = total.source if total is not None and total.by == "sum" else None
+    of = power.source if power is not None and power.by == "exp" else None
+    if of is None or most.by != "max" or most.source is None or not _alike(most.source, of):
+        return None
+    return Array(by="logsumexp", source=of, kind="float", axis=total.axis if total else None,
+                 shape=logs.shape)  # fmt: skip
 
 
 def _log_softmax(by: str, place: Any, axis: int | None, x: Array, batched: bool) -> Array:

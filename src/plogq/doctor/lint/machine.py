@@ -64,6 +64,7 @@ class Machine(Protocol):
     cuts: list[Cut]
     journal: list[tuple[Slots, Any, Any]]
     stack: list[ast.AST]
+    loops: list[tuple[int, ast.AST]]  # those that run, each with the functions around it
     returns: list[list[Value]]
     yields: list[list[Value]]
     owners: list[tuple[UserClass | None, Value | None]]

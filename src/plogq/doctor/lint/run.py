@@ -179,7 +179,7 @@ def lint_text(text: str, name: str = "<text>", settings: Settings | None = None)
 
 
 def _one(path: Path, named: bool, settings: Settings, project: Project, report: Report) -> None:
-    data = read_bytes(path)
+    data = read_bytes(path, waits=named)
     worth = speaks_of_losses(data) or (
         not of_library(path) and (may_import_losses(data) or imports_speaker(data, path))
     )

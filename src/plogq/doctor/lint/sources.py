@@ -6,6 +6,7 @@ import ast
 import io
 import json
 import re
+import stat
 import tokenize
 import warnings
 from collections.abc import Iterable
@@ -27,6 +28,7 @@ _SPEAKS_OF_LOSSES = (
 _PYTHON_2 = re.compile(r"^\s*(print\s+[\"'\w]|exec\s+[\"'\w]|except\s+[\w.]+\s*,\s*\w+\s*:)", re.M)
 
 
+_ASKED = re.compile(r"^(\s*[\w, ]+=\s*)[!%].*")  # files = !ls, as notebooks have it
 _IMPORT = re.compile(rb"^(?:from\s+([\w.]+)\s+import|import\s+([\w.]+))", re.M)
 _HEAD = 20_000  # bytes of a file in which its imports stand
 
@@ -63,22 +65,27 @@ def imports_speaker(data: bytes, path: Path) -> bool:
 @lru_cache(4096)
 def _speaker(path: Path) -> bool:
     try:
-        return path.stat().st_size <= LARGEST and speaks_of_losses(path.read_bytes())
+        kind = path.stat()
+        small = stat.S_ISREG(kind.st_mode) and kind.st_size <= LARGEST
+        return small and speaks_of_losses(path.read_bytes())
     except OSError:
         return False
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file's bytes.
+def read_bytes(path: Path, waits: bool = True) -> bytes:
+    """A file's bytes; `waits`: a pipe is read to its end too, whoever writes to it.
 
     Raises:
         Unreadable: it does not exist, is too large, or cannot be read.
     """
     try:
-        size = path.stat().st_size
-        if size > LARGEST:
+        kind = path.stat()
+        if not waits and not stat.S_ISREG(kind.st_mode):
+            raise Unreadable("it is no file, but a pipe, a socket or a device")
+        if kind.st_size > LARGEST:
             raise Unreadable(
-                f"{size:,} bytes are more than {LARGEST:,}: it looks generated, and is left out"
+                f"{kind.st_size:,} bytes are more than {LARGEST:,}: it looks generated, and "
+                "is left out"
             )
         return path.read_bytes()
     except OSError as error:
@@ -180,4 +187,4 @@ def _plain(line: str) -> str:
     text = line.lstrip()
     if text.startswith(("%", "!", "?")) or text.rstrip().endswith("?"):
         return line[: len(line) - len(text)] + "pass"
-    return line
+    return _ASKED.sub(r"\1None", line)

@@ -8,7 +8,7 @@ from ..findings import Level, Verdict
 from .registry import rule
 from .words import evidence, origin
 
-_NUMBERS = (Made.LABELS, Made.NUMBERS, Made.DATA, Made.MULTI_HOT, Made.ONE_HOT)
+_NUMBERS = (Made.LABELS, Made.NUMBERS, Made.DATA, Made.MULTI_HOT, Made.ONE_HOT, Made.THRESHOLD)
 
 
 @rule("PQ014", "labels-out-of-range", Level.ERROR, Sighting)
@@ -76,7 +76,7 @@ def labels_out_of_range(seen: Sighting) -> Verdict | None:
             q.place,
             evidence(seen),
         )
-    if p.low == 1 and p.high == k - 1 and ignored != 0:
+    if p.low == 1 and p.high == k - 1 and ignored != 0 and _one_each(p, q):
         return Verdict(
             f"{seen.loss.name} has {k} classes, 0 to {k - 1}, but the labels run from 1 to "
             f"{p.high:g}, from {origin(p, seen.place)}: class 0 never occurs, and takes its share "
@@ -95,6 +95,12 @@ def labels_out_of_range(seen: Sighting) -> Verdict | None:
             evidence(seen),
         )
     return None
+
+
+def _one_each(p: Array, q: Array) -> bool:
+    """Whether each event has one label: of rows, 0 may be the padding, which no row has here."""
+    rows = (p.rank or 1) > 1 or (q.rank or 2) > 2
+    return not rows and not any(s.verb in ("reshape", "slice") for s in (*p.path, *q.path))
 
 
 def _for_more(seen: Sighting, p: Array, k: int) -> str:

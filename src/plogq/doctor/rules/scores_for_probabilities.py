@@ -43,7 +43,7 @@ def scores_for_probabilities(seen: Sighting) -> Verdict | None:
     q = seen.prediction
     if q is None or not seen.loss.exclusive or seen.loss.takes is not Takes.PROBABILITIES:
         return None
-    if q.made is None or q.made not in _WRONG or _clipped(q.path):
+    if q.made is None or q.made not in _WRONG or _clipped(q.path) or q.within_one:
         return None
     if q.made is Made.TANH and q.scaled:
         return None

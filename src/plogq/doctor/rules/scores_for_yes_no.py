@@ -46,7 +46,7 @@ def scores_for_yes_no_probabilities(seen: Sighting) -> Verdict | None:
         return None
     if q.made is None or q.made not in _WRONG or (q.made is Made.TANH and q.scaled):
         return None
-    if any(step.verb == "clip" for step in q.path):
+    if any(step.verb == "clip" for step in q.path) or q.within_one:
         return None
     option = None
     if seen.loss.flag:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..contracts import Takes
-from ..facts import HandWritten, Made, Sighting
+from ..facts import Array, HandWritten, Made, Place, Sighting
 from ..findings import Level, Verdict
 from ..numbers import band_in_words
 from .registry import rule
@@ -39,6 +39,8 @@ def softmax_before_scores_loss(seen: Sighting) -> Verdict | None:
     ```
     """
     q = seen.prediction
+    if q is not None and seen.loss.takes is Takes.LOG_PROBABILITIES:
+        return _two_softmaxes(q, seen.place)
     if q is None or not seen.loss.exclusive or seen.loss.takes is not Takes.SCORES:
         return None
     if q.made is not Made.SOFTMAX and not (q.made is Made.PROBABILITIES and q.axis is not None):
@@ -62,17 +64,22 @@ def softmax_before_scores_loss(seen: Sighting) -> Verdict | None:
 @rule("PQ001", "softmax-before-scores-loss", Level.ERROR, HandWritten, hides=("PQ021",))
 def softmax_twice_by_hand(seen: HandWritten) -> Verdict | None:
     """A hand-written loss that takes the logarithm of the softmax of a softmax."""
-    logs, head = seen.logs, seen.logs.source
+    return _two_softmaxes(seen.logs, seen.place)
+
+
+def _two_softmaxes(logs: Array, place: Place) -> Verdict | None:
+    """The logarithm of the softmax of a softmax over the same classes."""
+    head = logs.source
     if logs.made not in (Made.LOG_OF_SOFTMAX, Made.LOG_SOFTMAX) or head is None:
         return None
     if head.made not in (Made.SOFTMAX, Made.PROBABILITIES):
         return None
     return Verdict(
-        f"this loss applies a softmax before its logarithm, {origin(logs, seen.place)}, to what "
-        f"{origin(head, seen.place)} made probabilities already: {band_in_words(classes(head))}",
+        f"this loss applies a softmax before its logarithm, {origin(logs, place)}, to what "
+        f"{origin(head, place)} made probabilities already: {band_in_words(classes(head))}",
         "give it the scores from before the first softmax",
         head.place,
-        (f"the logarithm comes from {origin(logs, seen.place)}",
-         f"what it is of comes from {origin(head, seen.place)}"),
+        (f"the logarithm comes from {origin(logs, place)}",
+         f"what it is of comes from {origin(head, place)}"),
         Level.WARNING if head.scaled else None,
     )  # fmt: skip

@@ -66,8 +66,10 @@ def swapped_arguments(seen: Sighting) -> Verdict | None:
 
 def _is_true(q: Array) -> bool:
     """Whether it is what is known, and no model's output."""
-    if q.made is None and (q.low, q.high) == (0, 1) and any(s.verb == "cast" for s in q.path):
-        return True  # of a comparison: zeros and ones
+    if q.made is None and (q.low, q.high) == (0, 1) and any(
+        s.verb in ("cast", "cat") for s in q.path
+    ):  # fmt: skip
+        return True  # of a comparison, or zeros beside ones
     return q.made in _TRUE or (q.made is None and q.kind == "int")
 
 

@@ -159,6 +159,13 @@ def _cast(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
     return on.do("jax", "astype", [x, Ref(str(params["new_dtype"]))], {})
 
 
+@entered("abs")
+def _abs(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
+    x = _array(args[0])
+    positive = x is not None and x.by == "sum" and x.source is not None and x.source.by == "exp"
+    return args[0] if positive else Unknown()
+
+
 @entered("copy copy_p optimization_barrier reduce_precision name sharding_constraint pvary")
 def _same(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
     return args[0]
@@ -188,6 +195,9 @@ for _primitive, _verb in (
 def _select(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
     if len(args) != 3:
         return Unknown()
+    for x, other in ((args[2], args[1]), (args[1], args[2])):
+        if isinstance(x, Array) and x.by == "max" and other == Const(0.0):
+            return x  # a guard against a row of infinities, in logsumexp
     return on.do("jnp", "where", [args[0], args[2], args[1]], {})
 
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..contracts import CONTRACTS, Contract, with_logits
-from ..facts import Array, Cut, Made, Place
+from ..facts import OUTPUTS, Array, Cut, Made, Place
 from . import layers
 from .evidence import Numbers
 from .keras_graph import head_of
@@ -20,6 +20,7 @@ from .pipelines import Yielded, labels_of
 from .places import is_library, place_of, user_frame
 from .sightings import Kind
 from .store import Store
+from .tensorflow_verbs import fed
 from .watch import Watch
 
 _BASES = ("categorical_crossentropy", "sparse_categorical_crossentropy", "binary_crossentropy")
@@ -95,6 +96,9 @@ class Keras:
             if seen_q is None or seen_p is None:
                 return None
             (q, read_q), (p, read_p) = seen_q, seen_p
+            if q.made is None and p.made in OUTPUTS and not contract.divergence:
+                known = fed(q, output)
+                q = known if isinstance(known, Array) else q
             options: dict[str, object] = {} if aside is None else {"ignore_class": aside}
             if not counted:
                 options["reduction"] = "none"

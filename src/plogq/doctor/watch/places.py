@@ -157,7 +157,7 @@ def shown(file: str) -> tuple[str, int | None]:
 def _relative(file: str) -> str:
     try:
         path = os.path.relpath(file)
-    except ValueError:
+    except (ValueError, OSError):  # another drive, or a working directory that is gone
         return file
     return file if path.startswith("..") or file.startswith("<") else path
 

@@ -30,7 +30,8 @@ def axis_of(contract: Contract, rank: int | None, options: dict[str, object] | N
 def prediction(contract: Contract, q: Array, p: Array, seen: Evidence) -> Array:
     """What is known of a prediction: its maker, or what its numbers show."""
     unit = seen.n >= _ENOUGH and not seen.bad and (seen.low or 0) >= 0 and (seen.high or 2) <= 1
-    if q.made in (Made.SCORES, Made.RELU) and contract.takes is Takes.PROBABILITIES and unit:
+    free = q.made is Made.SCORES or (q.made is Made.RELU and q.scaled)
+    if free and contract.takes is Takes.PROBABILITIES and unit:
         q = q.but(made=None)  # a layer whose outputs are probabilities by its weights
     if q.made is not None:
         return q

@@ -54,6 +54,7 @@ def run(target: str, arguments: list[str], module: bool) -> Ended:
     family.start()
     try:
         code = _run(target, module, session)
+        _with_streams()
         _wait_for_threads()
         if not session.watch.forked:
             _wait_for_processes()
@@ -101,6 +102,7 @@ def _as_main(target: str, module: bool) -> None:
 
 def _code_of(ended: SystemExit) -> int:
     """As Python ends a program with it."""
+    _with_streams()
     if ended.code is None:
         return 0
     if isinstance(ended.code, int):
@@ -109,8 +111,17 @@ def _code_of(ended: SystemExit) -> int:
     return 1
 
 
+def _with_streams() -> None:
+    """What a program has closed of its output leads nowhere from now on, and is no error."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None or getattr(stream, "closed", False):
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
 def _print(error: BaseException) -> None:
     """The script's traceback, without the frames of what runs it."""
+    _with_streams()
     sys.stdout.flush()
     kept: TracebackType | None = error.__traceback__
     while kept is not None and (

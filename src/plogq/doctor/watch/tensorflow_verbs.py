@@ -68,10 +68,10 @@ def entered(names: str) -> Callable[[Verb], Verb]:
 @entered("Mul")
 def _times(on: Any, ins: list[Any], attrs: Any, out: Any) -> Value:
     pos = on.bench.beside([on.value(x) for x in ins[:2]], ins, on.read)
-    return on.bench.operate("mul", *(_fed(v, x) for v, x in zip(pos, ins, strict=False)))
+    return on.bench.operate("mul", *(fed(v, x) for v, x in zip(pos, ins, strict=False)))
 
 
-def _fed(value: Value, x: Any) -> Value:
+def fed(value: Value, x: Any) -> Value:
     """What a graph is fed with is data, where nothing else is known of it."""
     op = None if hasattr(x, "numpy") else getattr(x, "op", None)
     if isinstance(value, Array) and value.made is None and getattr(op, "type", "") in _FED:

@@ -24,6 +24,8 @@ def tells(value: Array) -> bool:
 
 def plain(x: torch.Tensor) -> Array:
     """What a tensor shows of itself."""
+    if x.is_nested:
+        return Array(kind=kind_of(x))  # rows of several lengths have no shape
     made = Made.PARAMETER if x.requires_grad and x.is_leaf else None
     return Array(made, shape=tuple(x.shape), kind=kind_of(x), batched=x.dim() >= 2)
 

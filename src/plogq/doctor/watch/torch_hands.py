@@ -212,7 +212,7 @@ class Hands:
 
     def _keep_one(self, out: torch.Tensor, value: Any) -> None:
         if isinstance(value, Array):
-            if tells(value):
+            if tells(value) and not out.is_nested:
                 self.store.set(out, settled(value, tuple(out.shape), kind_of(out)))
                 return
         elif isinstance(value, Terms):
@@ -239,6 +239,8 @@ class Hands:
         x, y = given.get(first[0]), given.get(first[1])
         if not isinstance(x, torch.Tensor) or not isinstance(y, torch.Tensor):
             return None
+        if x.is_nested or y.is_nested:
+            return None  # rows of several lengths have no shape
         frame = self.frame
         module = f"torch.nn.{LOSSES[name][1]}"
         of_module = frame is not None and frame.f_code.co_filename.startswith(_MODULES)

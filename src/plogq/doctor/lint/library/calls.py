@@ -64,6 +64,8 @@ def _instance(on: Machine, f: Instance, args: Args) -> Value:
         if isinstance(found, Function):
             return on.call_function(found, args, f)
     chain = f.slots.get("__chain__")
+    if isinstance(chain, Model):
+        return chain.slots["output"]
     if isinstance(chain, Chain):
         return chained(on, chain, args)
     if isinstance(chain, Loss):

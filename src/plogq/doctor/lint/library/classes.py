@@ -31,7 +31,15 @@ def chain_of(cls: UserClass, args: Args) -> Value | None:
     roots = {canonical(r) for r in cls.roots()}
     if roots & {"torch.nn.Sequential", "keras.Sequential"} and args.pos:
         return Chain(tuple(args.pos), keras="keras.Sequential" in roots)
-    return None
+    return _functional(roots, args)
+
+
+def _functional(roots: set[str], args: Args) -> Value | None:
+    """What a functional model of Keras of a class of its own puts out."""
+    output = args.get(1, "outputs", "output")
+    if "keras.Model" not in roots or output is None:
+        return None
+    return Model(output)
 
 
 def made_class(on: Machine, cls: UserClass, args: Args) -> Value | None:
@@ -58,6 +66,9 @@ def base_method(on: Machine, cls: UserClass, receiver: Value, name: str) -> Valu
                 made = LAYERS["torch.nn.Sequential"](on, args)
                 if isinstance(made, Chain):
                     on.write(receiver, "__chain__", made)
+            functional = _functional(roots, args)
+            if functional is not None:
+                on.write(receiver, "__chain__", functional)
             for root in roots:
                 contract = CONTRACTS.get(root)
                 if contract is not None and contract.module:

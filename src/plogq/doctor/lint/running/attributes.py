@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from ...facts import Array
 from ..machine import Machine
 from ..slots import Slots
 from ..values import (
@@ -54,9 +55,28 @@ def get_attribute(on: Machine, of: Value, name: str, node: ast.expr) -> Value:
             return Method(found, of)
         if found is not None:
             return found
+        if name == "apply" and "torch.autograd.Function" in of.roots():
+            return Native(lambda on, args: _applied(on, of, args), name)
     if isinstance(of, Record) and of.name == "super":
         return _of_super(on, of, name, node)
     return on.library.attribute(on, of, name, node)
+
+
+def _applied(on: Machine, of: UserClass, args: Args) -> Value:
+    """An autograd.Function of what it gives as it is; any other may have a gradient of its own."""
+    forward = of.find("forward")
+    if not isinstance(forward, Function):
+        return Unknown()
+    given = Args([Unknown("ctx"), *args.pos], args.kw, args.node, args.open)
+    out = on.call_function(forward, given)
+    same = [
+        x
+        for x in args.pos
+        if isinstance(x, Array)
+        and isinstance(out, Array)
+        and ((x.made, x.place, x.axis, x.shape) == (out.made, out.place, out.axis, out.shape))
+    ]
+    return same[0] if same and same[0].made is not None else Unknown()
 
 
 def _of_instance(on: Machine, of: Instance, name: str, node: ast.expr) -> Value:

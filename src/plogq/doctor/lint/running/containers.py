@@ -32,6 +32,7 @@ from ..values import (
     several,
     slice_of,
 )
+from .marks import filled_with, marked
 
 _DATA_NAMES = ("load", "data", "batch", "train", "valid", "test", "_ds", "_dl", "dl", "ds")
 
@@ -172,15 +173,22 @@ def set_item(on: Machine, of: Value, key: Value, value: Value, code: ast.expr) -
                 on.write(of, "items", tuple(items))
         else:
             on.write(of, "items", None)
-    elif isinstance(of, Array) and of.low is not None and of.high is not None:
+    elif isinstance(of, Array):
         parts = code.elts if isinstance(code, ast.Tuple) else [code]
-        _overwritten(on, of, _with_part(on, of, of.low, of.high, parts, value))
+        filled = filled_with(of, parts, key, value, on.place(code))
+        if filled is not None:
+            _overwritten(on, of, filled)
+        elif of.low is not None and of.high is not None:
+            _overwritten(on, of, _with_part(on, of, of.low, of.high, parts, value))
 
 
 def _with_part(
     on: Machine, of: Array, low: float, high: float, parts: list[ast.expr], value: Value
 ) -> Array:
     """What an array is with a part of it overwritten."""
+    tags = marked(on, of, parts, value)
+    if tags is not None:
+        return tags
     by_place = any(isinstance(part, ast.Slice) for part in parts)
     number = value.value if isinstance(value, Const) else None
     beside = isinstance(number, int) and (number > high or number < min(low, 0))

@@ -45,6 +45,7 @@ class Interpreter(Journal):
         self.supposed: list[tuple[Supposed, ast.AST, Module]] = []
         self.cuts: list[Cut] = []
         self.stack: list[ast.AST] = []
+        self.loops: list[tuple[int, ast.AST]] = []
         self.returns: list[list[Value]] = []
         self.yields: list[list[Value]] = []
         self.owners: list[tuple[UserClass | None, Value | None]] = []
@@ -110,7 +111,7 @@ class Interpreter(Journal):
             self.faults.append(fault)
         finally:
             self.module, self.scope = module, scope
-            for kept in (self.stack, self.owners, self.returns, self.yields):
+            for kept in (self.stack, self.loops, self.owners, self.returns, self.yields):
                 kept.clear()
 
     def _unreached(self) -> None:

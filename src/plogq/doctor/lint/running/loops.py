@@ -14,13 +14,20 @@ from ..values import (
     Unknown,
     Value,
 )
+from .assigned import assigned
 from .containers import truth
 
 _UNROLLED = 64
 
 
 def for_statement(on: Machine, node: ast.For | ast.AsyncFor) -> bool:
-    over = on.eval(node.iter)
+    on.loops.append((len(on.stack), node))
+    live = _turns(on, node, on.eval(node.iter))
+    on.loops.pop()
+    return live
+
+
+def _turns(on: Machine, node: ast.For | ast.AsyncFor, over: Value) -> bool:
     items = on.items(over)
     if items is not None and len(items) <= _UNROLLED and not isinstance(over, Iter):
         if not items:
@@ -50,7 +57,7 @@ def while_statement(on: Machine, node: ast.While) -> bool:
 
 def _loop(on: Machine, node: ast.stmt, turn: Callable[[], Any]) -> None:
     """One turn, and a second one from the join where the first changed its own beginning."""
-    for name in _assigned(node):
+    for name in assigned(node):
         old = on.scope.slots.get(name)
         if isinstance(old, Const):
             on.write(on.scope, name, Unknown(name))
@@ -86,17 +93,6 @@ def _endless(node: ast.While) -> bool:
     if not (isinstance(node.test, ast.Constant) and node.test.value):
         return False
     return not any(isinstance(n, ast.Break) for n in ast.walk(node))
-
-
-def _assigned(node: ast.AST) -> set[str]:
-    """The names that a loop assigns."""
-    found = getattr(node, "_plogq_assigned", None)
-    if found is None:
-        found = {
-            n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
-        }
-        vars(node)["_plogq_assigned"] = found
-    return found
 
 
 LOOPS: dict[type, Callable[[Machine, Any], Any]] = {

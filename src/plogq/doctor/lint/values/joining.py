@@ -56,7 +56,8 @@ def join_arrays(a: Array, b: Array) -> Array:
         shape = tuple(x if x == y else None for x, y in zip(a.shape, b.shape, strict=True))
     for x, y in ((a, b), (b, a)):
         blank = y.made is None and y.kind == x.kind and y.low == y.high == x.low
-        if x.made is Made.PADDED and blank:
+        later = x.made in (Made.PADDED, Made.MULTI_HOT) or any(s.verb == "filled" for s in x.path)
+        if later and (blank or (y.made is None and y.low == y.high == 0)):
             return x.but(shape=shape)  # rows that nothing was written to as yet
     if a.made is not b.made:
         ways = dict.fromkeys(w for x in (a, b) for w in (x.ways or (x,)) if w.made in OUTPUTS)

@@ -104,6 +104,8 @@ def clip(on: Desk, args: Args) -> Value:
     if x.made in PROBABILITIES | {Made.SOFTMAX, Made.LOG_SOFTMAX}:
         return x  # a guard for the logarithm's sake
     if x.made in (Made.SCORES, Made.RELU, Made.TANH, None):
+        if x.made is Made.RELU and low is None:
+            low = 0
         inside = isinstance(low, int | float) and isinstance(high, int | float)
         if x.made is not None and not inside:
             return moves.stepped(x, "scale", on.place(args.node))

@@ -84,9 +84,15 @@ for _name in ("sigmoid", "expit", "sigmoid_"):
     VERBS[_name] = _elementwise(Made.SIGMOID)
 for _name in ("log_sigmoid", "logsigmoid", "log_expit"):
     VERBS[_name] = _elementwise(Made.LOG_SIGMOID)
-for _name in ("relu", "relu_", "relu6", "softplus"):
+for _name in ("relu", "relu_", "softplus"):
     VERBS[_name] = _elementwise(Made.RELU)
 VERBS["tanh"] = _elementwise(Made.TANH)
+
+
+@verb("relu6")
+def relu6(on: Desk, args: Args) -> Value:
+    x = args.get(0, "input", "x", "features")
+    return head(on, x, Made.RELU, None, args.node).but(low=0, high=6)
 
 
 @verb("exp")

@@ -85,7 +85,7 @@ def _elementwise(kind: Made | None) -> Layer:
 for _kind, _names in (
     (Made.SIGMOID, "torch.nn.Sigmoid"),
     (Made.LOG_SIGMOID, "torch.nn.LogSigmoid"),
-    (Made.RELU, "torch.nn.ReLU torch.nn.ReLU6 torch.nn.Softplus keras.layers.ReLU"),
+    (Made.RELU, "torch.nn.ReLU torch.nn.Softplus keras.layers.ReLU"),
     (Made.TANH, "torch.nn.Tanh"),
     (None, "torch.nn.LeakyReLU torch.nn.ELU torch.nn.SELU torch.nn.GELU torch.nn.SiLU "
            "torch.nn.Mish "
@@ -94,6 +94,12 @@ for _kind, _names in (
 ):  # fmt: skip
     for _name in _names.split():
         LAYERS[_name] = _elementwise(_kind)
+
+
+@layer("torch.nn.ReLU6")
+def relu6(on: Machine, args: Args) -> Value:
+    return made(on, args, lambda on, x, given, text: head(
+        on, x, Made.RELU, None, given.node, text).but(low=0, high=6))  # fmt: skip
 
 
 @layer("keras.layers.Activation")

@@ -37,10 +37,14 @@ def made(
 ) -> Native:
     """A layer: what it does with its input, and where it was written."""
     text, node, module = on.module.text(args.node), args.node, on.module
+    written = on.place(node)
 
     def call(on: Machine, given: Args) -> Value:
         x = given.get(0, "x", "input", "inputs")
-        return apply(on, Unknown() if x is None else x, given, text)
+        out = apply(on, Unknown() if x is None else x, given, text)
+        if isinstance(out, Array) and out.by == text and out.place == on.place(given.node):
+            return out.but(place=written)  # where the layer stands, and not where it is called
+        return out
 
     return Native(call, "layer", {"node": node, "module": module, **facts})
 

@@ -20,6 +20,9 @@ _CLASSIFIER = re.compile(
     r"SearchCV|LabelPropagation|LabelSpreading)$"
 )
 
+# What has predict give scores, and no classes: XGBoost's, LightGBM's; CatBoost's is a word.
+_RAW = ("output_margin", "raw_score", "prediction_type")
+
 
 def sklearn_call(on: Machine, name: str, last: str, args: Args) -> Value:
     """A call of a name of scikit-learn's."""
@@ -66,6 +69,10 @@ def classifier(on: Machine, args: Args) -> Record:
         def call(on: Machine, args: Args) -> Value:
             x = args.get(0, "X")
             n = x.shape[0] if isinstance(x, Array) and x.shape else None
+            if kind is Made.HARD and any(name in args.kw for name in _RAW):
+                raw = any(args.constant(None, name) is True for name in _RAW)
+                return Array(Made.SCORES if raw else None, on.module.text(args.node),
+                             on.place(args.node), kind="float", batched=True)  # fmt: skip
             return Array(kind, on.module.text(args.node), on.place(args.node), axis,
                          shape=(n,) if axis is None else (n, None), kind=number,
                          batched=True)  # fmt: skip
