@@ -180,7 +180,7 @@ def test_ctrl_c(write: Write, where: str, place: str) -> None:
     module, name = where.rsplit(".", 1)
     code = (
         f"import os, signal, time, {module} as m\nfrom plogq.cli import main\n"
-        "def stop(*_, **__): os.kill(os.getpid(), signal.SIGINT); time.sleep(60)\n"
+        "def stop(*_, **__): os.kill(os.getpid(), signal.SIGINT); time.sleep(2)\n"
         f"m.{name} = stop"
     )
     ended = run("score", write(GOOD), code=code)
@@ -194,7 +194,7 @@ def test_ctrl_c_at_a_question() -> None:
         "import os, signal, builtins\nfrom plogq.cli import main\n"
         "import typer\n"
         "def stop(*_, **__):\n"
-        "    try: os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(60)\n"
+        "    try: os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(2)\n"
         "    except KeyboardInterrupt: raise typer.Abort from None\n"
         "typer.prompt = stop"
     )
@@ -392,7 +392,7 @@ def test_ctrl_c_twice(write: Write) -> None:
         "def again():\n"
         "    for _ in range(3): time.sleep(0.1); os.kill(os.getpid(), signal.SIGINT)\n"
         "def stop(*_):\n"
-        "    threading.Thread(target=again, daemon=True).start(); time.sleep(60)\n"
+        "    threading.Thread(target=again, daemon=True).start(); time.sleep(2)\n"
         "m.read_events = stop"
     )
     ended = run("score", write(GOOD, "arrow file"), code=code)
@@ -412,7 +412,7 @@ def test_ctrl_c_says_how_far_it_came(tmp_path: Path, command: str) -> None:
         "def read(batch, roles):\n"
         "    seen.append(batch.rows)\n"
         f"    if sum(seen) > {200_000 * len(files) - 100_000}:\n"
-        "        os.kill(os.getpid(), signal.SIGINT); time.sleep(60)\n"
+        "        os.kill(os.getpid(), signal.SIGINT); time.sleep(2)\n"
         "    return real(batch, roles)\n"
         "m.read_events = read"
     )
@@ -436,7 +436,7 @@ def test_ctrl_c_of_the_linter_says_how_many_files_were_read(tmp_path: Path) -> N
         "real, seen = m._one, []\n"
         "def one(path, *rest):\n"
         "    seen.append(path)\n"
-        "    if len(seen) == 4: os.kill(os.getpid(), signal.SIGINT); time.sleep(60)\n"
+        "    if len(seen) == 4: os.kill(os.getpid(), signal.SIGINT); time.sleep(2)\n"
         "    return real(path, *rest)\n"
         "m._one = one"
     )

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from plogq.score import InputError, Wish, threads
-from plogq.score.evaluate import empty_totals, scored_by_threads
+from plogq.score.evaluate import empty_totals, score_by_threads
 from plogq.score.memory import Table
 from plogq.score.running import Totals
 
@@ -151,7 +151,8 @@ def test_threads_come_to_the_same(
     monkeypatch.setattr(threads, "_arrow", type("", (), {"cpu_count": lambda: 2}))
     table, empty, expected = case
     shared = empty.again()
-    done = list(scored_by_threads(Table(table), shared, 7))
+    done: list[float] = []
+    score_by_threads(Table(table), shared, 7, done.append)
     assert len(done) == -(-ROWS // 7)
     assert done[-1] == 1.0
     assert bits(shared) == expected

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from os import PathLike
@@ -84,9 +84,7 @@ def score_source(
     """The same of columns that are read a batch at a time; `takers` are handed all events."""
     totals = empty_totals(source, wish, name=name, worst=worst, named_bad_rows=named_bad_rows)
     if not takers and not strict:
-        for done in scored_by_threads(source, totals, batch_rows):
-            if progress is not None:
-                progress(done)
+        score_by_threads(source, totals, batch_rows, progress)
         return totals.report()
     with np.errstate(all="ignore"):
         for events, done in scored(source, totals, batch_rows=batch_rows, strict=strict):
@@ -129,11 +127,14 @@ def scored(
             yield events, batch.done
 
 
-def scored_by_threads(
-    source: Source, totals: Totals, batch_rows: int | None
-) -> Generator[float, None, None]:
-    """The same by several threads, where no one asks for the events in their order; how much has
-    been read. Each thread has totals of its own, which come to the same.
+def score_by_threads(
+    source: Source,
+    totals: Totals,
+    batch_rows: int | None,
+    progress: Callable[[float], None] | None,
+) -> None:
+    """The same by several threads, where no one asks for the events in their order. Each thread
+    has totals of its own, which come to the same.
 
     Raises:
         InputError: it cannot be read.
@@ -141,20 +142,27 @@ def scored_by_threads(
     roles, rows = totals.roles, batch_rows or totals.batch_rows
     free: deque[Totals] = deque()
 
-    def take(batch: Batch) -> float:
+    def take(batch: Batch) -> None:
         try:
             own = free.pop()
         except IndexError:
             own = totals.again()
-        own.take(batch)
+        with np.errstate(all="ignore"):  # of this thread
+            own.take(batch)
         free.append(own)
-        return batch.done
+
+    def told(batches: Iterator[Batch]) -> Generator[Batch, None, None]:
+        for batch in batches:
+            yield batch
+            if progress is not None:
+                progress(batch.done)
 
     with (
         closing(_ahead(source.batches(roles.names, rows, roles.widths))) as batches,
-        closing(in_order(batches, take)) as done,
+        closing(in_order(told(batches), take)) as done,
     ):
-        yield from done
+        for _ in done:
+            pass
     for part in free:
         totals.merge(part)
 
