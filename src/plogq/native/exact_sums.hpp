@@ -145,7 +145,7 @@ struct Common {
     down_factor = y ? zeros(ones_of_factors) : 0;
     bits = 53 - down + (y ? 53 - down_factor : 0);
     // Above the greatest of them, of which the product is rounded.
-    top = most > 0 ? std::ilogb(most) + 2 + Whole::LEAST : 0;
+    top = plain && most > 0 ? std::ilogb(most) + 2 + Whole::LEAST : 0;
   }
 
   // The power from which integers of so many words can hold the sums.
