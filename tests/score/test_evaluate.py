@@ -124,6 +124,9 @@ def test_the_columns_of_a_table_name_its_classes() -> None:
             report = plogq.evaluate(labels, table[order])
             assert report.cross_entropy == pytest.approx(want, rel=1e-12)
             assert sorted(c.label for c in report.classes) == names
+    arrow: Any = pa
+    given = arrow.table({name: [row[k] for row in rows] for k, name in enumerate(names)})
+    assert plogq.evaluate(names, given).cross_entropy == pytest.approx(want, rel=1e-12)
     # Numbers from 0 are no names, and labels that are numbers go by theirs.
     assert plogq.evaluate([0, 1, 2], table).cross_entropy == pytest.approx(want, rel=1e-12)
     numbered = pandas.DataFrame(rows, columns=[1, 2, 5])

@@ -107,7 +107,9 @@ def as_numpy(value: Any, role: str) -> Array:
 def class_names(prediction: Any) -> list[str] | None:
     """The names that the columns of a table give the classes; None where they are counted from 0,
     or it is no table."""
-    columns, shape = getattr(prediction, "columns", None), getattr(prediction, "shape", ())
+    # Of pyarrow's tables `columns` are the arrays.
+    columns = getattr(prediction, "column_names", getattr(prediction, "columns", None))
+    shape = getattr(prediction, "shape", ())
     if columns is None or len(shape) != 2 or shape[1] < 2:
         return None
     names = [str(name) for name in columns]
