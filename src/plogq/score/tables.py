@@ -51,10 +51,8 @@ class Parquet:
             self._rows = int(file.metadata.num_rows)
             self._nesting = Nesting(file.schema_arrow)
             if holders := self._nesting.holders:
-                for record in file.iter_batches(_FIRST, columns=holders, use_threads=False):
-                    record.validate(full=True)
-                    self._nesting.learn(_arrow.Table.from_batches([record]))
-                    break
+                records = file.iter_batches(_FIRST, columns=holders, use_threads=False)
+                _learn(self._nesting, records)
             fields = self._nesting.fields
             lists = [f.name for f in fields if f.kind == "list"]
             self._lengths = self._first_lengths(file, lists) if lists else {}
@@ -153,10 +151,7 @@ class ArrowIPC:
             self._nesting = Nesting(self._reader(raw, None).schema)
         if holders := self._nesting.holders:
             with self._opened() as raw:
-                for record, _ in self._records(raw, holders, None):
-                    record.validate(full=True)
-                    self._nesting.learn(_arrow.Table.from_batches([record.slice(0, _FIRST)]))
-                    break
+                _learn(self._nesting, (record for record, _ in self._records(raw, holders, None)))
         self.fields = self._nesting.fields
 
     def _opened(self) -> Any:
@@ -217,6 +212,14 @@ class ArrowIPC:
                     part = self._nesting.record(record.slice(offset, rows))
                     yield batch_of(part, start, names, widths, done)
                     start += part.num_rows
+
+
+def _learn(nesting: Nesting, records: Iterator[Any]) -> None:
+    """Take the names that stand beside numbers from the first rows."""
+    for record in records:
+        record.validate(full=True)
+        nesting.learn(_arrow.Table.from_batches([record.slice(0, _FIRST)]))
+        return
 
 
 def batch_of(record: Any, start: int, names: Sequence[str], widths: Widths, done: float) -> Batch:

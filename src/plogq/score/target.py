@@ -10,7 +10,7 @@ import numpy as np
 from . import naming, scale
 from .answers import yes_no_codes
 from .codes import Codes, number_codes, text_codes
-from .column import Field, InputError
+from .column import Array, Field, InputError
 from .matching import classes_in, match_columns, match_labels, word
 from .naming import Group
 from .survey import Seen
@@ -59,8 +59,7 @@ def paired(seen: Seen) -> Group | None:
     (group,) = found.values()
     if not _all_0_or_1(seen, group):
         return None
-    several: float = (seen.values(group).sum(axis=1) != 1).mean()
-    return group if seen.wish.multilabel or several > _FEW else None
+    return group if seen.wish.multilabel or _several_or_none(seen.values(group)) > _FEW else None
 
 
 def beside(seen: Seen) -> Group:
@@ -278,7 +277,7 @@ def is_multilabel(seen: Seen, target: Group, prediction: Group) -> bool:
     values = seen.values(target)
     if not len(values) or not np.isin(values, (0, 1)).all():
         return False
-    odd = float((values.sum(axis=1) != 1).mean())
+    odd = _several_or_none(values)
     fit = scale.fit(prediction, seen.values(prediction), seen.wish.tolerance)
     if fit is None:
         return odd > _FEW
@@ -289,6 +288,11 @@ def is_multilabel(seen: Seen, target: Group, prediction: Group) -> bool:
             "--multilabel to score each column by itself, or divide the target by its row's sum"
         )
     return False
+
+
+def _several_or_none(values: Array) -> float:
+    """The share of rows of 0 and 1 that do not hold exactly one 1."""
+    return float((values.sum(axis=1) != 1).mean()) if len(values) else 0.0
 
 
 def _by_position(target: Group, prediction: Group, classes: tuple[str, ...]) -> str:
