@@ -119,10 +119,22 @@ def pytest_configure(config: pytest.Config) -> None:
 def unoptimised() -> Iterator[None]:
     """JAX compiles without optimising, in half of the time, for files that ask what is called."""
     import jax
+    from jax._src import compiler
 
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", True)
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        # Nor does XLA vectorise by MLIR, whose passes take longer than the rest of it.
+        options = compiler.get_compile_options
+        plainer = {"xla_cpu_use_fusion_emitters": False}
+        patch.setattr(
+            compiler,
+            "get_compile_options",
+            lambda *a, env_options_overrides=None, **k: options(
+                *a, env_options_overrides=plainer | (env_options_overrides or {}), **k
+            ),
+        )
+        yield
     jax.config.update("jax_disable_most_optimizations", before)
     # Numbers of the files to come are those of optimised programs.
     jax.clear_caches()
