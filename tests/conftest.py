@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, settings
 from plogq.kernels import table
 from plogq.native import processor as cpu
 
+from .unoptimised import programs_of_jax
+
 # Threads that have nothing to do sleep, and leave the processors to the other processes.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Without a GPU Triton's kernels run under its interpreter, which it asks for as it is loaded.
@@ -117,27 +119,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="module")
 def unoptimised() -> Iterator[None]:
-    """JAX compiles without optimising, in half of the time, for files that ask what is called."""
-    import jax
-    from jax._src import compiler
-
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    with pytest.MonkeyPatch.context() as patch:
-        # Nor does XLA vectorise by MLIR, whose passes take longer than the rest of it.
-        options = compiler.get_compile_options
-        plainer = {"xla_cpu_use_fusion_emitters": False}
-        patch.setattr(
-            compiler,
-            "get_compile_options",
-            lambda *a, env_options_overrides=None, **k: options(
-                *a, env_options_overrides=plainer | (env_options_overrides or {}), **k
-            ),
-        )
+    """JAX compiles without optimising, in a third of the time, for files that ask what is called."""
+    with programs_of_jax():
         yield
-    jax.config.update("jax_disable_most_optimizations", before)
-    # Numbers of the files to come are those of optimised programs.
-    jax.clear_caches()
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ def test_gradients_of_the_divergence() -> None:
 @pytest.mark.parametrize("ignored", [None, 2])
 @pytest.mark.parametrize("from_logits", [False, True])
 def test_gradients_of_labels(from_logits: bool, ignored: int | None) -> None:
-    z, q, _, y = scores((5, 3), seed=4)
+    z, q, _, y = scores((4, 3), seed=4)
     x = z if from_logits else q
     options: Any = {"from_logits": from_logits, "ignore_class": ignored}
     mine, yours = (
@@ -81,8 +81,8 @@ def test_gradients_of_labels(from_logits: bool, ignored: int | None) -> None:
 @pytest.mark.parametrize("name", [*DENSE, "kl_divergence"])
 def test_the_gradient_is_0_where_a_probability_is_clipped(name: str) -> None:
     # 1 is the bound itself for the divergence, where JAX takes half a gradient for Keras.
-    q = np.array([[1e-9, 0.9 if name == "kl_divergence" else 1.0], [0.3, 0.7]], np.float32)
-    p = np.array([[0.4, 0.6], [0.4, 0.6]], np.float32)
+    q = np.array([[1e-9, 0.9 if name == "kl_divergence" else 1.0, 1e-9], *[[0.3, 0.5, 0.2]] * 3])
+    q, p = q.astype(np.float32), np.array([[0.4, 0.5, 0.1]] * 4, np.float32)
     same(name, (p, q))
     if name != "binary_focal_crossentropy":
         found = gradients(lambda x: getattr(ours, name)(tensor(p), x), q)[1][0]
@@ -90,13 +90,13 @@ def test_the_gradient_is_0_where_a_probability_is_clipped(name: str) -> None:
 
 
 def test_an_ignored_row_of_zeros_has_gradient_0() -> None:
-    q = np.array([[0.0, 0.0], [0.3, 0.7]], np.float32)
+    q = np.array([[0.0, 0.0, 0.0], *[[0.3, 0.5, 0.2]] * 3], np.float32)
 
     def loss(x: Any) -> Any:
-        return ours.sparse_categorical_crossentropy(tensor([9, 0]), x, ignore_class=9)
+        return ours.sparse_categorical_crossentropy(tensor([9, 0, 0, 0]), x, ignore_class=9)
 
     value, (found,) = gradients(loss, q)
-    close(value, -np.log(0.3))
+    close(value, -3 * np.log(0.3))
     assert (found[0] == 0).all()
     assert np.isfinite(found).all()
 
@@ -120,8 +120,8 @@ def test_gradients_of_classes(name: str, reduction: str) -> None:
 
 def test_the_second_derivative_is_there() -> None:
     """Of a loss in float32, by the backend's own means."""
-    z, _, p, _ = scores((2, 3), seed=6)
-    v = np.array([[1.0, -0.5, 0.25], [0.5, 1.0, 2.0]], np.float32)
+    z, _, p, _ = scores((4, 3), seed=6)
+    v = np.array([[1.0, -0.5, 0.25], [0.5, 1.0, 2.0]] * 2, np.float32)
     q = np.exp(z) / np.exp(z).sum(-1, keepdims=True)
     expected = q * (v - (q * v).sum(-1, keepdims=True))
     if BACKEND == "torch":
@@ -154,10 +154,10 @@ def test_the_second_derivative_is_there() -> None:
 
 EDGE = (
     # Certain and right, certain and wrong, and certain where the label is soft.
-    [[1.0, 0.0, 0.5], [0.0, 1.0, 0.25], [0.0, 0.0, 1.0]],
-    [[200.0, -200.0, 0.5], [-1000.0, 1000.0, 0.0], [-90.0, -120.0, 300.0]],
+    [[1.0, 0.0, 0.5], [0.0, 1.0, 0.25], [0.0, 0.0, 1.0], [0.2, 0.3, 0.5]],
+    [[200.0, -200.0, 0.5], [-1000.0, 1000.0, 0.0], [-90.0, -120.0, 300.0], [-1.0, 2.0, 0.0]],
 )
-TRUTHS = ([[1.0, 0.0, 0.0]] * 3, [[0.0, 1.0, 0.0]] * 3, [[0.5, 0.25, 0.25]] * 3)
+TRUTHS = ([[1.0, 0.0, 0.0]] * 4, [[0.0, 1.0, 0.0]] * 4, [[0.5, 0.25, 0.25]] * 4)
 
 
 @pytest.mark.parametrize("gamma", [0.0, 0.01, 0.3, 0.5, 0.9, 1.0, 1.5, 2.0])
