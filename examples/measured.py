@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def cost(step: Callable[[], object], calls: int = 3) -> tuple[float, float | None]:
+def cost(step: Callable[[], object], calls: int = 2) -> tuple[float, float | None]:
     """Seconds a call (the fastest of a few), and MB at the peak beyond what was there before.
 
     The memory is that of the whole process, whoever asked for it: PyTorch, NumPy or plogq. Only
@@ -19,18 +19,19 @@ def cost(step: Callable[[], object], calls: int = 3) -> tuple[float, float | Non
     # plogq keeps the memory of its last large gradient for the next step, which would hide it.
     os.environ["PLOGQ_KEEP_BYTES"] = "0"
     step()
-    megabytes = None
-    if _start_anew():
-        before = _held("VmRSS")
-        step()
-        megabytes = (_held("VmHWM") - before) / 1e6
+    linux = _start_anew()
+    before = _held("VmRSS") if linux else 0
+    seconds = [_timed(step)]
+    megabytes = (_held("VmHWM") - before) / 1e6 if linux else None
     del os.environ["PLOGQ_KEEP_BYTES"]
-    seconds = []
-    for _ in range(calls):
-        start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
+    seconds += [_timed(step) for _ in range(calls - 1)]
     return min(seconds), megabytes
+
+
+def _timed(step: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
 
 
 def line(name: str, seconds: float, megabytes: float | None) -> str:
