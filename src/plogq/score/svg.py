@@ -37,7 +37,7 @@ _STYLE: dict[str, Any] = {
     "grid.color": _NAMES["rule"],
 }
 # Left, right, at the top and at the bottom, in points.
-_MARGINS = (64, 10, 10, 40)
+_MARGINS = (74, 10, 10, 40)
 _SVG, _LINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
 _COLOUR = re.compile("|".join(_COLOURS))
 _DROPPED = ("metadata", "style")
