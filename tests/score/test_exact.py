@@ -135,3 +135,23 @@ def test_what_has_no_end() -> None:
     assert large.total() == inf
     large.add(np.full(3, -1e308))
     assert large.total() == 1e308
+
+
+@pytest.mark.parametrize("below", [1.0, 2.0**-90, 2.0**-150])
+@pytest.mark.parametrize("places", [False, True])
+def test_losses_near_each_other(below: float, places: bool) -> None:
+    """Whole multiples of one power of two, in one word and in several, and an outlier below."""
+    draw = np.random.default_rng(3)
+    x = -np.log(draw.random(3001).astype(np.float32)).astype(np.float64)
+    x[::7] *= -1
+    x[5], x[9] = 0.0, below
+    place = np.arange(len(x)) % 3 if places else np.zeros(len(x), np.int64)
+    for times in (None, x, x[::-1].copy()):
+        sums = Sums(3)
+        sums.add(x, place if places else None, times)
+        products = map(Fraction, x if times is None else times)
+        terms = [Fraction(a) * (b if times is not None else 1)
+                 for a, b in zip(x, products, strict=True)]  # fmt: skip
+        for k, found in enumerate(sums.floats()):
+            mine = [t for t, p in zip(terms, place, strict=True) if p == k]
+            assert found == float(sum(mine, Fraction(0)))

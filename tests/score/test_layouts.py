@@ -120,6 +120,11 @@ ANSWERS: dict[str, tuple[str, Line, dict[str, Any]]] = {
     ),
     "-1 and 1": ("prob,label", lambda i: f"{Q[i, 0]},{2 * YES[i] - 1}", {"positive": "1"}),
     "1 and 2": ("prob,label", lambda i: f"{Q[i, 0]},{1 + YES[i]}", {"positive": "2"}),
+    "ja and nein": ("score,Antwort", lambda i: f"{Q[i, 0]},{'ja' if YES[i] else 'nein'}", {}),
+    "WAHR and FALSCH": ("p,label", lambda i: f"{Q[i, 0]},{'WAHR' if YES[i] else 'FALSCH'}", {}),
+    "that of no": (
+        "prob_no,churn", lambda i: f"{1 - Q[i, 0]},{1 - YES[i]}", {"positive": "1"}
+    ),
     "positive first": (
         "positive,negative,label", lambda i: f"{Q[i, 0]},{1 - Q[i, 0]},{YES[i]}", {}
     ),
@@ -137,6 +142,15 @@ def test_yes_and_no(tmp_path: Path, program: str) -> None:
 @pytest.mark.parametrize(
     ("header", "line", "sentence"),
     [
+        *(
+            (f"{column},{label}", line, "is named after no, and one number a row is the prob")
+            for column, label, line in (
+                ("prob_no", "churn", lambda i: f"{Q[i, 0]},{yes(i)}"),
+                ("prob_negative", "label", lambda i: f"{Q[i, 0]},{YES[i]}"),
+                ("p_class_0", "y", lambda i: f"{Q[i, 0]},{YES[i]}"),
+                ("proba_0", "target", lambda i: f"{Q[i, 0]},{bool(YES[i])}"),
+            )
+        ),
         (
             "prob,diagnosis",
             lambda i: f"{Q[i, 0]},{'MB'[YES[i]]}",

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import d2_log_loss_score
 
-from plogq.score import InputError, Wish, score_file
+from plogq.score import InputError, Wish, arrow, score_file
 from plogq.score.arrow import distinct
+from plogq.score.column import Column
 
 Write = Callable[..., Path]
 ROWS = 400
@@ -149,6 +151,17 @@ def test_what_cannot_be_written_or_cut(write: Write, tmp_path: Path) -> None:
 def test_whole_numbers_are_told_apart(values: list[int], dtype: type[np.generic]) -> None:
     if values and not np.iinfo(dtype).min <= min(values) <= max(values) <= np.iinfo(dtype).max:
         values = [v & 3 for v in values]
-    some, rows = distinct(np.array(values, dtype))
+    some, rows = distinct(Column(np.array(values, dtype)))
     assert [some[i] for i in rows.tolist()] == values
     assert sorted(some) == sorted(set(values))
+
+
+def test_texts_stay_arrows() -> None:
+    """Objects of Python are made of them for nobody who asks which of them are equal."""
+    texts = pa.array(["x", "b", None, "a", "b"]).slice(1)
+    for array in (texts, texts.dictionary_encode()):
+        found = arrow.column(array, "city")
+        some, rows = distinct(found)
+        assert (some, rows.tolist()) == (["b", "a"], [0, -1, 1, 0])
+        assert found.stored is None
+        assert found.values.tolist() == ["b", None, "a", "b"]

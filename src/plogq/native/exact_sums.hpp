@@ -7,26 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "exact_range.hpp"
+
 namespace plogq {
 
 using Wide = unsigned __int128;
-
-// A float64 as ± mantissa · 2^(power - LEAST).
-struct Whole {
-  explicit Whole(double x) {
-    uint64_t bits;
-    std::memcpy(&bits, &x, sizeof bits);
-    const int exponent = int(bits >> 52) & 0x7ff, normal = exponent != 0;
-    mantissa = (bits & ((uint64_t(1) << 52) - 1)) | uint64_t(normal) << 52;
-    power = exponent - normal;
-    negative = bits >> 63;
-  }
-
-  static constexpr int LEAST = 1074;
-  uint64_t mantissa;
-  int power;
-  bool negative;
-};
 
 // Exact sums, one a place, in digits of 32 bits: the one of number k counts 2^(32 k - 1074).
 class Digits {
@@ -118,84 +103,6 @@ class Window {
   std::vector<uint64_t> words_;
 };
 
-// What numbers, or products of two, have in common.
-struct Common {
-  // So many of them at most are added up at once.
-  static constexpr int COUNT_BITS = 20;
-
-  Common(const double* x, const double* y, int64_t n) {
-    Seen seen;
-    int64_t i = 0;
-    for (; i + RUN <= n; i += RUN)
-      for (int k = 0; k < RUN; k += 2) seen.add(x + i + k, y ? y + i + k : nullptr, k / 2);
-    for (; i < n; ++i) {
-      const double last[] = {x[i], 0}, last_factor[] = {y ? y[i] : 0, 0};
-      seen.add(last, y ? last_factor : nullptr, 0);
-    }
-    double most = 0;
-    uint64_t ones = 0, ones_of_factors = 0, odd = 0;
-    for (int k = 0; k < RUN; ++k) {
-      most = std::max(most, seen.most[k / 2][k % 2]);
-      odd |= uint64_t(seen.odd[k / 2][k % 2]);
-      ones |= uint64_t(seen.ones[k / 2][k % 2]);
-      ones_of_factors |= uint64_t(seen.ones_of_factors[k / 2][k % 2]);
-    }
-    plain = !odd;
-    down = zeros(ones);
-    down_factor = y ? zeros(ones_of_factors) : 0;
-    bits = 53 - down + (y ? 53 - down_factor : 0);
-    // Above the greatest of them, of which the product is rounded.
-    top = plain && most > 0 ? std::ilogb(most) + 2 + Whole::LEAST : 0;
-  }
-
-  // The power from which integers of so many words can hold the sums.
-  int base(int words) const {
-    return std::max({0, top + COUNT_BITS - 64 * words, top - bits - 63});
-  }
-
-  bool plain;             // none is endless, or near it
-  int down, down_factor;  // zeros that all mantissas of x, and of y, end with
-  int bits, top;
-
- private:
-  static constexpr int RUN = 8;
-
-  // In vectors that every processor has, several beside each other.
-  struct Seen {
-    typedef double Reals __attribute__((vector_size(16)));
-    typedef int64_t Bits __attribute__((vector_size(16)));
-
-    void add(const double* x, const double* y, int k) {
-      Reals value, factor;
-      Bits bits;
-      std::memcpy(&bits, x, sizeof bits);
-      ones[k] |= bits;
-      std::memcpy(&value, x, sizeof value);
-      if (y) {
-        std::memcpy(&bits, y, sizeof bits);
-        ones_of_factors[k] |= bits;
-        std::memcpy(&factor, y, sizeof factor);
-        value *= factor;
-      }
-      std::memcpy(&bits, &value, sizeof bits);
-      bits &= INT64_MAX;
-      std::memcpy(&value, &bits, sizeof bits);
-      odd[k] |= ~(value < 0x1p1023);
-      most[k] = value > most[k] ? value : most[k];
-    }
-
-    Reals most[RUN / 2] = {};
-    Bits ones[RUN / 2] = {}, ones_of_factors[RUN / 2] = {}, odd[RUN / 2] = {};
-  };
-
-  // How many zeros the mantissas end with.
-  static int zeros(uint64_t ones) {
-    int found = 0;
-    while (found < 52 && !(ones >> found & 1)) ++found;
-    return found;
-  }
-};
-
 struct Found {
   Digits digits;
   std::vector<char> endless;
@@ -257,6 +164,59 @@ Found sums_within(const double* x, const double* y, const int64_t* place, int64_
   return found;
 }
 
+// Numbers, or products of two that are float64 numbers, in words of so many bits: each is a whole
+// multiple of a power of two, of which so many are added without an overflow.
+constexpr int WORD_BITS = 62 - Common::COUNT_BITS;
+
+template <int WORDS, bool PRODUCT, bool PLACED>
+void add_words(const double* x, const double* y, const int64_t* place, int64_t n, double scale,
+               int64_t* sums) {
+  // Added to a number below 2^51 it leaves the nearest whole number in the last bits.
+  constexpr double ABOVE = 0x1.8p52, NEXT = double(int64_t(1) << (WORD_BITS + 1));
+  int64_t none;
+  std::memcpy(&none, &ABOVE, sizeof none);
+  for (int64_t i = 0; i < n; ++i) {
+    double rest = (PRODUCT ? x[i] * y[i] : x[i]) * scale;
+    int64_t* at = sums + (PLACED ? place[i] : i % LANES_OF_ONE) * WORDS;
+    for (int w = 0; w < WORDS; ++w) {
+      const double near = rest + ABOVE;
+      int64_t whole;
+      std::memcpy(&whole, &near, sizeof whole);
+      at[w] += whole - none;
+      rest = (rest - (near - ABOVE)) * NEXT;
+    }
+  }
+}
+
+template <int WORDS>
+Found sums_in_words(const double* x, const double* y, const int64_t* place, int64_t n, int64_t size,
+                    const Common& common) {
+  const int64_t lanes = place ? 1 : LANES_OF_ONE;
+  // The power of the first word, and of the last.
+  const int first = common.top - WORD_BITS, last = first - (WORDS - 1) * (WORD_BITS + 1);
+  std::vector<int64_t> sums(size_t((place ? size : lanes) * WORDS));
+  const auto add = y ? (place ? add_words<WORDS, true, true> : add_words<WORDS, true, false>)
+                     : (place ? add_words<WORDS, false, true> : add_words<WORDS, false, false>);
+  add(x, y, place, n, std::ldexp(1.0, Whole::LEAST - first), sums.data());
+  Found found{Digits(size, last, first), {}};
+  for (int64_t k = 0; k < int64_t(sums.size()); ++k) {
+    const uint64_t whole = sums[k] < 0 ? -uint64_t(sums[k]) : uint64_t(sums[k]);
+    const int power = first - int(k % WORDS) * (WORD_BITS + 1);
+    if (whole) found.digits.add(k / (WORDS * lanes), whole, power, sums[k] < 0);
+  }
+  return found;
+}
+
+// How many words hold all numbers, or products; 0 where these are too many.
+inline int words_of(const Common& common) {
+  if (common.unit == Common::NONE) return 0;
+  const int more = common.top - WORD_BITS - common.unit;
+  const int words = 1 + (more > 0 ? (more + WORD_BITS) / (WORD_BITS + 1) : 0);
+  // The last word is above the least float64.
+  const int last = common.top - WORD_BITS - (words - 1) * (WORD_BITS + 1);
+  return words <= 4 && last >= 0 ? words : 0;
+}
+
 // The same, one by one, of numbers of which some have no end.
 inline Found sums_of_any(const double* x, const double* y, const int64_t* place, int64_t n,
                          int64_t size) {
@@ -286,6 +246,18 @@ inline Found sums_of(const double* x, const double* y, const int64_t* place, int
                      int64_t size) {
   const Common common(x, y, n);
   if (!common.plain) return sums_of_any(x, y, place, n, size);
+  switch (words_of(common)) {
+    case 1:
+      return sums_in_words<1>(x, y, place, n, size, common);
+    case 2:
+      return sums_in_words<2>(x, y, place, n, size, common);
+    case 3:
+      return sums_in_words<3>(x, y, place, n, size, common);
+    case 4:
+      return sums_in_words<4>(x, y, place, n, size, common);
+    default:
+      break;
+  }
   if (common.bits <= 64) return sums_within<2>(x, y, place, n, size, common);
   return sums_within<3>(x, y, place, n, size, common);
 }

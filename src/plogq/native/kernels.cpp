@@ -5,6 +5,7 @@
 #include "binary.hpp"
 #include "events_in_lanes.hpp"
 #include "sums.hpp"
+#include "table_rows.hpp"
 #include "versus.hpp"
 
 namespace PLOGQ_ISA {
@@ -62,9 +63,14 @@ static double read(const char* data, int64_t bytes, int threads) {
   return total;
 }
 
+static double table_rows(const TableRows& p) {
+  return p.dtype == F64 ? table_rows<double>(p) : table_rows<float>(p);
+}
+
 #define PLOGQ_STRING_(x) #x
 #define PLOGQ_STRING(x) PLOGQ_STRING_(x)
 extern const Kernels kernels;
-const Kernels kernels = {PLOGQ_STRING(PLOGQ_ISA_NAME), stored, binary, versus, sums, range, read};
+const Kernels kernels = {
+    PLOGQ_STRING(PLOGQ_ISA_NAME), stored, binary, versus, sums, range, read, table_rows};
 
 }  // namespace PLOGQ_ISA

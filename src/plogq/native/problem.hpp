@@ -184,6 +184,15 @@ struct Sums {
 };
 
 // One set of kernels, compiled for one instruction set.
+// Columns of one length, float32 or float64, and what is found of every row.
+struct TableRows {
+  const void* const* column;
+  int64_t count, rows;
+  int dtype;
+  void *sums, *tops;
+  int32_t* best;
+};
+
 struct Kernels {
   const char* name;
   void (*stored)(const Stored&, int threads);
@@ -193,6 +202,8 @@ struct Kernels {
   // The least and the greatest element; both NaN where there is one.
   void (*range)(const View&, int64_t events, double* low, double* high, int threads);
   double (*read)(const char* data, int64_t bytes, int threads);
+  // The least element that is a number.
+  double (*table_rows)(const TableRows&);
 };
 
 // Runs work(context, i) for i in [0, units) on `threads` threads: those of the pool that was lent,

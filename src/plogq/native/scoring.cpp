@@ -1,5 +1,5 @@
-// What scoring a file of predictions does for every number of it: sums without rounding, and
-// columns put side by side.
+// What scoring a file of predictions does for every number of it: sums without rounding, and what
+// there is to know of the rows of columns.
 #include <nanobind/nanobind.h>
 
 #include <algorithm>
@@ -58,38 +58,6 @@ nb::tuple exact_sums(nb::handle values, nb::handle times, nb::handle places, int
 // Rows are taken in runs that stay in the nearest cache while the columns pass.
 constexpr int64_t RUN = 1024;
 
-// Columns of one length as the rows of `out`, times a factor; of every row of the table the sum of
-// its numbers, the greatest, and the first column that holds that. Returns the least number.
-template <class T>
-double beside(const std::vector<const T*>& columns, int64_t rows, T factor, T* out, T* sums,
-              T* tops, int32_t* best) {
-  T least[RUN];
-  std::fill_n(least, RUN, std::numeric_limits<T>::infinity());
-  for (int64_t from = 0; from < rows; from += RUN) {
-    const int64_t n = std::min(RUN, rows - from);
-    T* __restrict sum = sums + from, * __restrict top = tops + from;
-    int32_t* __restrict which = best + from;
-    std::fill_n(sum, n, T(0));
-    std::fill_n(top, n, -std::numeric_limits<T>::infinity());
-    std::fill_n(which, n, 0);
-    for (size_t k = 0; k < columns.size(); ++k) {
-      const T* __restrict column = columns[k] + from;
-      T* __restrict to = out + int64_t(k) * rows + from;
-      for (int64_t i = 0; i < n; ++i) {
-        const T x = column[i] * factor;
-        to[i] = x;
-        sum[i] += x;
-        const T above = top[i], below = least[i];
-        const int32_t more = -int32_t(x > above);
-        which[i] = (int32_t(k) & more) | (which[i] & ~more);
-        top[i] = x > above ? x : above;
-        least[i] = x < below ? x : below;
-      }
-    }
-  }
-  return double(*std::min_element(least, least + RUN));
-}
-
 // The function for float32 or float64.
 template <class Body>
 auto typed(int dtype, Body&& body) {
@@ -98,49 +66,70 @@ auto typed(int dtype, Body&& body) {
   return body(double());
 }
 
-double side_by_side(nb::list columns, int dtype, int64_t rows, double factor, nb::handle out,
-                    nb::handle sums, nb::handle tops, nb::handle best) {
-  Buffer to(out, true), sum(sums, true), top(tops, true), which(best, true);
-  std::vector<std::unique_ptr<Buffer>> held;
-  for (nb::handle column : columns) {
-    held.push_back(std::make_unique<Buffer>(column, false));
-    if (held.back()->bytes() != rows * item_size(dtype))
-      throw nb::value_error("columns of one type and length");
+// Columns of one length and type, as they lie in memory.
+class Table {
+ public:
+  Table(nb::list columns, int dtype, int64_t rows) : rows_(rows) {
+    for (nb::handle column : columns) {
+      held_.push_back(std::make_unique<Buffer>(column, false));
+      if (held_.back()->bytes() != rows * item_size(dtype))
+        throw nb::value_error("columns of one type and length");
+      data_.push_back(held_.back()->data<const void>());
+    }
   }
-  Released released;
-  return typed(dtype, [&](auto type) {
-    using T = decltype(type);
-    std::vector<const T*> from;
-    for (const auto& column : held) from.push_back(column->template data<const T>());
-    return beside<T>(from, rows, T(factor), to.data<T>(), sum.data<T>(), top.data<T>(),
-                     which.data<int32_t>());
-  });
+
+  int64_t rows() const { return rows_; }
+  int64_t count() const { return int64_t(data_.size()); }
+  const void* const* data() const { return data_.data(); }
+  template <class T>
+  const T* column(int64_t k) const {
+    return static_cast<const T*>(data_[k]);
+  }
+
+ private:
+  int64_t rows_;
+  std::vector<std::unique_ptr<Buffer>> held_;
+  std::vector<const void*> data_;
+};
+
+// Of every row of a table the sum of its numbers, the greatest, and the first column that holds
+// that. Returns the least number.
+double rows_of(int set, nb::list columns, int dtype, nb::handle sums, nb::handle tops,
+               nb::handle best) {
+  Buffer sum(sums, true), top(tops, true), which(best, true);
+  const int64_t rows = which.count();
+  const Table table(columns, dtype, rows);
+  if (sum.bytes() != rows * item_size(dtype) || top.bytes() != sum.bytes())
+    throw nb::value_error("a sum and a maximum for every row");
+  const TableRows problem{table.data(),     table.count(),        rows, dtype, sum.data<void>(),
+                          top.data<void>(), which.data<int32_t>()};
+  double least = 0;
+  run(set, [&](const Running& kernels) { least = kernels->table_rows(problem); });
+  return least;
 }
 
-// A (K, rows) array, and a class of every row.
+// A table, and a class of every row.
 struct Classed {
-  Classed(nb::handle values, nb::handle index, int dtype)
-      : all(values, false), classes(index, false), rows(classes.count()) {
-    count = rows ? all.bytes() / item_size(dtype) / rows : 0;
+  Classed(nb::list columns, nb::handle index, int dtype)
+      : classes(index, false), all(columns, dtype, classes.count()) {
     at = classes.data<const int64_t>();
-    check_places(at, rows, count);
+    check_places(at, all.rows(), all.count());
   }
 
-  Buffer all, classes;
-  int64_t rows, count;
+  Buffer classes;
+  Table all;
   const int64_t* at;
 };
 
 // Its entries at those classes.
-void taken(nb::handle values, int dtype, nb::handle index, nb::handle out) {
-  const Classed table(values, index, dtype);
+void taken(nb::list columns, int dtype, nb::handle index, nb::handle out) {
+  const Classed table(columns, index, dtype);
   Buffer to(out, true);
   Released released;
   typed(dtype, [&](auto type) {
     using T = decltype(type);
-    const T* from = table.all.data<const T>();
     T* found = to.data<T>();
-    for (int64_t i = 0; i < table.rows; ++i) found[i] = from[table.at[i] * table.rows + i];
+    for (int64_t i = 0; i < table.all.rows(); ++i) found[i] = table.all.column<T>(table.at[i])[i];
   });
 }
 
@@ -158,20 +147,19 @@ void shuffled(nb::handle numbers, nb::handle out) {
   }
 }
 
-// Of rows that lie along the columns of a (K, rows) array the sum of their squares.
-void squares(nb::handle values, int dtype, nb::handle out) {
-  Buffer all(values, false), to(out, true);
+// Of every row of a table the sum of its squares.
+void squares(nb::list columns, int dtype, nb::handle out) {
+  Buffer to(out, true);
+  const Table all(columns, dtype, to.count());
   double* sums = to.data<double>();
-  const int64_t rows = to.count(), count = rows ? all.bytes() / item_size(dtype) / rows : 0;
   Released released;
   typed(dtype, [&](auto type) {
-    const auto* from = all.data<const decltype(type)>();
-    for (int64_t start = 0; start < rows; start += RUN) {
-      const int64_t n = std::min(RUN, rows - start);
+    for (int64_t start = 0; start < all.rows(); start += RUN) {
+      const int64_t n = std::min(RUN, all.rows() - start);
       double* __restrict sum = sums + start;
       std::fill_n(sum, n, 0.0);
-      for (int64_t k = 0; k < count; ++k) {
-        const auto* __restrict column = from + k * rows + start;
+      for (int64_t k = 0; k < all.count(); ++k) {
+        const auto* __restrict column = all.column<decltype(type)>(k) + start;
         for (int64_t i = 0; i < n; ++i) sum[i] += double(column[i]) * double(column[i]);
       }
     }
@@ -188,25 +176,91 @@ inline int64_t rounded(double x) {
   return bits - none;
 }
 
+// The rows of a run in the order of their classes, and where each class begins.
+struct Sorted {
+  explicit Sorted(int64_t classes) : begins(classes + 1), row(RUN) {}
+
+  void take(const int64_t* at, int64_t rows) {
+    std::fill(begins.begin(), begins.end(), 0);
+    for (int64_t i = 0; i < rows; ++i) ++begins[at[i] + 1];
+    for (size_t c = 1; c < begins.size(); ++c) begins[c] += begins[c - 1];
+    // What is behind every class as its rows are put there, and then where the next begins.
+    for (int64_t i = 0; i < rows; ++i) row[begins[at[i]]++] = int32_t(i);
+    for (size_t c = begins.size() - 1; c > 0; --c) begins[c] = begins[c - 1];
+    begins[0] = 0;
+  }
+
+  std::vector<int32_t> begins, row;
+};
+
 // Its entries as whole multiples of 1 / units, summed by the classes of their rows.
-void mass(nb::handle values, int dtype, nb::handle index, double units, nb::handle out) {
-  const Classed table(values, index, dtype);
+void mass(nb::list columns, int dtype, nb::handle index, double units, nb::handle out) {
+  const Classed table(columns, index, dtype);
   Buffer to(out, true);
   int64_t* sums = to.data<int64_t>();
+  const int64_t rows = table.all.rows(), count = table.all.count();
   int64_t whole[RUN];
+  // Where classes are few, a row of each sum is added to at once, and not again and again.
+  const bool few = count <= RUN / 16;
+  Sorted sorted(few ? count : 0);
   Released released;
   typed(dtype, [&](auto type) {
-    const auto* from = table.all.data<const decltype(type)>();
-    for (int64_t start = 0; start < table.rows; start += RUN) {
-      const int64_t end = std::min(start + RUN, table.rows);
-      for (int64_t k = 0; k < table.count; ++k) {
-        const auto* column = from + k * table.rows;
-        for (int64_t i = start; i < end; ++i) whole[i - start] = rounded(double(column[i]) * units);
-        for (int64_t i = start; i < end; ++i)
-          sums[table.at[i] * table.count + k] += whole[i - start];
+    for (int64_t start = 0; start < rows; start += RUN) {
+      const int64_t n = std::min(RUN, rows - start), *at = table.at + start;
+      if (few) sorted.take(at, n);
+      for (int64_t k = 0; k < count; ++k) {
+        const auto* column = table.all.column<decltype(type)>(k) + start;
+        for (int64_t i = 0; i < n; ++i) whole[i] = rounded(double(column[i]) * units);
+        if (!few) {
+          for (int64_t i = 0; i < n; ++i) sums[at[i] * count + k] += whole[i];
+          continue;
+        }
+        for (int64_t c = 0; c < count; ++c) {
+          int64_t sum = 0;
+          for (int32_t j = sorted.begins[c]; j < sorted.begins[c + 1]; ++j)
+            sum += whole[sorted.row[j]];
+          sums[c * count + k] += sum;
+        }
       }
     }
   });
+}
+
+// Of every class how many of its events are marked, more.
+void marked(nb::handle index, nb::handle marks, nb::handle out) {
+  Buffer classes(index, false), mark(marks, false), to(out, true);
+  const int64_t* at = classes.data<const int64_t>();
+  const bool* is = mark.data<const bool>();
+  int64_t* counts = to.data<int64_t>();
+  if (mark.bytes() != classes.count()) throw nb::value_error("a mark for every event");
+  const int64_t n = classes.count(), size = to.count();
+  check_places(at, n, size);
+  // Two rows at a time, so that one need not wait for the other's sum.
+  std::vector<int64_t> odd(size);
+  Released released;
+  int64_t i = 0;
+  for (; i + 1 < n; i += 2) counts[at[i]] += is[i], odd[at[i + 1]] += is[i + 1];
+  if (i < n) counts[at[i]] += is[i];
+  for (int64_t k = 0; k < size; ++k) counts[k] += odd[k];
+}
+
+// The bin of every number, of which there are two for each factor of 2 from 2^lowest on, and one
+// for all that are below or above.
+void halves(nb::handle numbers, int64_t lowest, int64_t bins, nb::handle out) {
+  Buffer from(numbers, false), to(out, true);
+  const int64_t* bits = from.data<const int64_t>();
+  int64_t* place = to.data<int64_t>();
+  if (to.count() != from.count()) throw nb::value_error("a bin for every number");
+  constexpr int64_t MANTISSA = (int64_t(1) << 52) - 1, BIAS = 1023;
+  const double root = std::sqrt(2.0);
+  int64_t half;
+  std::memcpy(&half, &root, sizeof half);
+  half &= MANTISSA;
+  Released released;
+  for (int64_t i = 0; i < from.count(); ++i) {
+    const int64_t octave = (bits[i] >> 52) - (BIAS + lowest), upper = (bits[i] & MANTISSA) >= half;
+    place[i] = std::clamp<int64_t>(2 * octave + upper + 1, 0, bins - 1);
+  }
 }
 
 }  // namespace
@@ -216,11 +270,13 @@ void bind_scoring(nb::module_& m) {
   using namespace plogq;
   m.def("exact_sums", &exact_sums, nb::arg("values"), nb::arg("times").none(),
         nb::arg("places").none(), nb::arg("size"));
-  m.def("side_by_side", &side_by_side, nb::arg("columns"), nb::arg("dtype"), nb::arg("rows"),
-        nb::arg("factor"), nb::arg("out"), nb::arg("sums"), nb::arg("tops"), nb::arg("best"));
-  m.def("taken", &taken, nb::arg("values"), nb::arg("dtype"), nb::arg("index"), nb::arg("out"));
+  m.def("rows_of", &rows_of, nb::arg("set"), nb::arg("columns"), nb::arg("dtype"), nb::arg("sums"),
+        nb::arg("tops"), nb::arg("best"));
+  m.def("taken", &taken, nb::arg("columns"), nb::arg("dtype"), nb::arg("index"), nb::arg("out"));
+  m.def("marked", &marked, nb::arg("index"), nb::arg("marks"), nb::arg("out"));
+  m.def("halves", &halves, nb::arg("numbers"), nb::arg("lowest"), nb::arg("bins"), nb::arg("out"));
   m.def("shuffled", &shuffled, nb::arg("numbers"), nb::arg("out"));
-  m.def("squares", &squares, nb::arg("values"), nb::arg("dtype"), nb::arg("out"));
-  m.def("mass", &mass, nb::arg("values"), nb::arg("dtype"), nb::arg("index"), nb::arg("units"),
+  m.def("squares", &squares, nb::arg("columns"), nb::arg("dtype"), nb::arg("out"));
+  m.def("mass", &mass, nb::arg("columns"), nb::arg("dtype"), nb::arg("index"), nb::arg("units"),
         nb::arg("out"));
 }

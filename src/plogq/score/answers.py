@@ -8,7 +8,7 @@ import numpy as np
 
 from .codes import Codes, distinct, is_missing, present, span_of
 from .column import Array, InputError
-from .matching import Cut, Match, class_in, word
+from .matching import Cut, Match, class_in, says_no, word
 from .naming import Group, is_predicted, quoted
 from .shown import excerpt
 from .survey import Seen
@@ -34,6 +34,7 @@ def yes_no_codes(seen: Seen, name: str, prediction: Group, why: str) -> tuple[Co
             f"{column}: {why}, {yes!r} for yes, as --positive says."
         ]
     _refuse_confidence(seen, name, prediction, values, labels)
+    _refuse_no(prediction, labels)
     if seen.kind(name) == "boolean":
         return Codes(("0", "1"), first=0), [f"{column} holds truth values: {why}, 1 for yes."]
     if seen.kind(name) != "text":
@@ -99,6 +100,19 @@ def _refuse_two(labels: Sequence[str], name: str) -> None:
             f"column {name!r} holds {labels[0]} and {labels[1]}, and a yes/no outcome is 0 or 1: "
             f"add --positive {labels[0]} or --positive {labels[1]}, whichever means yes"
         )
+
+
+def _refuse_no(prediction: Group, labels: Sequence[str]) -> None:
+    """A column that is named after what says no: its numbers may be those of no, or of yes."""
+    if len(labels) != 2 or not says_no(prediction.names[0], labels):
+        return
+    no = next((label for label in labels if word(label) == "0"), labels[0])
+    yes = next(label for label in labels if label != no)
+    raise InputError(
+        f"column {prediction} is named after no, and one number a row is the probability of yes: "
+        f"add --positive {quoted(no)} if it is that of {excerpt(no)!r}, or --positive "
+        f"{quoted(yes)} if it is that of {excerpt(yes)!r}"
+    )
 
 
 def _share_of_strangers(values: Array) -> float:

@@ -43,7 +43,7 @@ def column(array: Any, name: str, width: int | None = None) -> Column:
         return _lists(array, name, width)
     missing = _missing(array, f"{name} is missing")
     if scalar(array.type) == "text":
-        return Column(array.to_numpy(zero_copy_only=False), missing)
+        return Column(None, missing, array)
     return Column(_numbers(array), missing)
 
 
@@ -164,19 +164,27 @@ def text_lengths(values: Array) -> tuple[Array, Array]:
     )
 
 
-def distinct(values: Array) -> tuple[list[Any], Array]:
-    """The texts or numbers of an array, each once, and which of them every row is; -1 for none."""
+def distinct(column: Column) -> tuple[list[Any], Array]:
+    """The texts or numbers of a column, each once, and which of them every row is; -1 for none."""
+    if column.texts is not None:
+        return _encoded(column.texts)
+    values = column.values
     if values.dtype.kind in "iu" and len(values):
         low, high = int(values.min()), int(values.max())
         if high - low < len(values) and high < 1 << 63:
             # Few whole numbers count themselves, in a third of the time that hashing takes.
             place = np.subtract(values, low, dtype=np.int64, casting="unsafe")
             there = np.bincount(place) > 0
-            return (np.flatnonzero(there) + low).tolist(), (np.cumsum(there) - 1)[place]
+            rows = place if there.all() else (np.cumsum(there) - 1)[place]
+            return (np.flatnonzero(there) + low).tolist(), rows
     if values.dtype.kind == "f":
         # As there are two zeros, and halves that pyarrow does not tell apart.
         values = values.astype(np.float64) + 0.0
     kind = _arrow.string() if values.dtype.kind in "OUT" else None
-    encoded = _arrow.array(values, kind).dictionary_encode()
+    return _encoded(_arrow.array(values, kind))
+
+
+def _encoded(array: Any) -> tuple[list[Any], Array]:
+    encoded = array.dictionary_encode()
     rows: Array = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     return encoded.dictionary.to_pylist(), rows

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..native import _cpu
+from ..native.processor import chosen
 from ..native.sums import F32, F64, contiguous
 from .column import Array, Batch
 from .naming import Group
@@ -22,24 +23,47 @@ _FEW_ROWS = 64
 class Block:
     """Numbers with the classes on `axis`; (rows,) with axis None for yes/no outcomes.
 
-    Columns of their own stay columns, shape (K, rows): copying them side by side would transpose.
-    Where they came with the copying, `sums` and `tops` are every row's sum and maximum, `best` the
-    first class that has it, and `least` is the least value of all.
+    Columns of their own stay where they are, in `parts`, and are an array of shape (K, rows) for
+    who asks for their `values` alone: putting them side by side takes longer than what is done with
+    them. Where the columns were looked at, `sums` and `tops` are every row's sum and maximum,
+    `best` the first class that has it, and `least` is the least value of all.
     """
 
-    values: Array
+    stored: Array | None
     axis: int | None
     sums: Array | None = None
     tops: Array | None = None
     best: Array | None = None
     least: float | None = None
+    parts: tuple[Array, ...] = ()
+
+    @property
+    def values(self) -> Array:
+        """All numbers as one array."""
+        if self.stored is None:
+            object.__setattr__(self, "stored", np.stack(self.parts))
+        assert self.stored is not None
+        return self.stored
+
+    @property
+    def columns(self) -> list[Array]:
+        """The numbers of every class, where classes are on the first axis, as the kernels want
+        them."""
+        if self.parts:
+            return list(self.parts)
+        return list(contiguous(self.values, self.values.dtype.type))
 
     def __len__(self) -> int:
-        return int(self.values.shape[1 if self.axis == 0 else 0])
+        return len(
+            self.parts[0] if self.parts else self.values[0] if self.axis == 0 else self.values
+        )
 
     def rows(self, keep: Array) -> Block:
         """Some of the rows."""
-        values = self.values[:, keep] if self.axis == 0 else self.values[keep]
+        if self.parts:
+            values = np.stack([part[keep] for part in self.parts])
+        else:
+            values = self.values[:, keep] if self.axis == 0 else self.values[keep]
         sums, tops, best = (None if x is None else x[keep] for x in self._of_rows)
         return Block(values, self.axis, sums, tops, best)
 
@@ -63,17 +87,19 @@ class Block:
 
     def row(self, i: int) -> Array:
         """All values of one row."""
+        if self.parts:
+            return np.array([part[i] for part in self.parts])
         return np.atleast_1d(self.values[:, i] if self.axis == 0 else self.values[i])
 
     def of_class(self, index: Array) -> Array:
         """In each row the value of one class; for yes/no outcomes the only value there is."""
         if self.axis is None:
             return self.values
-        values = self.values
-        if self.axis == 0 and values.dtype in CODES and values.flags.c_contiguous:
-            found = np.empty(len(index), values.dtype)
-            _cpu.taken(values, CODES[values.dtype], contiguous(index, np.int64), found)
+        if self.parts:
+            found = np.empty(len(index), self.parts[0].dtype)
+            _cpu.taken(list(self.parts), CODES[found.dtype], contiguous(index, np.int64), found)
             return found
+        values = self.values
         # One take over the flat array costs a third of indexing with two arrays.
         place = np.arange(len(index))
         if self.axis == 0:
@@ -115,9 +141,9 @@ def read_block(group: Group, batch: Batch, binary: bool, factor: float = 1.0) ->
         values = np.concatenate(parts, dtype=dtype).reshape(len(parts), -1)
         values = values if factor == 1 else values * dtype(factor)
         return Block(values, 0, across(values, 0), values.max(axis=0))
-    values = np.empty((len(parts), batch.rows), dtype)
-    sums, tops, best = (np.empty(batch.rows, kind) for kind in (dtype, dtype, np.int32))
     columns = [contiguous(part, dtype) for part in parts]
-    code = CODES[values.dtype]
-    least = _cpu.side_by_side(columns, code, batch.rows, factor, values, sums, tops, best)
-    return Block(values, 0, sums, tops, best, least)
+    if factor != 1:
+        columns = [column * dtype(factor) for column in columns]
+    sums, tops, best = (np.empty(batch.rows, kind) for kind in (dtype, dtype, np.int32))
+    least = _cpu.rows_of(chosen(), columns, CODES[np.dtype(dtype)], sums, tops, best)
+    return Block(None, 0, sums, tops, best, least, tuple(columns))

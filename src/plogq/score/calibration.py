@@ -149,17 +149,19 @@ class Calibration:
     def _add_classes(self, events: Events) -> None:
         block, soft, weight = events.prediction, events.soft, events.weight
         axis = block.axis or 0
-        shares, q, content = block, block.values, self._roles.content
+        shares, content = block, self._roles.content
         if content != "probs":
-            q = probabilities(q.astype(np.float64), content, axis)
-            shares = Block(q, axis)
-        given = shares.of_class(events.truth).astype(np.float64)
+            shares = Block(probabilities(block.values.astype(np.float64), content, axis), axis)
+        of_truth = events.given if content == "probs" else None
+        given = shares.of_class(events.truth) if of_truth is None else of_truth
+        given = given.astype(np.float64)
         top = shares.maxima().astype(np.float64)
         if soft is None:
-            squares = _squares(q, axis) - 2 * given + 1
-            right = events.correct.astype(np.float64)
+            squares = _squares(shares) - 2 * given + 1
+            right = events.correct
         else:
-            squares = _squares(q - soft.values.astype(np.float64), axis)
+            q = shares.values
+            squares = _squares(Block(q - soft.values.astype(np.float64), axis))
             right = soft.of_class(q.argmax(axis=axis)).astype(np.float64)
         self._squared(squares, weight)
         self._count(top, right, weight)
@@ -197,7 +199,7 @@ class Calibration:
         self._plain += counts
         self._bins[1].add(q, bins)
         if self._roles.form == "hard":
-            self._right += np.bincount(bins, right, _BINS).astype(np.int64)
+            _cpu.marked(bins, right.astype(bool, copy=False), self._right)
         else:
             self._bins[2].add(right, bins)
 
@@ -276,12 +278,12 @@ class Calibration:
         return found
 
 
-def _squares(values: Array, axis: int) -> Array:
+def _squares(block: Block) -> Array:
     """The sum of the squares of every row; a class after the other, which saves a large array."""
-    if axis == 1:
-        return np.square(values, dtype=np.float64).sum(axis=1)
-    total = np.empty(values.shape[1])
-    _cpu.squares(contiguous(values, values.dtype.type), CODES[values.dtype], total)
+    if block.axis == 1:
+        return np.square(block.values, dtype=np.float64).sum(axis=1)
+    columns, total = block.columns, np.empty(len(block))
+    _cpu.squares(columns, CODES[columns[0].dtype], total)
     return total
 
 

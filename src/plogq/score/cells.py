@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -202,26 +202,28 @@ def _columns(
     if form.kind == "list":
         return {names[0]: _lists(texts, names[0], faults, wide, form.decimal)}
     found: list[tuple[Array, Callable[[str, int], str]]] = []
-    if form.kind == "text":
-        values: Array = texts.to_numpy(zero_copy_only=False)
-    else:
+    values: Array | None = None
+    if form.kind != "text":
         values, wrong, why = _converted(texts, names, form)
         if wrong is not None:
             found.append((wrong, why))
         texts = _without_absent(texts) if wrong is not None else texts
-    values = values.reshape(-1, width)
     if texts.null_count:
         missing = ~_mask(texts.is_valid()).reshape(-1, width)
         for fault in faults:
             missing &= ~fault.rows[:, None]
         found.insert(0, (missing, lambda name, _: f"{name} is missing"))
-    columns = {name: Column(values[:, k], faults) for k, name in enumerate(names)}
+    columns = {
+        name: Column(None, faults, texts[k::width])
+        if values is None
+        else Column(values.reshape(-1, width)[:, k], faults)
+        for k, name in enumerate(names)
+    }
     for wrong, reason in found:
         for k in np.flatnonzero(wrong.any(axis=0)).tolist():
             before = columns[names[k]]
-            columns[names[k]] = Column(
-                before.values, [*before.faults, _fault(wrong[:, k], names[k], reason)]
-            )
+            own = [*before.faults, _fault(wrong[:, k], names[k], reason)]
+            columns[names[k]] = replace(before, faults=own)
     return columns
 
 
@@ -287,7 +289,7 @@ def _lists(
         rows: Array = totals[offsets[1:]] > totals[offsets[:-1]]
         what = "a list of numbers"
         bad.append(Fault(rows, lambda i: f"{name} is {excerpt(texts[i].as_py())!r}, not {what}"))
-    return Column(read.values, [*faults, *bad, *read.faults])
+    return replace(read, faults=[*faults, *bad, *read.faults])
 
 
 def _fault(rows: Array, name: str, why: Callable[[str, int], str]) -> Fault:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import arrow, faults
-from .column import Array, Fault, InputError
+from .column import Array, Column, Fault, InputError
 from .matching import Match, match_labels, numbers_in, truth_words
 from .naming import Group
 from .shown import excerpt
@@ -28,10 +28,12 @@ class Codes:
     numbers: tuple[int, ...] | None = None
     match: Match | None = None
 
-    def read(self, raw: Array, name: str) -> tuple[Array, list[Fault]]:
+    def read(self, column: Column, name: str) -> tuple[Array, list[Fault]]:
         """The index of every row's class, and the labels that name none."""
         if self.match is not None:
-            return self._texts(raw if raw.dtype.kind in "OUT" else _as_text(raw), name, self.match)
+            texts = column if column.is_text else Column(_as_text(column.values))
+            return self._texts(texts, name, self.match)
+        raw = column.values
         if self.numbers is None:
             low = self.first or 0
             return faults.whole_numbers(raw, name, low, low + len(self.names) - 1)
@@ -45,9 +47,9 @@ class Codes:
             found.append(faults.no_class(wrong, raw, name))
         return order[places], found
 
-    def _texts(self, raw: Array, name: str, match: Match) -> tuple[Array, list[Fault]]:
+    def _texts(self, column: Column, name: str, match: Match) -> tuple[Array, list[Fault]]:
         places = {key: k for k, key in enumerate(match.keys)}
-        texts, rows = arrow.distinct(raw)
+        texts, rows = arrow.distinct(column)
         known = [places.get(match.key(t) or "", -1) for t in texts]
         index = np.array([*known, -1])[rows]
         wrong = index < 0
@@ -55,9 +57,9 @@ class Codes:
         if wrong.any():
             absent = np.array([*map(is_missing, texts), True])[rows] & wrong
             if absent.any():
-                found.append(Fault(absent, lambda i: f"{name} is missing ({raw[i]!s})"))
+                found.append(Fault(absent, lambda i: f"{name} is missing ({column.values[i]!s})"))
             if (wrong & ~absent).any():
-                found.append(faults.no_class(wrong & ~absent, raw, name))
+                found.append(faults.no_class(wrong & ~absent, column.values, name))
         return np.maximum(index, 0), found
 
 

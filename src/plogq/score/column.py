@@ -82,10 +82,25 @@ class Fault:
 @dataclass(frozen=True, slots=True)
 class Column:
     """The values of one column in one batch, shape (rows,) or (rows, width); faulty rows hold
-    anything of the right type."""
+    anything of the right type. `texts` is an array of Arrow's, of which objects of Python are made
+    for who asks for the values alone."""
 
-    values: Array
+    stored: Array | None
     faults: Sequence[Fault] = ()
+    texts: Any = None
+
+    @property
+    def values(self) -> Array:
+        """All of them as one array."""
+        if self.stored is None:
+            object.__setattr__(self, "stored", self.texts.to_numpy(zero_copy_only=False))
+        assert self.stored is not None
+        return self.stored
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values are texts."""
+        return self.texts is not None or self.values.dtype.kind in "OUT"
 
 
 # A place is the number of a file times this, and the row within it.

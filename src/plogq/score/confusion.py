@@ -8,7 +8,7 @@ import numpy as np
 
 from ..native import _cpu
 from ..native.sums import contiguous
-from .block import CODES
+from .block import CODES, Block
 from .column import Array
 from .events import Events
 from .find import Roles
@@ -59,15 +59,16 @@ class Mass:
         """Take in the events of one batch."""
         if not self._kept or not len(events.loss):
             return
-        axis = events.prediction.axis
-        q = probabilities(events.prediction.values, events.roles.content, axis)
-        if axis is None:
-            q, axis = np.stack([1 - q, q]), 0
+        block, content = events.prediction, events.roles.content
+        if content != "probs":
+            block = Block(probabilities(block.values, content, block.axis), block.axis)
+        if block.axis is None:
+            block = Block(np.stack([1 - block.values, block.values]), 0)
         weight, soft = events.weight, events.soft
         if soft is None and weight is None:
-            self._count(events.truth, q, axis)
+            self._count(events.truth, block)
             return
-        q = q.T if axis == 0 else q
+        q = block.values.T if block.axis == 0 else block.values
         if soft is None:
             assert weight is not None
             self._sums.add(weight, q, events.truth)
@@ -77,9 +78,10 @@ class Mass:
         p = np.rint((p if soft.axis == 1 else p.T).astype(np.float64) * UNITS) / UNITS
         self._sums.add(p if weight is None else p * weight[:, None], q)
 
-    def _count(self, truth: Array, q: Array, axis: int) -> None:
-        values, labels = np.ascontiguousarray(q if axis == 0 else q.T), contiguous(truth, np.int64)
-        _cpu.mass(values, CODES[values.dtype], labels, UNITS, self._units)
+    def _count(self, truth: Array, block: Block) -> None:
+        columns = Block(block.values.T, 0).columns if block.axis == 1 else block.columns
+        labels = contiguous(truth, np.int64)
+        _cpu.mass(columns, CODES[columns[0].dtype], labels, UNITS, self._units)
 
     def merge(self, other: Mass) -> None:
         """Take in what another one of the same classes has taken in."""

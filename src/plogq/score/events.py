@@ -29,9 +29,10 @@ class Events:
     """The rows of a batch that can be scored.
 
     `index` says which rows they are (None: all), `loss` is H in nats, `truth` the index of the
-    (most probable) true class, `soft` the targets where they are distributions, and `uncertainty`
-    then their own entropy. Where every row has many yes/no outcomes
-    (`outcomes`) H is their mean, `truth` the outcome of highest loss, and `correct` a share.
+    (most probable) true class, `given` what stands for it in the prediction, `soft` the targets
+    where they are distributions, and `uncertainty` then their own entropy. Where every row has many
+    yes/no outcomes (`outcomes`) H is their mean, `truth` the outcome of highest loss, and `correct`
+    a share.
     """
 
     batch: Batch
@@ -47,6 +48,7 @@ class Events:
     worst: Array | None = None
     lengths: Lengths | None = None
     soft: Block | None = None
+    given: Array | None = None
 
     @property
     def target(self) -> Array:
@@ -65,7 +67,7 @@ class Events:
         """The probability that Q gives to the true class of some of the events: exp(-H)."""
         if self.worst is not None:
             return np.exp(-self.worst[index])
-        if self.lengths is not None:
+        if self.soft is None:
             return np.exp(-self.loss[index])
         q, truth = self.prediction.rows(index), self.truth[index]
         return np.exp(-np.asarray(_hard_loss(q, truth, q.of_class(truth), self.roles), np.float64))
@@ -200,11 +202,11 @@ def _read(batch: Batch, roles: Roles) -> tuple[_Read, list[Fault], Array | None]
     else:
         name, codes = roles.target.names[0], roles.codes
         assert codes is not None
-        raw = batch.columns[name].values
-        truth, wrong = codes.read(raw, name)
+        column = batch.columns[name]
+        truth, wrong = codes.read(column, name)
         found += wrong
         for label in roles.ignored:
-            left_out |= faults.equal(raw, label) & ~_missing(batch, name)
+            left_out |= faults.equal(column.values, label) & ~_missing(batch, name)
     if roles.content == "probs":
         found += faults.improper(q, roles.prediction, roles.tolerance)
         q = q if roles.clip is None else q.clipped(roles.clip)
@@ -253,6 +255,7 @@ def _score(batch: Batch, roles: Roles, read: _Read, index: Array | None) -> Even
         prediction=kept.q,
         roles=roles,
         soft=kept.p,
+        given=given,
     )
 
 

@@ -6,10 +6,12 @@ The bins are the same for every file, so the totals of parts of a file add up to
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, sqrt
+from math import inf
 
 import numpy as np
 
+from ..native import _cpu
+from ..native.sums import contiguous
 from .column import Array
 from .events import Events
 from .exact import Sums
@@ -17,8 +19,6 @@ from .exact import Sums
 # Two bins for every factor of 2 from 2⁻²⁰ to 2¹⁰ nats, and one for all that is below or above.
 _LOWEST, _HIGHEST = -20, 10
 _BINS = 2 * (_HIGHEST - _LOWEST) + 2
-_BITS, _BIAS = 52, 1023
-_HALF = np.int64(np.float64(sqrt(2)).view(np.int64) & ((1 << _BITS) - 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +78,10 @@ class Histogram:
 
 
 def _places(loss: Array) -> Array:
-    """The bin of every loss, from the exponent of its float64 and half of its mantissa."""
-    bits = np.ascontiguousarray(loss, np.float64).view(np.int64)
-    octave = (bits >> _BITS) - (_BIAS + _LOWEST)
-    upper = (bits & ((1 << _BITS) - 1)) >= _HALF
-    return np.clip(2 * octave + upper + 1, 0, _BINS - 1)
+    """The bin of every loss."""
+    found = np.empty(len(loss), np.int64)
+    _cpu.halves(contiguous(loss), _LOWEST, _BINS, found)
+    return found
 
 
 def _edges(k: int) -> tuple[float, float]:

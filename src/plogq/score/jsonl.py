@@ -217,4 +217,4 @@ def _column(table: Any, name: str, width: int | None, fault: Fault | None, offse
     wrong = fault.rows[offset : offset + table.num_rows]
     mine = Fault(wrong, lambda i: fault.why(offset + i))
     others = [replace(each, rows=each.rows & ~wrong) for each in found.faults]
-    return Column(found.values, [mine, *others])
+    return replace(found, faults=[mine, *others])

@@ -13,8 +13,17 @@ from dataclasses import dataclass, replace
 
 from .naming import folded, shared
 
-_YES = frozenset(("true", "t", "yes", "y", "1", "positive", "pos", "present", "event", "success"))
-_NO = frozenset(("false", "f", "no", "n", "0", "negative", "neg", "absent", "nonevent", "failure"))
+# Spreadsheets write truth values in the language of their user.
+_YES = frozenset(
+    ("true", "t", "yes", "y", "1", "positive", "pos", "present", "event", "success", "ja", "wahr",
+     "oui", "vrai", "sí", "si", "verdadero")
+)  # fmt: skip
+_NO = frozenset(
+    ("false", "f", "no", "n", "0", "negative", "neg", "absent", "nonevent", "failure", "nein",
+     "falsch", "non", "faux", "falso", "nee")
+)  # fmt: skip
+# A number alone may be that of a model or of an output.
+_OF_0 = re.compile(r"(.*[\W_])?(p|probs?|proba|probability|class)[\W_]*0[\W_]*", re.IGNORECASE)
 _WEKA = re.compile(r"\d+:.")
 # Of more names only the cuts that people write are tried: whole, and all that is common.
 _MANY = 1 << 11
@@ -191,10 +200,26 @@ def _truths(labels: Sequence[str], names: Sequence[str]) -> Match | None:
     return Match(tuple(order), Cut(), words=True)
 
 
-def _ends(name: str) -> set[str]:
-    """A name's beginnings and endings between separators and at capitals, folded."""
+def says_no(name: str, labels: Sequence[str]) -> bool:
+    """Whether a column's name ends with a word for falsehood, or with that of these labels which
+    says it: prob_no, p_class_0."""
+    tail = folded(name[_parts(name)[-1] :])
+    if tail in [folded(label) for label in labels if word(label) == "0"] and tail != "0":
+        return True
+    if len(tail) > 1 and word(tail) == "0":
+        return True
+    return _OF_0.fullmatch(name) is not None
+
+
+def _parts(name: str) -> list[int]:
+    """Where the words of a name begin: behind separators, and at capitals."""
     marks = re.finditer(r"[\W_]+|(?<=[a-z])(?=[A-Z])", name[:400])
-    at = [0, *(m.end() for m in marks), len(name)]
+    return [0, *(m.end() for m in marks if m.end() < len(name))]
+
+
+def _ends(name: str) -> set[str]:
+    """A name's beginnings and endings between its words, folded."""
+    at = [*_parts(name), len(name)]
     return {folded(part) for i in at for part in (name[:i], name[i:])}
 
 

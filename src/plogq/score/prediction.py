@@ -117,7 +117,7 @@ def _sample(seen: Seen, prediction: Group) -> Sample:
     values = seen.values(prediction)
     why = None if len(values) else seen.fault(prediction)
     if why is not None:
-        raise InputError(f"{prediction} holds no row that can be read; in the first {why}")
+        raise InputError(scale.without_rows(prediction, why))
     return Sample(values, seen.whole_file)
 
 

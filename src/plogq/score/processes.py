@@ -65,9 +65,9 @@ class Processes:
                 futures = {pool.submit(_run, piece): k for k, piece in waiting.items()}
             for future in as_completed(futures):
                 yield futures[future], future.result()
-            pool.shutdown()
         finally:
-            # After an error or Ctrl-C nobody waits for what is still being read.
+            # Nobody waits for what is still being read after an error or Ctrl-C, nor for an
+            # interpreter to take leave of all that it has loaded.
             pool.shutdown(wait=False, cancel_futures=True)
             for process in set(multiprocessing.active_children()) - before:
                 process.kill()

@@ -149,6 +149,14 @@ def _logarithms(values: Array, tolerance: float | None) -> list[Fit]:
     return found
 
 
+def without_rows(group: Group, fault: str | None = None) -> str:
+    """The sentence for numbers of which no row is whole; `fault` is what is wrong with the
+    first."""
+    return f"{group} holds no complete row to tell by" + (
+        f": in the first {fault}" if fault else f": {advice(group)}"
+    )
+
+
 def classify(
     group: Group, sample: Sample, said: Content | None, tolerance: float | None
 ) -> tuple[Scale, str]:
@@ -163,7 +171,7 @@ def classify(
     if sample.values.size == 0:
         if said:
             return Scale(said), as_said(group, sample, WORD[said], said)
-        raise InputError(f"{group} holds no complete row to tell by: {advice(group)}")
+        raise InputError(without_rows(group))
     values = sample.values
     found = fit(group, values, tolerance)
     what = described(group, values.shape[1])

@@ -70,8 +70,7 @@ class Groups:
     def places(self, batch: Batch) -> Array:
         """Which value each row of the batch has, by its place among all of them."""
         column = batch.columns[self.name]
-        values = column.values
-        some, rows = arrow.distinct(values)
+        some, rows = arrow.distinct(column)
         named = [_plain(v) for v in some]
         texts: list[str] = [*named, _MISSING]
         there: Array = np.arange(len(named))
@@ -81,11 +80,13 @@ class Groups:
                 missing |= fault.rows
             rows = np.where(missing, len(texts) - 1, rows)
             there = np.flatnonzero(np.bincount(rows, minlength=len(texts)))
-        places = np.zeros(len(texts), np.int64)
+        places = np.arange(len(texts))
         for i in map(int, there):
             places[i] = self._place(texts[i])
         self._check()
-        return places[rows]
+        # As they are counted from the first batch on, most often.
+        same = bool((places == np.arange(len(texts))).all())
+        return rows.astype(np.int64, copy=False) if same else places[rows]
 
     def slices(self, clusters: Crossed | None = None) -> list[Slice]:
         """Every value, those that cost the most first; with standard errors that know of clusters

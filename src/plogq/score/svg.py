@@ -36,6 +36,8 @@ _STYLE: dict[str, Any] = {
     "ytick.color": _NAMES["ink"],
     "grid.color": _NAMES["rule"],
 }
+# Left, right, at the top and at the bottom, in points.
+_MARGINS = (74, 10, 10, 40)
 _SVG, _LINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
 _COLOUR = re.compile("|".join(_COLOURS))
 _DROPPED = ("metadata", "style")
@@ -49,7 +51,14 @@ def drawn(
     library: Any = import_module("matplotlib")
     colours = library.cycler(color=[_NAMES["first"], _NAMES["second"]])
     with library.rc_context({**_STYLE, "svg.hashsalt": name, "axes.prop_cycle": colours}):
-        figure = import_module("matplotlib.figure").Figure(figsize=size, layout="constrained")
+        figure = import_module("matplotlib.figure").Figure(figsize=size)
+        # Margins that hold any of the labels: to measure them takes twice as long as to draw them.
+        width, height = (72 * inches for inches in size)
+        left, right, top, bottom = _MARGINS
+        figure.subplots_adjust(
+            left=left / width, right=1 - right / width, top=1 - top / height,
+            bottom=bottom / height, hspace=0.12,
+        )  # fmt: skip
         draw(figure)
         text = io.StringIO()
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})

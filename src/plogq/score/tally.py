@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..native import _cpu
+from ..native.sums import contiguous
 from .calibration import Calibration
 from .column import Array
 from .events import Events
@@ -168,11 +170,10 @@ class Tally:
         return self.uncertainty.total() / self.weight
 
     def _keep(self, events: Events) -> None:
-        every = len(events.loss)
-        weight = np.ones(every) if events.weight is None else events.weight
-        places = events.places(np.arange(min(every, self._first.most)))
+        places = events.places(np.arange(min(len(events.loss), self._first.most)))
         found = self._first.wanted(places)
-        self._first.add(places[found], places[found], events.loss[found], weight[found])
+        weight = np.ones(len(found)) if events.weight is None else events.weight[found]
+        self._first.add(places[found], places[found], events.loss[found], weight)
         gains = -events.loss
         found = self.worst.wanted(gains)
         self.worst.add(
@@ -201,8 +202,7 @@ class Tally:
     def _classes(self, events: Events) -> None:
         truth, weight, correct = events.truth, events.weight, events.correct
         if weight is None:
-            counts = np.bincount(truth, correct, len(self._counts))
-            self._correct_counts += counts.astype(np.int64)
+            _cpu.marked(contiguous(truth, np.int64), correct, self._correct_counts)
         else:
             self._correct.add(weight[correct], truth[correct])
         if events.soft is None:

@@ -8,6 +8,7 @@ import os
 import stat
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -67,18 +68,12 @@ def page(
 
 
 def _laid_out(chapters: Sequence[Chapter], title: str) -> str:
-    import jinja2
     from markupsafe import Markup
 
     style, script = ((_PAGES / f"report.{end}").read_text("utf-8") for end in ("css", "js"))
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_PAGES), autoescape=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters["text"] = _text
     # What is drawn here is markup already; all else is text.
     marked = [_with_figures(each, Markup) for each in chapters]
-    template = environment.get_template("report.html")
-    text = ""
+    template, text = _template(), ""
     for most in _FEWER:
         text = template.render(
             chapters=marked, title=title, most=most, style=Markup(style), script=Markup(script),
@@ -87,6 +82,17 @@ def _laid_out(chapters: Sequence[Chapter], title: str) -> str:
         if len(text.encode()) <= _HEAVIEST:
             break
     return text
+
+
+@cache
+def _template() -> Any:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_PAGES), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters["text"] = _text
+    return environment.get_template("report.html")
 
 
 def _text(value: str, most: int = _NAME) -> str:

@@ -17,6 +17,7 @@ from .scale import (
     described,
     name_hint,
     reason,
+    without_rows,
 )
 
 
@@ -32,7 +33,7 @@ def one_number(
     if said == "logits":
         return Scale("logits"), as_said(group, sample, WORD[said], said)
     if sample.values.size == 0:
-        raise InputError(f"{group} holds no complete row to tell by: {advice(group)}")
+        raise InputError(without_rows(group))
     values = sample.values
     inside = (values >= 0) & (values <= 1)
     hint = said or name_hint(group)
