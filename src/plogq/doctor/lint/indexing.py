@@ -8,7 +8,7 @@ from typing import Any
 from ..facts import Array, Made, Step
 from . import moves
 from .machine import Desk, Machine
-from .values import Const, Iter, List, Tuple, Unknown, Value, plain, slice_of
+from .values import Const, Index, Iter, List, Tuple, Unknown, Value, plain, slice_of
 
 
 def indexed(on: Machine, x: Array, index: ast.expr, node: ast.AST) -> Value:
@@ -72,6 +72,10 @@ def by_parts(x: Array, parts: list[ast.expr], keys: list[Any], place: Any) -> Va
             every = _of_every_event(out, at, key)
             out = _shortened(out, at, None, place) if every is None else every
             at += 1
+        elif isinstance(key, Index):
+            one = moves.pick(out, at, place)
+            # Every item is asked for once: what they are together is what the whole is.
+            out = one.but(path=out.path) if at == 0 else one
         elif isinstance(key, Const) and isinstance(key.value, int):
             out = moves.pick(out, at, place)
         elif isinstance(key, Unknown):

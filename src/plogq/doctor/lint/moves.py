@@ -91,12 +91,14 @@ def _kept(x: Array, at: int | None, width: Length, shape: Shape) -> int | None:
             return -1
         return None
     if at is not None and x.shape is not None:
-        before = x.shape[: at + 1]
-        if shape[: at + 1] == before or (
+        before, behind = x.shape[: at + 1], x.shape[at + 1 :]
+        was, now = product(behind), product(shape[at + 1 :])
+        if isinstance(was, int) and isinstance(now, int) and was != now:
+            pass  # lengths that are not known look alike
+        elif shape[: at + 1] == before or (
             len(shape) > at and shape[at] == width and shape[:at] == before[:at]
         ):
             return at
-        behind = x.shape[at + 1 :]
         if all(n == 1 for n in behind) and width is not None and shape[-1] == width:
             return -1
     return None

@@ -135,6 +135,14 @@ def _parser(on: Machine, args: Args) -> Value:
     return parser
 
 
+def _field(on: Machine, args: Args) -> Value:
+    """A field of a dataclass: its default, or what makes one for each object."""
+    make = args.get(None, "default_factory", "factory")
+    if make is not None:
+        return Record("field", make=make)
+    return args.get(None, "default") or Unknown()
+
+
 def _table_of(on: Machine, args: Args) -> Value:
     """pandas.DataFrame({…}): its columns."""
     given = args.get(0, "data")
@@ -191,6 +199,11 @@ _CALLS: dict[str, Callable[[Machine, Args], Any]] = {
     "itertools.cycle": passed_on,
     "itertools.islice": passed_on,
     "types.SimpleNamespace": lambda on, args: Record("namespace", **args.kw),
+    "dataclasses.field": _field,
+    "flax.struct.field": _field,
+    "attr.ib": _field,
+    "attrs.field": _field,
+    "pydantic.Field": lambda on, args: args.pos[0] if args.pos else _field(on, args),
     "argparse.Namespace": lambda on, args: Record("namespace", **args.kw),
     "torch.nn.functional.embedding": lambda on, args: Unknown(),
     "argparse.ArgumentParser": _parser,
