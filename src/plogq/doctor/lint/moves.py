@@ -264,3 +264,8 @@ def column_and_row(a: Shape | None, b: Shape | None) -> bool:
         return False
     long, short = (a, b) if len(a) == 2 else (b, a)
     return long[1] == 1 and short[0] != 1
+
+
+def count_of(x: Array, at: int) -> Array:
+    """How often no, the first of two classes, or yes occurs, of the counts of both."""
+    return x.but(shape=(), rising=bool(at))
