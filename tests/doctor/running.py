@@ -137,15 +137,38 @@ def run(program: Program) -> dict[str, Any]:
     return said
 
 
+class _Forward:
+    """TensorFlow, as one who takes no gradients has it."""
+
+    class GradientTape(contextlib.nullcontext["_Forward.GradientTape"]):
+        def __init__(self) -> None:
+            super().__init__(self)
+
+        def gradient(self, loss: Any, variables: list[Any]) -> list[None]:
+            return [None] * len(variables)
+
+    def __init__(self, tf: Any) -> None:
+        self.tf = tf
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tf, name)
+
+
 def fakes() -> None:
     """Data sets that would be downloaded, as random numbers. Most of a program's time would go to
-    what no rule looks at: its optimizer's steps are left out, and XLA."""
+    what no rule looks at: its optimizer's steps are left out, and XLA; on TensorFlow also what its
+    graphs are rewritten to, and the gradients that `fit` takes."""
     import keras
     import numpy as np
     from keras.src.trainers import trainer
 
     if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+        from keras.src.backend.tensorflow import trainer as fits
+
         trainer.model_supports_jit = lambda model: False
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        fits.tf = _Forward(tf)
     keras.optimizers.Optimizer.apply = lambda self, grads, trainable_variables=None: None
 
     rng = np.random.default_rng(0)
