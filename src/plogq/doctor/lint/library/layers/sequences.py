@@ -10,7 +10,7 @@ from ...values import (
     Unknown,
     Value,
 )
-from .registry import LAYERS, is_batched, layer, length_in, made, shape_of
+from .registry import is_batched, layer, length_in, made, shape_of
 
 
 @layer("torch.nn.Embedding flax.linen.Embed flax.nnx.Embed")
@@ -32,7 +32,16 @@ def _widened(x: Value, width: Length) -> Array:
 
 
 @layer("torch.nn.GRU torch.nn.RNN")
-def recurrent(on: Machine, args: Args, cells: bool = False) -> Value:
+def recurrent(on: Machine, args: Args) -> Value:
+    return _recurrent(on, args, cells=False)
+
+
+@layer("torch.nn.LSTM")
+def lstm(on: Machine, args: Args) -> Value:
+    return _recurrent(on, args, cells=True)
+
+
+def _recurrent(on: Machine, args: Args, cells: bool) -> Value:
     """Outputs and the last state; of an LSTM, that of its cells too."""
     width = hidden = length_in(args.get(1, "hidden_size"))
     first = args.constant(None, "batch_first", default=False) is True
@@ -49,9 +58,6 @@ def recurrent(on: Machine, args: Args, cells: bool = False) -> Value:
         return Tuple((out, Tuple((state, state)) if cells else state))
 
     return made(on, args, apply)
-
-
-LAYERS["torch.nn.LSTM"] = lambda on, args: recurrent(on, args, cells=True)
 
 
 @layer("keras.layers.LSTM keras.layers.GRU keras.layers.SimpleRNN")
