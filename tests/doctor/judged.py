@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from .. import unoptimised
 from .programs import Program
 from .running import MISSED, cannot_run
 
@@ -19,7 +19,7 @@ def said(name: str, *programs: str, **env: str) -> dict[str, Any]:
     """Every program of a framework, or those of these names, run in one process."""
     run = subprocess.run(
         [sys.executable, "-m", "tests.doctor.running", name, *programs],
-        capture_output=True, text=True, cwd=ROOT, check=False, env=unoptimised.environment(**env),
+        capture_output=True, text=True, cwd=ROOT, check=False, env=os.environ | env,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr[-2000:]
     return json.loads(run.stdout)

@@ -42,18 +42,19 @@ def _one(on: Desk, op: ast.operator, x: Array, other: Value, node: ast.AST, left
         return _with_number(x, op, c, place, left)
     if x.made is Made.COUNTS or x.rising is not None:
         return _weighed(x, op, left)
-    if x.made in (Made.NORMAL, Made.PARAMETER) and isinstance(op, ast.Sub) and left:
-        return x  # a step of gradient descent
-    if x.made is Made.NORMAL and isinstance(op, ast.Mult | ast.Div) and left:
-        return x  # first weights of a size that is worked out
-    if x.made is Made.SCORES and isinstance(op, ast.Add):
-        return moves.stepped(x, "scale", place)
-    if x.made is Made.SCORES and isinstance(op, ast.Div | ast.Mult) and left:
+    # A step of gradient descent; first weights of a size that is worked out.
+    step = x.made in (Made.NORMAL, Made.PARAMETER) and isinstance(op, ast.Sub)
+    if left and (step or (x.made is Made.NORMAL and isinstance(op, ast.Mult | ast.Div))):
+        return x
+    if x.made is Made.SCORES and (
+        isinstance(op, ast.Add) or (isinstance(op, ast.Div | ast.Mult) and left)
+    ):
         return moves.stepped(x, "scale", place)
     if x.made is Made.SOFTMAX and isinstance(op, ast.Div) and left:
         return Array(shape=None, kind="float")
-    if x.made in LOGS and isinstance(op, ast.Mult):
-        return Terms(x, None)
+    if isinstance(op, ast.Mult):
+        unlogged.sigmoid_twice(on, x, None, node)
+        return Terms(x, None) if x.made in LOGS else Unknown()
     return Unknown()
 
 
@@ -62,12 +63,10 @@ def _with_number(x: Array, op: ast.operator, c: float, place: Any, left: bool) -
     out = x.but(kind=kind)
     if x.by == "exp" and isinstance(op, ast.Add) and c == 1 and x.made is None:
         return x.but(by="1+exp")
-    if x.by == "1+exp" and isinstance(op, ast.Div) and not left and c == 1 and x.source:
-        inner = x.source.source
-        if inner is not None:
-            return Array(Made.SIGMOID, "1 / (1 + exp(-x))", place, inner.axis, inner.width,
-                         shape=inner.shape, kind="float", batched=inner.batched,
-                         source=inner)  # fmt: skip
+    inner = x.source.source if x.by == "1+exp" and x.source is not None else None
+    if inner is not None and isinstance(op, ast.Div) and not left and c == 1:
+        by = "1 / (1 + exp(-x))"
+        return inner.but(made=Made.SIGMOID, by=by, place=place, source=inner, path=(), kind="float")
     if isinstance(op, ast.Add | ast.Sub) and abs(c) <= _SMALL:
         return out
     if isinstance(op, ast.Mult | ast.Div) and c == 1 and left:
@@ -171,6 +170,7 @@ def _two(on: Desk, op: ast.operator, a: Array, b: Array, node: ast.AST) -> Value
             if logs.made in LOGS | {Made.LOG_SIGMOID} and other.made not in OUTPUTS:
                 if moves.column_and_row(logs.shape, other.shape):
                     on.see(HandWritten(place, logs, other, broadcast=True), node)
+                unlogged.sigmoid_twice(on, logs, other, node)
                 if logs.made in LOGS:
                     turned = sum(step.verb == "negate" for step in other.path) % 2 == 1
                     return Terms(logs, other, negated=turned)
@@ -274,7 +274,7 @@ def negated(on: Desk, value: Value, node: ast.AST) -> Value:
             return Terms(value, None, negated=True)
         if value.made in _TRUTH or (value.made is Made.SOFTMAX and value.axis is None):
             return moves.stepped(value, "negate", on.place(node)).but(low=None, high=None)
-        return Array(shape=value.shape, kind=value.kind)
+        return Array(shape=value.shape, kind=value.kind, source=value)
     return Unknown()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..facts import Array, Made, Step
 from . import moves
 from .machine import Desk, Machine
-from .values import Const, Iter, List, Tuple, Unknown, Value, plain, slice_of
+from .values import Const, Index, Iter, List, Tuple, Unknown, Value, plain, slice_of
 
 
 def indexed(on: Machine, x: Array, index: ast.expr, node: ast.AST) -> Value:
@@ -69,11 +69,19 @@ def by_parts(x: Array, parts: list[ast.expr], keys: list[Any], place: Any) -> Va
             if isinstance(key, Array) and key.kind == "bool" and (key.rank or 1) > 1:
                 kept = x.axis is None and x.made is not Made.PADDED
                 return Array(kind=x.kind, made=x.made if kept else None)
+            if isinstance(key, Array) and key.kind == "bool" and key.made is None:
+                out = out.but(low=None, high=None)  # a comparison may leave labels out
             every = _of_every_event(out, at, key)
             out = _shortened(out, at, None, place) if every is None else every
             at += 1
+        elif isinstance(key, Index):
+            one = moves.pick(out, at, place)
+            # Every item is asked for once: what they are together is what the whole is.
+            out = one.but(path=out.path) if at == 0 else one
         elif isinstance(key, Const) and isinstance(key.value, int):
-            out = moves.pick(out, at, place)
+            yes_or_no = out.made is Made.COUNTS and out.rank == 1 and key.value in (0, 1)
+            picked = moves.pick(out, at, place)
+            out = moves.count_of(out, key.value) if yes_or_no else picked
         elif isinstance(key, Unknown):
             # A number, a list or a mask: which of them is not known.
             if out.made is Made.PADDED:
@@ -165,6 +173,7 @@ def rows_of_eye(on: Desk, x: Array, key: Value, node: ast.AST) -> Value:
         Made.ONE_HOT, on.module.text(node), on.place(node), -1,
         x.shape[-1] if x.shape is not None else None, shape=shape, kind="float", low=0, high=1,
         batched=isinstance(key, Array) and key.batched,
+        source=key if isinstance(key, Array) else None,
     )  # fmt: skip
 
 

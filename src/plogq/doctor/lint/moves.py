@@ -91,12 +91,14 @@ def _kept(x: Array, at: int | None, width: Length, shape: Shape) -> int | None:
             return -1
         return None
     if at is not None and x.shape is not None:
-        before = x.shape[: at + 1]
-        if shape[: at + 1] == before or (
+        before, behind = x.shape[: at + 1], x.shape[at + 1 :]
+        was, now = product(behind), product(shape[at + 1 :])
+        if isinstance(was, int) and isinstance(now, int) and was != now:
+            pass  # lengths that are not known look alike
+        elif shape[: at + 1] == before or (
             len(shape) > at and shape[at] == width and shape[:at] == before[:at]
         ):
             return at
-        behind = x.shape[at + 1 :]
         if all(n == 1 for n in behind) and width is not None and shape[-1] == width:
             return -1
     return None
@@ -262,3 +264,8 @@ def column_and_row(a: Shape | None, b: Shape | None) -> bool:
         return False
     long, short = (a, b) if len(a) == 2 else (b, a)
     return long[1] == 1 and short[0] != 1
+
+
+def count_of(x: Array, at: int) -> Array:
+    """How often no, the first of two classes, or yes occurs, of the counts of both."""
+    return x.but(shape=(), rising=bool(at))

@@ -1,10 +1,11 @@
-"""A loss by hand without a logarithm: minus the mean of the probability of the label."""
+"""Losses by hand with a logarithm too few, minus the mean of the probability of the label, or with
+a sigmoid too many."""
 
 from __future__ import annotations
 
 import ast
 
-from ..facts import Array, HandWritten, Made
+from ..facts import PROBABILITIES, Array, HandWritten, Made
 from .machine import Desk
 
 PICKED = "the probability of the label"
@@ -48,3 +49,10 @@ def _note(on: Desk, x: Array, node: ast.AST) -> None:
     of = x.source if x.by == PICKED else x if picked else None
     if of is not None:
         on.see(HandWritten(on.place(node), of, None), node)
+
+
+def sigmoid_twice(on: Desk, logs: Array, target: Array | None, node: ast.AST) -> None:
+    """y log of the sigmoid of what is a probability already: wrong, whatever it is summed with."""
+    head = logs.source if logs.made is Made.LOG_SIGMOID else None
+    if head is not None and head.made in PROBABILITIES:
+        on.see(HandWritten(on.place(node), logs, target), node)

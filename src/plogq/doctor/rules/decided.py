@@ -42,6 +42,8 @@ def decision_before_loss(seen: Sighting) -> Verdict | None:
         q = of if of.source is not None and of.source.made in OUTPUTS else q
     if q is None or q.made not in DECIDED:
         return None
+    if seen.loss.peer == "sklearn" and seen.prediction is not None and seen.prediction.scaled:
+        return None  # smoothed, it is a probability after all
     if seen.loss.peer == "sklearn":
         follows = "each wrong decision costs 36.04 and each right one 0, whatever the model thought"
         mend = "give it predict_proba(X)"

@@ -63,6 +63,8 @@ def labels_out_of_range(seen: Sighting) -> Verdict | None:
         return None
     ignored = seen.options.get("ignore_index", seen.options.get("ignore_class", -100))
     k = q.classes
+    if ignored == "?":
+        return None  # any of the labels may be the one that is ignored
     if k is None or k < 2 or (p.rank is not None and q.rank is not None and p.rank > q.rank):
         return None
     if p.high >= k and p.high != ignored:

@@ -64,7 +64,11 @@ def padding_counted(seen: Sighting) -> Verdict | None:
                 evidence(seen),
             )
         return None
-    if p.made is Made.PADDED and p.low is not None and seen.options.get("reduction") != "none":
+    if (
+        p.made is Made.PADDED
+        and p.low is not None
+        and seen.options.get("reduction") not in ("none", "?")
+    ):
         ignored = -100 if seen.loss.peer == "torch" else None
         if p.low != ignored and (seen.loss.peer != "torch" or p.low >= 0):
             return Verdict(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..contracts import Takes
-from ..facts import Made, Sighting
+from ..facts import PROBABILITIES, HandWritten, Made, Sighting
 from ..findings import Level, Verdict
 from .registry import rule
 from .words import evidence, origin
@@ -68,3 +68,21 @@ def sigmoid_before_scores_loss(seen: Sighting) -> Verdict | None:
         evidence(seen),
         Level.WARNING if q.scaled else None,
     )
+
+
+@rule("PQ002", "sigmoid-before-scores-loss", Level.ERROR, HandWritten)
+def sigmoid_twice_by_hand(seen: HandWritten) -> Verdict | None:
+    """A hand-written loss that takes the logarithm of the sigmoid of a sigmoid."""
+    logs, head = seen.logs, seen.logs.source
+    if logs.made is not Made.LOG_SIGMOID or head is None or head.made not in PROBABILITIES:
+        return None
+    return Verdict(
+        f"this loss applies a sigmoid before its logarithm, {origin(logs, seen.place)}, to what "
+        f"{origin(head, seen.place)} made probabilities already: what it makes of them stays "
+        "within 0.5 to 0.731, and the loss of a no never falls below 0.693",
+        "give it the scores from before the first sigmoid",
+        head.place,
+        (f"the logarithm comes from {origin(logs, seen.place)}",
+         f"what it is of comes from {origin(head, seen.place)}"),
+        Level.WARNING if head.scaled else None,
+    )  # fmt: skip

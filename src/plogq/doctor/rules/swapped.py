@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..facts import OUTPUTS, Array, Made, Sighting
+from ..facts import OUTPUTS, PROBABILITIES, Array, Made, Sighting
 from ..findings import Level, Verdict
 from .registry import rule
 from .words import evidence, origin
@@ -44,6 +44,8 @@ def swapped_arguments(seen: Sighting) -> Verdict | None:
     ```
     """
     q, p = seen.prediction, seen.target
+    if p is not None and p.made in PROBABILITIES and seen.loss.peer == "sklearn":
+        return _first_is_true(seen, p)
     if q is None or p is None:
         return None
     if seen.loss.divergence and q.made in _PROBS and p.made in _LOGS:
@@ -59,6 +61,16 @@ def swapped_arguments(seen: Sighting) -> Verdict | None:
         f"output, from {origin(p, seen.place)}, stands as the target, and "
         f"{_what(q)} from {origin(q, seen.place)} as the prediction",
         f"swap the two: the {first} comes first",
+        p.place,
+        evidence(seen),
+    )
+
+
+def _first_is_true(seen: Sighting, p: Array) -> Verdict:
+    return Verdict(
+        f"{seen.loss.name} takes the labels first; here the model's probabilities, from "
+        f"{origin(p, seen.place)}, stand in their place",
+        f"swap the two: {seen.loss.name}(labels, probabilities)",
         p.place,
         evidence(seen),
     )

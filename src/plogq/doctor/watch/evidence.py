@@ -40,10 +40,18 @@ class Evidence:
     ones: int = 0
     counts: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     ends: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
+    within: list[int] = field(default_factory=list[int])  # see `_within`
     bad: bool = False  # NaN or infinite
 
-    def add(self, values: Numbers, axis: int | None, aside: int | None = None) -> None:
-        """Count one batch; `axis` is where the classes lie, `aside` a label that is ignored."""
+    def add(
+        self,
+        values: Numbers,
+        axis: int | None,
+        aside: int | None = None,
+        ignored: int | None = None,
+    ) -> None:
+        """Count one batch; `axis` is where the classes lie, `aside` a label that is no class and
+        `ignored` one that may be."""
         values = np.asarray(values)
         if values.dtype.kind not in "biuf" or values.size == 0:
             return
@@ -71,6 +79,11 @@ class Evidence:
             self._rows(np.moveaxis(values, axis, -1).reshape(-1, values.shape[axis]), whole)
         if whole and values.ndim == 2:
             self._ends(values)
+            if ignored is not None:
+                known = self.within or [0, 0, 0]
+                found = (int((values == ignored).sum()), _within(values, ignored),
+                         _within(values.T, ignored))  # fmt: skip
+                self.within = [a + b for a, b in zip(known, found, strict=True)]
 
     def _count(self, labels: Numbers) -> None:
         flat = labels.reshape(-1).astype(np.int64, copy=False)
@@ -126,6 +139,15 @@ class Evidence:
         return None
 
     @property
+    def is_class(self) -> bool | None:
+        """Whether an ignored label stands between others, and not at the ends of rows alone,
+        whichever axis counts the rows; None where no rows were seen."""
+        if not self.within:
+            return None
+        all_of_it, *inside = self.within
+        return min(inside) > 0.02 * all_of_it
+
+    @property
     def share_of_ones(self) -> float:
         return self.ones / self.n if self.n else 0.0
 
@@ -138,6 +160,14 @@ class Evidence:
     def all_soft(self) -> bool:
         """Every row lies in [0, 1] and sums to 1."""
         return self.rows > 0 and self.soft == self.rows
+
+
+def _within(values: Numbers, label: int) -> int:
+    """How often a label stands in a row with others on both sides of it."""
+    same = values == label
+    leading = np.logical_and.accumulate(same, 1)
+    trailing = np.logical_and.accumulate(same[:, ::-1], 1)[:, ::-1]
+    return int((same & ~leading & ~trailing).sum())
 
 
 def hot_axis(values: Numbers, axis: int) -> int | None:

@@ -135,10 +135,7 @@ def _ranged(
     if isinstance(given, int) and k is not None and 0 <= given < k:
         counts = seen.counts
         n = int(counts[given]) if given < len(counts) else 0
-        ends = seen.ends.get(given)
-        real = flat or (p.rank == 2 and ends is not None and ends[1] > 0.02 * max(1, ends[0]))
-        if p.rank == 2 and ends is None and n:
-            real = True
+        real = flat if seen.is_class is None else seen.is_class
         if n and real and n <= max(0.3, 2 / k) * max(1, seen.n):
             return p
         return p.but(made=Made.PADDED, low=float(given), by="padded rows")

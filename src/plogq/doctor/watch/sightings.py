@@ -109,7 +109,9 @@ class Sightings:
         with self.lock:
             rows = values.ndim == (kind.prediction.rank or 0)
             axis = _axis(contract, values.ndim) if rows else None
-            kind.labels.add(values, axis, ignored(contract, kind.options))
+            given = kind.options.get("ignore_index", kind.options.get("ignore_class"))
+            known = given if isinstance(given, int) else None
+            kind.labels.add(values, axis, ignored(contract, kind.options), known)
 
     def failed(self, noted: tuple[Contract, Place, Kind | None], error: str) -> None:
         """Note that a call of a loss that was noted ended in an error."""

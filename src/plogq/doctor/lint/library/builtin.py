@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...facts import Array, Made
+from .. import moves
 from ..machine import Machine
 from ..values import (
     NONE,
@@ -23,6 +24,8 @@ from ..values import (
     Unknown,
     UserClass,
     Value,
+    each_of,
+    joined,
     of_length,
 )
 
@@ -188,6 +191,11 @@ def _nothing(on: Machine, args: Args) -> Value:
 
 
 def _sum(on: Machine, args: Args) -> Value:
+    """Of scores they are scores; of anything else it is not known what."""
+    over = on.items(args.pos[0]) if args.pos else None
+    each = joined(over) if over is not None else each_of(args.pos[0]) if args.pos else None
+    if isinstance(each, Array) and each.made is Made.SCORES:
+        return moves.stepped(each, "scale", on.place(args.node))
     return Unknown()
 
 

@@ -132,7 +132,38 @@ def _parser(on: Machine, args: Args) -> Value:
         parser.slots[name] = Native(lambda on, args: parser, name)
     parser.slots["add_argument"] = Native(add_argument, "add_argument")
     parser.slots["parse_args"] = Native(lambda on, args: given, "parse_args")
+    parser.slots["parse_known_args"] = Native(
+        lambda on, args: Tuple((given, Unknown("rest"))), "parse_known_args"
+    )
+
+    def set_defaults(on: Machine, args: Args) -> Value:
+        for name, value in args.kw.items():
+            if isinstance(value, Const):
+                on.write(given, name, Default(value.value))
+        return Unknown()
+
+    parser.slots["set_defaults"] = Native(set_defaults, "set_defaults")
     return parser
+
+
+def _parser_of_classes(on: Machine, args: Args) -> Value:
+    """transformers.HfArgumentParser: objects of dataclasses, as they are where nobody gives any."""
+    given = args.get(0, "dataclass_types")
+    classes = given.items if isinstance(given, Tuple | List) else (given,)
+    empty = Args([], {}, args.node)
+    made = tuple(Unknown() if c is None else on.call(c, empty) for c in classes or ())
+    parser = Record("parser")
+    for name in ("parse_args_into_dataclasses", "parse_dict", "parse_json_file"):
+        parser.slots[name] = Native(lambda on, args: Tuple(made), name)
+    return parser
+
+
+def _field(on: Machine, args: Args) -> Value:
+    """A field of a dataclass: its default, or what makes one for each object."""
+    make = args.get(None, "default_factory", "factory")
+    if make is not None:
+        return Record("field", make=make)
+    return args.get(None, "default") or Unknown()
 
 
 def _table_of(on: Machine, args: Args) -> Value:
@@ -191,9 +222,15 @@ _CALLS: dict[str, Callable[[Machine, Args], Any]] = {
     "itertools.cycle": passed_on,
     "itertools.islice": passed_on,
     "types.SimpleNamespace": lambda on, args: Record("namespace", **args.kw),
+    "dataclasses.field": _field,
+    "flax.struct.field": _field,
+    "attr.ib": _field,
+    "attrs.field": _field,
+    "pydantic.Field": lambda on, args: args.pos[0] if args.pos else _field(on, args),
     "argparse.Namespace": lambda on, args: Record("namespace", **args.kw),
     "torch.nn.functional.embedding": lambda on, args: Unknown(),
     "argparse.ArgumentParser": _parser,
+    "transformers.HfArgumentParser": _parser_of_classes,
     "optax.apply_updates": _first,
     "pandas.DataFrame": _table_of,
     **{

@@ -72,6 +72,9 @@ _OPTIONS = frozenset(
     ]
 )
 
+# No option of these says whether a loss takes scores or probabilities.
+_ONE_MEANING = ("torch", "tf.nn", "optax", "sklearn")
+
 
 def options_of(contract: Contract, args: Args) -> dict[str, Value]:
     """The options that a call or a constructor was given, by name."""
@@ -83,7 +86,8 @@ def options_of(contract: Contract, args: Args) -> dict[str, Value]:
         if name in _OPTIONS:
             out["axis" if name == "dim" and contract.peer != "torch" else name] = value
     if args.open:
-        for name in ("from_logits", "reduction", "ignore_index"):
+        hidden = ("reduction", "ignore_index")
+        for name in hidden if contract.peer in _ONE_MEANING else ("from_logits", *hidden):
             out.setdefault(name, Unknown(name))
     return out
 

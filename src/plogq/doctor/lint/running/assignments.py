@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from ...facts import Array, Made
+from .. import moves
 from ..machine import Machine
 from ..values import (
     Iter,
@@ -42,6 +43,10 @@ def unpack(on: Machine, targets: list[ast.expr], value: Value) -> None:
     star = next((i for i, t in enumerate(targets) if isinstance(t, ast.Starred)), None)
     if isinstance(value, List) and items is None and value.slots["items"] and star is not None:
         _around(on, targets, star, value.slots["items"])
+        return
+    if isinstance(value, Array) and value.made is Made.COUNTS and len(targets) == 2:
+        for i, target in enumerate(targets):
+            on.assign(target, moves.count_of(value, i))
         return
     if isinstance(value, Iter) or items is None:
         for target in targets:

@@ -9,6 +9,7 @@ from ..machine import Machine
 from ..slots import Slots
 from ..values import (
     Args,
+    Const,
     Dict,
     Function,
     Instance,
@@ -38,6 +39,8 @@ def force(on: Machine, lazy: Record) -> Value:
 
 def get_attribute(on: Machine, of: Value, name: str, node: ast.expr) -> Value:
     """of.name, wherever it comes from."""
+    if name in ("__name__", "__qualname__") and isinstance(of, Function | UserClass):
+        return Const(of.node.name if isinstance(of, UserClass) else of.name)
     if isinstance(of, Ref):
         return Ref(f"{of.name}.{name}")
     if isinstance(of, Instance):

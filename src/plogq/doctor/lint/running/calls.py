@@ -18,6 +18,7 @@ from ..values import (
     Method,
     Native,
     Partial,
+    Record,
     Tuple,
     Unknown,
     UserClass,
@@ -160,6 +161,10 @@ def _fields(on: Machine, cls: UserClass, made: Instance, args: Args) -> None:
             on.write(made, name, args.kw[name])
         elif args.open:
             on.write(made, name, Unknown(name))
+        else:
+            default = cls.find(name)
+            if isinstance(default, Record) and default.name == "field":
+                on.write(made, name, on.call(default.slots["make"], Args([], {}, args.node)))
 
 
 def _is_lightning(cls: UserClass) -> bool:

@@ -212,10 +212,11 @@ def _with_part(
 
 def _overwritten(on: Machine, of: Array, now: Array) -> None:
     """A part of an array has other numbers now, and so has whatever is a view of it."""
-    for scope in (on.scope, on.module.scope):
-        for name, known in list(scope.slots.items()):
+    objects = [x for x in on.scope.slots.values() if isinstance(x, Instance)]
+    for holder in (on.scope, on.module.scope, *objects):
+        for name, known in list(holder.slots.items()):
             if isinstance(known, Array) and (known.made, known.place) == (of.made, of.place):
                 if known == of:
-                    on.write(scope, name, now)
+                    on.write(holder, name, now)
                 else:
-                    on.write(scope, name, known.but(low=None, high=None))
+                    on.write(holder, name, known.but(low=None, high=None))

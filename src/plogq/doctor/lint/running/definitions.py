@@ -11,6 +11,8 @@ from ..slots import Scope
 from ..values import (
     Args,
     Function,
+    Instance,
+    Method,
     Ref,
     UserClass,
     Value,
@@ -42,7 +44,7 @@ def function(
     for decorator in reversed(wrappers):
         if _last(decorator) in ("vmap", "pmap", "grad", "value_and_grad", "custom_vjp"):
             out = on.call(on.eval(decorator), Args([out], {}, decorator))
-        elif on.module is on.home and owner is None:
+        elif owner is None:
             decorated(on, decorator, made)
     return out
 
@@ -50,9 +52,12 @@ def function(
 def decorated(on: Machine, decorator: ast.expr, made: Value) -> None:
     """A decorator of the program's own is called for what it enters somewhere, a registry say."""
     name = decorator.func if isinstance(decorator, ast.Call) else decorator
-    if isinstance(name, ast.Name) and isinstance(on.scope.find(name.id), Function):
+    root = name.value if isinstance(name, ast.Attribute) else name
+    if not isinstance(root, ast.Name) or on.scope.find(root.id) is None:
+        return
+    if isinstance(on.eval(root), Function | Instance | UserClass):
         f = on.eval(decorator)
-        if isinstance(f, Function):
+        if isinstance(f, Function | Method):
             on.call(f, Args([made], {}, decorator))
 
 

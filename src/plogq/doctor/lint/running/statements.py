@@ -15,6 +15,7 @@ from ..values import (
     NONE,
     Args,
     Const,
+    Default,
     Function,
     Instance,
     List,
@@ -110,7 +111,38 @@ def if_statement(on: Machine, node: ast.If) -> bool:
     known = truth(on.eval(node.test))
     if known is not None:
         return on.block(node.body if known else node.orelse)
-    return on.ways([lambda: on.block(node.body), lambda: on.block(node.orelse)])
+    named, then, otherwise = _asked(on, node.test)
+    return on.ways(
+        [
+            lambda: _where(on, named, then, node.body),
+            lambda: _where(on, named, otherwise, node.orelse),
+        ]
+    )
+
+
+def _asked(on: Machine, test: ast.expr) -> tuple[ast.expr | None, Value, Value]:
+    """`args.head == "softmax"`, of what has a default: its name, and what it is on both ways."""
+    if not isinstance(test, ast.Compare) or not isinstance(test.left, ast.Name | ast.Attribute):
+        return None, Unknown(), Unknown()
+    known, to = on.eval(test.left), on.eval(test.comparators[0])
+    equal = isinstance(test.ops[0], ast.Eq)
+    plain = len(test.ops) == 1 and (equal or isinstance(test.ops[0], ast.NotEq))
+    if not plain or not isinstance(known, Default) or not isinstance(to, Const):
+        return None, Unknown(), Unknown()
+    same, other = Default(to.value), Unknown() if known.value == to.value else known
+    return test.left, same if equal else other, other if equal else same
+
+
+def _where(on: Machine, named: ast.expr | None, value: Value, body: list[ast.stmt]) -> bool:
+    """A way on which a name stands for this, and afterwards for what it stood for before."""
+    if named is None:
+        return on.block(body)
+    before = on.eval(named)
+    on.assign(named, value)
+    live = on.block(body)
+    if live and on.eval(named) is value:
+        on.assign(named, before)
+    return live
 
 
 def try_statement(on: Machine, node: ast.Try) -> bool:

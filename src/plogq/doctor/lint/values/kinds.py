@@ -47,6 +47,12 @@ class Default(Unknown):
         self.value = value
 
 
+class Index(Unknown):
+    """A whole number that is not known: which item is asked for."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Const:
     """A number, a string, a flag or None that the code shows."""

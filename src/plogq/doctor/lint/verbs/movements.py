@@ -48,6 +48,18 @@ def reshape(on: Desk, args: Args) -> Value:
     return moves.reshape(x, dims, on.place(args.node))
 
 
+@verb("view_as reshape_as")
+def as_another(on: Desk, args: Args) -> Value:
+    x, other = array_of(args), args.get(1, "other")
+    if x is None or not isinstance(other, Array):
+        return Unknown()
+    if other is x or (other.shape is not None and other.shape == x.shape):
+        return x
+    if other.shape is None:
+        return moves.stepped(x, "reshape", on.place(args.node)).but(shape=None, axis=None)
+    return moves.reshape(x, other.shape, on.place(args.node))
+
+
 @verb("interpolate upsample")
 def resized(on: Desk, args: Args) -> Value:
     """Images of another size: weighted means of neighbours, class by class."""

@@ -9,6 +9,7 @@ from ...values import (
     Const,
     Dict,
     Function,
+    Index,
     Instance,
     Iter,
     List,
@@ -62,7 +63,7 @@ def dataset_item(on: Machine, dataset: Value, args: Args) -> Value:
     if isinstance(dataset, Instance):
         get = dataset.cls.find("__getitem__") or dataset.cls.find("__iter__")
         if isinstance(get, Function):
-            index = Args([Unknown("index")], {}, args.node)
+            index = Args([Index("index")], {}, args.node)
             found = on.call_function(get, index, dataset)
             return found.item if isinstance(found, Iter) else found
     if isinstance(dataset, List) and dataset.items:

@@ -31,9 +31,19 @@ def _widened(x: Value, width: Length) -> Array:
                  batched=is_batched(x))  # fmt: skip
 
 
-@layer("torch.nn.LSTM torch.nn.GRU torch.nn.RNN")
+@layer("torch.nn.GRU torch.nn.RNN")
 def recurrent(on: Machine, args: Args) -> Value:
-    width = length_in(args.get(1, "hidden_size"))
+    return _recurrent(on, args, cells=False)
+
+
+@layer("torch.nn.LSTM")
+def lstm(on: Machine, args: Args) -> Value:
+    return _recurrent(on, args, cells=True)
+
+
+def _recurrent(on: Machine, args: Args, cells: bool) -> Value:
+    """Outputs and the last state; of an LSTM, that of its cells too."""
+    width = hidden = length_in(args.get(1, "hidden_size"))
     first = args.constant(None, "batch_first", default=False) is True
     twice = args.constant(None, "bidirectional", default=False)
     if twice is not False:
@@ -43,7 +53,9 @@ def recurrent(on: Machine, args: Args) -> Value:
         shape = shape_of(x)
         b, t = (shape[0], shape[1]) if shape is not None and len(shape) == 3 else (None, None)
         out = Array(shape=(b, t, width), kind="float", batched=first)
-        return Tuple((out, Unknown("state")))
+        batches = shape is not None and len(shape) == 3
+        state = Array(shape=(None, None, hidden), kind="float") if batches else Unknown("state")
+        return Tuple((out, Tuple((state, state)) if cells else state))
 
     return made(on, args, apply)
 
