@@ -20,7 +20,7 @@ FLAGS = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=
 # A flag that one of the process's XLAs does not know ends it: JAX's all do, of those supported.
 with suppress(PackageNotFoundError):
     if tuple(map(int, version("tensorflow-cpu").split(".")[:2])) >= (2, 21):
-        FLAGS += f" --{EMITTERS}=false"
+        FLAGS += f" --{EMITTERS}=false --xla_cpu_parallel_codegen_split_count=1"
 
 
 def environment(**more: str) -> dict[str, str]:

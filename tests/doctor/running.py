@@ -22,9 +22,6 @@ from typing import Any
 from .. import unoptimised
 from .programs import Program, programs
 
-# XLA's older emitters compile in a third of the time, and no rule asks how fast a program is.
-_QUICK = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-
 # What cannot be undone: such programs are the last of their process.
 _TF1 = re.compile(r"disable_v2_behavior|disable_eager_execution")
 _OWN = {
@@ -223,7 +220,7 @@ def main() -> None:
     names = sys.argv[2:]
     os.chdir(tempfile.mkdtemp())
     os.environ["HF_HUB_OFFLINE"] = "1"
-    os.environ["XLA_FLAGS"] = f"{unoptimised.environment()['XLA_FLAGS']} {_QUICK}"
+    os.environ |= unoptimised.environment()
     if "torch" in (which, os.environ.get("KERAS_BACKEND")):
         import torch
 
