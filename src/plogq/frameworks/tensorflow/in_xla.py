@@ -71,8 +71,8 @@ def loss_of(loss: PlainLoss, *given: Tensor, keep: bool) -> Tensor:
         def backward(d_loss: Tensor) -> list[Tensor | None]:
             of_p = [i for i in operation.floating(given) if i]
             # XLA leaves out what nobody asks for.
-            slopes = operation.slopes(loss, given, of_p, d_loss)
-            return [_gradient(loss, given, kept, d_loss), *slopes[1:]]
+            found = operation.slopes(loss, given, of_p, d_loss) if of_p else [None] * len(given)
+            return [_gradient(loss, given, kept, d_loss), *found[1:]]
 
         return found, backward
 
@@ -123,7 +123,7 @@ def _called(
     words["shape"] = ",".join(map(str, given[0].shape.as_list()))
     words["types"] = ",".join(str(x.dtype.as_datatype_enum) for x in given)
     types, shapes = zip(*results, strict=True)
-    return gen_xla_ops.xla_custom_call_v2(
+    made: Any = gen_xla_ops.xla_custom_call_v2(
         operands,
         call_target_name="plogq_program",
         backend_config="".join(f"{name}={value} " for name, value in words.items()),
@@ -131,3 +131,4 @@ def _called(
         result_dtypes=types,
         result_shapes=shapes,
     )
+    return made

@@ -23,7 +23,7 @@ Tensor = Any
 
 _LIBRARY = Path(_cpu.__file__).with_name("plogq_tensorflow.so")
 # What an operation is told of a loss; float64 goes by its bits, as TensorFlow has float32 alone.
-_NAMES = tuple(told(PlainLoss((), 0.0, False, False, 0, None, "mean")))
+_NAMES = told(PlainLoss((), 0.0, False, False, 0, None, "mean")).keys()
 _BY_BITS = ("epsilon", "tolerance", "softcap")
 # What they are called, by the number that says what P is.
 _WORDS = (("labels", "Labels"), ("rows", "Rows"), ("yes_no", "YesNo"))
@@ -90,7 +90,14 @@ def _bits(x: Any) -> int:
 
 def _told(op: Any) -> dict[str, Any]:
     """What this operation was told."""
-    return {name: op.get_attr(name) for name in _NAMES}
+    # A tape keeps names and values one after another; get_attr looks for each and copies it.
+    held: Any = getattr(op, "attrs", ())
+    found: dict[str, Any] = {}
+    if isinstance(held, tuple):
+        found = dict(zip(held[::2], held[1::2], strict=False))
+    if not found.keys() >= _NAMES:
+        found = {name: op.get_attr(name) for name in _NAMES}
+    return {name: found[name] for name in _NAMES}
 
 
 def _loss(op: Any) -> PlainLoss:
@@ -111,13 +118,12 @@ def slopes(
 ) -> list[Tensor | None]:
     """The gradients of those of the given arrays that are asked for, None of the others."""
     found: list[Tensor | None] = [None] * len(given)
-    if asked:
-        sources = [given[i] for i in asked]
-        with tf.GradientTape() as tape:
-            tape.watch(sources)
-            anew = _anew(loss, *given)
-        for i, slope in zip(asked, tape.gradient(anew, sources, d_loss), strict=True):
-            found[i] = slope
+    sources = [given[i] for i in asked]
+    with tf.GradientTape() as tape:
+        tape.watch(sources)
+        anew = _anew(loss, *given)
+    for i, slope in zip(asked, tape.gradient(anew, sources, d_loss), strict=True):
+        found[i] = slope
     return found
 
 
@@ -129,7 +135,7 @@ def slopes_again(
     sources = [*(given[i] for i in asked), d_loss]
     with tf.GradientTape() as outer:
         outer.watch(sources)
-        gradient = slopes(loss, given, [0], d_loss)[0]
+        gradient: Any = slopes(loss, given, [0], d_loss)[0]
     *gradients, of_loss = outer.gradient(gradient, sources, d_gradient)
     found: list[Tensor | None] = [None] * len(given)
     for i, slope in zip(asked, gradients, strict=True):
@@ -148,7 +154,7 @@ def _gradient(op: Any, d_loss: Tensor, *_: Any) -> list[Tensor | None]:
     # A tape that was recorded eagerly may be played back in a graph, as tape.jacobian does.
     replayed = not tf.executing_eagerly() and hasattr(given[0], "numpy")
     asked = [i for i in floating(given) if (replayed if i == 0 else i not in unasked)]
-    found = slopes(_loss(op), given, asked, d_loss)
+    found = slopes(_loss(op), given, asked, d_loss) if asked else [None] * len(given)
     if not replayed:
         scores, of_p, *weights = given
         tells = _told(op)
