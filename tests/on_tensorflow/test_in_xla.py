@@ -94,6 +94,20 @@ def test_a_tape_outside_of_the_program() -> None:
         np.testing.assert_array_equal(x, y)
 
 
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_an_accumulator_outside_of_the_program(compiled: bool) -> None:
+    def loss(z: Any, y: Any) -> Any:
+        return plogq.cross_entropy(Labels(y), Logits(z))
+
+    z, y, v = tf.constant(Z), tf.constant([1, 0, 2]), tf.constant(ROWS)
+    found = []
+    for run in (loss, tf.function(loss, jit_compile=compiled)):
+        with tf.autodiff.ForwardAccumulator(z, v) as along:
+            value = run(z, y)
+        found.append(along.jvp(value))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+
+
 def test_open_lengths_go_by_the_formula() -> None:
     open_rows = [tf.TensorSpec([None, 3], tf.float32), tf.TensorSpec([None], tf.int32)]
     loss = tf.function(

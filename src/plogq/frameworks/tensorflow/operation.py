@@ -8,7 +8,7 @@ everything else. A graph that holds them runs wherever plogq is imported. Where 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -117,30 +117,41 @@ def slopes(
     loss: PlainLoss, given: Sequence[Tensor], asked: Sequence[int], d_loss: Tensor
 ) -> list[Tensor | None]:
     """The gradients of those of the given arrays that are asked for, None of the others."""
-    found: list[Tensor | None] = [None] * len(given)
-    sources = [given[i] for i in asked]
-    with tf.GradientTape() as tape:
-        tape.watch(sources)
-        anew = _anew(loss, *given)
-    for i, slope in zip(asked, tape.gradient(anew, sources, d_loss), strict=True):
-        found[i] = slope
-    return found
+    return _slopes(lambda *arrays: _anew(loss, *arrays), given, asked, d_loss)
 
 
 def slopes_again(
     loss: PlainLoss, given: Sequence[Tensor], d_loss: Tensor, d_gradient: Tensor
 ) -> tuple[list[Tensor | None], Tensor]:
     """The gradients, by the given arrays and by d_loss, of the gradient that the scores have."""
-    asked = floating(given)
-    sources = [*(given[i] for i in asked), d_loss]
-    with tf.GradientTape() as outer:
-        outer.watch(sources)
-        gradient: Any = slopes(loss, given, [0], d_loss)[0]
-    *gradients, of_loss = outer.gradient(gradient, sources, d_gradient)
+    inputs = [*given, d_loss]
+    *found, of_loss = _slopes(
+        lambda *arrays: slopes(loss, arrays[:-1], [0], arrays[-1])[0],
+        inputs,
+        floating(inputs),
+        d_gradient,
+    )
+    return found, of_loss
+
+
+def _slopes(
+    function: Callable[..., Tensor], given: Sequence[Tensor], asked: Sequence[int], along: Tensor
+) -> list[Tensor | None]:
+    if tf.executing_eagerly():
+        sources = [given[i] for i in asked]
+        with tf.GradientTape() as tape:
+            tape.watch(sources)
+            value = function(*given)
+        gradients = tape.gradient(value, sources, along)
+    else:
+        # No tape records where TensorFlow makes the derivatives of a graph that an accumulator
+        # meets. What a graph takes from outside has a name of its own inside.
+        own = [tf.identity(x) for x in given]
+        gradients = tf.gradients(function(*own), [own[i] for i in asked], along)
     found: list[Tensor | None] = [None] * len(given)
     for i, slope in zip(asked, gradients, strict=True):
         found[i] = slope
-    return found, of_loss
+    return found
 
 
 def floating(given: Sequence[Tensor]) -> list[int]:
