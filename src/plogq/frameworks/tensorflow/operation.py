@@ -101,7 +101,11 @@ def _told(op: Any) -> dict[str, Any]:
 
 
 def _loss(op: Any) -> PlainLoss:
-    found = _told(op)
+    return loss_of_attributes(_told(op))
+
+
+def loss_of_attributes(found: dict[str, Any]) -> PlainLoss:
+    """The loss that was told this."""
     return loss_told({**found, **{k: float(np.int64(found[k]).view(np.float64)) for k in _BY_BITS}})
 
 
