@@ -51,7 +51,8 @@ class Words {
   }
   std::vector<int64_t> numbers(std::string_view name) {
     std::vector<int64_t> found;
-    for (bool more = find(name); more;) {
+    // Of no axes there is no length.
+    for (bool more = find(name) && text_[at_] != ' '; more;) {
       found.push_back(0);
       more = next(found.back());
     }

@@ -24,6 +24,8 @@ from . import operation
 Tensor = Any
 
 _OPERATION, _TARGET = "XlaCustomCallV2", "plogq_program"
+# What is a list of numbers among the words, of no axes an empty one.
+_LISTS = ("shape", "types")
 _REGISTRY = "_ZN3xla24CustomCallTargetRegistry6GlobalEv"
 _ENTER = (
     "_ZN3xla24CustomCallTargetRegistry8RegisterE"
@@ -151,7 +153,8 @@ def _words(op: Any) -> dict[str, str]:
 
 
 def _loss(op: Any) -> PlainLoss:
-    return operation.loss_of_attributes({k: int(v) for k, v in _words(op).items() if "," not in v})
+    words = _words(op)
+    return operation.loss_of_attributes({k: int(v) for k, v in words.items() if k not in _LISTS})
 
 
 def _called(words: dict[str, str], operands: Any, results: list[Any]) -> list[Tensor]:
