@@ -6,6 +6,7 @@
 
 #include "program_call.hpp"
 #include "tensorflow_api.hpp"
+#include "tensorflow_types.hpp"
 
 namespace {
 
@@ -30,43 +31,6 @@ class Status {
  private:
   TF_Status* status_;
 };
-
-int code_of(int dtype) {
-  switch (dtype) {
-    case 2:
-      return F64;
-    case 1:
-      return F32;
-    case 19:
-      return F16;
-    case 10:
-      return U8;
-    default:
-      return BF16;
-  }
-}
-
-// Bytes of a label, negative for unsigned ones.
-int label_type(int dtype) {
-  switch (dtype) {
-    case 9:
-      return 8;
-    case 3:
-      return 4;
-    case 5:
-      return 2;
-    case 6:
-      return 1;
-    case 23:
-      return -8;
-    case 22:
-      return -4;
-    case 17:
-      return -2;
-    default:
-      return -1;
-  }
-}
 
 // What an operation of a graph is told once: what every call is, and whether it keeps what its
 // gradient takes.
@@ -136,16 +100,7 @@ class Tensor {
 
   void* data() const { return tf.TF_TensorData(tensor_); }
 
-  View view(int64_t axis) const {
-    const int code = code_of(dtype);
-    std::vector<int64_t> strides(shape.size());
-    int64_t bytes = item_size(code);
-    for (size_t i = shape.size(); i-- > 0;) {
-      strides[i] = bytes;
-      bytes *= shape[i];
-    }
-    return view_of(data(), int(shape.size()), shape.data(), strides.data(), int(axis), code);
-  }
+  View view(int64_t axis) const { return without_gaps(data(), shape, axis, code_of(dtype)); }
 
   std::vector<int64_t> shape;
   int dtype = 1;

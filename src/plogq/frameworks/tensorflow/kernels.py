@@ -59,7 +59,15 @@ def tensor(x: Array) -> Tensor:
 def no_kernel(x: Tensor, role: str) -> str | None:
     """Why no kernel of this process can read x, or None."""
     if verbs.compiled():
-        return "XLA compiles this graph and runs no C++ of ours: its own operations are at work"
+        return (
+            "XLA compiles this graph, where C++ of ours runs for labels, distributions and yes/no "
+            "outcomes of known lengths alone: else its own operations are at work"
+        )
+    return not_here(x, role)
+
+
+def not_here(x: Tensor, role: str) -> str | None:
+    """Why x is not to be had in main memory as the program runs, or None."""
     if verbs.tracing() and in_save_context():
         return "a SavedModel holds TensorFlow's own operations only"
     if verbs.device(x) != "cpu":

@@ -1,8 +1,8 @@
 """P × Logits on tensors in main memory: from the tensors to the reduced loss at once.
 
-What runs is an operation of TensorFlow's, in graphs too. Where there is none it is, for labels, the
-short way of NumPy on the memory of eager tensors. Whatever is not plain goes the long way, and says
-what is wrong with it there.
+What runs is an operation of TensorFlow's, in graphs too, and a custom call in what XLA compiles.
+Where there is no operation it is, for labels, the short way of NumPy on the memory of eager
+tensors. Whatever is not plain goes the long way, and says what is wrong with it there.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from ...algebra.plain import AnyPlain, Plain, PlainRows, plain_loss
 from ...algebra.scores import Scores
 from ..numpy import small as on_numpy
 from . import arrays as xp
-from . import operation
-from .kernels import aligned, no_kernel, tensor
+from . import in_xla, operation
+from .kernels import aligned, no_kernel, not_here, tensor
 
 Tensor = Any
 
@@ -50,11 +50,16 @@ def short(
         if isinstance(p, Plain) and tf.executing_eagerly() and not (recording and weights):
             found = _on_memory(p, x, axis, softcap, reduction, recording)
         return found
-    if no_kernel(x, "Q") is not None or not _fits(p, x.shape, axis):
-        return None
     eager = tf.executing_eagerly()
+    compiled = not eager and xp.compiled()
+    if (not_here(x, "Q") if compiled else no_kernel(x, "Q")) or not _fits(p, x.shape, axis):
+        return None
     loss = plain_loss(p, axis % (x.shape.rank or 1), softcap, reduction)
     given = (x, p[0], *map(_carried, weights))
+    if compiled:
+        if in_xla.refuses(given):
+            return None
+        return in_xla.loss_of(loss, *given, keep=recording)
     try:
         return operation.loss_of(loss, *given, keep=recording, strict=eager)
     except tf.errors.InvalidArgumentError:
