@@ -24,9 +24,9 @@ from triton.compiler import ASTSource, compile
 from triton.runtime.jit import JITFunction
 
 from plogq.algebra.measure import Background, Measure
-from plogq.algebra.scores import BinaryScores, Projection, Scores
+from plogq.algebra.scores import BinaryScores, Projection, Scores, Versus
 from plogq.algebra.yes_no import BinaryMeasure
-from plogq.frameworks.torch.triton import binding, layout
+from plogq.frameworks.torch.triton import binding, layout, pairs_binding
 from plogq.frameworks.torch.triton import linear_binding as products
 
 TARGETS = {
@@ -202,6 +202,16 @@ def binary(dtypes: tuple[torch.dtype, ...]) -> None:
         drive(binding.binary, y, BinaryScores("logits", x), i % 2 == 1)
 
 
+def pairs(dtypes: tuple[torch.dtype, ...]) -> None:
+    """Both functions of two predictions, of either side's gradient and of both by turns."""
+    for dtype, (of, wanted) in zip(dtypes, (("kl", (True, False)), ("cross_entropy", (True, True))),
+                                   strict=False):  # fmt: skip
+        p, q = (Scores("logits", torch.zeros(N, K, dtype=dtype), 1) for _ in range(2))
+        events = replace(labels(1, wanted[1]), classes=1)
+        scores = Versus(of, p, q, wanted=wanted)
+        drive(pairs_binding.pairs, events, scores, wanted[1])
+
+
 def linear(dtypes: tuple[torch.dtype, ...], whole: bool) -> None:
     """Each part of a measure; a bias, a filter and a soft cap with every other one."""
     for dtype in dtypes:
@@ -256,6 +266,8 @@ def main(targets: str, *parts: str) -> None:
                 real()
             elif part == "binary":
                 binary(wide)
+            elif part == "pairs":
+                pairs(wide)
             else:
                 linear(wide[:2], whole)
 

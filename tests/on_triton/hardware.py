@@ -38,6 +38,7 @@ KERNELS = {
         "at_once.fused",
     },
     "binary": {"binary.forward", "binary.backward"},
+    "pairs": {"pairs.forward", "pairs.backward"},
     "linear": {"linear.forward", "linear.backward", "linear.product", "stored.together"},
 }
 
