@@ -107,6 +107,21 @@ def test_every_layout_of_many_events_and_many_classes(count: int, classes: int) 
             np.testing.assert_allclose(h, 2 * q * (1 - q), rtol=1e-4, atol=1e-12)
 
 
+@for_each("soft", [True, False])
+def test_what_goes_past_the_cache_is_that_of_its_parts(soft: bool) -> None:
+    rng = np.random.default_rng(3)
+    z, y = rng.normal(size=(120_001, 9)) * 3, rng.integers(0, 9, 120_001)
+    masses = rng.dirichlet(np.ones(9), len(y)).astype(np.float32)
+    for library, order in ((boost.LightGBM, "F"), (boost.XGBoost, "C")):
+        found = []
+        for part in (slice(None), slice(60_000), slice(60_000, None)):
+            p = Probs(masses[part]) if soft else Labels(y[part])
+            scores = np.asarray(z[part], order=order)
+            found.append(library(p).objective(scores, Data(y[part])))
+        for whole, *parts in zip(*found, strict=True):
+            assert np.array_equal(whole, np.concatenate(parts))
+
+
 @for_each("gamma", [0.0, 2.0])
 def test_yes_and_no(gamma: float) -> None:
     z, y = Z[:, :2].reshape(-1), np.array([0.0, 1.0, 0.3] * 6)

@@ -175,8 +175,9 @@ def test_logits_of_any_shape_axis_and_layout(
     slopes.Slopes(p, reference, dtype, (1.0,) * len(p.truth)).check(named)
 
 
-# Rows that end inside a line of the cache, that are too short to go past it, and whole lines.
-@for_each("classes", [5001, 1000, 1024])
+# Some rows at a time, rows that end inside a line of the cache, that are too short to go past it,
+# and whole lines.
+@for_each("classes", [10, 5001, 1000, 1024])
 def test_a_gradient_that_goes_past_the_cache_is_that_of_its_parts(classes: int) -> None:
     rng = np.random.default_rng(7)
     events = (8 << 20) // (4 * classes) + 3
@@ -188,6 +189,10 @@ def test_a_gradient_that_goes_past_the_cache_is_that_of_its_parts(classes: int) 
         p, q = plogq.Labels(y[part]), plogq.Logits(z[part])
         own = plogq.value_and_grad(p, q, reduction="sum")[1]
         assert np.array_equal(whole.scores[part], own.scores)
+    if classes == 10:
+        across = plogq.Logits(np.ascontiguousarray(z.T), axis=0)
+        own = plogq.value_and_grad(plogq.Labels(y), across, reduction="sum")[1]
+        assert np.array_equal(whole.scores.T, own.scores)
 
 
 @given(

@@ -24,9 +24,9 @@ from triton.compiler import ASTSource, compile
 from triton.runtime.jit import JITFunction
 
 from plogq.algebra.measure import Background, Measure
-from plogq.algebra.scores import BinaryScores, Projection, Scores
+from plogq.algebra.scores import BinaryScores, Projection, Scores, Versus
 from plogq.algebra.yes_no import BinaryMeasure
-from plogq.frameworks.torch.triton import binding, layout
+from plogq.frameworks.torch.triton import binding, layout, pairs_binding
 from plogq.frameworks.torch.triton import linear_binding as products
 
 TARGETS = {
@@ -54,13 +54,13 @@ def needs(cubin: bytes) -> dict[str, int]:
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
         file.flush()
-        code = _asked("nvdisasm", "-c", file.name)
         use = _asked("cuobjdump", "-res-usage", file.name)
-    registers = re.search(r"\bREG:(\d+)", use)
-    return {
-        "registers": int(registers[1]) if registers else 0,
-        "spills": len(re.findall(r"\b(?:LDL|STL)\b", code)),
-    }
+        found = {k: int(n) for k, n in re.findall(r"\b(REG|STACK|LOCAL):(\d+)", use)}
+        # What has no memory of its own moves nothing there, and need not be disassembled, which
+        # takes longer than compiling it.
+        own = found["STACK"] + found["LOCAL"]
+        code = _asked("nvdisasm", "-c", file.name) if own else ""
+    return {"registers": found["REG"], "spills": len(re.findall(r"\b(?:LDL|STL)\b", code))}
 
 
 def _asked(tool: str, *given: str) -> str:
@@ -72,8 +72,8 @@ def _asked(tool: str, *given: str) -> str:
 class Compiler:
     """Stands in for a launch."""
 
-    def __init__(self, target: GPUTarget) -> None:
-        self.target, self.part, self.seen = target, "", set[str]()
+    def __init__(self, name: str) -> None:
+        self.name, self.target, self.part, self.seen = name, TARGETS[name], "", set[str]()
 
     def run(self, function: Any, *args: Any, grid: Any, warmup: bool, **options: Any) -> None:
         how = {k: options.pop(k) for k in HOW if k in options}
@@ -103,6 +103,7 @@ class Compiler:
         cubin = made.asm.get("cubin")
         names = {function.arg_names[i]: v for (i,), v in constants.items()}
         found = {
+            "target": self.name,
             "part": self.part,
             "kernel": f"{function.__module__.rpartition('.')[2]}.{function.__name__}",
             "constants": {k: v for k, v in names.items() if k.isupper() and v is not None},
@@ -171,6 +172,9 @@ def stored(dtypes: tuple[torch.dtype, ...], whole: bool) -> None:
         if first:
             ways += [(measure, 1, 30.0) for measure in some]
             ways += [(measure, 0, None) for measure in some]
+        elif dtype is torch.float16:
+            # A kernel that takes one type of 16 bits takes the other; each meets it once.
+            ways = [(every[4], 1, None)]
         for i, (measure, axis, softcap) in enumerate(ways):
             x = torch.zeros((N, K) if axis else (K, N), dtype=dtype)
             if measure.dense is not None and not axis:
@@ -189,14 +193,23 @@ def stored(dtypes: tuple[torch.dtype, ...], whole: bool) -> None:
 
 
 def binary(dtypes: tuple[torch.dtype, ...]) -> None:
-    """Each kind of target, with weights and without by turns, and each dtype of scores."""
-    for i, dtype in enumerate(dtypes):
+    """Each kind of target and each dtype of scores, with weights and without by turns."""
+    kinds = (dtypes[0], torch.bool, torch.int64, torch.float32)
+    for i, (dtype, target) in enumerate(zip((*dtypes, dtypes[0]), kinds, strict=False)):
         x = torch.zeros(N, K, dtype=dtype)
-        for j, target in enumerate((torch.bool, torch.int64, dtype)):
-            weighted = (i + j) % 2 == 1
-            event = torch.ones(N, K, dtype=torch.float64) if weighted else None
-            y = BinaryMeasure(torch.zeros(N, K, dtype=target), event=event)
-            drive(binding.binary, y, BinaryScores("logits", x), weighted)
+        event = torch.ones(N, K, dtype=torch.float64) if i % 2 else None
+        y = BinaryMeasure(torch.zeros(N, K, dtype=target), event=event)
+        drive(binding.binary, y, BinaryScores("logits", x), i % 2 == 1)
+
+
+def pairs(dtypes: tuple[torch.dtype, ...]) -> None:
+    """Both functions of two predictions, of either side's gradient and of both by turns."""
+    for dtype, (of, wanted) in zip(dtypes, (("kl", (True, False)), ("cross_entropy", (True, True))),
+                                   strict=False):  # fmt: skip
+        p, q = (Scores("logits", torch.zeros(N, K, dtype=dtype), 1) for _ in range(2))
+        events = replace(labels(1, wanted[1]), classes=1)
+        scores = Versus(of, p, q, wanted=wanted)
+        drive(pairs_binding.pairs, events, scores, wanted[1])
 
 
 def linear(dtypes: tuple[torch.dtype, ...], whole: bool) -> None:
@@ -235,25 +248,28 @@ def real() -> None:
         drive(products.linear, Measure((8192,), classes, index), Projection(hidden, weight), False)
 
 
-def main(target: str, *parts: str) -> None:
-    """Compile parts of the kernels for one target."""
+def main(targets: str, *parts: str) -> None:
+    """Compile parts of the kernels for one target, or for several with commas between them."""
     assert os.environ.get("TRITON_INTERPRET") != "1"
     layout.INTERPRETED = True
-    compiler = Compiler(TARGETS[target])
-    JITFunction.run = lambda self, *args, **options: compiler.run(self, *args, **options)
-    # Everything for the least of them; for the others what most programs run.
-    whole = target == "sm_80"
-    wide = (torch.float32, torch.bfloat16, torch.float16) if whole else (torch.bfloat16,)
-    for part in parts:
-        compiler.part = part
-        if part == "stored":
-            stored(wide, whole)
-        elif part == "real":
-            real()
-        elif part == "binary":
-            binary(wide)
-        else:
-            linear(wide[:2], whole)
+    for target in targets.split(","):
+        compiler = Compiler(target)
+        JITFunction.run = lambda self, *args, c=compiler, **options: c.run(self, *args, **options)
+        # Everything for the least of them; for the others what most programs run.
+        whole = target == "sm_80"
+        wide = (torch.float32, torch.bfloat16, torch.float16) if whole else (torch.bfloat16,)
+        for part in parts:
+            compiler.part = part
+            if part == "stored":
+                stored(wide, whole)
+            elif part == "real":
+                real()
+            elif part == "binary":
+                binary(wide)
+            elif part == "pairs":
+                pairs(wide)
+            else:
+                linear(wide[:2], whole)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @cache
-def programs(target: str) -> list[dict[str, Any]]:
+def programs(targets: str) -> list[dict[str, Any]]:
     """What was compiled; Triton's interpreter is at work in this process, so in another one."""
     ran = subprocess.run(
-        [sys.executable, "-m", compiled.__name__, target, *KERNELS],
+        [sys.executable, "-m", compiled.__name__, targets, *KERNELS],
         cwd=ROOT,
         env={**os.environ, "TRITON_INTERPRET": "0"},
         capture_output=True,
@@ -38,13 +38,17 @@ KERNELS = {
         "at_once.fused",
     },
     "binary": {"binary.forward", "binary.backward"},
+    "pairs": {"pairs.forward", "pairs.backward"},
     "linear": {"linear.forward", "linear.backward", "linear.product", "stored.together"},
 }
 
 
-def check(part: str, target: str) -> None:
-    """Every kernel of a part compiles, and needs no more than a device has."""
-    found = [x for x in programs(target) if x["part"] == part]
+def check(part: str, target: str, together: str) -> None:
+    """Every kernel of a part compiles, and needs no more than a device has.
+
+    `together` are the targets that one process compiles for.
+    """
+    found = [x for x in programs(together) if (x["part"], x["target"]) == (part, target)]
     assert {x["kernel"] for x in found} >= KERNELS[part]
     for x in found:
         assert x["binary"], x

@@ -26,15 +26,27 @@ PREDICTIONS = ("Logits", "Logits(softcap)", *(q for q in makers.PREDICTIONS if q
 # The wrappers are taken apart before the kernels: plain logits meet all of them, and so do soft
 # yes/no outcomes; the others meet one of each part that a measure can have.
 FUSED_TOO = ("Logits", "LinearLogits(softcap)")
+SIXTEEN = tuple(d for d in TAKEN if d.itemsize == 2)
+
+
+def _turn(p: str) -> int:
+    """A number for each kind of target and part that a measure can have, for what goes by turns."""
+    base, _, layers = p.partition("-")
+    return [*makers.BASES].index(base) + contract.PARTS.index(layers)
 
 
 def _cases(targets: Iterable[str], predictions: Iterable[str]) -> Iterator[tuple[str, str]]:
+    linear = [q for q in predictions if q.startswith("LinearLogits")]
     for p in targets:
         base, _, layers = p.partition("-")
         if layers == contract.TWO_BACKGROUNDS and not p.startswith("Binary"):
             continue
         every = ("Logits", "BinaryLogits") if base in (*makers.BASES, "BinaryProbs(soft)") else ()
-        yield from ((p, q) for q in predictions if q in every or layers in contract.PARTS)
+        # Each two of a kind of target, a part and a kind of product together.
+        parts = (q for q in predictions if q not in linear) if layers in contract.PARTS else every
+        yield from ((p, q) for q in parts if q in predictions)
+        if linear and layers in contract.PARTS and base in makers.BASES:
+            yield p, linear[_turn(p) % len(linear)]
 
 
 CASES = [*_cases(makers.TARGETS, PREDICTIONS)]
@@ -42,9 +54,14 @@ BINARY_CASES = [*_cases(makers.BINARY_TARGETS, ["BinaryLogits"])]
 
 
 def dtypes(p: str, q: str) -> list[Any]:
-    """float32 for every wrapper; 16 bits differ in what is read and written only."""
-    taken = LINEAR if q.startswith("LinearLogits") else TAKEN
-    return [d for d in taken if d == np.float32 or p.partition("-")[2] in contract.PARTS]
+    """float32 for every wrapper; 16 bits, one by turns, differ in what is read and written only."""
+    base, _, layers = p.partition("-")
+    single = [d for d in TAKEN if d == np.float32]
+    if layers not in contract.PARTS:
+        return single
+    if q.startswith("LinearLogits"):
+        return [*LINEAR]
+    return [*single, SIXTEEN[_turn(p) % 2]] if base in makers.BASES else [*TAKEN]
 
 
 class Named:
@@ -93,7 +110,9 @@ def test_forward_and_backward_are_of_every_event(p: str, q: str) -> None:
             allowing_16_bits(slope).check(named(p, q, dtype, gradients))
 
 
-FUSED = [(p, q) for p, q in CASES if p.partition("-")[2] in contract.PARTS and q in FUSED_TOO]
+FUSED = [
+    (f"{base}-{layers}", q) for base in makers.BASES for layers in contract.PARTS for q in FUSED_TOO
+]
 
 
 @pytest.mark.parametrize(("p", "q"), FUSED)
@@ -154,14 +173,24 @@ UPSTREAM: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("q", ["Logits", "Logits(softcap)", "LinearLogits(bias)"])
-@pytest.mark.parametrize("p", ["Labels-plain", "SparseProbs-smoothed", "Labels(ignore)-plain"])
-def test_what_flows_back_may_be_a_number_or_a_tensor(p: str, q: str) -> None:
+THREE = ("Labels-plain", "SparseProbs-smoothed", "Labels(ignore)-plain")
+
+
+@pytest.mark.parametrize(
+    ("p", "q", "turn"),
+    # Each two of P, Q and what flows back together.
+    [
+        (p, q, (i + j) % 3)
+        for i, p in enumerate(THREE)
+        for j, q in enumerate(("Logits", "Logits(softcap)", "LinearLogits(bias)"))
+    ],
+)
+def test_what_flows_back_may_be_a_number_or_a_tensor(p: str, q: str, turn: int) -> None:
     dtype = np.dtype(np.float32)
     target, prediction = contract.made(p, q, dtype)
     pair = kernel_of(on_device(target.target), on_device(prediction.prediction))
     residual = pair.kernel.forward(pair.measure, pair.scores, log_z=True).residual
-    for kind, d_loss in UPSTREAM.items():
+    for kind, d_loss in [*UPSTREAM.items()][turn::3]:
         if isinstance(d_loss, torch.Tensor):
             d_loss = d_loss.to(DEVICE)
         before = d_loss.clone() if isinstance(d_loss, torch.Tensor) else d_loss
@@ -206,9 +235,15 @@ def test_the_scores_may_take_their_gradient_by_name() -> None:
 
 
 @pytest.mark.usefixtures("small_tiles")
-@pytest.mark.parametrize("shape", contract.SHAPES)
-@pytest.mark.parametrize("part", ["plain", "class_weight>smoothed"])
-@pytest.mark.parametrize("base", makers.BASES)
+@pytest.mark.parametrize(
+    ("base", "part", "shape"),
+    # Each two of the three together.
+    [
+        (base, ("plain", "class_weight>smoothed")[(i + j) % 2], shape)
+        for i, base in enumerate(makers.BASES)
+        for j, shape in enumerate(contract.SHAPES)
+    ],
+)
 def test_many_tiles_of_rows_columns_and_a_middle_axis(base: str, part: str, shape: str) -> None:
     """150 classes are three spans of 64, joined by the second kernel."""
     axis = contract.SHAPES[shape][2]

@@ -11,4 +11,4 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("part", KERNELS)
 def test_every_kernel_compiles(part: str) -> None:
-    check(part, "sm_80")
+    check(part, "sm_80", "sm_80")

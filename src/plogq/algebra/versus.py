@@ -13,6 +13,7 @@ by ε²/2 alone, and Σ p (e^v - 1), which is 0 but for it, takes that off too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from math import factorial
 from typing import Any, NamedTuple, cast
@@ -113,6 +114,18 @@ def placed(found: tuple[Array | None, ...], out: Any) -> tuple[Array | None, ...
         if into is not None and into is not g:
             into[...] = g
     return outs
+
+
+def room(
+    pair: Versus, out: Any, like: Callable[[Array], Array]
+) -> tuple[Array | None, Array | None]:
+    """Where kernels write the gradients that are asked for, Q's and P's: `out`, or new arrays."""
+    given = cast("tuple[Any, ...]", out) if isinstance(out, tuple) else (out, None)
+    of_q, of_p = (
+        (like(side.arrays()[0]) if into is None else into) if wanted else None
+        for side, into, wanted in zip(pair.sides(), given, pair.wanted, strict=True)
+    )
+    return of_q, of_p
 
 
 def slopes_of(

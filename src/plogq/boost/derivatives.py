@@ -49,6 +49,8 @@ class Derivatives:
         self.gamma = gamma
         self.kernel: Any = kernels.binary if self.yes_no else kernels.stored
         self.mass: Any = self.measure.mass(xp) if gamma else None
+        # What the kernel is told of P, which is the same in every round.
+        self.known: dict[str, Any] = {}
 
     def scores(self, array: Array) -> Scores | BinaryScores:
         return BinaryScores("logits", array) if self.yes_no else Scores("logits", array, 1)
@@ -62,13 +64,15 @@ class Derivatives:
         """
         scores = self.scores(array)
         if not self.gamma:
-            self.kernel.curved(self.measure, scores, gradient, hessian, bound)
+            self.kernel.curved(self.measure, scores, gradient, hessian, bound, known=self.known)
             return 1.0, 0.0
-        forward = self.kernel.forward(self.measure, scores)
+        forward = self.kernel.forward(self.measure, scores, known=self.known)
         first: Any
         second: Any
         first, second = shaping.focal_slopes(xp, self._each(forward.loss), self.gamma)
-        self.kernel.curved(self.measure, scores, gradient, hessian, bound, forward.residual, first)
+        self.kernel.curved(
+            self.measure, scores, gradient, hessian, bound, forward.residual, first, self.known
+        )
         with xp.quiet():
             divisor: Any = first * first * self.mass
             bend = np.where(divisor > 0, second / divisor, 0.0)
@@ -99,10 +103,14 @@ class Derivatives:
 
     def sums(self, array: Array) -> tuple[Any, Any]:
         """Σ w f(H / w), and Σ w."""
-        losses = self.kernel.forward(self.measure, self.scores(array)).loss
+        losses = self.kernel.forward(self.measure, self.scores(array), known=self.known).loss
         if self.gamma:
             losses = xp.times(self.mass, shaping.focal(self._each(losses), self.gamma))
-        return xp.total(losses), self.measure.total_mass(xp)
+        return xp.total(losses), self.total_mass
+
+    @cached_property
+    def total_mass(self) -> Any:
+        return self.measure.total_mass(xp)
 
     def mean(self, array: Array) -> float:
         """Σ w f(H / w) / Σ w, and 0 where nothing counts."""

@@ -80,6 +80,12 @@ def _triton_linear() -> Kernel:
     return linear
 
 
+def _triton_pairs() -> Kernel:
+    from .torch.triton.pairs_binding import pairs
+
+    return pairs
+
+
 def _triton_chunked() -> Kernel:
     from .torch.triton.chunked import chunked
 
@@ -141,6 +147,7 @@ ROWS = (
     # On the CPU they run under Triton's interpreter only, after the kernels that are made for it.
     Row("triton", CLASSES, STORED, "torch", ("cuda", "cpu"), 5, _triton("stored")),
     Row("triton", YES_NO, STORED, "torch", ("cuda", "cpu"), 5, _triton("binary")),
+    Row("triton", CLASSES, PAIR, "torch", ("cuda", "cpu"), 5, _triton_pairs),
     Row("chunked", CLASSES, LINEAR, "torch", ("cuda",), 0, _triton_chunked),
     Row("triton", CLASSES, LINEAR, "torch", ("cuda",), 1, _triton_linear),
     Row("triton", CLASSES, LINEAR, "torch", _CPU, 5, _triton_linear),

@@ -96,15 +96,4 @@ class Running {
   const Kernels* kernels_;
 };
 
-// Results from this size on bypass the cache: none of them would still be there for the next
-// reader. Where rows end inside a line of the cache both neighbours write to it, which costs more
-// than short rows gain by it.
-constexpr int64_t STREAM_BYTES = int64_t(8) << 20, LONG_ROW = int64_t(16) << 10, LINE_BYTES = 64;
-
-inline bool past_cache(const View& gradient, const View& scores, int64_t events) {
-  const int64_t row = gradient.classes * item_size(gradient.dtype);
-  const bool short_rows = gradient.classes > 1 && row < LONG_ROW && row % LINE_BYTES != 0;
-  return gradient && gradient.data != scores.data && events * row >= STREAM_BYTES && !short_rows;
-}
-
 }  // namespace plogq

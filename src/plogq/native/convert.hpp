@@ -150,10 +150,16 @@ static void copy_in(const char* from, int64_t stride, int n, T* to) {
 }
 template <class T, class S>
 static void copy_out(const T* from, int n, char* to, int64_t stride) {
-  for (int i = 0; i < n; ++i) {
-    S x = S(from[i]);
-    std::memcpy(to + i * stride, &x, sizeof(S));
-  }
+  if (stride == int64_t(sizeof(S)))
+    for (int i = 0; i < n; ++i) {
+      S x = S(from[i]);
+      std::memcpy(to + i * int64_t(sizeof(S)), &x, sizeof(S));
+    }
+  else
+    for (int i = 0; i < n; ++i) {
+      S x = S(from[i]);
+      std::memcpy(to + i * stride, &x, sizeof(S));
+    }
 }
 
 // n elements that lie `stride` bytes apart → contiguous lanes.

@@ -42,6 +42,7 @@ template <class T>
 struct Columns {
   const Stored& p;
   bool across;  // the events of a tile lie closer together than the classes of one
+  bool past;    // what a tile writes lies together, and bypasses the cache
 
   // Whether an event's classes follow one another and the next event's follow them, all in one
   // tile.
@@ -53,13 +54,14 @@ struct Columns {
 
   // Classes k0 … k0+n of 64 events as columns; lanes past `events` repeat the last event.
   void pack(const View& v, int64_t e0, int events, int64_t k0, int n, T* to, Tile<T>& x) const {
-    if (across && v.axes && v.shape[v.axes - 1] >= GROUP) {
+    const bool together = packed(v);
+    if (across && !together && v.axes && v.shape[v.axes - 1] >= GROUP) {
       for (int k = 0; k < n; ++k)
         pack_run(v, e0, events, (k0 + k) * v.class_stride, to + k * GROUP);
       return;
     }
     const int64_t item = item_size(v.dtype);
-    if (packed(v)) {
+    if (together) {
       const char* from = v.event(e0) + k0 * item;
       if (direct<T>(v, item)) {
         transpose<T>(reinterpret_cast<const T*>(from), v.classes, events, n, to, GROUP);
@@ -103,8 +105,8 @@ struct Columns {
         for (int lane = 0; lane < events;) {
           int64_t run = inner - (e0 + lane) % inner;
           if (run > events - lane) run = events - lane;
-          scatter<T>(v.dtype, from + k * GROUP + lane, int(run),
-                     v.event(e0 + lane) + (k0 + k) * v.class_stride, stride);
+          emit<T>(past, v.dtype, from + k * GROUP + lane, int(run),
+                  v.event(e0 + lane) + (k0 + k) * v.class_stride, stride);
           lane += int(run);
         }
       return;
@@ -112,11 +114,11 @@ struct Columns {
     const int64_t item = item_size(v.dtype);
     if (packed(v)) {
       char* to = v.event(e0) + k0 * item;
-      if (direct<T>(v, item)) {
+      if (direct<T>(v, item) && !past) {
         transpose<T>(from, GROUP, n, events, reinterpret_cast<T*>(to), v.classes);
       } else {
         transpose<T>(from, GROUP, n, events, x.rows, n);
-        scatter<T>(v.dtype, x.rows, events * n, to, item);
+        emit<T>(past, v.dtype, x.rows, events * n, to, item);
       }
       return;
     }
@@ -166,7 +168,7 @@ struct Columns {
 
   // Whether what forward finds of each score, exp(s - m), is what its gradient is made of.
   bool shares(bool loaded) const {
-    return loaded && p.forward && p.gradient && !p.hessian && !p.factor && hard();
+    return loaded && p.forward && p.gradient && !p.factor && hard();
   }
 
   // acc += exp(s - m) · 2^scale over some classes of a tile, without the first greatest; with KEEP
@@ -360,7 +362,7 @@ struct Columns {
         const Vec<T> e = KEPT ? load(x.raw + i) : exp_scaled<T>(s - load(x.m + u * L));
         Vec<T> g = e * load(x.a + u * L);
         if (two) g = g * load(x.b + u * L);
-        if (!KEPT && p.hessian) store<T>(x.raw + i, curvature(s, e, g, u, x));
+        if (p.hessian) store<T>(x.raw + i, curvature(s, e, g, u, x));
         if (p.factor) g = g - load(x.spread_weight + u * L) * w;
         store<T>(x.scores + i, g);
       }
@@ -473,7 +475,7 @@ struct Columns {
   // The same in float64, for what flows back to some of these events is no number for float32.
   void widely(int64_t e0, int events) const {
     Tile<double>* const x = new Tile<double>;
-    Columns<double>{p, across, events_at_once}.gradient(e0, events, false, *x);
+    Columns<double>{p, across, past, events_at_once}.gradient(e0, events, false, *x);
     delete x;
   }
 
@@ -657,6 +659,7 @@ struct Columns {
       if (p.forward) c.statistics(e, events, once, x);
       if (p.gradient) c.gradient(e, events, once, x);
     }
+    if (c.past) settle();
   }
   int64_t events_at_once;
 
@@ -680,7 +683,8 @@ template <class T>
 static void run_stored(const Stored& p, int threads) {
   const bool across = lanes_across_events(p.scores, p.events);
   if (across || (p.scores.classes <= TILE && p.events > 1)) {
-    Columns<T> columns{p, across, 0};
+    const int64_t arrays = p.hessian ? 2 : 1;
+    Columns<T> columns{p, across, beyond_cache(p.gradient, p.scores, arrays * p.events), 0};
     columns.run(threads);
   } else {
     Rows<T> rows{p, 0, 0, 0, nullptr};

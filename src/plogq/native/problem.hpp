@@ -139,6 +139,23 @@ inline int64_t read_once(const int64_t* x) { return __atomic_load_n(x, __ATOMIC_
   }
 // clang-format on
 
+// Results from this size on bypass the cache: none of them would still be there for the next
+// reader.
+inline bool beyond_cache(const View& gradient, const View& scores, int64_t events) {
+  constexpr int64_t least = int64_t(8) << 20;
+  const int64_t row = gradient.classes * item_size(gradient.dtype);
+  return gradient && gradient.data != scores.data && events * row >= least;
+}
+
+// The same row by row. Where rows end inside a line of the cache both neighbours write to it, which
+// costs more than short rows gain by it.
+inline bool past_cache(const View& gradient, const View& scores, int64_t events) {
+  constexpr int64_t line = 64, long_row = int64_t(16) << 10;
+  const int64_t row = gradient.classes * item_size(gradient.dtype);
+  const bool short_rows = gradient.classes > 1 && row < long_row && row % line != 0;
+  return !short_rows && beyond_cache(gradient, scores, events);
+}
+
 struct Stored {
   static constexpr char NAME[] = "stored";
   PLOGQ_FIELDS(STORED)

@@ -20,6 +20,8 @@ from .processor import chosen, threads
 from .sums import F32, F64, U8, Memory, contiguous, known_code
 
 Array = Any
+# What a kernel is told of P, kept by who asks again for other scores: empty until it is known.
+Known = dict[str, Any]
 
 
 class Binding:
@@ -75,8 +77,10 @@ class Stored(Binding):
             why = self.memory.refuses(measure.dense, "P")
         return self.memory.refuses(scores.array, "Q") if why is None else why
 
-    def forward(self, measure: Measure, scores: Scores, log_z: bool = False) -> Forward:
-        return self._run(measure, scores, self._forward(measure, scores, log_z))
+    def forward(
+        self, measure: Measure, scores: Scores, log_z: bool = False, known: Known | None = None
+    ) -> Forward:
+        return self._run(measure, scores, self._forward(measure, scores, log_z), known=known)
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
@@ -108,6 +112,7 @@ class Stored(Binding):
         bound: float,
         residual: Any = None,
         d_loss: Any = 1.0,
+        known: Known | None = None,
     ) -> None:
         """The gradient of Σ d_loss · loss, and bound times the diagonal of its Hessian, written.
 
@@ -116,6 +121,7 @@ class Stored(Binding):
         """
         first = residual is None
         given: dict[str, Any] = {"hessian": hessian, "bound": bound, "forward_too": first}
+        given["known"] = known
         if residual is None:
             residual = tuple(self.memory.empty(measure.events, F64) for _ in range(2))
         given |= self._upstream(d_loss, 0.0, measure.events)
@@ -139,23 +145,29 @@ class Stored(Binding):
         hessian: Array | None = None,
         *,
         forward_too: bool = False,
+        known: Known | None = None,
         **told: Any,
     ) -> Forward:
         x, events = scores.array, measure.events
-        given = stored_arrays(measure, scores, self.verbs)
+        about: Known = {} if known is None else known
+        if not about:
+            given = stored_arrays(measure, scores, self.verbs)
+            about |= {
+                **stored_told(measure, scores, self.flush),
+                "index": self._flat(given["index"], np.int64),
+                "value": self._flat(given["value"]),
+                "dense": self._view(given["dense"]),
+                "event": self._events(given["event"], events),
+                "class_weight": self._flat(given["class_weight"]),
+                "factor": self._events(given["factor"], events),
+                "spread": self._flat(given["spread"]),
+                "mass": self._flat(given["mass"]),
+            }
         _cpu.stored(
             chosen(),
             threads(prod(x.shape)),
-            **stored_told(measure, scores, self.flush),
+            **about,
             scores=self._view(x),
-            index=self._flat(given["index"], np.int64),
-            value=self._flat(given["value"]),
-            dense=self._view(given["dense"]),
-            event=self._events(given["event"], events),
-            class_weight=self._flat(given["class_weight"]),
-            factor=self._events(given["factor"], events),
-            spread=self._flat(given["spread"]),
-            mass=self._flat(given["mass"]),
             greatest=self._export(forward.residual[0]),
             rest=self._export(forward.residual[1]),
             loss=self._export(forward.loss),
@@ -183,8 +195,14 @@ class Binary(Binding):
                 return why
         return self.memory.refuses(scores.array, "Q")
 
-    def forward(self, measure: BinaryMeasure, scores: BinaryScores, log_z: bool = False) -> Forward:
-        return self._run(measure, scores, log_z=log_z)
+    def forward(
+        self,
+        measure: BinaryMeasure,
+        scores: BinaryScores,
+        log_z: bool = False,
+        known: Known | None = None,
+    ) -> Forward:
+        return self._run(measure, scores, log_z=log_z, known=known)
 
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
@@ -213,9 +231,10 @@ class Binary(Binding):
         bound: float,
         residual: Any = None,
         d_loss: Any = 1.0,
+        known: Known | None = None,
     ) -> None:
         """The same as `Stored.curved`, for yes/no outcomes, which have no residual."""
-        given: dict[str, Any] = {"hessian": hessian, "bound": bound}
+        given: dict[str, Any] = {"hessian": hessian, "bound": bound, "known": known}
         given |= self._upstream(d_loss, 0.0, tuple(scores.array.shape))
         self._run(measure, scores, gradient, **given)
 
@@ -228,24 +247,28 @@ class Binary(Binding):
         *,
         log_z: bool = False,
         fused: bool = False,
+        known: Known | None = None,
         **told: Any,
     ) -> Forward:
         x, y, empty = scores.array, measure.target, self.memory.empty
-        if self.verbs.is_float(y):
-            target = self._view(y)
-        else:
-            target = (np.asarray(self.memory.host(y), np.bool_), U8)
         events = tuple(x.shape)
         wide = min(known_code(self.memory, x), F32)
         loss = empty(events, wide) if gradient is None or fused else None
         forward = Forward(loss, empty(events, wide) if log_z else None)
+        about: Known = {} if known is None else known
+        if not about:
+            about |= {
+                **binary_told(measure, scores),
+                "target": self._view(y)
+                if self.verbs.is_float(y)
+                else (np.asarray(self.memory.host(y), np.bool_), U8),
+                "weight": self._events(measure.event, events),
+            }
         _cpu.binary(
             chosen(),
             threads(prod(events)),
-            **binary_told(measure, scores),
+            **about,
             scores=self._view(x),
-            target=target,
-            weight=self._events(measure.event, events),
             loss=self._export(forward.loss),
             log_z=self._export(forward.log_z),
             gradient=self._view(gradient),

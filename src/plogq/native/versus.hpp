@@ -80,16 +80,21 @@ struct BesideOne {
     // Whether a difference of two scores, of which `high` is to be taken, may keep what it is
     // rounded by: u · Σ p |v| (|v| + |off|), of a divergence of `kl`, is at most 8 u of it.
     bool rough(double kl) const { return off * off <= 4 * kl; }
+    // Whether the terms need no series where v is near 0, either: of a divergence that is no small
+    // one q - p - p · v is off by a few u, as Σ p |v| is no more than a few times as great.
+    bool apart(double kl) const { return kl >= 0.25 && rough(kl); }
   };
   struct Terms {
     Vec<T> p, q, v, excess, difference;
   };
-  template <bool ROUGH>
+  // How the terms of a block are told: see Scale.
+  enum How { CLOSE, ROUGH, APART };
+  template <How HOW>
   PLOGQ_INLINE Terms terms(const Scale& c, Vec<T> t, Vec<T> z, Vec<T> p, Vec<T> q) {
     const Vec<T> zero = {};
     Terms x{p, q, {}, {}, {}};
     const Vec<T> d = z - t;
-    if constexpr (ROUGH) {
+    if constexpr (HOW != CLOSE) {
       x.v = d - c.high;
     } else {
       // The difference of the scores with what it is rounded by; next to infinities that is none.
@@ -97,13 +102,18 @@ struct BesideOne {
       const Vec<T> lost = ((z - (d - back)) - (t + back)) - c.low;
       x.v = (d - c.high) + (lost == lost ? lost : zero);
     }
-    // The series says nothing where v is far from 0, and is not asked there.
-    const Vec<T> square = x.v * x.v, product = p * x.v;
-    const IVec<T> near = square < all<T>(0.25);
-    const Vec<T> close = p * (square * polynomial<T>(Series<T>::c, x.v)), slope = close + product;
-    const Vec<T> apart = q - p, far = apart - (p == zero ? zero : product);
-    x.excess = near ? close : far;
-    x.difference = near ? slope : apart;
+    const Vec<T> product = p * x.v, apart = q - p, far = apart - (p == zero ? zero : product);
+    if constexpr (HOW == APART) {
+      x.excess = far;
+      x.difference = apart;
+    } else {
+      // The series says nothing where v is far from 0, and is not asked there.
+      const Vec<T> square = x.v * x.v;
+      const IVec<T> near = square < all<T>(0.25);
+      const Vec<T> close = p * (square * polynomial<T>(Series<T>::c, x.v));
+      x.excess = near ? close : far;
+      x.difference = near ? close + product : apart;
+    }
     return x;
   }
 
@@ -131,7 +141,7 @@ struct BesideOne {
     Out<T> of_q, of_p;
   };
 
-  template <bool SUMS, bool OF_Q, bool OF_P, bool GAPS, bool ROUGH>
+  template <bool SUMS, bool OF_Q, bool OF_P, bool GAPS, How HOW>
   static void piece(const Piece& x, const Scale& c, T d, T of_log_z, T level, Found& found) {
     // Of an event that does not count the slope may be no number.
     const Vec<T> zero = {}, none = all<T>(d == 0 ? T(INFINITY) : T(0));
@@ -142,7 +152,7 @@ struct BesideOne {
         const int at = i + j * LANES<T>;
         const Vec<T> own = load(x.t + at), p = load(x.p.e + at) * x.p.scale,
                      q = load(x.q.e + at) * x.q.scale;
-        const Terms of = terms<ROUGH>(c, own, load(x.z + at), p, q);
+        const Terms of = terms<HOW>(c, own, load(x.z + at), p, q);
         if constexpr (SUMS) {
           f[j] += of.excess;
           s[j] += of.difference;
@@ -187,10 +197,13 @@ struct BesideOne {
                     Shares<T>(z, all, b.m_q, b.rest_q, kept ? &kept->q : nullptr, k, number, w.e_q),
                     Out<T>(OF_Q && at_once, p.of_q, e, k, n, w.of_q),
                     Out<T>(OF_P && at_once, p.of_p, e, k, n, w.of_p)};
-      if (c.rough(SUMS ? found.excess : b.kl))
-        piece<SUMS, OF_Q, OF_P, GAPS, true>(x, c, d, of_log_z, level, found);
+      const double least = SUMS ? found.excess : b.kl;
+      if (c.apart(least))
+        piece<SUMS, OF_Q, OF_P, GAPS, APART>(x, c, d, of_log_z, level, found);
+      else if (c.rough(least))
+        piece<SUMS, OF_Q, OF_P, GAPS, ROUGH>(x, c, d, of_log_z, level, found);
       else
-        piece<SUMS, OF_Q, OF_P, GAPS, false>(x, c, d, of_log_z, level, found);
+        piece<SUMS, OF_Q, OF_P, GAPS, CLOSE>(x, c, d, of_log_z, level, found);
       if (OF_Q && !x.of_q.past) put(p.of_q, e, k, n, w.of_q);
       if (OF_P && !x.of_p.past) put(p.of_p, e, k, n, w.of_p);
     }

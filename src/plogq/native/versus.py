@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from ..algebra.contract import Forward, in_steps
 from ..algebra.scores import Scores, Versus
+from ..algebra.versus import room
 from . import _cpu
 from .processor import chosen, threads
 from .stored import Binding
@@ -36,7 +37,7 @@ class Pairs(Binding):
     """
 
     at_once: ClassVar = True
-    _KNOWN = 6  # numbers per event that forward keeps for backward
+    kept: ClassVar = 6  # numbers per event that forward keeps for backward
 
     def __init__(self, memory: Memory, verbs: Any, flush: bool = False) -> None:
         super().__init__(memory, verbs)
@@ -49,7 +50,7 @@ class Pairs(Binding):
         return self.memory.refuses(scores.p.array, "P") or self.memory.refuses(scores.q.array, "Q")
 
     def forward(self, measure: Any, scores: Versus, log_z: bool = False) -> Forward:
-        known = self.memory.empty((*measure.events, self._KNOWN), F64)
+        known = self.memory.empty((*measure.events, self.kept), F64)
         found = self._forward(measure, scores, log_z)
         self._run(measure, scores, known, found)
         found.residual = (known,)
@@ -58,7 +59,7 @@ class Pairs(Binding):
     def backward(
         self, measure: Any, scores: Any, residual: Any, d_loss: Any, d_log_z: Any, out: Any = None
     ) -> tuple[Array | None, ...]:
-        gradients = self._gradients(scores, out)
+        gradients = room(scores, out, self.memory.like)
         upstream = self._upstream(d_loss, d_log_z, measure.events)
         if residual is None:
             # What forward kept is found again by the way.
@@ -81,7 +82,10 @@ class Pairs(Binding):
         scores = replace(scores, wanted=needs)
         if z_loss:
             return in_steps(self, self.verbs, measure, scores, d_loss, z_loss, out)
-        found, gradients = self._forward(measure, scores, False), self._gradients(scores, out)
+        found, gradients = (
+            self._forward(measure, scores, False),
+            room(scores, out, self.memory.like),
+        )
         upstream = self._upstream(d_loss, 0.0, measure.events)
         self._run(measure, scores, None, found, gradients, **upstream)
         return found, gradients
@@ -91,15 +95,6 @@ class Pairs(Binding):
         wide = min(known_code(self.memory, scores.q.array), F32)
         loss = self.memory.empty(measure.events, wide)
         return Forward(loss, self.memory.empty(measure.events, wide) if log_z else None)
-
-    def _gradients(self, scores: Any, out: Any) -> tuple[Array | None, Array | None]:
-        """Room for the gradients that are asked for, Q's and P's."""
-        given = cast("tuple[Any, ...]", out) if isinstance(out, tuple) else (out, None)
-        of_q, of_p = (
-            (self.memory.like(side.array) if into is None else into) if wanted else None
-            for side, into, wanted in zip(scores.sides(), given, scores.wanted, strict=True)
-        )
-        return of_q, of_p
 
     def _run(
         self,

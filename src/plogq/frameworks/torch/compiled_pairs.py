@@ -78,8 +78,6 @@ def _rebuilt(
 
     `known` says that values can be looked at, as they cannot while a program is recorded.
     """
-    from .kernels import chunked_pairs, pairs
-
     *arrays, held = arrays
     given: Any = iter(held.tolist() if known else held.unbind())
     share: Any = next(given)
@@ -95,8 +93,17 @@ def _rebuilt(
     for place, x in zip(places, arrays, strict=True):
         found[place] = x
     bare = Measure(_events(layout, found[_PARTS]), 1)
-    kernel = chunked_pairs if layout.kernel == "chunked" else pairs
-    return Call(kernel, bare, scores, _PARTS, layout.log_z), tuple(found)
+    return Call(_kernel(layout), bare, scores, _PARTS, layout.log_z), tuple(found)
+
+
+def _kernel(layout: Layout) -> Any:
+    if layout.kernel == "triton":
+        from .triton.pairs_binding import pairs
+
+        return pairs
+    from .kernels import chunked_pairs, pairs
+
+    return chunked_pairs if layout.kernel == "chunked" else pairs
 
 
 def _events(layout: Layout, first: Tensor) -> tuple[int, ...]:
@@ -132,7 +139,7 @@ def _(
     first = arrays[list(places).index(_PARTS)]
     events = _events(layout, first)
     loss = first.new_empty(events, dtype=xp.statistics_dtype(first))
-    kept = (0,) if layout.kernel == "chunked" else (*events, 6)
+    kept = (0,) if layout.kernel == "chunked" else (*events, _kernel(layout).kept)
     known = first.new_empty(kept, dtype=torch.float64)
     return loss, torch.empty_like(loss) if layout.log_z else loss.new_empty(0), known
 

@@ -197,7 +197,9 @@ class _Given:
         room = max(weight.numel() * weight.element_size() // _SHARE, _LEAST_BYTES)
         most = room // (max(1, self.events) * hidden.element_size() * self.block)
         tiles = -(-self.features // columns)
-        self.width = min(self.classes, even_blocks(max(1, most), tiles, slots(hidden)) * self.block)
+        # From twice as many on as there are, any choice has all classes.
+        most = max(1, min(most, 2 * -(-self.classes // self.block)))
+        self.width = min(self.classes, even_blocks(most, tiles, slots(hidden)) * self.block)
 
     def first(self, weighed: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """The events with those that weigh something first, and how many these are; or None."""
