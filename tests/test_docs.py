@@ -13,6 +13,7 @@ import plogq
 
 from .together import for_each
 
+pytestmark = pytest.mark.usefixtures("unoptimised")
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [p for p in (ROOT / "README.md", *sorted(DOCS.rglob("*.md"))) if p.exists()]

@@ -32,7 +32,6 @@ from .distributed import (
 from .distributed.processes import Outcome, run
 from .refusals import Refusal, check, refused
 
-WORLDS = (2, 4)
 Case = Callable[[int, int], Any]
 # Each is what it is on one rank, or asserts what else it should be.
 ALIKE: tuple[Case, ...] = (
@@ -65,8 +64,7 @@ CASES: tuple[Case, ...] = (
 @cache
 def outcomes(world: int) -> dict[str, list[Outcome]]:
     """All cases of a world, in one start of its processes."""
-    # The compiler takes seconds to load on every rank: two of them are enough to meet.
-    return run([*CASES, recorded.compiled] if world == 2 else [*CASES], world)
+    return run([*CASES], world)
 
 
 def answers(case: Case, world: int) -> list[Any]:
@@ -78,7 +76,7 @@ def answers(case: Case, world: int) -> list[Any]:
     return [x.value for x in found]
 
 
-@pytest.fixture(params=WORLDS, ids=lambda n: f"{n} ranks")
+@pytest.fixture(params=[2, pytest.param(4, marks=pytest.mark.slow)], ids=lambda n: f"{n} ranks")
 def world(request: pytest.FixtureRequest) -> int:
     return request.param
 
@@ -214,8 +212,12 @@ def test_a_placement_that_says_nothing_is_refused(world: int) -> None:
             assert part in text
 
 
+@pytest.mark.slow
 def test_compiled_the_ranks_meet_between_two_parts() -> None:
-    for error, text in answers(recorded.compiled, 2):
+    """The compiler takes seconds to load on every rank: two of them are enough to meet."""
+    for outcome in run([recorded.compiled], 2)["compiled"]:
+        assert outcome.failure is None, outcome.failure
+        error, text = outcome.value
         assert error == "Unsupported"
         assert "torch.compiler.disable" in text
 

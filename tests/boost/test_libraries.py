@@ -15,6 +15,7 @@ from plogq import BinaryProbs, Labels, Probs, Smoothed, boost, entropy
 from .data import CLASSES, rows
 
 pytestmark = [
+    pytest.mark.slow,
     # It would compile what is written in Python, if it could.
     pytest.mark.filterwarnings("ignore:Failed to import numba"),
     pytest.mark.filterwarnings("ignore:.*use 'eval_X' and 'eval_y'"),

@@ -47,6 +47,7 @@ def cases(tables: dict[str, Any]) -> Any:
 
 # torch warns of its own mean of kl_div, and of chunks that it cannot cut.
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.filterwarnings("ignore:reduction. 'mean' divides"),
     pytest.mark.filterwarnings("ignore:linear_cross_entropy. ``options`` ignored"),
     # One of torch's patterns for its messages.

@@ -29,6 +29,7 @@ def distilled(held: Any) -> list[Any]:
     return [value, *tape.gradient(value, held)]
 
 
+@pytest.mark.slow
 def test_it_is_what_the_formula_makes_of_all_scores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_events, "_LEAST_BYTES", 7 * 8 * 8)
     held = [tf.constant(x) for x in LAYERS]
