@@ -204,10 +204,13 @@ def poly_loss_cross_entropy(
     floating("logits", logits)
     scores, p, dtype = _soft(logits, floating("labels", labels), axis, where)
     scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
-    # -log q_j = -log q_a + s_a - s_j, a the first of the greatest scores: nothing cancels.
     first = jnp.argmax(scores, axis=-1)
-    gaps = jnp.take_along_axis(scores, first[..., None], axis=-1) - scores
-    costs = unchecked(Labels(first), Logits(scores))[..., None] + gaps
+    most = jnp.take_along_axis(scores, first[..., None], axis=-1)
+    # Of no class at all, as which (0,) is padded, the rest costs nothing.
+    some = jnp.where(jnp.isneginf(most), 0, scores)
+    # -log q_j = -log q_a + s_a - s_j, a the first of the greatest scores: nothing cancels.
+    gaps = jnp.take_along_axis(some, first[..., None], axis=-1) - some
+    costs = unchecked(Labels(first), Logits(some))[..., None] + gaps
     not_q = (p * -jnp.expm1(-costs)).sum(axis=-1)
     return (unchecked(Probs(p), Logits(scores)) + epsilon * not_q).astype(
         jnp.result_type(dtype, epsilon)
