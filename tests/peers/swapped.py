@@ -67,7 +67,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_runtest_setup() -> None:
     """Cases that draw at random draw the same on every run, ours and the peer's own."""
-    np.random.seed(7)  # noqa: NPY002: it is what they draw from
+    np.random.seed(7)  # noqa: NPY002 - it is what they draw from
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
