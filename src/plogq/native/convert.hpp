@@ -1,5 +1,7 @@
 // Elements of any dtype and stride, as contiguous lanes of the type that the arithmetic uses.
 #pragma once
+#include <type_traits>
+
 #include "problem.hpp"
 #include "stream.hpp"
 
@@ -133,33 +135,34 @@ static void narrow(const T* from, int n, char* to, int64_t stride) {
   }
 }
 
+// The body for elements of S that lie `stride` bytes apart; where nothing lies between them that is
+// a constant, and what is done with several is one instruction.
+template <class S, class Body>
+PLOGQ_INLINE void at_stride(int64_t stride, Body&& body) {
+  if (stride == int64_t(sizeof(S)))
+    body(std::integral_constant<int64_t, sizeof(S)>());
+  else
+    body(stride);
+}
+
 template <class T, class S>
 static void copy_in(const char* from, int64_t stride, int n, T* to) {
-  if (stride == int64_t(sizeof(S)))
+  at_stride<S>(stride, [=](auto step) {
     for (int i = 0; i < n; ++i) {
       S x;
-      std::memcpy(&x, from + i * int64_t(sizeof(S)), sizeof(S));
+      std::memcpy(&x, from + i * step, sizeof(S));
       to[i] = T(x);
     }
-  else
-    for (int i = 0; i < n; ++i) {
-      S x;
-      std::memcpy(&x, from + i * stride, sizeof(S));
-      to[i] = T(x);
-    }
+  });
 }
 template <class T, class S>
 static void copy_out(const T* from, int n, char* to, int64_t stride) {
-  if (stride == int64_t(sizeof(S)))
+  at_stride<S>(stride, [=](auto step) {
     for (int i = 0; i < n; ++i) {
       S x = S(from[i]);
-      std::memcpy(to + i * int64_t(sizeof(S)), &x, sizeof(S));
+      std::memcpy(to + i * step, &x, sizeof(S));
     }
-  else
-    for (int i = 0; i < n; ++i) {
-      S x = S(from[i]);
-      std::memcpy(to + i * stride, &x, sizeof(S));
-    }
+  });
 }
 
 // n elements that lie `stride` bytes apart → contiguous lanes.

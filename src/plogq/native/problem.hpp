@@ -200,7 +200,6 @@ struct Sums {
   double* least = nullptr;
 };
 
-// One set of kernels, compiled for one instruction set.
 // Columns of one length, float32 or float64, and what is found of every row.
 struct TableRows {
   const void* const* column;
@@ -210,6 +209,7 @@ struct TableRows {
   int32_t* best;
 };
 
+// One set of kernels, compiled for one instruction set.
 struct Kernels {
   const char* name;
   void (*stored)(const Stored&, int threads);
