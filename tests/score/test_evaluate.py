@@ -31,14 +31,9 @@ import plogq
 from plogq.cli.commands import app
 from plogq.score import InputError, ReliabilityDisplay, Report
 
+from .drawn import CITY, PATIENT, ROWS, W, Y, Z, draw
+
 mpl.use("Agg")
-ROWS = 500
-draw = np.random.default_rng(7)
-Z = draw.normal(size=(ROWS, 3))
-Y = draw.integers(0, 3, ROWS)
-W = draw.random(ROWS) + 0.5
-CITY = np.array(["Bonn", "Köln", "Ulm"])[draw.integers(0, 3, ROWS)]
-PATIENT = draw.integers(0, 30, ROWS)
 P = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
 LOSS = -np.log(P[np.arange(ROWS), Y])
 COLUMNS: dict[str, Any] = {

@@ -15,12 +15,8 @@ import pytest
 import plogq
 from plogq.score import InputError, score_file
 
-ROWS = 500
-draw = np.random.default_rng(7)
-Z = draw.normal(size=(ROWS, 3))
-Y = draw.integers(0, 3, ROWS)
-W = draw.random(ROWS) + 0.5
-CITY = np.array(["Bonn", "Köln", "Ulm"])[draw.integers(0, 3, ROWS)]
+from .drawn import CITY, ROWS, W, Y, Z
+
 FRAME = pd.DataFrame({**{f"z_{k}": Z[:, k] for k in range(3)}, "label": Y, "w": W})
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "no prediction": (lambda: plogq.evaluate(Y), "write plogq.evaluate(target, prediction)"),
