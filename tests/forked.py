@@ -30,6 +30,7 @@ typer.main.get_command = functools.cache(typer.main.get_command)
 typer.main.get_command(plogq.cli.commands.app)
 """
 PYTEST = "import pytest\ndef main(): sys.exit(pytest.main())"
+PROGRAM = "import runpy\ndef main(): runpy.run_path(sys.argv[1], run_name='__main__')"
 # What Keras loads, whatever its backend is, and that takes seconds. Keras itself and plogq are not
 # there, nor is TensorFlow, which would load Keras and has to come after Triton.
 KERAS = """

@@ -14,6 +14,8 @@ import pytest
 import plogq
 
 from .. import unoptimised
+from ..forked import KERAS as LOADED
+from ..forked import PROGRAM, commands
 
 # A training, run alone and under watch in processes of their own: what it prints are bits.
 JAX = """import jax, jax.numpy as jnp, optax
@@ -65,11 +67,14 @@ print([float(np.sum(w)).hex() for w in m.get_weights()], np.random.rand())
 
 def bits(text: str, misuses: int, watched: bool, tmp_path: Path, backend: str) -> str:
     (tmp_path / "train.py").write_text(text, encoding="utf-8")
-    how = ["-m", "plogq", "doctor", "train.py"] if watched else ["train.py"]
-    run = subprocess.run(
-        [sys.executable, *how], capture_output=True, text=True, cwd=tmp_path, check=False,
-        env=unoptimised.environment(KERAS_BACKEND=backend, TF_CPP_MIN_LOG_LEVEL="3"),
-    )  # fmt: skip
+    env = unoptimised.environment(KERAS_BACKEND=backend, TF_CPP_MIN_LOG_LEVEL="3")
+    if watched:
+        run = subprocess.run(
+            [sys.executable, "-m", "plogq", "doctor", "train.py"],
+            capture_output=True, text=True, cwd=tmp_path, check=False, env=env,
+        )  # fmt: skip
+    else:
+        run = commands(LOADED).run("train.py", code=PROGRAM, env=env, folder=tmp_path)
     assert run.returncode == (1 if watched else 0), run.stderr[-3000:]
     if watched:
         # What tf.function runs stands once, where it was written.

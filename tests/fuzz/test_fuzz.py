@@ -14,7 +14,7 @@ from ..together import for_each
 from . import report, runner
 
 SEED = 1_000_000_000
-PROGRAMS = {"numpy": 500, "torch": 100, "jax": 6, "tensorflow": 8, "files": 15, "threads": 3}
+PROGRAMS = {"numpy": 250, "torch": 50, "jax": 3, "tensorflow": 4, "files": 8, "threads": 2}
 
 
 @pytest.mark.slow
