@@ -104,3 +104,15 @@ def test_casts_are_those_of_the_framework(framework: str) -> None:
         plogq.Labels(y)
     cast = written(str(caught.value), r"write Labels\((.*)\) if these are class indices", y=y)
     assert plogq.entropy(plogq.Labels(cast)) == 0
+
+
+@every_framework
+@for_each(("no", "yes"), [(-1, 1), (1, 2)])
+def test_other_marks_of_yes_and_no_become_those_of_plogq(framework: str, no: int, yes: int) -> None:
+    y, z = MAKE[framework]([no, yes, no]), MAKE[framework]([0.5, 2.0, -1.0])
+    with pytest.raises(plogq.ProbabilityError) as refused:
+        plogq.cross_entropy(BinaryProbs(y), BinaryLogits(z))
+    fitting = written(str(refused.value), r"write (BinaryProbs\(.*\))$", y=y)
+    right = BinaryProbs(MAKE[framework]([0, 1, 0]))
+    got = plogq.cross_entropy(fitting, BinaryLogits(z))
+    assert float(got) == pytest.approx(float(plogq.cross_entropy(right, BinaryLogits(z))), 1e-6)

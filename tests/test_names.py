@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import traceback
@@ -62,3 +63,22 @@ def test_a_missing_extra_is_named() -> None:
     assert told.stdout == (
         "plogq.score needs pyarrow, which is not installed: pip install 'plogq[cli]'\n"
     )
+
+
+@for_each(
+    ("name", "written"),
+    [
+        ("CrossEntropyLoss", "write cross_entropy(Labels(y), Logits(z)), or "
+         "plogq.compat.torch.CrossEntropyLoss, which has the arguments and numbers of PyTorch's"),
+        ("binary_crossentropy", "write cross_entropy(BinaryProbs(y), BinaryProbs(q)), or "
+         "plogq.compat.keras.binary_crossentropy, which"),
+        ("KLDivLoss", "write kl_divergence(Probs(p), LogProbs(x)), or plogq.compat.torch.KLDiv"),
+        ("sigmoid_focal_loss", "'; plogq.compat.optax.sigmoid_focal_loss has the arguments"),
+        ("log_loss", "plogq.compat.tensorflow.compat.v1.losses.log_loss, which has"),
+        ("log_loss", "write cross_entropy(Labels(y), Probs(q)), or plogq.compat.sklearn.log_loss"),
+    ],
+)  # fmt: skip
+def test_a_peers_name_is_known(name: str, written: str) -> None:
+    for module in (plogq, plogq.nn, plogq.compat):
+        with pytest.raises(AttributeError, match=re.escape(written)):
+            getattr(module, name)

@@ -40,7 +40,30 @@ class Sparse:
         "must be integers, got str",
         "give every class its index",
     ),
-    Refusal("objects as labels", lambda: Labels(Y.astype(object)), DtypeError, "got object"),
+    Refusal(
+        "objects as labels",
+        lambda: Labels(Y.astype(object)),
+        DtypeError,
+        "got object; its objects are numbers: write x.astype(int)",
+    ),
+    Refusal(
+        "texts among objects",
+        lambda: Labels(np.array([0, "cat"], object)),
+        DtypeError,
+        "got object; give every class its index",
+    ),
+    Refusal(
+        "objects as probabilities",
+        lambda: Probs(np.array([[0.5, 0.5]], object)),
+        DtypeError,
+        "write x.astype(float)",
+    ),
+    Refusal(
+        "one score for each label",
+        lambda: cross_entropy(Labels([1, 0]), Logits([0.5, -0.5])),
+        ShapeError,
+        "if each is a yes or no of its own write BinaryProbs(y) with BinaryLogits(z)",
+    ),
     Refusal("dates as labels", lambda: Labels(Y.astype("M8[D]")), DtypeError, "got datetime64[D]"),
     Refusal("structured labels", lambda: Labels(np.zeros(3, [("y", int)])), DtypeError, "got void"),
     Refusal(

@@ -79,7 +79,7 @@ def floating(xp: Any, x: Any, role: str, instead: str) -> None:
     if not xp.is_float(x):
         raise DtypeError(
             f"{role} must be floating point ({', '.join(xp.float_names)}), "
-            f"got {xp.dtype_name(x)}; {_in_words(xp, instead)}"
+            f"got {xp.dtype_name(x)}; {_in_words(xp, _of_numbers(x, float, instead) or instead)}"
         )
 
 
@@ -87,8 +87,22 @@ def integral(xp: Any, x: Any, role: str, instead: str) -> None:
     """Refuse dtypes that are not integers; `instead` says what to write."""
     if not xp.is_integer(x):
         raise DtypeError(
-            f"{role} must be integers, got {xp.dtype_name(x)}; {_in_words(xp, instead)}"
+            f"{role} must be integers, got {xp.dtype_name(x)}; "
+            f"{_in_words(xp, _of_numbers(x, int, instead) or instead)}"
         )
+
+
+def _of_numbers(x: Any, kind: type[int | float], instead: str) -> str:
+    """What to write for Python's objects that are all numbers, where `instead` has no cast."""
+    if str(x.dtype) != "object" or _CAST.search(instead):
+        return ""
+    try:
+        numbers = x.reshape(-1).tolist()
+        exact = all(v == kind(v) for v in numbers)
+        exact = exact and (kind is int or any(v != int(v) for v in numbers))
+    except (TypeError, ValueError):
+        return ""
+    return f"its objects are numbers: write x.astype({kind.__name__})" if exact else ""
 
 
 def _in_words(xp: Any, instead: str) -> str:
@@ -228,6 +242,10 @@ def distribution(
 _SWAPPED = (
     "what is true comes first and what is predicted second: swap the two if this is the prediction"
 )
+_OTHER_MARKS = {
+    frozenset((-1, 1)): "if 1 is yes and -1 is no write BinaryProbs(y > 0)",
+    frozenset((1, 2)): "if 2 is yes and 1 is no write BinaryProbs(y == 2)",
+}
 _SCORES = "if these are scores write Logits(x), if log-probabilities LogProbs(x)"
 
 
@@ -253,12 +271,12 @@ def unit_interval(
     bad = _weighing(xp, bad, weight)
     if bad.any():
         first = int(bad.reshape(-1).argmax())
-        instead = (
-            f"{_SWAPPED}, and what is not known takes a sample_weight of 0, or "
-            "a mark that BinaryProbs(y, ignore=…) leaves out"
-            if "(as P)" in role
-            else "if these are scores write BinaryLogits(z)"
-        )
+        instead = "if these are scores write BinaryLogits(z)"
+        if "(as P)" in role:
+            instead = _OTHER_MARKS.get(frozenset(y.reshape(-1).tolist()[:1000])) or (
+                f"{_SWAPPED}, and what is not known takes a sample_weight of 0, or a mark that "
+                "BinaryProbs(y, ignore=…) leaves out"
+            )
         raise ProbabilityError(
             f"{role} has the entry {float(y.reshape(-1)[first]):.6g} outside [0, 1], first at "
             f"{place_of(first, y.shape)}; {instead}"

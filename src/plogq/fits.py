@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 from . import callers
+from .algebra.open_lengths import known
 from .errors import DtypeError, ShapeError
 from .frameworks import as_array, verbs
 from .representations import binary
@@ -72,3 +74,23 @@ def _fitting(value: Any, fits: dict[str, str]) -> str:
     kind = "float" if xp.is_float(x) else "bool" if xp.is_bool(x) else "integer"
     came = f"came as {type(value).__name__} of {xp.dtype_name(x)}, shape {tuple(x.shape)}"
     return f"{came}: write {fits[kind]}"
+
+
+def reshaped(
+    labels: tuple[int, ...], events: tuple[int, ...], shape: tuple[int, ...], axis: int
+) -> str:
+    """What would make labels of one shape fit the events of Q, whose array has `shape`."""
+    if not known((*labels, *events)):
+        return ""
+    if prod(labels) == prod(events):
+        return f"write y.reshape({events})" if len(events) != 1 else "write y.reshape(-1)"
+    if labels == shape:
+        return (
+            "write Probs(p) if P holds one-hot or soft rows"
+            if events
+            else "if each is a yes or no of its own write BinaryProbs(y) with BinaryLogits(z)"
+        )
+    for i in range(len(shape)):
+        if i != axis and labels == (*shape[:i], *shape[i + 1 :]):
+            return f"if the classes are on axis {i}, write axis={i}"
+    return ""

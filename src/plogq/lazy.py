@@ -14,14 +14,18 @@ def names(
     modules: Collection[str],
     functions: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[str], Any]:
-    """The `__getattr__` of a package; `functions` says in which module of it each one is."""
+    """The `__getattr__` of a package; `functions` says in which module of it each one is.
+
+    Who asks for a loss by a peer's name is told what stands for it.
+    """
 
     def get(name: str) -> Any:
         if name in modules:
             return import_module(f"{package}.{name}")
         if name in functions:
             return getattr(import_module(f"{package}.{functions[name]}"), name)
+        known = "" if name[0] == "_" else import_module(f"{__package__}.doctor.named").named(name)
         obj = sys.modules[package]
-        raise AttributeError(f"{package} has no attribute {name!r}", name=name, obj=obj)
+        raise AttributeError(f"{package} has no attribute {name!r}{known}", name=name, obj=obj)
 
     return get

@@ -6,7 +6,6 @@ What does not fit is refused with a sentence that says which types or shapes wou
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
 from . import checks
@@ -14,10 +13,9 @@ from . import reduction as reductions
 from .algebra.coarse import Coarse
 from .algebra.contract import Kernel
 from .algebra.formula import Formula
-from .algebra.open_lengths import known
 from .algebra.scores import Versus
 from .errors import DeviceError, DtypeError, PairError, ShapeError
-from .fits import suggest
+from .fits import reshaped, suggest
 from .frameworks import Verbs, verbs
 from .kernels.table import Named, Refusal, choose
 from .ranks import agreement as sharded
@@ -320,19 +318,7 @@ def _check_shapes(p: Target, q: Any, look: Look, classes: Any) -> None:
     hint = "nothing is broadcast"
     if p_events != events:
         if isinstance(_base(p), Labels):
-            if not known((*p_events, *events)):
-                pass
-            elif prod(p_events) == prod(events):
-                hint = f"write y.reshape({events})" if len(events) != 1 else "write y.reshape(-1)"
-            elif p_events == shape:
-                hint = "write Probs(p) if P holds one-hot or soft rows"
-            elif any(
-                p_events == (*shape[:i], *shape[i + 1 :]) for i in range(len(shape)) if i != axis
-            ):
-                right = next(
-                    i for i in range(len(shape)) if p_events == (*shape[:i], *shape[i + 1 :])
-                )
-                hint = f"if the classes are on axis {right}, write axis={right}"
+            hint = reshaped(p_events, events, shape, axis) or hint
         checks.events_match(p_events, p.needs(), events, q_name, hint)
     base = _base(p)
     if isinstance(base, Probs | Predicted) and base.class_count() != classes:
