@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,18 @@ class Sparse:
         lambda: Probs(np.array([[0.5, 0.5]], object)),
         DtypeError,
         "write x.astype(float)",
+    ),
+    Refusal(
+        "what a model puts out",
+        lambda: Logits(SimpleNamespace(logits=np.zeros((4, 3)), loss=None)),
+        DtypeError,
+        "got SimpleNamespace, what a model puts out, with scores among it; write output.logits",
+    ),
+    Refusal(
+        "scores among others in a dict",
+        lambda: Logits({"logits": np.zeros((4, 3))}),
+        DtypeError,
+        "got dict; write output['logits']",
     ),
     Refusal(
         "one score for each label",

@@ -128,7 +128,11 @@ def _instead(value: Any) -> str:
                 f", a layer; write {written} for its weight [K, D] and layer.bias for its bias, or "
                 "call it and give its outputs to Logits(z)"
             )
+    if hasattr(getattr(value, "logits", None), "shape"):
+        return ", what a model puts out, with scores among it; write output.logits"
     if isinstance(value, Mapping):
+        if "logits" in value:
+            return "; write output['logits']"
         return ", whose keys are no places; write its values as a list, in the order of the places"
     if isinstance(value, Set):
         return ", which has no order; write a list"
