@@ -162,6 +162,11 @@ def test_yes_and_no(tmp_path: Path, program: str) -> None:
             "never below 0.5 and stands beside 'pred': it looks like the probability of the class",
         ),
         (
+            "pred,label",
+            lambda i: f"{i % 2},{YES[i]}",
+            "'pred' holds classes that were chosen, and H is made of how probable each class was",
+        ),
+        (
             "a,b,c,y",
             lambda i: f"{probs(i)},{Y[i] + 1}",
             "add --first-label 1 if label 1 means the first of them",
@@ -187,6 +192,18 @@ def test_what_is_asked(tmp_path: Path, header: str, line: Line, sentence: str) -
     with pytest.raises(InputError) as caught:
         score_file(write(tmp_path / "x.csv", header, line))
     assert sentence in str(caught.value)
+
+
+def test_a_label_for_yes_does_not_make_a_confidence_that_of_yes(tmp_path: Path) -> None:
+    """Which label means yes says nothing of a column beside the classes that were chosen."""
+
+    def line(i: int) -> str:
+        return f"{'MB'[i % 2]},{max(Q[i, 0], 1 - Q[i, 0])},{'MB'[YES[i]]}"
+
+    path = write(tmp_path / "x.csv", "pred,conf,label", line)
+    with pytest.raises(InputError, match="'conf' where 'pred' says yes and 1 - 'conf' elsewhere"):
+        score_file(path, Wish(positive="M"))
+    assert score_file(path, Wish(positive="M", binary=True, prediction="conf")).events
 
 
 def test_labels_that_go_on_from_the_last_class_are_no_bad_rows(tmp_path: Path) -> None:

@@ -26,6 +26,9 @@ def yes_no_codes(seen: Seen, name: str, prediction: Group, why: str) -> tuple[Co
     values = present(seen, name)
     labels = distinct(values)
     column = f"Column {name!r}"
+    if seen.wish.positive is None:
+        _refuse_several(seen, name, prediction, values, labels)
+    _refuse_confidence(seen, prediction)
     if seen.wish.positive is not None:
         yes = _positive(seen.wish.positive, labels, name)
         no = next((label for label in labels if label != yes), f"not {yes}")
@@ -33,7 +36,6 @@ def yes_no_codes(seen: Seen, name: str, prediction: Group, why: str) -> tuple[Co
         return Codes((no, yes), match=match), [
             f"{column}: {why}, {yes!r} for yes, as --positive says."
         ]
-    _refuse_confidence(seen, name, prediction, values, labels)
     _refuse_no(prediction, labels)
     if seen.kind(name) == "boolean":
         return Codes(("0", "1"), first=0), [f"{column} holds truth values: {why}, 1 for yes."]
@@ -120,10 +122,10 @@ def _share_of_strangers(values: Array) -> float:
     return float((~np.isin(values, (0, 1))).mean()) if len(values) else 0.0
 
 
-def _refuse_confidence(
+def _refuse_several(
     seen: Seen, name: str, prediction: Group, values: Array, labels: Sequence[str]
 ) -> None:
-    """One number a row where there are several classes, or where it is that of the class chosen."""
+    """One number a row where there are several classes."""
     text = seen.kind(name) == "text"
     if text:
         labels = [label for label in labels if not is_missing(label)]
@@ -134,12 +136,17 @@ def _refuse_confidence(
             "1): several classes need one column for each class; the probability of the class "
             "that was chosen is not enough"
         )
+
+
+def _refuse_confidence(seen: Seen, prediction: Group) -> None:
+    """One number a row that is the probability of the class that was chosen."""
     chosen = [f.name for f in seen.free if is_predicted(f.name) and f.kind != "real"]
     numbers = seen.values(prediction)
     above = len(numbers) > 3 and bool(((numbers >= 0.5) & (numbers <= 1)).all())
     if chosen and seen.wish.prediction is None and above:
         raise InputError(
             f"column {prediction} is never below 0.5 and stands beside {chosen[0]!r}: it looks "
-            "like the probability of the class that was chosen, not that of yes: if it is that of "
-            f"yes add --binary --probs {prediction.pattern}"
+            "like the probability of the class that was chosen, not that of yes: write a column "
+            f"that holds {prediction} where {chosen[0]!r} says yes and 1 - {prediction} elsewhere, "
+            f"or, if it is that of yes, add --binary --probs {prediction.pattern}"
         )

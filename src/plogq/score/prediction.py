@@ -47,8 +47,15 @@ def columns(seen: Seen, target: Group | None) -> Group:
                 f"column {f.name!r} holds dictionaries as text: write JSON lines, where they are "
                 "columns: table.to_json('predictions.jsonl', orient='records', lines=True)"
             )
+    chosen = [f.name for f in seen.free if naming.is_predicted(f.name) and f.kind != "real"]
+    why = (
+        f"{chosen[0]!r} holds classes that were chosen, and H is made of how probable each class "
+        "was, as predict_proba or a softmax says; "
+        if chosen
+        else ""
+    )
     raise InputError(
-        "no column looks like a prediction (columns such as p0, p1, p2, a list column, or one "
+        f"{why}no column looks like a prediction (columns such as p0, p1, p2, a list column, or one "
         "column for a yes/no outcome): add --probs, --logits or --log-probs; there are "
         f"{naming.listed(seen.names)}"
     )
