@@ -55,8 +55,8 @@ def columns(seen: Seen, target: Group | None) -> Group:
         else ""
     )
     raise InputError(
-        f"{why}no column looks like a prediction (columns such as p0, p1, p2, a list column, or one "
-        "column for a yes/no outcome): add --probs, --logits or --log-probs; there are "
+        f"{why}no column looks like a prediction (columns such as p0, p1, p2, a list column, or "
+        "one column for a yes/no outcome): add --probs, --logits or --log-probs; there are "
         f"{naming.listed(seen.names)}"
     )
 
