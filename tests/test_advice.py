@@ -116,3 +116,26 @@ def test_other_marks_of_yes_and_no_become_those_of_plogq(framework: str, no: int
     right = BinaryProbs(MAKE[framework]([0, 1, 0]))
     got = plogq.cross_entropy(fitting, BinaryLogits(z))
     assert float(got) == pytest.approx(float(plogq.cross_entropy(right, BinaryLogits(z))), 1e-6)
+
+
+@every_framework
+@for_each(("shape", "of"), [((4,), (4, 3)), ((2, 2), (2, 3, 2))])
+def test_labels_of_the_right_number_are_reshaped(
+    framework: str, shape: tuple[int, ...], of: tuple[int, ...]
+) -> None:
+    make = MAKE[framework]
+    y, z = make([[0], [1], [2], [0]]), Logits(make(np.ones(of, np.float32)), axis=1)
+    with pytest.raises(plogq.ShapeError) as refused:
+        plogq.cross_entropy(plogq.Labels(y), z)
+    fitting = written(str(refused.value), r"write (.*)$", y=y)
+    assert tuple(fitting.shape) == shape
+    assert float(plogq.cross_entropy(plogq.Labels(fitting), z)) == pytest.approx(np.log(3))
+
+
+@every_framework
+def test_yes_no_outcomes_of_the_right_number_are_reshaped(framework: str) -> None:
+    y, z = MAKE[framework]([[0], [1]]), MAKE[framework]([0.5, 2.0])
+    with pytest.raises(plogq.ShapeError) as refused:
+        plogq.cross_entropy(BinaryProbs(y), BinaryLogits(z))
+    fitting = written(str(refused.value), r"write (.*) if they hold", y=y, z=z)
+    assert fitting.shape == z.shape

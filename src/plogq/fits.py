@@ -76,14 +76,14 @@ def _fitting(value: Any, fits: dict[str, str]) -> str:
     return f"{came}: write {fits[kind]}"
 
 
-def reshaped(
-    labels: tuple[int, ...], events: tuple[int, ...], shape: tuple[int, ...], axis: int
-) -> str:
-    """What would make labels of one shape fit the events of Q, whose array has `shape`."""
+def reshaped(p: Target, events: tuple[int, ...], shape: tuple[int, ...], axis: int) -> str:
+    """What would make labels fit the events of Q, whose array has `shape`."""
+    labels = p.events()
     if not known((*labels, *events)):
         return ""
     if prod(labels) == prod(events):
-        return f"write y.reshape({events})" if len(events) != 1 else "write y.reshape(-1)"
+        words = verbs(p.arrays()[0]).words
+        return f"write {words['flat'] if len(events) == 1 else words['reshape'].format(events)}"
     if labels == shape:
         return (
             "write Probs(p) if P holds one-hot or soft rows"

@@ -232,10 +232,11 @@ def _prepare_binary(p: binary.BinaryTarget, q: BinaryPrediction, look: Look | No
     xp, events = look.xp, look.events
     _one_framework(p, look)
     if xp.shape(p.arrays()[0]) != events:
+        y = p.arrays()[0]
+        instead = verbs(y).words["reshape"].format("z.shape")
         raise ShapeError(
-            f"yes/no outcomes are elementwise, so P and Q have one shape; got "
-            f"{tuple(p.arrays()[0].shape)} and {events}; nothing is broadcast, write "
-            "y.reshape(z.shape) if they hold the same outcomes"
+            f"yes/no outcomes are elementwise, so P and Q have one shape; got {tuple(y.shape)} "
+            f"and {events}; nothing is broadcast, write {instead} if they hold the same outcomes"
         )
     with xp.quiet():
         measure = p.measure(xp)
@@ -318,7 +319,7 @@ def _check_shapes(p: Target, q: Any, look: Look, classes: Any) -> None:
     hint = "nothing is broadcast"
     if p_events != events:
         if isinstance(_base(p), Labels):
-            hint = reshaped(p_events, events, shape, axis) or hint
+            hint = reshaped(p, events, shape, axis) or hint
         checks.events_match(p_events, p.needs(), events, q_name, hint)
     base = _base(p)
     if isinstance(base, Probs | Predicted) and base.class_count() != classes:

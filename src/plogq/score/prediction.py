@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from . import naming, scale
+from . import naming, scale, unpredicted
 from .column import MOST_CLASSES, Field, InputError
 from .matching import class_in, match_columns, match_labels, shown_names
 from .naming import Group
 from .scale import OPTION, Sample, Scale, classify, name_hint
 from .survey import Seen
 from .yes_no import independent, one_number
-
-_DICTIONARY = re.compile(r"\s*\[?\s*\{.*:.*\}", re.S)
 
 # Of so many columns at most, every run is tried: their number grows with the square.
 _RUNS = 256
@@ -41,24 +38,7 @@ def columns(seen: Seen, target: Group | None) -> Group:
         )
     for f in seen.free:
         _not_too_many(repr(f.name), f.width)
-    for f in seen.free:
-        if f.kind == "text" and all(_DICTIONARY.match(str(v)) for v in seen.column(f.name)[:9]):
-            raise InputError(
-                f"column {f.name!r} holds dictionaries as text: write JSON lines, where they are "
-                "columns: table.to_json('predictions.jsonl', orient='records', lines=True)"
-            )
-    chosen = [f.name for f in seen.free if naming.is_predicted(f.name) and f.kind != "real"]
-    why = (
-        f"{chosen[0]!r} holds classes that were chosen, and H is made of how probable each class "
-        "was, as predict_proba or a softmax says; "
-        if chosen
-        else ""
-    )
-    raise InputError(
-        f"{why}no column looks like a prediction (columns such as p0, p1, p2, a list column, or "
-        "one column for a yes/no outcome): add --probs, --logits or --log-probs; there are "
-        f"{naming.listed(seen.names)}"
-    )
+    unpredicted.refuse(seen)
 
 
 def is_binary(seen: Seen, prediction: Group) -> bool:

@@ -65,6 +65,8 @@ words = {
     "float": "{}.astype(float)",
     "int": "{}.astype(int)",
     "broadcast": "jnp.broadcast_to({}, y.shape)",
+    "reshape": "y.reshape({})",
+    "flat": "y.reshape(-1)",
     "softmax": "jax.nn.softmax(z, axis=-1)",
     "sigmoid": "jax.nn.sigmoid(z)",
     "exp": "jnp.exp(x)",

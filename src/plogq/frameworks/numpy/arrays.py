@@ -71,6 +71,8 @@ words = {
     "float": "{}.astype(float)",
     "int": "{}.astype(int)",
     "broadcast": "np.broadcast_to({}, y.shape)",
+    "reshape": "y.reshape({})",
+    "flat": "y.reshape(-1)",
     "softmax": "scipy.special.softmax(z, axis=-1)",
     "sigmoid": "scipy.special.expit(z)",
     "exp": "np.exp(x)",

@@ -76,6 +76,8 @@ words = {
     "float": "tf.cast({}, tf.float32)",
     "int": "tf.cast({}, tf.int64)",
     "broadcast": "tf.broadcast_to({}, tf.shape(y))",
+    "reshape": "tf.reshape(y, {})",
+    "flat": "tf.reshape(y, [-1])",
     "softmax": "tf.nn.softmax(z, axis=-1)",
     "sigmoid": "tf.nn.sigmoid(z)",
     "exp": "tf.exp(x)",

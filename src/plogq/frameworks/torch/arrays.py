@@ -86,6 +86,8 @@ words = {
     "float": "{}.float()",
     "int": "{}.long()",
     "broadcast": "{}.expand_as(y)",
+    "reshape": "y.reshape({})",
+    "flat": "y.reshape(-1)",
     "softmax": "torch.softmax(z, dim=-1)",
     "sigmoid": "torch.sigmoid(z)",
     "exp": "x.exp()",
