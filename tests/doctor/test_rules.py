@@ -143,3 +143,14 @@ def test_two_rules_of_one_code_for_one_kind_are_refused() -> None:
     with pytest.raises(ValueError, match="PQ001 is entered twice"):
         rule("PQ001", "another", Level.ERROR, Sighting)(lambda seen: None)
     assert RULES["PQ001"] == before
+
+
+def test_a_log_softmax_over_the_batch_is_not_to_be_transposed() -> None:
+    """Before a loss that takes scores, too: its classes lie where they should."""
+    logs = array(Made.LOG_SOFTMAX, axis=0, rank=2)
+    seen = Sighting(CONTRACTS["torch.nn.CrossEntropyLoss"], HERE, logs, None, {})
+    (found,) = judge(seen)
+    assert found.rule == "PQ011"
+    assert "over axis 0, the events of the batch" in found.message
+    assert "dim=-1" in found.fix
+    assert "transpose" not in found.fix

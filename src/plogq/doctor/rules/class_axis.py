@@ -63,6 +63,8 @@ def wrong_class_axis(seen: Sighting) -> Verdict | None:
     here, there = place_of(q.axis, q.rank), place_of(axis, q.rank)
     if here is None or there is None or here == there or q.rank is None or q.rank < 2:
         return None
+    if q.made is Made.LOG_SOFTMAX and q.rank == 2 and here == 0:
+        return _over_other(seen, q, 0)  # with classes first, labels would be too few or too many
     if q.made is Made.SCORES and q.rank < 3:
         return None  # CLIP's transposed scores have classes on both axes
     if seen.loss.takes is Takes.SCORES and q.made is Made.SOFTMAX:
@@ -128,11 +130,17 @@ def _length(q: Array, axis: int) -> str:
 
 def _over_other(seen: Sighting, q: Array, axis: int) -> Verdict:
     over = "the events of the batch" if axis == 0 else "another axis than that of the classes"
+    takes, so, instead = (
+        "a distribution",
+        "an event's probabilities no longer sum to 1, and what they are",
+        "",
+    )
+    if seen.loss.takes is Takes.SCORES:
+        takes, so, instead = "scores", "what it gets for an event", ", or leave it to the loss"
     return Verdict(
         f"{origin(q, seen.place)} is a softmax over axis {axis}, {over}, but {seen.loss.name} "
-        "takes a distribution over the classes: each event's probabilities do not sum to 1, and "
-        "depend on the others in the batch",
-        "apply it over the classes: dim=-1 (axis=-1)",
+        f"takes {takes} over the classes: {so} depends on the others in the batch",
+        f"apply it over the classes: dim=-1 (axis=-1){instead}",
         q.place,
         evidence(seen),
     )
