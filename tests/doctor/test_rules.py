@@ -147,7 +147,7 @@ def test_two_rules_of_one_code_for_one_kind_are_refused() -> None:
 
 def test_a_log_softmax_over_the_batch_is_not_to_be_transposed() -> None:
     """Before a loss that takes scores, too: its classes lie where they should."""
-    logs = array(Made.LOG_SOFTMAX, axis=0, rank=2)
+    logs = array(Made.LOG_SOFTMAX, axis=0, shape=(32, 3))
     seen = Sighting(CONTRACTS["torch.nn.CrossEntropyLoss"], HERE, logs, None, {})
     (found,) = judge(seen)
     assert found.rule == "PQ011"
