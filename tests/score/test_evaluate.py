@@ -31,6 +31,7 @@ import plogq
 from plogq.cli.commands import app
 from plogq.score import InputError, ReliabilityDisplay, Report
 
+from ..forked import commands
 from .drawn import CITY, PATIENT, ROWS, W, Y, Z, draw
 
 mpl.use("Agg")
@@ -209,6 +210,21 @@ def test_two_reports_are_compared() -> None:
         one.compare(plogq.evaluate(Y, Z))
     with pytest.raises(InputError, match=r"has 500 rows and .* 9: add on= with the column of ids"):
         plogq.evaluate(Y, Z).compare(plogq.evaluate(Y[:9], Z[:9]))
+
+
+def test_printed_it_is_what_the_command_prints(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    pl.DataFrame({"p_a": [0.5, 0.25], "p_b": [0.5, 0.75], "label": ["a", "b"]}).write_csv(path)
+    report = plogq.evaluate(path)
+    command = commands().run("score", path, env={"COLUMNS": "100"})
+    assert str(report).split() == command.stdout.split()
+    assert repr(report) == (
+        f"<Report of x.csv: H = {report.cross_entropy:.4f} ± {report.standard_error:.4f} nats, "
+        "2 events; print(report) shows it>"
+    )
+    pair = report.compare(plogq.evaluate(path))
+    assert f"{report.cross_entropy:.4f}" in str(pair)
+    assert repr(pair) == "<Comparison of x.csv (1), x.csv (2); print(comparison) shows it>"
 
 
 def test_html_is_what_the_command_prints_and_escaped() -> None:

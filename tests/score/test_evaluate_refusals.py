@@ -29,6 +29,21 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "softcap": (lambda: plogq.evaluate(Y, plogq.Logits(Z, softcap=3.0)), "cap them before"),
     "option": (lambda: plogq.evaluate(Y, Z, colour=1), "has no option 'colour'"),
+    "a weight as others call it": (
+        lambda: plogq.evaluate(Y, Z, sample_weight=W), "no option 'sample_weight'; write weight="
+    ),
+    "a typo": (lambda: plogq.evaluate(Y, Z, calibrations=True), "write calibration="),
+    "chosen classes": (
+        lambda: plogq.evaluate(Y, Z.argmax(axis=1)), "the prediction holds classes that were chosen"
+    ),
+    "chosen names": (
+        lambda: plogq.evaluate(["a", "b", "a"], ["a", "a", "a"]), "chosen (such as 'a'), and H is"
+    ),
+    "chosen yes": (lambda: plogq.evaluate([0, 1, 1], [0, 1, 0]), "of yes, BinaryProbs(q)"),
+    "swapped": (lambda: plogq.evaluate(Z, Y), "these look swapped, evaluate(target, prediction)"),
+    "names of classes": (
+        lambda: plogq.evaluate(np.array(["a", "b", "c"])[Y], Z), "from Python classes=[…] names"
+    ),
     "no array": (lambda: plogq.evaluate(Y, {"a": 1}), "prediction is dict, which is no array"),
     "ragged": (lambda: plogq.evaluate([[1], [2, 3]], Z), "target is no array"),
     "numbers": (lambda: plogq.evaluate(3, 0.5), "a single number is no array of events"),

@@ -93,7 +93,8 @@ def text_codes(
         example = f" (such as {excerpt(strangers[0])!r})" if strangers else ""
         raise InputError(
             f"column {name!r} holds text{example} and the prediction {prediction} does not name "
-            "its classes so: write the index of the class, from 0, or name the columns p_<class>"
+            "its classes so: write the index of the class, from 0, or name the columns p_<class> "
+            "(from Python classes=[…] names them in their order)"
         )
     written = {match.key(label): label for label in labels}
     names = tuple(written.get(key, key) for key in match.keys)

@@ -41,6 +41,8 @@ def columns(
     """
     p, q = _target(target), _prediction(prediction)
     p_values, q_values = _as_events(p, q)
+    if not q.said:
+        _refuse_chosen(p_values, q_values)
     found = {TARGET: p_values, PREDICTION: q_values}
     for name, values in (*more.items(), *slices.items()):
         if name in found:
@@ -146,12 +148,26 @@ def _as_events(p: _Side, q: _Side) -> tuple[Array, Array]:
     if truth.ndim > 1 and truth.shape[-1] == 1 and truth.shape[:-1] == values.shape[:-1]:
         truth = truth[..., 0]
     if truth.shape != values.shape[:-1]:
+        swapped = "; these look swapped, evaluate(target, prediction)"
         raise InputError(
             f"the target has the shape {_shape(p.values)} and the prediction {_shape(q.values)}: "
             "the target has one label for each event, or as many values as the prediction, whose "
-            "classes are on the last axis"
+            f"classes are on the last axis{swapped if truth.shape[:-1] == values.shape else ''}"
         )
     return truth.reshape(-1), _rows(values)
+
+
+def _refuse_chosen(truth: Array, values: Array) -> None:
+    """Classes in place of how probable they were."""
+    if truth.shape != values.shape or values.dtype.kind not in "iubUO":
+        return
+    chosen = set(values.reshape(-1).tolist())
+    if chosen <= set(truth.reshape(-1).tolist()):
+        raise InputError(
+            f"the prediction holds classes that were chosen (such as {values.item(0)!r}), and H is "
+            "made of how probable each class was: give what predict_proba or a softmax says, or, "
+            "if these are probabilities of yes, BinaryProbs(q)"
+        )
 
 
 def _rows(values: Array) -> Array:

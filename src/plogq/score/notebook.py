@@ -1,4 +1,4 @@
-"""What the commands print, as HTML for a notebook."""
+"""What the commands print, as HTML for a notebook and as text."""
 
 from __future__ import annotations
 
@@ -20,3 +20,13 @@ def html(show: Callable[[Console], None]) -> str:
     console = Console(record=True, width=_WIDTH, file=io.StringIO(), force_jupyter=False)
     show(console)
     return console.export_html(code_format=_PRE, inline_styles=True)
+
+
+def text(show: Callable[[Console], None]) -> str:
+    """The lines that `show` prints, without colours."""
+    from rich.console import Console
+
+    console = Console(width=_WIDTH, file=io.StringIO(), color_system=None, force_jupyter=False)
+    with console.capture() as captured:
+        show(console)
+    return "\n".join(line.rstrip() for line in captured.get().splitlines()).strip("\n")

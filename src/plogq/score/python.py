@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +22,13 @@ from .scale import Content
 from .spread import Map, score_pieces
 from .survey import Wish
 
-_OPTIONS = frozenset(f.name for f in fields(Wish)) - {"prediction", "content"}
+_OPTIONS = {f.name for f in fields(Wish)} - {"prediction", "content"}
+# What others call them.
+_ELSEWHERE = {
+    "sample_weight": "weight", "sample_weights": "weight", "label": "target", "labels": "target",
+    "y_true": "target", "y_pred": "probs", "y_proba": "probs", "y_score": "logits",
+    "groups": "cluster", "class_names": "classes", "pos_label": "positive",
+}  # fmt: skip
 _WEIGHT, _CLUSTER = "weight", "cluster"
 _CONTENTS: tuple[Content, ...] = ("probs", "logits", "log-probs")
 
@@ -192,9 +199,10 @@ def _wish(options: Mapping[str, Any], **predictions: str | None) -> Wish:
     """
     for key in options:
         if key not in _OPTIONS:
+            near = _ELSEWHERE.get(key) or next(iter(get_close_matches(key, _OPTIONS, 1)), None)
             raise InputError(
-                f"plogq.evaluate has no option {key!r}; besides its own it has "
-                f"{', '.join(sorted(_OPTIONS))}"
+                f"plogq.evaluate has no option {key!r}; "
+                + (f"write {near}=" if near else f"it has {', '.join(sorted(_OPTIONS))}")
             )
     for key in ("clip", "tolerance"):
         if not isinstance(options.get(key), int | float | None):

@@ -11,7 +11,7 @@ from typing import Any
 from .column import Array, InputError, in_python
 from .comparison import Differences, compared
 from .kept import Kept, Losses
-from .notebook import html
+from .notebook import html, text
 from .summary import Summary
 
 
@@ -95,6 +95,17 @@ class Report(Summary):
 
         return html(lambda console: show(self, console, 20))
 
+    def __str__(self) -> str:
+        from .show import show
+
+        return text(lambda console: show(self, console, 20))
+
+    def __repr__(self) -> str:
+        return (
+            f"<Report of {self.file}: H = {self.cross_entropy:.4f} ± {self.standard_error:.4f} "
+            f"nats, {self.events:,} events; print(report) shows it>"
+        )
+
     def _kept(self, what: str) -> Kept:
         if self.kept is None:
             raise InputError(
@@ -147,3 +158,11 @@ class Comparison(Differences):
         from .show_comparison import show_comparison
 
         return html(lambda console: show_comparison(self, console, 20))
+
+    def __str__(self) -> str:
+        from .show_comparison import show_comparison
+
+        return text(lambda console: show_comparison(self, console, 20))
+
+    def __repr__(self) -> str:
+        return f"<Comparison of {', '.join(self.names)}; print(comparison) shows it>"
