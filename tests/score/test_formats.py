@@ -121,7 +121,7 @@ def test_npz_arrays_of_unlike_length_are_refused(tmp_path: Path) -> None:
 
 def test_npz_of_pickled_objects_is_refused_unread(tmp_path: Path) -> None:
     np.savez(tmp_path / "m.npz", probs=np.array(PROBS), label=np.array([{}] * 13, object))
-    with pytest.raises(InputError, match="no column looks like a target"):
+    with pytest.raises(InputError, match="column 'label' is named like a target"):
         score_file(tmp_path / "m.npz")
 
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import plogq
-from plogq.score import InputError, score_file
+from plogq.score import InputError, Wish, score_file
 
 _arrow: Any = pa
 _feather: Any = feather
@@ -39,6 +39,7 @@ def kinds() -> dict[str, Any]:
     by_name = [{NAMES[k]: float(Q[i, k]) for k in range(3)} for i in range(ROWS)]
     pairs = [[(NAMES[k], float(Q[i, k])) for k in ORDERS[i]] for i in range(ROWS)]
     words = _arrow.dictionary(_arrow.int32(), _arrow.string())
+    lists = [{key + "s": [each[key] for each in row] for key in row[0]} for row in answers()]
     large = _arrow.large_list(_arrow.struct([("score", NUMBER), ("label", _arrow.string())]))
     return {
         "struct": _arrow.array(by_name),
@@ -49,6 +50,8 @@ def kinds() -> dict[str, Any]:
         ),
         "pipeline": _arrow.array(answers()),
         "pipeline in a struct": _arrow.array([{"out": each} for each in answers()]),
+        "two lists": _arrow.array(lists),
+        "two lists in a struct": _arrow.array([{"model": each} for each in lists]),
         "large lists": _arrow.array(answers(), large),
     }
 
@@ -106,6 +109,63 @@ def test_a_row_that_lacks_a_name_or_has_another_or_one_twice_is_a_bad_row(tmp_pa
         assert report.cross_entropy == pytest.approx(want, rel=1e-12)
         assert tuple(each.row for each in report.first_bad) == bad
         assert "is missing" in report.first_bad[0].reason
+
+
+def zero_shot(**truth: Any) -> list[dict[str, Any]]:
+    """What a zero-shot pipeline writes a line: labels by their scores."""
+    rows: list[dict[str, Any]] = []
+    for i in range(ROWS):
+        order = np.argsort(-Q[i]).tolist()
+        scores = [float(Q[i, k]) for k in order]
+        rows.append(
+            {"sequence": f"text {i}", "labels": [NAMES[k] for k in order], "scores": scores}
+        )
+        rows[i] |= {key: values[i] for key, values in truth.items()}
+    return rows
+
+
+def written(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("\n".join(map(json.dumps, rows)))
+    return path
+
+
+def test_two_lists_of_a_zero_shot_pipeline_are_a_column_for_each_label(tmp_path: Path) -> None:
+    rows = zero_shot(truth=[NAMES[y] for y in Y])
+    path = written(tmp_path / "all.jsonl", rows)
+    assert score_file(path, batch_rows=4).cross_entropy == pytest.approx(H, rel=1e-12)
+    _parquet.write_table(_arrow.Table.from_pylist(rows), tmp_path / "all.parquet")
+    assert score_file(tmp_path / "all.parquet").cross_entropy == pytest.approx(H, rel=1e-12)
+    assert plogq.evaluate(_arrow.Table.from_pylist(rows)).events == ROWS
+    lacks = rows[2]["labels"].pop()
+    rows[2]["scores"].pop()
+    rows[4]["scores"].pop()
+    rows[6]["labels"][0] = "yak"
+    report = score_file(written(tmp_path / "some.jsonl", rows))
+    assert [each.row for each in report.first_bad] == [2, 4, 6]
+    assert report.first_bad[0].reason == f"scores.{lacks} is missing"
+
+
+def test_no_place_names_a_label_of_rows_in_several_orders(tmp_path: Path) -> None:
+    path = written(tmp_path / "places.jsonl", zero_shot(truth=Y))
+    for wish in (Wish(), Wish(first_label=0)):
+        with pytest.raises(InputError, match=r"'truth' names no class.*another order from row to"):
+            score_file(path, wish)
+    rows = [dict(row, labels=["ant", "bee", "cow"], scores=Q[i].tolist())
+            for i, row in enumerate(zero_shot(truth=Y))]  # fmt: skip
+    found = score_file(written(tmp_path / "one.jsonl", rows))
+    assert found.cross_entropy == pytest.approx(H, rel=1e-12)
+
+
+def test_several_labels_a_row_are_asked_for_as_columns(tmp_path: Path) -> None:
+    path = written(tmp_path / "several.jsonl", zero_shot(truth=[["ant", "bee"]] * ROWS))
+    with pytest.raises(InputError, match=r"'truth' is named like a target.*a column of 0 and 1"):
+        score_file(path)
+
+
+def test_words_beside_numbers_are_no_classes(tmp_path: Path) -> None:
+    words = [[f"word {i}", "the", f"end {i}"] for i in range(ROWS)]
+    rows = [{"tokens": words[i], "probs": Q[i].tolist(), "label": Y[i]} for i in range(ROWS)]
+    assert score_file(written(tmp_path / "words.jsonl", rows)).classes[0].label == "0"
 
 
 def test_dictionaries_as_text_are_refused(tmp_path: Path) -> None:

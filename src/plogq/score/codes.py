@@ -138,13 +138,17 @@ def number_codes(
             raise InputError(
                 "--first-label must be a label, and so must the last class's: an integer of 64 bits"
             )
+        if prediction.numbers is None:
+            seen.refuse_places(prediction, f"column {name!r}")
         return _counted(first, count), [
             said,
             *([f"The labels count from {first}."] if first else []),
         ]
     numbers = _numbers_of(prediction, classes)
     if numbers is None:
-        return _by_words_or_place(values, labels, name, prediction, classes, said, column, why)
+        return _by_words_or_place(
+            seen, values, labels, name, prediction, classes, said, column, why
+        )
     gaps = numbers != tuple(range(numbers[0], numbers[0] + count))
     by_number, by_place = labels <= set(numbers), labels <= set(range(count))
     if numbers[0] == 0 and not gaps:
@@ -199,8 +203,8 @@ def _by_number(column: str, why: str, prediction: Group) -> str:
 
 
 def _by_words_or_place(
-    values: Array, labels: set[int], name: str, prediction: Group, classes: tuple[str, ...],
-    said: str, column: str, why: str,
+    seen: Seen, values: Array, labels: set[int], name: str, prediction: Group,
+    classes: tuple[str, ...], said: str, column: str, why: str,
 ) -> tuple[Codes, list[str]]:  # fmt: skip
     words = truth_words(classes)
     if words is not None and labels <= {0, 1}:
@@ -211,6 +215,7 @@ def _by_words_or_place(
         numbers = tuple(-1 if each == "0" else 1 for each in words)
         meant = f"1 for {classes[words.index('1')]!r} and -1 for {classes[words.index('0')]!r}"
         return Codes(tuple(map(str, numbers)), numbers=numbers), [f"{column}: {why}, {meant}."]
+    seen.refuse_places(prediction, f"column {name!r}")
     _refuse_from_1(values, name, prediction, len(classes))
     place = (
         f"No label names a column: they are matched by position, label 0 with {classes[0]!r}, "

@@ -51,13 +51,15 @@ def _as_argument(found: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column's name and what it holds; `width` is the length of its rows where it has one, and
-    `percent` whether its numbers stand with a % each."""
+    """A column's name and what it holds; `width` is the length of its rows where it has one,
+    `percent` whether its numbers stand with a % each, and `placed` whether the column's place among
+    others is the file's."""
 
     name: str
     kind: Kind
     width: int | None = None
     percent: bool = False
+    placed: bool = True
 
     @property
     def numeric(self) -> bool:

@@ -57,7 +57,7 @@ class JSONLines:
     ) -> Generator[Batch, None, None]:
         """The file from its beginning; see `Source`."""
         tops = {name: self._nesting.top(name) for name in names}
-        types = {top: self._types[top] for top in dict.fromkeys(tops.values())}
+        types = {top: self._types[top] for top in self._nesting.tops(names)}
         row = 0
 
         def parsed(block: tuple[bytes, float]) -> tuple[_Read, float]:

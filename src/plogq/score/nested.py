@@ -1,12 +1,14 @@
 """Columns within columns of Arrow: fields of a struct, and numbers that stand beside their names.
 
-A map of names to numbers, and what a pipeline of transformers writes, `[{"label": "cat", "score":
-0.9}, …]`, whatever the order in a row, are a column for each name.
+A map of names to numbers, and what pipelines of transformers write, `[{"label": "cat", "score":
+0.9}, …]` or `"labels": ["cat", …], "scores": [0.9, …]`, whatever the order in a row, are a column
+for each name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,17 +31,28 @@ class Nesting:
         self._schema = schema
         self._own = dict.fromkeys(schema.names)
         self._names: dict[str, list[str]] = {}
-        self.holders = [f.name for f in schema if holds_columns(f.type)]
+        # Of lists of numbers the list of names that stands beside them.
+        self._beside: dict[str, str] = {}
+        # Those whose names stand in another order from row to row.
+        self._turned: set[str] = set()
+        kinds = {f.name: f.type for f in schema}
+        beside = [name for pair in _parallel(kinds) for name in pair]
+        self.holders = [n for n, k in kinds.items() if holds_columns(k) or n in beside]
 
     def learn(self, first: Any) -> None:
         """Take the names from a table of first rows."""
-        if self.holders:
-            self._flat(first, learn=True)
+        if not self.holders:
+            return
+        self._flat(first, learn=True)
+        used = {*self._beside, *self._beside.values()}
+        self.holders = [f.name for f in self._schema if holds_columns(f.type) or f.name in used]
 
     @property
     def fields(self) -> list[Field]:
         """The columns that there are once all are laid beside each other."""
-        return [field(f.name, f.type) for f in self.flat(self._schema.empty_table()).schema]
+        found = [field(f.name, f.type) for f in self.flat(self._schema.empty_table()).schema]
+        turned = tuple(f"{name}." for name in self._turned)
+        return [replace(f, placed=not f.name.startswith(turned)) for f in found]
 
     def flat(self, table: Any) -> Any:
         """The table with what lies within its columns beside them."""
@@ -59,8 +72,10 @@ class Nesting:
         return [i for i, name in enumerate(self._own) if name in tops]
 
     def tops(self, names: Iterable[str]) -> list[str]:
-        """The table's own columns that these are, or lie in."""
-        return list(dict.fromkeys(map(self.top, names)))
+        """The table's own columns that these are, or lie in, and those that name them."""
+        tops = map(self.top, names)
+        every = (name for top in tops for name in (top, self._beside.get(top, top)))
+        return list(dict.fromkeys(name for name in every if name in self._own))
 
     def top(self, name: str) -> str:
         """The schema's own column that one is, or lies in."""
@@ -70,34 +85,46 @@ class Nesting:
 
     def _flat(self, table: Any, *, learn: bool = False) -> Any:
         while True:
-            spread = [
-                self._struct(name, column, learn)
-                for name, column in zip(table.column_names, table.columns, strict=True)
-            ]
-            table = _arrow.table(spread, names=table.column_names)
+            columns = dict(zip(table.column_names, table.columns, strict=True))
+            if learn:
+                self._learn(columns)
+            spread = {name: self._struct(name, columns) for name in columns}
+            for name in set(self._beside.values()) & spread.keys():
+                del spread[name]
+            table = _arrow.table(list(spread.values()), names=list(spread))
             if not any(map(_types.is_struct, table.schema.types)):
                 return table
             table = table.flatten()
 
-    def _struct(self, name: str, column: Any, learn: bool) -> Any:
+    def _learn(self, columns: dict[str, Any]) -> None:
+        for name, column in columns.items():
+            if _labelled(column.type):
+                self._take(name, _listed(_whole(column)))
+        kinds = {name: column.type for name, column in columns.items()}
+        for names, numbers in _parallel(kinds):
+            found = _lists(_whole(columns[names]), _whole(columns[numbers]))
+            # Tokens stand beside numbers too, but others in every row.
+            if found.rows > 1 and found.usual and 2 * found.sound().all(axis=1).sum() > found.rows:
+                self._beside[numbers] = names
+                self._take(numbers, found)
+
+    def _take(self, name: str, found: _Named) -> None:
+        self._names[name] = found.usual
+        if found.usual and not found.one_order():
+            self._turned.add(name)
+
+    def _struct(self, name: str, columns: dict[str, Any]) -> Any:
         """Numbers beside their names as a struct; any other column as it is."""
-        if not _labelled(column.type):
-            return column
-        array = column.combine_chunks() if isinstance(column, _arrow.ChunkedArray) else column
-        if _types.is_map(array.type):
-            kind = array.type
-            pair = _arrow.struct([("key", kind.key_type), ("value", kind.item_type)])
-            array = array.cast(_arrow.list_(pair))
-        flat = array.flatten()
-        names, numbers = flat.flatten()
-        if not _text(names.type):
-            names, numbers = numbers, names
-        if learn:
-            self._names[name] = _usual(names, len(array) - array.null_count)
-        known = self._names.get(name)
+        column, known = columns[name], self._names.get(name)
         if not known:
             return column
-        return _beside(array, names, numbers, known)
+        if name not in self._beside:
+            found = _listed(_whole(column))
+        elif self._beside[name] in columns:
+            found = _lists(_whole(columns[self._beside[name]]), _whole(column))
+        else:
+            return column
+        return replace(found, usual=known).struct()
 
 
 def holds_columns(kind: Any) -> bool:
@@ -115,34 +142,103 @@ def _labelled(kind: Any) -> bool:
     return sum(map(_text, pair)) == 1 and any(scalar(k) in ("whole", "real") for k in pair)
 
 
+def _parallel(kinds: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Lists of texts and lists of numbers that lie in one place, as pairs."""
+    lists = {name: kind.value_type for name, kind in kinds.items() if is_list(kind)}
+    texts = [name for name, kind in lists.items() if _text(kind)]
+    numbers = [name for name, kind in lists.items() if scalar(kind) in ("whole", "real")]
+    return [(t, n) for t in texts for n in numbers if _within(t) == _within(n)]
+
+
+def _within(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
 def _text(kind: Any) -> bool:
     if _types.is_dictionary(kind):
         kind = kind.value_type
     return scalar(kind) == "text"
 
 
-def _usual(names: Any, rows: int) -> list[str]:
-    """The names that stand in most rows, as they come."""
-    every = names.drop_null().value_counts().to_pylist()
-    return [str(each["values"]) for each in every if each["counts"] * 2 > rows]
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Numbers with a name each, `row` says of which row of `rows`; `usual` are the names that stand
+    in most of those, as they come."""
+
+    rows: int
+    row: Array
+    names: Any
+    numbers: Any
+    usual: list[str]
+
+    def _places(self) -> Array:
+        """Which of the usual names each one is; -1 for none."""
+        where = _compute.index_in(self.names, value_set=_arrow.array(self.usual, self.names.type))
+        places: Array = where.fill_null(-1).to_numpy(zero_copy_only=False)
+        return places
+
+    def sound(self) -> Array:
+        """Of every row and name, whether it is there, once, and no other beside it."""
+        places, width = self._places(), len(self.usual)
+        known = places >= 0
+        at = self.row[known] * width + places[known]
+        once = np.bincount(at, minlength=self.rows * width).reshape(-1, width) == 1
+        once[self.row[~known]] = False
+        return once
+
+    def one_order(self) -> bool:
+        """Whether the names stand in one order in all rows that have all of them."""
+        whole: Array = self.sound().all(axis=1)
+        orders = self._places()[whole[self.row]].reshape(-1, len(self.usual))
+        return bool((orders == orders[:1]).all())
+
+    def struct(self) -> Any:
+        """A field for every name; nothing where a row is not sound."""
+        places, width = self._places(), len(self.usual)
+        found = np.flatnonzero(places >= 0)
+        order = np.full(self.rows * width, -1)
+        order[self.row[found] * width + places[found]] = found
+        order = np.where(self.sound(), order.reshape(-1, width), -1)
+        parts = [
+            self.numbers.take(_arrow.array(each, _arrow.int64(), mask=each < 0)) for each in order.T
+        ]
+        return _arrow.StructArray.from_arrays(parts, names=self.usual)
 
 
-def _beside(lists: Any, names: Any, numbers: Any, known: list[str]) -> Any:
-    """A struct of these names; nothing in the rows where one of them is absent or there twice, or
-    where there is another."""
-    rows: Array = _compute.list_parent_indices(lists).to_numpy(zero_copy_only=False)
+def _named(array: Any, row: Array, names: Any, numbers: Any) -> _Named:
     if _types.is_dictionary(names.type):
         names = names.dictionary_decode()
-    where = _compute.index_in(names, value_set=_arrow.array(known, names.type))
-    places: Array = where.fill_null(-1).to_numpy(zero_copy_only=False)
-    found = places >= 0
-    count, width = len(lists), len(known)
-    times = np.bincount(rows[found] * width + places[found], minlength=count * width)
-    whole = (times.reshape(count, width) == 1).all(axis=1)
-    whole[rows[~found]] = False
-    # Of a row that is whole the values stand in another order, and of others there is none.
-    order = np.full(count * width, -1)
-    order[rows[found] * width + places[found]] = np.flatnonzero(found)
-    order = np.where(whole[:, None], order.reshape(count, width), -1)
-    parts = [numbers.take(_arrow.array(each, _arrow.int64(), mask=each < 0)) for each in order.T]
-    return _arrow.StructArray.from_arrays(parts, names=known)
+    every = names.drop_null().value_counts().to_pylist()
+    there = len(array) - array.null_count
+    usual = [str(each["values"]) for each in every if each["counts"] * 2 > there]
+    return _Named(len(array), row, names, numbers, usual)
+
+
+def _listed(array: Any) -> _Named:
+    """Lists of pairs, or a map."""
+    if _types.is_map(array.type):
+        kind = array.type
+        pair = _arrow.struct([("key", kind.key_type), ("value", kind.item_type)])
+        array = array.cast(_arrow.list_(pair))
+    names, numbers = array.flatten().flatten()
+    if not _text(names.type):
+        names, numbers = numbers, names
+    row: Array = _compute.list_parent_indices(array).to_numpy(zero_copy_only=False)
+    return _named(array, row, names, numbers)
+
+
+def _lists(names: Any, numbers: Any) -> _Named:
+    """Lists of names, and of as many numbers beside them; nothing of rows where they are not."""
+    lengths: list[Array] = [
+        _compute.list_value_length(each).fill_null(-1).to_numpy(zero_copy_only=False)
+        for each in (names, numbers)
+    ]
+    same = (lengths[0] == lengths[1]) & (lengths[0] >= 0)
+    row = np.repeat(np.flatnonzero(same), lengths[0][same])
+    mask = _arrow.array(same)
+    return _named(numbers, row, names.filter(mask).flatten(), numbers.filter(mask).flatten())
+
+
+def _whole(column: Any) -> Any:
+    """A column in one piece."""
+    return column.combine_chunks() if isinstance(column, _arrow.ChunkedArray) else column

@@ -114,6 +114,18 @@ class Seen:
         """Whether the numbers of a group stand with a % each."""
         return all(self._named[name].percent for name in group.names)
 
+    def refuse_places(self, prediction: Group, target: str) -> None:
+        """Refuse to match a target by the places of columns that the file has in no one order.
+
+        Raises:
+            InputError: they are such.
+        """
+        if not all(self._named[name].placed for name in prediction.names):
+            raise InputError(
+                f"{target} names no class, and those of {prediction} stand in another order from "
+                "row to row, so that no place tells which is meant: write their names as labels"
+            )
+
     def whole(self, name: str) -> bool:
         """Whether a column holds whole numbers alone, however they are written."""
         if self.kind(name) != "real":

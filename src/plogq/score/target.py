@@ -111,6 +111,13 @@ def lone(seen: Seen, prediction: Group, classes: tuple[str, ...]) -> Group:
     Raises:
         InputError: there is none, or there are several.
     """
+    for f in seen.fields:
+        if f.kind == "other" and naming.is_target(f.name):
+            raise InputError(
+                f"column {f.name!r} is named like a target, and its rows are neither a number nor "
+                "a text each: of several labels a row write a column of 0 and 1 for each class, or "
+                "add --target with another column"
+            )
     free = [
         f.name
         for f in seen.free
@@ -248,6 +255,7 @@ def _several(
         return kind, target, None, said
     order = match_columns(target.names, classes)
     if order is None:
+        seen.refuse_places(prediction, f"the target {target}")
         said.append(_by_position(target, prediction, classes))
     else:
         if order != list(range(width)):
