@@ -188,7 +188,7 @@ class _Named:
 
     def one_order(self) -> bool:
         """Whether the names stand in one order in all rows that have all of them."""
-        whole: Array = self.sound().all(axis=1)
+        whole = np.asarray(self.sound().all(axis=1))
         orders = self._places()[whole[self.row]].reshape(-1, len(self.usual))
         return bool((orders == orders[:1]).all())
 
