@@ -13,6 +13,7 @@ void bind_labelled(nb::module_& m);
 void bind_onlookers(nb::module_& m);
 void bind_places(nb::module_& m);
 void bind_plain_call(nb::module_& m);
+void bind_calibration(nb::module_& m);
 void bind_scoring(nb::module_& m);
 void bind_soft(nb::module_& m);
 void bind_tensors(nb::module_& m);
@@ -142,6 +143,7 @@ NB_MODULE(_cpu, m) {
   bind_onlookers(m);
   bind_places(m);
   bind_plain_call(m);
+  bind_calibration(m);
   bind_scoring(m);
   bind_soft(m);
   bind_tensors(m);

@@ -13,6 +13,7 @@
 #include "buffer.hpp"
 #include "exact_sums.hpp"
 #include "released.hpp"
+#include "table_columns.hpp"
 
 namespace nb = nanobind;
 
@@ -29,11 +30,6 @@ std::pair<int64_t, nb::bytes> found_in(const Digits& sums) {
   for (int64_t at = 0; low < high && at < sums.size(); ++at)
     some.insert(some.end(), sums.of(at) + low, sums.of(at) + high);
   return {sums.first() + low, nb::bytes(some.data(), some.size() * sizeof(int64_t))};
-}
-
-void check_places(const int64_t* place, int64_t n, int64_t size) {
-  for (int64_t i = 0; i < n; ++i)
-    if (place[i] < 0 || place[i] >= size) throw nb::index_error("a place beyond all sums");
 }
 
 // The first digit, the digits of every place, and which sums are endless, if any is.
@@ -55,43 +51,6 @@ nb::tuple exact_sums(nb::handle values, nb::handle times, nb::handle places, int
   return nb::make_tuple(first, digits, endless);
 }
 
-// Rows are taken in runs that stay in the nearest cache while the columns pass.
-constexpr int64_t RUN = 1024;
-
-// The function for float32 or float64.
-template <class Body>
-auto typed(int dtype, Body&& body) {
-  if (dtype == F32) return body(float());
-  if (dtype != F64) throw nb::value_error("float32 or float64");
-  return body(double());
-}
-
-// Columns of one length and type, as they lie in memory.
-class Table {
- public:
-  Table(nb::list columns, int dtype, int64_t rows) : rows_(rows) {
-    for (nb::handle column : columns) {
-      held_.push_back(std::make_unique<Buffer>(column, false));
-      if (held_.back()->bytes() != rows * item_size(dtype))
-        throw nb::value_error("columns of one type and length");
-      data_.push_back(held_.back()->data<const void>());
-    }
-  }
-
-  int64_t rows() const { return rows_; }
-  int64_t count() const { return int64_t(data_.size()); }
-  const void* const* data() const { return data_.data(); }
-  template <class T>
-  const T* column(int64_t k) const {
-    return static_cast<const T*>(data_[k]);
-  }
-
- private:
-  int64_t rows_;
-  std::vector<std::unique_ptr<Buffer>> held_;
-  std::vector<const void*> data_;
-};
-
 // Of every row of a table the sum of its numbers, the greatest, and the first column that holds
 // that. Returns the least number.
 double rows_of(int set, nb::list columns, int dtype, nb::handle sums, nb::handle tops,
@@ -108,19 +67,6 @@ double rows_of(int set, nb::list columns, int dtype, nb::handle sums, nb::handle
   return least;
 }
 
-// A table, and a class of every row.
-struct Classed {
-  Classed(nb::list columns, nb::handle index, int dtype)
-      : classes(index, false), all(columns, dtype, classes.count()) {
-    at = classes.data<const int64_t>();
-    check_places(at, all.rows(), all.count());
-  }
-
-  Buffer classes;
-  Table all;
-  const int64_t* at;
-};
-
 // Its entries at those classes.
 void taken(nb::list columns, int dtype, nb::handle index, nb::handle out) {
   const Classed table(columns, index, dtype);
@@ -130,99 +76,6 @@ void taken(nb::list columns, int dtype, nb::handle index, nb::handle out) {
     using T = decltype(type);
     T* found = to.data<T>();
     for (int64_t i = 0; i < table.all.rows(); ++i) found[i] = table.all.column<T>(table.at[i])[i];
-  });
-}
-
-// Numbers in another order, which has nothing to do with theirs (SplitMix64).
-void shuffled(nb::handle numbers, nb::handle out) {
-  Buffer from(numbers, false), to(out, true);
-  const uint64_t* given = from.data<const uint64_t>();
-  uint64_t* found = to.data<uint64_t>();
-  Released released;
-  for (int64_t i = 0; i < from.count(); ++i) {
-    uint64_t x = given[i] + 0x9E3779B97F4A7C15;
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-    found[i] = x ^ (x >> 31);
-  }
-}
-
-// Of every row of a table the sum of its squares.
-void squares(nb::list columns, int dtype, nb::handle out) {
-  Buffer to(out, true);
-  const Table all(columns, dtype, to.count());
-  double* sums = to.data<double>();
-  Released released;
-  typed(dtype, [&](auto type) {
-    for (int64_t start = 0; start < all.rows(); start += RUN) {
-      const int64_t n = std::min(RUN, all.rows() - start);
-      double* __restrict sum = sums + start;
-      std::fill_n(sum, n, 0.0);
-      for (int64_t k = 0; k < all.count(); ++k) {
-        const auto* __restrict column = all.column<decltype(type)>(k) + start;
-        for (int64_t i = 0; i < n; ++i) sum[i] += double(column[i]) * double(column[i]);
-      }
-    }
-  });
-}
-
-// The nearest whole number of one below 2^51, as a vector rounds it.
-inline int64_t rounded(double x) {
-  constexpr double ABOVE = 0x1.8p52;
-  int64_t bits, none;
-  x += ABOVE;
-  std::memcpy(&bits, &x, sizeof bits);
-  std::memcpy(&none, &ABOVE, sizeof none);
-  return bits - none;
-}
-
-// The rows of a run in the order of their classes, and where each class begins.
-struct Sorted {
-  explicit Sorted(int64_t classes) : begins(classes + 1), row(RUN) {}
-
-  void take(const int64_t* at, int64_t rows) {
-    std::fill(begins.begin(), begins.end(), 0);
-    for (int64_t i = 0; i < rows; ++i) ++begins[at[i] + 1];
-    for (size_t c = 1; c < begins.size(); ++c) begins[c] += begins[c - 1];
-    // What is behind every class as its rows are put there, and then where the next begins.
-    for (int64_t i = 0; i < rows; ++i) row[begins[at[i]]++] = int32_t(i);
-    for (size_t c = begins.size() - 1; c > 0; --c) begins[c] = begins[c - 1];
-    begins[0] = 0;
-  }
-
-  std::vector<int32_t> begins, row;
-};
-
-// Its entries as whole multiples of 1 / units, summed by the classes of their rows.
-void mass(nb::list columns, int dtype, nb::handle index, double units, nb::handle out) {
-  const Classed table(columns, index, dtype);
-  Buffer to(out, true);
-  int64_t* sums = to.data<int64_t>();
-  const int64_t rows = table.all.rows(), count = table.all.count();
-  int64_t whole[RUN];
-  // Where classes are few, a row of each sum is added to at once, and not again and again.
-  const bool few = count <= RUN / 16;
-  Sorted sorted(few ? count : 0);
-  Released released;
-  typed(dtype, [&](auto type) {
-    for (int64_t start = 0; start < rows; start += RUN) {
-      const int64_t n = std::min(RUN, rows - start), *at = table.at + start;
-      if (few) sorted.take(at, n);
-      for (int64_t k = 0; k < count; ++k) {
-        const auto* column = table.all.column<decltype(type)>(k) + start;
-        for (int64_t i = 0; i < n; ++i) whole[i] = rounded(double(column[i]) * units);
-        if (!few) {
-          for (int64_t i = 0; i < n; ++i) sums[at[i] * count + k] += whole[i];
-          continue;
-        }
-        for (int64_t c = 0; c < count; ++c) {
-          int64_t sum = 0;
-          for (int32_t j = sorted.begins[c]; j < sorted.begins[c + 1]; ++j)
-            sum += whole[sorted.row[j]];
-          sums[c * count + k] += sum;
-        }
-      }
-    }
   });
 }
 
@@ -275,8 +128,4 @@ void bind_scoring(nb::module_& m) {
   m.def("taken", &taken, nb::arg("columns"), nb::arg("dtype"), nb::arg("index"), nb::arg("out"));
   m.def("marked", &marked, nb::arg("index"), nb::arg("marks"), nb::arg("out"));
   m.def("halves", &halves, nb::arg("numbers"), nb::arg("lowest"), nb::arg("bins"), nb::arg("out"));
-  m.def("shuffled", &shuffled, nb::arg("numbers"), nb::arg("out"));
-  m.def("squares", &squares, nb::arg("columns"), nb::arg("dtype"), nb::arg("out"));
-  m.def("mass", &mass, nb::arg("columns"), nb::arg("dtype"), nb::arg("index"), nb::arg("units"),
-        nb::arg("out"));
 }

@@ -47,11 +47,11 @@ class Block:
 
     @property
     def columns(self) -> list[Array]:
-        """The numbers of every class, where classes are on the first axis, as the kernels want
-        them."""
+        """The numbers of every class as the kernels want them."""
         if self.parts:
             return list(self.parts)
-        return list(contiguous(self.values, self.values.dtype.type))
+        values = self.values.T if self.axis == 1 else self.values
+        return list(contiguous(values, values.dtype.type))
 
     def __len__(self) -> int:
         return len(

@@ -14,7 +14,6 @@ from importlib.util import find_spec
 
 import numpy as np
 
-from ..checks import validation
 from ..native import _cpu
 from ..native.sums import contiguous
 from .block import CODES, Block
@@ -24,11 +23,12 @@ from .exact import Sums
 from .find import Roles
 from .least import Least
 from .probabilities import probabilities
-from .recalibration import Answers, Classes
+from .recalibration import Answers, Classes, quiet
 
 _BINS = 15
 _NUMBERS, _MOST = 1 << 22, 1 << 14
 _KEPT = 1000
+_ANY = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,17 +130,16 @@ class Calibration:
                 for x in (weight, keys, places)
             )
             z, y = z.reshape(-1), y.reshape(-1)
-        if self._roles.content == "probs":
-            q = z
-            with np.errstate(divide="ignore"):
-                z = np.log(q) - np.log1p(-q)
-        else:
-            q = probabilities(z, self._roles.content, None)
+        q = probabilities(z, self._roles.content, None)
         plain = events.weight is None and events.prediction.axis is None
         self._count(q, y, None if plain else weight)
         self._squared(np.square(q - y), None if plain else weight)
         found = self._sample.wanted(keys)
-        self._sample.add(*(x[found] for x in (keys, places, z, y, weight)))
+        keys, places, scores, target, drawn = (x[found] for x in (keys, places, z, y, weight))
+        if self._roles.content == "probs":
+            with np.errstate(divide="ignore"):
+                scores = np.log(scores) - np.log1p(-scores)
+        self._sample.add(keys, places, scores, target, drawn)
         if self._roles.form == "hard":
             yes = y.astype(np.int64)
             given = np.where(yes == 1, q, 1 - q)
@@ -154,20 +153,18 @@ class Calibration:
             shares = Block(probabilities(block.values.astype(np.float64), content, axis), axis)
         of_truth = events.given if content == "probs" else None
         given = shares.of_class(events.truth) if of_truth is None else of_truth
-        given = given.astype(np.float64)
-        top = shares.maxima().astype(np.float64)
+        top = shares.maxima()
         if soft is None:
-            squares = _squares(shares) - 2 * given + 1
+            squares = _brier(shares, given)
             right = events.correct
         else:
             q = shares.values
-            squares = _squares(Block(q - soft.values.astype(np.float64), axis))
+            squares = np.square(q - soft.values.astype(np.float64)).sum(axis=axis)
             right = soft.of_class(q.argmax(axis=axis)).astype(np.float64)
         self._squared(squares, weight)
         self._count(top, right, weight)
         places = events.places(np.arange(len(top)))
-        keys = _shuffled(places)
-        found = self._sample.wanted(keys)
+        found, keys = self._drawn(places)
         if len(found):
             scores = block.rows(found).values.astype(np.float64)
             if self._roles.content == "probs":
@@ -179,9 +176,15 @@ class Calibration:
                 target = target.T if soft.axis == 0 else target
             drawn = np.ones(len(found)) if weight is None else weight[found]
             scores = scores.T if axis == 0 else scores
-            self._sample.add(keys[found], places[found], scores, target, drawn)
+            self._sample.add(keys, places[found], scores, target, drawn)
         if soft is None:
             self._doubt(events, given, top)
+
+    def _drawn(self, places: Array) -> tuple[Array, Array]:
+        """Which events may be in the sample, and their keys."""
+        which, keys = _shuffled_below(places, self._sample.bar)
+        found = self._sample.wanted(keys)
+        return which[found], keys[found]
 
     def _squared(self, squares: Array, weight: Array | None) -> None:
         self._squares.add(squares if weight is None else weight * squares)
@@ -189,8 +192,8 @@ class Calibration:
             self._weight.add(weight)
 
     def _count(self, q: Array, right: Array, weight: Array | None) -> None:
-        bins = np.minimum((q * _BINS).astype(np.int64), _BINS - 1)
-        counts = np.bincount(bins, minlength=_BINS)
+        bins, counts = np.empty(len(q), np.int64), np.zeros(_BINS, np.int64)
+        _cpu.binned(contiguous(q, q.dtype.type), CODES[q.dtype], counts, bins)
         self._counts += counts
         if weight is not None:
             for sums, values in zip(self._bins, (1.0, q, right, weight), strict=True):
@@ -211,12 +214,13 @@ class Calibration:
             self._plain_of_class += np.bincount(truth, minlength=self._of_class.size)
         else:
             self._of_class.add(weight, truth)
-        off = given - top
+        off = np.subtract(given, top, dtype=np.float64)
         found = self._doubtful.wanted(off)
         found = found[off[found] < 0]
         predicted = events.predicted(found)
         places = events.places(found)
-        self._doubtful.add(off[found], places, truth[found], given[found], top[found], predicted)
+        given, top = given[found].astype(np.float64), top[found].astype(np.float64)
+        self._doubtful.add(off[found], places, truth[found], given, top, predicted)
 
     def suspicious(self, most: int) -> tuple[Array, ...]:
         """Rows whose label is doubtful: another class gets at least what it gets on average where
@@ -238,7 +242,7 @@ class Calibration:
         order = np.argsort(_shuffled(number(places)), kind="stable")
         scores, target, weight = (part[order] for part in parts)
         fit = Answers(scores, target, weight) if self._binary else Classes(scores, target, weight)
-        with validation("off"), np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+        with quiet():
             temperature, gain = fit.temperature()
             uncertainty, least = fit.uncertainty(), fit.recalibrated()
             classes = tuple(fit.each()) if isinstance(fit, Classes) else ()
@@ -278,17 +282,23 @@ class Calibration:
         return found
 
 
-def _squares(block: Block) -> Array:
-    """The sum of the squares of every row; a class after the other, which saves a large array."""
-    if block.axis == 1:
-        return np.square(block.values, dtype=np.float64).sum(axis=1)
-    columns, total = block.columns, np.empty(len(block))
-    _cpu.squares(columns, CODES[columns[0].dtype], total)
-    return total
+def _brier(block: Block, given: Array) -> Array:
+    """The sum of squares of every row's prediction less its class; a class after the other, which
+    saves a large array."""
+    columns, found = block.columns, np.empty(len(block))
+    dtype = columns[0].dtype
+    _cpu.squares(columns, CODES[dtype], contiguous(given, dtype.type), found)
+    return found
 
 
 def _shuffled(numbers: Array) -> Array:
     """Row numbers in another order, which has nothing to do with theirs."""
-    found = np.empty(len(numbers), np.uint64)
-    _cpu.shuffled(contiguous(numbers, np.int64), found)
-    return found
+    return _shuffled_below(numbers, None)[1]
+
+
+def _shuffled_below(numbers: Array, most: int | None) -> tuple[Array, Array]:
+    """Which of them come to no more than that (None: all), and to what."""
+    which, found = np.empty(len(numbers), np.int64), np.empty(len(numbers), np.uint64)
+    bar = _ANY if most is None else most
+    count = _cpu.drawn(contiguous(numbers, np.int64), bar, which, found)
+    return which[:count], found[:count]

@@ -110,9 +110,9 @@ _FRAGMENT = 1 << 40
 MOST_FRAGMENTS = 1 << 22
 
 
-def place_of(fragment: int, row: Array) -> Array:
-    """See `Batch.place`."""
-    return np.asarray(row + fragment * _FRAGMENT, np.int64)
+def place_of(fragment: int, row: Array, first: int = 0) -> Array:
+    """See `Batch.place`; rows count from `first`."""
+    return np.asarray(row + (first + fragment * _FRAGMENT), np.int64)
 
 
 def fragment_and_row(place: Array) -> tuple[Array, Array]:
@@ -153,7 +153,9 @@ class Batch:
     def place(self, index: Array) -> Array:
         """The fragment and the row within it of some rows, in one number each that sorts like
         them: it is known before the rows of other fragments are counted."""
-        return place_of(self.fragment, self.number(index) - self.before)
+        first = -self.before if self.numbers is not None else self.start - self.before
+        row = index if self.numbers is None else self.numbers[index]
+        return place_of(self.fragment, row, first)
 
 
 @dataclass(frozen=True, slots=True)

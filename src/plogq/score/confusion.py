@@ -79,8 +79,7 @@ class Mass:
         self._sums.add(p if weight is None else p * weight[:, None], q)
 
     def _count(self, truth: Array, block: Block) -> None:
-        columns = Block(block.values.T, 0).columns if block.axis == 1 else block.columns
-        labels = contiguous(truth, np.int64)
+        columns, labels = block.columns, contiguous(truth, np.int64)
         _cpu.mass(columns, CODES[columns[0].dtype], labels, UNITS, self._units)
 
     def merge(self, other: Mass) -> None:

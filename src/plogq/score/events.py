@@ -332,11 +332,11 @@ def _says_yes(values: Array, roles: Roles) -> Array:
 
 def _correct(q: Block, truth: Array, given: Array, roles: Roles) -> Array:
     """Whether Q gives the most to the true class; of equal classes the first counts."""
-    values = q.values
     if q.axis is None:
-        return _says_yes(values, roles) == (truth == 1)
+        return _says_yes(q.values, roles) == (truth == 1)
     if q.best is not None:
         return q.best == truth
+    values = q.values
     if q.axis == 1:
         return values.argmax(axis=1) == truth
     # NumPy's argmax over the first axis takes 4 ns an element, max and == a tenth of that.

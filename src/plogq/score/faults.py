@@ -17,9 +17,9 @@ from .shown import excerpt
 
 def improper(block: Block, group: Group, tolerance: float | None) -> list[Fault]:
     """Rows that are no distribution (for yes/no outcomes: no probability)."""
-    values, axis = block.values, block.axis
+    axis = block.axis
     if axis is None:
-        wrong: Array = ~((values >= 0) & (values <= 1))
+        wrong: Array = ~((block.values >= 0) & (block.values <= 1))
         return [Fault(wrong, lambda i: _outside(block, group, i))] if wrong.any() else []
     totals = block.totals()
     near = sums.USUAL if tolerance is None else tolerance
@@ -27,6 +27,7 @@ def improper(block: Block, group: Group, tolerance: float | None) -> list[Fault]
     # Nothing below 0 and a sum of 1 leave no room above 1; a NaN fails every comparison.
     if block.minimum() >= 0 and totals.min() >= low and totals.max() <= high:
         return []
+    values = block.values
     outside = ~np.logical_and.reduce((values >= 0) & (values <= high), axis=axis)
     wrong = sums.uneven(values, axis, totals, tolerance)
     return [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .column import Array
@@ -41,14 +43,19 @@ class Least:
         kept = np.concatenate([below, tied])
         self._first, self._waiting = tuple(part[kept] for part in found), []
 
+    @property
+    def bar(self) -> Any:
+        """The key above which no row is wanted any more; None while there is none."""
+        full = self._first and len(self._first[0]) == self.most
+        return self._first[0][-1] if full else None
+
     def wanted(self, keys: Array) -> Array:
         """Which rows of a batch, whose places ascend, may be among the first, by their keys alone;
         what is kept of them need be found for these only."""
         if not self.most:
             return np.zeros(0, np.int64)
-        index = np.arange(len(keys))
-        if self._first and len(self._first[0]) == self.most:
-            index = np.flatnonzero(keys <= self._first[0][-1])
+        bar = self.bar
+        index = np.arange(len(keys)) if bar is None else np.flatnonzero(keys <= bar)
         if len(index) <= self.most:
             return index
         some = keys[index]

@@ -22,8 +22,8 @@ from .tally import Tally
 _VERSION = 2
 # Enough rows for vectors to pay, few enough that a batch stays in the processor's cache: the
 # passes over it then cost a fraction of reading it.
-_MOST_ROWS = 1 << 16
-_NUMBERS = 1 << 20
+_MOST_ROWS = 1 << 17
+_NUMBERS = 1 << 21
 # What is freed goes back to the system, and every batch is handed new pages, cleared one by one,
 # which takes as long as its arithmetic. glibc keeps what it is given back once it has seen an array
 # of this size freed, of which no page need be touched; other allocators do so, or do not mind.
