@@ -99,13 +99,16 @@ struct BinaryBlocks {
         if (p.hessian) store<T>(x.h + i, times(beta * (yes + no) * T(p.bound), q * not_q));
       } else {
         if (costs) {
-          Vec<T> cost_yes = -log<T>(z), cost_no = -log1p<T>(-z);
-          store<T>(at.loss + i, times(yes, cost_yes) + times(no, cost_no));
+          // Where all answers are yes, as scoring asks, half of the logarithms are not needed.
+          const bool some_no = any<T>(no == zero ? zero : one);
+          const Vec<T> of_no = some_no ? times(no, -log1p<T>(-z)) : zero;
+          store<T>(at.loss + i, times(yes, -log<T>(z)) + of_no);
           store<T>(x.log_z + i, zero);
         }
         // No more than two weights come before beta, so that only such a y is lost in them.
         vanished += vanishing<T>(yes, beta) + vanishing<T>(no, beta) +
                     vanishing<T>(y, all<T>(Simd<T>::smallest_normal * T(0x1p46)));
+        if (!p.gradient) continue;
         g = over(beta * no, one - z) - over(beta * yes, z);
       }
       store<T>(at.g + i, g);

@@ -10,8 +10,11 @@
 namespace plogq {
 
 inline void check_places(const int64_t* place, int64_t n, int64_t size) {
+  // Its first bit is that of a negative number, where one is or is too large.
+  uint64_t odd = 0;
   for (int64_t i = 0; i < n; ++i)
-    if (place[i] < 0 || place[i] >= size) throw nanobind::index_error("a place beyond all sums");
+    odd |= uint64_t(place[i]) | uint64_t(size - 1) - uint64_t(place[i]);
+  if (odd >> 63) throw nanobind::index_error("a place beyond all sums");
 }
 
 // Rows are taken in runs that stay in the nearest cache while the columns pass.
