@@ -95,6 +95,8 @@ def test_a_large_file_is_cut(
     assert len(pieces) == (1 if form == "csv" else 5)
     if form != "csv":
         assert str(pieces[1]).startswith(f"{path}, rows 2")
+        one, two = (piece.span or () for piece in places.fragments([path]).pieces(2))
+        assert (one[0], one[1], two[1]) == (0, two[0], 99)
     assert exact(plogq.evaluate(path, map=shuffled)) == exact(score_file(path))
 
 

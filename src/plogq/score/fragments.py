@@ -176,8 +176,9 @@ class Fragments:
             *(Field(key, "whole" if whole else "text") for key, whole in self._partitioned.items()),
         ]
 
-    def pieces(self) -> list[Piece]:
-        """The files, and large ones of a format in which rows can be found cut into pieces.
+    def pieces(self, enough: int | None = None) -> list[Piece]:
+        """The files, and large ones of a format in which rows can be found cut into pieces;
+        of these about as many as are `enough`, where that is said.
 
         Raises:
             InputError: a file cannot be read.
@@ -187,7 +188,7 @@ class Fragments:
             cuts = open_source(path, header=self._header).cuts() if _is_large(path) else [0]
             spans = pairwise(cuts)
             found += [Piece(path, k, span) for span in spans] or [Piece(path, k)]
-        return found
+        return found if enough is None else _joined(found, enough)
 
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths
@@ -247,6 +248,21 @@ class Fragments:
                 )
                 found[name] = Column(values)
         return found
+
+
+def _joined(pieces: Sequence[Piece], enough: int) -> list[Piece]:
+    """Neighbours in a file as one piece, each of about so many rows that there are `enough`."""
+    rows = sum(piece.span[1] - piece.span[0] for piece in pieces if piece.span) / enough
+    found: list[Piece] = []
+    for piece in pieces:
+        last = found[-1] if found else piece
+        before, span = last.span, piece.span
+        near = bool(found) and last.fragment == piece.fragment
+        if near and before and span and before[1] - before[0] < rows:
+            found[-1] = replace(last, span=(before[0], span[1]))
+        else:
+            found.append(piece)
+    return found
 
 
 class One:

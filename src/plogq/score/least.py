@@ -72,5 +72,6 @@ class Least:
 
     def merge(self, other: Least) -> None:
         """Take in the rows that another has kept."""
-        if other.columns:
-            self.add(*other.columns)
+        other._settle()
+        if other._first:
+            self.add(*other._first)

@@ -16,6 +16,10 @@ from .report import Report
 from .running import Totals
 from .survey import Wish
 
+# Pieces for each worker: totals that come back are put together by one, and each is begun anew, but
+# workers that are done wait for those that are not.
+_PIECES = 8
+
 # What is like the built-in map: it calls a function for each of several pieces, and hands back
 # what that returned, in any order.
 Map = Callable[[Callable[[Piece], Any], Sequence[Piece]], Iterable[Any]]
@@ -65,7 +69,8 @@ def score_pieces(
         )
     source = fragments(places, header=wish.header)
     empty = empty_totals(source, wish, name=name, worst=worst, named_bad_rows=named_bad_rows)
-    pieces = source.pieces()
+    workers: int | None = getattr(map, "workers", None)
+    pieces = source.pieces(workers and _PIECES * workers)
     return gathered(Job(empty, source, strict), pieces, map, progress).report()
 
 
