@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+import plogq
 from plogq.score import InputError, Wish, score_file
 
 NAMES = ("setosa", "versicolor", "virginica")
@@ -317,3 +320,24 @@ def test_renormalize_and_clip(tmp_path: Path) -> None:
     expected = (-np.log((Q / Q.sum(1, keepdims=True))[range(ROWS), Y]).sum() - log(1e-15)) / 13
     assert report.cross_entropy == pytest.approx(expected, rel=1e-12)
     assert any("--renormalize" in reason for reason in report.reasons)
+
+
+@pytest.mark.parametrize("end", ["parquet", "arrow"])
+def test_names_that_hugging_face_gives_to_labels(tmp_path: Path, end: str) -> None:
+    features = {"label": {"names": NAMES, "_type": "ClassLabel"}, "text": {"_type": "Value"}}
+    said = {"huggingface": json.dumps({"info": {"features": features}})}
+    turned = (2, 0, 1)
+    columns = {"label": Y, **{NAMES[k]: Q[:, k] for k in turned}}
+    table = pa.table(columns).replace_schema_metadata(said)
+    path = tmp_path / f"named.{end}"
+    if end == "arrow":
+        with pa.ipc.new_file(path, table.schema) as writer:
+            writer.write_table(table)
+    else:
+        pq.write_table(table, path)
+    lists = pa.table({"label": Y, "probs": Q.tolist()}).replace_schema_metadata(said)
+    for report in (score_file(path), plogq.evaluate(table), plogq.evaluate(lists)):
+        assert report.cross_entropy == pytest.approx(H, rel=1e-9)
+        assert {line.label for line in report.classes} == set(NAMES)
+    broken = table.replace_schema_metadata({"huggingface": "{"})
+    assert plogq.evaluate(broken).cross_entropy != pytest.approx(H)

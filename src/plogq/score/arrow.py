@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from .column import RAGGED, Array, Column, Fault, Field, Kind
+from .column import RAGGED, About, Array, Column, Fault, Field, Kind
 
 # pyarrow ships no type stubs: its arrays, types and functions are Any from here on.
 _types: Any = pa.types
@@ -26,6 +28,20 @@ def field(name: str, kind: Any) -> Field:
         numbers = scalar(_storage(kind.value_type)) in ("whole", "real", "boolean")
         return Field(name, "list" if numbers else "other", width)
     return Field(name, scalar(kind))
+
+
+def about(schema: Any) -> About:
+    """What a schema says besides its fields: the names that Hugging Face's datasets give to whole
+    numbers (ClassLabel)."""
+    found: dict[str, tuple[str, ...]] = {}
+    # Whatever else stands there is no concern of ours.
+    with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        for name, kind in features.items():
+            if isinstance(kind, dict) and kind.get("_type") == "ClassLabel":
+                found[name] = tuple(map(str, kind["names"]))
+    names = next(iter(found.values())) if len(found) == 1 else None
+    return About(classes=names, labels=tuple(found.items()))
 
 
 def column(array: Any, name: str, width: int | None = None) -> Column:

@@ -8,7 +8,7 @@ import numpy as np
 
 from . import arrow, faults
 from .column import Array, Column, Fault, InputError
-from .matching import Match, match_labels, numbers_in, truth_words
+from .matching import Match, match_columns, match_labels, numbers_in, truth_words
 from .naming import Group
 from .shown import excerpt
 from .survey import Seen
@@ -144,6 +144,10 @@ def number_codes(
             said,
             *([f"The labels count from {first}."] if first else []),
         ]
+    order = match_columns(named := dict(seen.about.labels).get(name, ()), classes)
+    if order is not None:
+        said = f"{column}: {why}, whose numbers have names in the file: 0 is {named[0]!r}."
+        return Codes(tuple(named[i] for i in order), numbers=tuple(order)), [said]
     numbers = _numbers_of(prediction, classes)
     if numbers is None:
         return _by_words_or_place(

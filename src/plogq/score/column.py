@@ -161,13 +161,14 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class About:
     """What a reader found out: sentences for the report, the names of the classes where the file
-    has them beside its rows, the columns that came from a file of the truth, and whether it holds
-    the log-probabilities of tokens."""
+    has them beside its rows, the columns that came from a file of the truth, whether it holds
+    the log-probabilities of tokens, and of columns of labels the names of 0, 1, 2, …"""
 
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
     truth: tuple[str, ...] = ()
     log_likelihood: bool = False
+    labels: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 class Source(Protocol):

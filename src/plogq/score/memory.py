@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from ..errors import PlogqError
 from ..frameworks import verbs
+from . import arrow
 from .column import About, Array, Batch, InputError, Widths
 from .nested import Nesting
 from .tables import batch_of
@@ -30,7 +31,9 @@ class Table:
         nesting.learn(table)
         self._table = nesting.flat(table)
         self.fields = nesting.fields
-        self.about = About(classes=None if classes is None else tuple(map(str, classes)))
+        self.about = arrow.about(table.schema)
+        if classes is not None:
+            self.about = About(classes=tuple(map(str, classes)))
 
     def batches(
         self, names: Sequence[str], rows: int, widths: Widths

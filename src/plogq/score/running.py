@@ -20,8 +20,8 @@ from .tally import Tally
 
 # What is pickled says of which version it is: one that means other sums is refused.
 _VERSION = 2
-# Enough rows for vectors to pay, few enough that a batch stays in the processor's cache: the
-# passes over it then cost a fraction of reading it.
+# Enough rows that what is done once a batch costs little beside them, and few enough for memory and
+# the outer caches.
 _MOST_ROWS = 1 << 17
 _NUMBERS = 1 << 21
 # What is freed goes back to the system, and every batch is handed new pages, cleared one by one,

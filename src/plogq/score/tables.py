@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from . import arrow
-from .column import MOST_CLASSES, About, Batch, Field, Widths
+from .column import MOST_CLASSES, Batch, Field, Widths
 from .nested import Nesting
 from .places import Remote, raw_file
 
@@ -43,12 +43,11 @@ _DECODE_IN_THREADS = (os.cpu_count() or 1) > 2
 class Parquet:
     """A Parquet file, read page by page."""
 
-    about = About()
-
     def __init__(self, path: Path) -> None:
         self._path = path
         with self._opened() as file:
             self._rows = int(file.metadata.num_rows)
+            self.about = arrow.about(file.schema_arrow)
             self._nesting = Nesting(file.schema_arrow)
             if holders := self._nesting.holders:
                 records = file.iter_batches(_FIRST, columns=holders, use_threads=False)
@@ -142,13 +141,12 @@ class ArrowIPC:
     Not through a memory map: where a file that is mapped is cut short, the process is killed.
     """
 
-    about = About()
-
     def __init__(self, path: Path, *, stream: bool) -> None:
         self._path = path
         self._stream = stream
         with self._opened() as raw:
-            self._nesting = Nesting(self._reader(raw, None).schema)
+            schema = self._reader(raw, None).schema
+            self._nesting, self.about = Nesting(schema), arrow.about(schema)
         if holders := self._nesting.holders:
             with self._opened() as raw:
                 _learn(self._nesting, (record for record, _ in self._records(raw, holders, None)))
