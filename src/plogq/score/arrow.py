@@ -36,9 +36,10 @@ def about(schema: Any) -> About:
     found: dict[str, tuple[str, ...]] = {}
     # Whatever else stands there is no concern of ours.
     with suppress(ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        said: Any = schema.metadata[b"huggingface"]
+        features: dict[str, Any] = json.loads(said)["info"]["features"]
         for name, kind in features.items():
-            if isinstance(kind, dict) and kind.get("_type") == "ClassLabel":
+            if hasattr(kind, "get") and kind.get("_type") == "ClassLabel":
                 found[name] = tuple(map(str, kind["names"]))
     names = next(iter(found.values())) if len(found) == 1 else None
     return About(classes=names, labels=tuple(found.items()))
