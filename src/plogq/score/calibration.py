@@ -14,6 +14,7 @@ from importlib.util import find_spec
 
 import numpy as np
 
+from ..checks import validation
 from ..native import _cpu
 from ..native.sums import contiguous
 from .block import CODES, Block
@@ -23,7 +24,7 @@ from .exact import Sums
 from .find import Roles
 from .least import Least
 from .probabilities import probabilities
-from .recalibration import Answers, Classes, quiet
+from .recalibration import Answers, Classes
 
 _BINS = 15
 _NUMBERS, _MOST = 1 << 22, 1 << 14
@@ -242,7 +243,7 @@ class Calibration:
         order = np.argsort(_shuffled(number(places)), kind="stable")
         scores, target, weight = (part[order] for part in parts)
         fit = Answers(scores, target, weight) if self._binary else Classes(scores, target, weight)
-        with quiet():
+        with validation("off"), np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             temperature, gain = fit.temperature()
             uncertainty, least = fit.uncertainty(), fit.recalibrated()
             classes = tuple(fit.each()) if isinstance(fit, Classes) else ()

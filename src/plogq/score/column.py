@@ -153,9 +153,10 @@ class Batch:
     def place(self, index: Array) -> Array:
         """The fragment and the row within it of some rows, in one number each that sorts like
         them: it is known before the rows of other fragments are counted."""
-        first = -self.before if self.numbers is not None else self.start - self.before
-        row = index if self.numbers is None else self.numbers[index]
-        return place_of(self.fragment, row, first)
+        if self.numbers is None:
+            # One pass over the rows, as these are all of a batch.
+            return place_of(self.fragment, index, self.start - self.before)
+        return place_of(self.fragment, self.numbers[index], -self.before)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from functools import partial
 from importlib import import_module
 from math import exp, isfinite
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from ..checks import validation
 from ..definition import cross_entropy, log_normalizer, value_and_grad
 from ..divergence import entropy
 from ..representations.binary import BinaryLogits, BinaryProbs
@@ -20,9 +16,6 @@ from ..representations.predictions import Logits
 from ..representations.targets import Labels, Probs
 from ..representations.wrappers import Weighted
 from .column import Array
-from .threads import in_order
-
-_Found = TypeVar("_Found")
 
 # More classes leave no events to fit a matrix of their squares.
 _MATRIX_CLASSES, _MATRIX_EVENTS = 50, 8192
@@ -115,11 +108,13 @@ class Classes(Fit):
             return self.loss
         ways = [self._by_temperature]
         if self.scores.shape[1] <= _MATRIX_CLASSES:
-            ways.insert(0, self._by_matrix)
-        fits = [partial(way, *each) for way in ways for each in (halves, halves[::-1])]
-        parts = np.reshape(_by_threads(fits), (len(ways), 2))
-        weights = [float(self.weight[rows].sum()) for rows in halves[::-1]]
-        return min(self.loss, *map(float, np.average(parts, axis=1, weights=weights)))
+            ways.append(self._by_matrix)
+        losses = [self.loss]
+        for way in ways:
+            parts = [way(fitted, other) for fitted, other in (halves, halves[::-1])]
+            weights = [float(self.weight[rows].sum()) for rows in halves[::-1]]
+            losses.append(float(np.average(parts, weights=weights)))
+        return min(losses)
 
     def each(self) -> list[tuple[float, float]]:
         """Of every class, whether it is this one or another: what the model tells beyond how often
@@ -128,15 +123,14 @@ class Classes(Fit):
         if count > _MATRIX_CLASSES:
             return []
         log_q = self.scores - np.asarray(log_normalizer(Logits(self.scores)))[:, None]
-
-        def one(k: int) -> tuple[float, float]:
+        found: list[tuple[float, float]] = []
+        for k in range(count):
             scores = log_q[:, k] - np.log(-np.expm1(np.minimum(log_q[:, k], 0.0)))
             target = self.target[:, k] if self.target.ndim == 2 else self.target == k
             fit = Answers(scores, target.astype(np.float64), self.weight)
             least = fit.recalibrated()
-            return fit.uncertainty() - least, fit.loss - least
-
-        return _by_threads([partial(one, k) for k in range(count)])
+            found.append((fit.uncertainty() - least, fit.loss - least))
+        return found
 
     def _by_temperature(self, fitted: Array, other: Array) -> float:
         temperature, _ = Classes(
@@ -171,24 +165,6 @@ class Classes(Fit):
         options = {"maxiter": 100}
         found: Any = _optimize().minimize(step, start, jac=True, method="CG", options=options)
         return float(cross_entropy(self._target(other), recalibrated(found.x, hidden[other])))
-
-
-def _by_threads(fits: Sequence[Callable[[], _Found]]) -> list[_Found]:
-    """What each of them comes to, which depends on no other."""
-
-    def run(fit: Callable[[], _Found]) -> _Found:
-        # What was said of checks and warnings was said to the thread that calls.
-        with quiet():
-            return fit()
-
-    return list(in_order(iter(fits), run))
-
-
-@contextmanager
-def quiet() -> Generator[None, None, None]:
-    """Infinite and NaN losses are no news here."""
-    with validation("off"), np.errstate(invalid="ignore", over="ignore", divide="ignore"):
-        yield
 
 
 def _by_rows(rows: Array, matrix: Array) -> Array:
