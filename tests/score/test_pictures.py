@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from math import inf, log, sqrt
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from plogq.score import Report, Wish, score_file
 from plogq.score.calibration import Bin
-from plogq.score.evaluate import opened_file, score_source
+from plogq.score.evaluate import empty_totals, opened_file, score_by_threads, score_source
 from plogq.score.pictures import Pictures
 from plogq.score.plots import band
 
@@ -43,6 +44,26 @@ def mean_given(truth: Any, q: Any, weight: Any) -> Any:
     """By hand: the weighted mean of q where each class is true, by its (soft) membership."""
     w = truth * weight[:, None]
     return (w.T @ q) / w.sum(axis=0)[:, None]
+
+
+def test_as_many_rows_as_a_cluster_has(write: Write) -> None:
+    """Totals that are doubled 42 times: 10¹⁵ rows, and the same means."""
+    with opened_file(write(columns(Q, "p") | {"label": Y.tolist()}), PICTURES) as source:
+        totals = empty_totals(source, PICTURES)
+        score_by_threads(source, totals, 70, None)
+    once = totals.report()
+    for _ in range(42):
+        totals.merge(pickle.loads(pickle.dumps(totals)))
+    many = totals.report()
+    assert many.events == ROWS * 2**42
+    assert once.confusion is not None
+    assert many.confusion is not None
+    np.testing.assert_allclose(many.confusion.probability, once.confusion.probability, rtol=1e-14)
+    assert many.cross_entropy == pytest.approx(once.cross_entropy, rel=1e-14)
+    assert [b.count for b in many.histogram] == [b.count * 2**42 for b in once.histogram]
+    assert many.brier == pytest.approx(once.brier, rel=1e-14)
+    assert many.calibration_error == pytest.approx(once.calibration_error, rel=1e-12)
+    assert many.accuracy == once.accuracy
 
 
 @pytest.mark.parametrize("listed", [False, True])

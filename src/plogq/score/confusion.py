@@ -18,6 +18,8 @@ from .probabilities import probabilities
 # More classes are no table to read, and many more no matrix to hold.
 _TABLE, _MATRIX = 30, 2048
 _PAIRS = 30
+# So many rows add no more than 2⁶² units to a sum, of which all but the last 40 bits are carried.
+_ROWS, _CARRIED = 1 << 30, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,11 @@ class Mass:
         count = len(roles.classes)
         self._kept = roles.form not in ("tokens", "multi") and count <= _MATRIX
         count = count if self._kept else 0
-        # Of labels without weights, which are whole numbers; and of all others.
-        self._units, self._sums = np.zeros((count, count), np.int64), Outer(count, count)
+        # Of labels without weights, which are whole numbers, with what is carried over from them
+        # before they wrap; and of all others.
+        self._units, self._carried = np.zeros((2, count, count), np.int64)
+        self._rows = 0
+        self._sums = Outer(count, count)
 
     def add(self, events: Events) -> None:
         """Take in the events of one batch."""
@@ -80,18 +85,32 @@ class Mass:
 
     def _count(self, truth: Array, block: Block) -> None:
         columns, labels = block.columns, contiguous(truth, np.int64)
+        self._rows += len(labels)
+        if self._rows > _ROWS:
+            self._carry()
+            self._rows = len(labels)
         _cpu.mass(columns, CODES[columns[0].dtype], labels, UNITS, self._units)
+
+    def _carry(self) -> None:
+        more = self._units >> _CARRIED
+        self._carried += more
+        self._units -= more << _CARRIED
+        self._rows = 0
 
     def merge(self, other: Mass) -> None:
         """Take in what another one of the same classes has taken in."""
+        self._carry()
         self._units += other._units
+        self._carried += other._carried
+        self._carry()
         self._sums.merge(other._sums)
 
     def result(self) -> Confusion | None:
         """What it comes to; None where there are too many classes, or none."""
         if not self._kept:
             return None
-        totals = self._units / UNITS + self._sums.floats()
+        self._carry()
+        totals = (np.ldexp(self._carried, _CARRIED) + self._units) / UNITS + self._sums.floats()
         weight = totals.sum(axis=1, keepdims=True)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = totals / weight
