@@ -69,10 +69,6 @@ _NEVER_CALLED = frozenset(
         "tf_sigmoid_softmax_head",
     ]
 )
-# What is wrong and not found when it runs: probabilities without a logarithm that come out of a
-# vmap, where the axis of their softmax is lost; and predicted classes as fractions, which a
-# saturated model's may be. The tables count them as missed.
-MISSED = frozenset(["jax_stax_like_nll", "kaggle_oof_predict", "tabnet_cv_argmax_logloss"])
 # The errors of programs that need what is not here: a package, the network, a GPU.
 _NOT_HERE = (
     "ModuleNotFoundError", "FileNotFoundError", "OSError", "Exception: URL fetch",

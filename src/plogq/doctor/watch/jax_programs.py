@@ -8,7 +8,7 @@ from ..facts import Array, Made
 from ..lint import moves
 from ..lint.verbs import VERBS
 from .bench import Bench, Const, Terms, Unknown, Value, settled
-from .jax_verbs import VERBS_OF
+from .jax_verbs import VERBS_OF, axes_of
 
 _PROGRAMS = frozenset(
     [
@@ -67,7 +67,7 @@ def _by_name(on: Bench, name: str, program: Any, args: list[Value]) -> Value | N
         return None
     kw: dict[str, Value] = {}
     if name in ("softmax", "log_softmax", "logsumexp", "mean", "nanmean"):
-        axes = next((e.params["axes"] for e in program.eqns if "axes" in e.params), None)
+        axes = next((a for e in program.eqns if (a := axes_of(e.params)) is not None), None)
         if axes is None:
             return None
         x = args[0]

@@ -53,6 +53,12 @@ def entered(names: str) -> Callable[[Maker], Maker]:
     return enter
 
 
+def axes_of(params: dict[str, Any]) -> tuple[int, ...] | None:
+    """The axes that a primitive goes over, if it goes over some; under vmap NumPy's numbers."""
+    axes = params.get("axes")
+    return None if axes is None else tuple(map(int, axes))
+
+
 def _array(value: Value) -> Array | None:
     return value if isinstance(value, Array) else None
 
@@ -173,7 +179,7 @@ def _same(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
 
 def _reduced(name: str) -> Maker:
     def reduce(on: Bench, args: list[Value], params: dict[str, Any]) -> Value:
-        axes, x = params["axes"], args[0]
+        axes, x = axes_of(params) or (), args[0]
         rank = x.rank if isinstance(x, Array) else x.logs.rank if isinstance(x, Terms) else None
         if len(axes) == 1:
             return on.do("jnp", name, [x], {"axis": Const(axes[0])})

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..contracts import CONTRACTS
-from ..facts import Array, Made
+from ..facts import Array, Made, Place
+from .code import line_of, said
 from .evidence import Numbers
 from .places import here
 from .watch import Watch
 
 _CONTRACT = CONTRACTS["sklearn.metrics.log_loss"]
+_HARD = 8  # zeros and ones, before it is asked whether they are decisions
 
 
 def begin(watch: Watch) -> None:
@@ -53,7 +55,7 @@ def _note(watch: Watch, y_true: Any, y_pred: Any) -> Any:
         return None
     place, _ = here(3)
     kind = watch.sightings.note(
-        _CONTRACT, place, _prediction(q, p), _truth(p, q), {}, lambda: q, lambda: p
+        _CONTRACT, place, _prediction(q, p, place), _truth(p, q), {}, lambda: q, lambda: p
     )
     return _CONTRACT, place, kind
 
@@ -71,13 +73,18 @@ def _words(values: Numbers) -> str:
     return f"values from {float(values.min()):.4g} to {float(values.max()):.4g}"
 
 
-def _prediction(q: Numbers, p: Numbers) -> Array:
+def _prediction(q: Numbers, p: Numbers, place: Place) -> Array:
     out = Array(shape=q.shape, kind=_kind(q), by=_words(q))
     if q.dtype.kind in "iub":
         return out.but(made=Made.LABELS if _is_probability(p) else Made.HARD)
     low, high = float(np.nanmin(q)), float(np.nanmax(q))
     if low < -1e-6 or high > 1 + 1e-6:
         return out.but(made=Made.SCORES)
+    if q.size >= _HARD and bool(((q == 0) | (q == 1)).all()):
+        # So are the probabilities of a grown tree: the code says which they are.
+        decided = said("PQ012", place, sys._getframe(1))
+        if decided is not None:
+            return out.but(made=Made.HARD, by=line_of(decided.head), place=decided.head)
     return out
 
 
