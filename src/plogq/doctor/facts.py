@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
 from .contracts import Contract
 
@@ -186,3 +186,15 @@ class HandWritten:
 
 
 Seen = Sighting | Cut | HandWritten
+
+
+S = TypeVar("S", bound=Seen)
+
+
+def ungraded(seen: S) -> S:
+    """The same where no gradient is taken of it."""
+    if isinstance(seen, HandWritten):
+        return replace(seen, logs=seen.logs.but(detached=True))
+    if isinstance(seen, Sighting) and seen.prediction is not None:
+        return replace(seen, prediction=seen.prediction.but(detached=True))
+    return seen

@@ -19,6 +19,7 @@ from .values import Args, Function, Instance, Model, Record, UserClass, Value
 
 NOWHERE = ast.Constant(value=None, lineno=1, col_offset=0, end_lineno=1, end_col_offset=0)
 DEPTH = 24  # functions within functions
+UNGRADED = frozenset({"no_grad", "inference_mode"})  # of PyTorch: contexts and decorators
 
 
 Sight = tuple[
@@ -72,6 +73,9 @@ class Machine(Protocol):
     functions: dict[ast.AST, Function]
     instances: dict[UserClass, list[Instance]]
     alone: bool  # what runs is a function that nobody called
+    graded: bool  # whether gradients may be taken of what runs
+
+    def given(self, default: Any) -> Value: ...  # what a caller may give, and this where none does
 
     @property
     def home(self) -> Module: ...

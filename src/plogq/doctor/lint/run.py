@@ -7,19 +7,21 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..contracts import Takes
-from ..facts import Array, Made, Seen, Sighting
+from ..facts import Array, Made, Seen, Sighting, ungraded
 from ..findings import Finding, Level
 from ..rules import judge
 from .edits import Edit, edit_for
 from .library import LIBRARY
+from .measured import matters, measured, parents_of
 from .modules import Module
 from .project import Project, of_library
 from .running.interpreter import Interpreter
 from .settings import Settings
+from .slots import Scope
 from .sources import (
     Unreadable,
     imports_speaker,
@@ -197,10 +199,19 @@ def _judged(module: Module, settings: Settings, project: Project, report: Report
     project.begin(module)
     interpreter = Interpreter(module, project, LIBRARY)
     interpreter.run()
-    report.faults += [(module.shown, fault) for fault in interpreter.faults]
+    readings = [interpreter]
+    if interpreter.asked:
+        # Choices that hang on one argument are made as one where it has its default.
+        again = replace(module, scope=Scope(None))
+        project.begin(again)
+        readings.append(Interpreter(again, project, LIBRARY, no_arguments=True))
+        readings[1].run()
+    report.faults += [(module.shown, fault) for on in readings for fault in on.faults]
     known = {(f.rule, f.place): f for f in report.findings}
-    for seen, call, node, source in (*interpreter.found, *_cuts(interpreter)):
+    for seen, call, node, source in (s for on in readings for s in (*on.found, *_cuts(on))):
         report.sources.setdefault(source.shown, source)
+        if call is not None and matters(seen) and measured(call, parents_of(source.tree)):
+            seen = ungraded(seen)
         for f in judge(seen):
             if not settings.wants(f.rule, source.path) or _silenced(f, call, source):
                 continue

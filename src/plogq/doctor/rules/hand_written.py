@@ -38,8 +38,8 @@ def log_of_softmax(seen: Sighting) -> Verdict | None:
     q = seen.prediction
     if q is None or q.made is not Made.LOG_OF_SOFTMAX or not seen.loss.exclusive:
         return None
-    if seen.loss.takes is Takes.PROBABILITIES:
-        return None
+    if seen.loss.takes is Takes.PROBABILITIES or q.detached:
+        return None  # of one that is measured alone no gradient is lost
     return Verdict(
         f"{seen.loss.name} got the logarithm of a softmax, from {origin(q, seen.place)}: where a "
         "probability underflows to 0 (a gap of 104 in float32) it is -∞, or the limit of an "
@@ -76,7 +76,9 @@ def hand_written_sum(seen: HandWritten) -> Verdict | None:
             head,
             said,
         )
-    if logs.made is not Made.LOG_OF_SOFTMAX or logs.by.startswith(("np.", "numpy.")):
+    if logs.made is not Made.LOG_OF_SOFTMAX or logs.detached:
+        return None
+    if logs.by.startswith(("np.", "numpy.")):
         return None  # NumPy has no log_softmax, and no gradient to lose
     return Verdict(
         f"this loss takes the logarithm of a softmax, from {origin(logs, seen.place)}: where a "

@@ -74,7 +74,7 @@ class Bench:
         for by_hand in self.sums:
             place = placed(by_hand)
             if place is not None and len(seen.sums) < _MOST:
-                seen.sums.setdefault((place, by_hand.broadcast), by_hand)
+                seen.sums.setdefault((place, by_hand.broadcast, by_hand.logs.detached), by_hand)
         self.sums.clear()
 
     def node(self, library: str, name: str) -> ast.Call:

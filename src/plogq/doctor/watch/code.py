@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import linecache
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from types import FrameType
 
 from ..facts import Place
 from ..findings import Finding
+from ..lint.measured import measured, parents_of
 from ..lint.run import lint, lint_text
 from ..lint.sources import Unreadable
 from .places import is_library, shortened
@@ -23,6 +25,20 @@ def said(rule: str, place: Place, frame: FrameType | None) -> Finding | None:
             if (found.rule, found.place.file, found.place.line) == (rule, place.file, place.line):
                 return found
     return None
+
+
+def read_alone(place: Place) -> bool:
+    """Whether all that is done with the value of a call is to read it."""
+    try:
+        tree = ast.parse("".join(linecache.getlines(place.file)))
+    except SyntaxError:
+        return False
+    parents = parents_of(tree)
+    return any(
+        (node.lineno, node.col_offset) == (place.line, place.column - 1) and measured(node, parents)
+        for node in parents
+        if isinstance(node, ast.expr)
+    )
 
 
 def line_of(place: Place | None) -> str:

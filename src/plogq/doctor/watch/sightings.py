@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..contracts import Contract, Takes
-from ..facts import Array, Cut, HandWritten, Made, Place, Seen, Sighting
+from ..facts import Array, Cut, HandWritten, Made, Place, Seen, Sighting, ungraded
 from ..findings import Finding, Level
+from ..lint.measured import matters
 from ..rules import judge
+from .code import read_alone
 from .evidence import Evidence, Numbers
 from .readings import prediction, target, weights
 
@@ -55,8 +57,8 @@ class Sightings:
         default_factory=dict[tuple[str, Takes, Place], Site]
     )
     cuts: dict[Cut, None] = field(default_factory=dict[Cut, None])
-    sums: dict[tuple[Place, bool], HandWritten] = field(
-        default_factory=dict[tuple[Place, bool], HandWritten]
+    sums: dict[tuple[Place, bool, bool], HandWritten] = field(
+        default_factory=dict[tuple[Place, bool, bool], HandWritten]
     )
     crashes: list[tuple[Site, Kind]] = field(default_factory=list[tuple[Site, Kind]])
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -84,8 +86,9 @@ class Sightings:
                 site = self.sites[key] = Site(contract, place, inside)
             site.calls += 1
             sort = (
-                q.made, q.place, q.axis, q.scaled, q.scrambled, q.across, q.rank, q.width, q.kind,
-                p.made, p.rank, p.kind, _column(p), tuple(map(str, options.values())),
+                q.made, q.place, q.axis, q.scaled, q.detached, q.scrambled, q.across, q.rank,
+                q.width, q.kind, p.made, p.rank, p.kind, _column(p),
+                tuple(map(str, options.values())),
             )  # fmt: skip
             kind = site.kinds.get(sort)
             if kind is None:
@@ -151,6 +154,8 @@ class Sightings:
         """What the rules say, each once at each place, the worst of it."""
         known: dict[tuple[str, Place], Finding] = {}
         for seen, _, _ in self.seen():
+            if matters(seen) and read_alone(seen.place):
+                seen = ungraded(seen)
             for f in judge(seen):
                 old = known.get((f.rule, f.place))
                 if old is None or _ORDER.index(f.level) < _ORDER.index(old.level):

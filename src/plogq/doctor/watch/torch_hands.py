@@ -8,7 +8,7 @@ from typing import Any, cast
 import torch
 
 from ..contracts import CONTRACTS
-from ..facts import Array, HandWritten, Made, Place
+from ..facts import Array, HandWritten, Made, Place, ungraded
 from ..facts import place_of as place_at
 from ..lint.moves import stepped
 from .bench import Bench, Const, List, Ref, Terms, Tuple, Unknown, Value, settled
@@ -222,6 +222,8 @@ class Hands:
 
     def _notes(self) -> None:
         """Hand on what the verbs noted."""
+        if not torch.is_grad_enabled():
+            self.bench.sums[:] = map(ungraded, self.bench.sums)
         self.bench.hand_on(self.watch.sightings, self._written_at)
 
     def _written_at(self, _: HandWritten) -> Place | None:
@@ -253,6 +255,8 @@ class Hands:
         if not isinstance(w, torch.Tensor):
             w = None
         q, p = self.value(x), self.value(y)
+        if isinstance(q, Array) and not torch.is_grad_enabled():
+            q = q.but(detached=True)
         kind = self.watch.sightings.note(
             contract, place,
             settled(q, tuple(x.shape), kind_of(x)) if isinstance(q, Array) else plain(x),

@@ -13,7 +13,6 @@ from ..values import (
     Args,
     Chain,
     Const,
-    Default,
     Dict,
     Function,
     Instance,
@@ -124,8 +123,11 @@ def _parser(on: Machine, args: Args) -> Value:
         flags = [a.value for a in args.pos if isinstance(a, Const) and isinstance(a.value, str)]
         default = args.get(None, "default")
         name = args.constant(None, "dest") or max(flags, key=len, default="").lstrip("-")
+        action = args.constant(None, "action")
+        if action in ("store_true", "store_false") and default is None:
+            default = Const(action == "store_false")
         if isinstance(name, str) and isinstance(default, Const):
-            on.write(given, name.replace("-", "_"), Default(default.value))
+            on.write(given, name.replace("-", "_"), on.given(default.value))
         return Unknown()
 
     for name in ("add_argument_group", "add_mutually_exclusive_group"):
@@ -139,7 +141,7 @@ def _parser(on: Machine, args: Args) -> Value:
     def set_defaults(on: Machine, args: Args) -> Value:
         for name, value in args.kw.items():
             if isinstance(value, Const):
-                on.write(given, name, Default(value.value))
+                on.write(given, name, on.given(value.value))
         return Unknown()
 
     parser.slots["set_defaults"] = Native(set_defaults, "set_defaults")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from ...facts import Array, Made
-from ..machine import DEPTH, Machine
+from ..machine import DEPTH, UNGRADED, Machine
 from ..slots import Scope
 from ..values import (
     NONE,
@@ -57,6 +57,8 @@ def call_function(on: Machine, f: Function, args: Args, receiver: Value | None =
     on.owners.append((f.owner, receiver))
     on.returns.append([])
     on.yields.append([])
+    graded = on.graded
+    on.graded = graded and not f.decorators & UNGRADED
     try:
         if isinstance(f.node, ast.Lambda):
             return on.eval(f.node.body)
@@ -66,7 +68,7 @@ def call_function(on: Machine, f: Function, args: Args, receiver: Value | None =
             return Iter(joined(on.yields[-1]))
         return joined(given) if given else NONE
     finally:
-        on.scope, on.module = outer, module
+        on.scope, on.module, on.graded = outer, module, graded
         on.stack.pop()
         on.owners.pop()
         on.returns.pop()

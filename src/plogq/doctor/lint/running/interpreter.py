@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...facts import Cut, Place, Seen
+from ...facts import Cut, Place, Seen, ungraded
 from ..journal import Journal
 from ..machine import NOWHERE, Imports, Library, OutOfBudget, Sight
 from ..modules import Module
@@ -19,6 +19,7 @@ from ..supposed import Supposed
 from ..values import (
     Args,
     Const,
+    Default,
     Function,
     Instance,
     Unknown,
@@ -35,8 +36,13 @@ _BUDGET = 40_000  # nodes for one file, and as many again as it has lines, times
 class Interpreter(Journal):
     """One file, read to its end; `found` has what was seen, each with the node of its options."""
 
-    def __init__(self, module: Module, project: Imports, library: Library) -> None:
+    def __init__(
+        self, module: Module, project: Imports, library: Library, no_arguments: bool = False
+    ) -> None:
+        """`no_arguments`: as it runs where it is given none, and nothing that it never calls."""
         super().__init__()
+        self.no_arguments = no_arguments
+        self.asked = False  # whether it takes arguments that have defaults
         self.library = library
         self.module = module
         self.project = project
@@ -54,6 +60,7 @@ class Interpreter(Journal):
         self.instances: dict[UserClass, list[Instance]] = {}
         self.scope = module.scope
         self.alone = False
+        self.graded = True
         self.faults: list[Exception] = []  # of ours: what is left is read all the same
 
     function = definitions.function
@@ -83,10 +90,17 @@ class Interpreter(Journal):
         module: Module | None = None,
     ) -> None:
         """Note a sighting: the call of the loss, and where its options stand."""
+        if not self.graded:
+            seen = ungraded(seen)
         self.found.append((seen, call, options, module or self.module))
 
     def place(self, node: ast.AST) -> Place:
         return self.module.place(node)
+
+    def given(self, default: Any) -> Value:
+        """What an argument of the script is."""
+        self.asked = True
+        return Const(default) if self.no_arguments else Default(default)
 
     # The whole file
 
@@ -96,7 +110,8 @@ class Interpreter(Journal):
         home = self.module
         try:
             self._guarded(lambda: self.block(home.tree.body))
-            self._unreached()
+            if not self.no_arguments:
+                self._unreached()
         except OutOfBudget:
             pass
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ...facts import Array, Made, place_of
-from ..machine import Machine
+from ..machine import UNGRADED, Machine
 from ..values import (
     NONE,
     Args,
@@ -19,6 +19,7 @@ from ..values import (
     Function,
     Instance,
     List,
+    Ref,
     Terms,
     Tuple,
     Unknown,
@@ -156,8 +157,10 @@ def try_statement(on: Machine, node: ast.Try) -> bool:
 
 
 def with_statement(on: Machine, node: ast.With | ast.AsyncWith) -> bool:
+    graded = on.graded
     for item in node.items:
         value = on.eval(item.context_expr)
+        on.graded = on.graded and not _ends_gradients(on, item.context_expr)
         if item.optional_vars is not None:
             entered = value
             if isinstance(value, Instance):
@@ -167,7 +170,16 @@ def with_statement(on: Machine, node: ast.With | ast.AsyncWith) -> bool:
                     if isinstance(enter, Function) else Unknown()
                 )  # fmt: skip
             on.assign(item.optional_vars, entered)
-    return on.block(node.body)
+    try:
+        return on.block(node.body)
+    finally:
+        on.graded = graded
+
+
+def _ends_gradients(on: Machine, context: ast.expr) -> bool:
+    """Whether this is torch.no_grad() or its like."""
+    made_by = on.eval(context.func) if isinstance(context, ast.Call) else None
+    return isinstance(made_by, Ref) and made_by.name.rpartition(".")[2] in UNGRADED
 
 
 def match_statement(on: Machine, node: ast.Match) -> bool:
