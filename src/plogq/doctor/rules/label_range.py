@@ -11,7 +11,7 @@ from .words import evidence, origin
 _NUMBERS = (Made.LABELS, Made.NUMBERS, Made.DATA, Made.MULTI_HOT, Made.ONE_HOT, Made.THRESHOLD)
 
 
-@rule("PQ014", "labels-out-of-range", Level.ERROR, Sighting)
+@rule("PQ014", "labels-out-of-range", Level.ERROR, Sighting, hides=("PQ015",))
 def labels_out_of_range(seen: Sighting) -> Verdict | None:
     """Labels that the loss does not mean: from 1, -1 and +1, 0 to 255, or past the last class.
 

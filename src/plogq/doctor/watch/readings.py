@@ -98,6 +98,10 @@ def _without_numbers(contract: Contract, q: Array, p: Array) -> Array:
         return p
     if p.kind == "int" and p.rank == q.rank - 1:
         return p.but(made=Made.LABELS, by="whole numbers")
+    at = axis_of(contract, p.rank)
+    wide = p.shape[at] if p.rank == q.rank and p.shape is not None and at is not None else None
+    if contract.holds is Holds.INDEX and isinstance(wide, int) and wide == q.classes and wide > 1:
+        return p.but(made=Made.ONE_HOT, by=f"rows of {wide}", axis=at, width=wide)
     return p
 
 
@@ -132,7 +136,8 @@ def _ranged(
     given = options.get("ignore_index", options.get("ignore_class"))
     # Of rows that were flattened, or masked, label 0 may be the padding that is not there any more.
     flat = p.rank == 1 and not any(s.verb in ("reshape", "slice") for s in q.path)
-    if isinstance(given, int) and k is not None and 0 <= given < k:
+    outside = k is not None and seen.high is not None and seen.high >= k
+    if isinstance(given, int) and k is not None and 0 <= given < k and not outside:
         counts = seen.counts
         n = int(counts[given]) if given < len(counts) else 0
         real = flat if seen.is_class is None else seen.is_class

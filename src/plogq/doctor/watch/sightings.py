@@ -13,7 +13,7 @@ from ..findings import Finding, Level
 from ..lint.measured import matters
 from ..rules import judge
 from .code import read_alone
-from .evidence import Evidence, Numbers
+from .evidence import Evidence, Numbers, cut
 from .readings import prediction, target, weights
 
 LOOKS = 4  # of one call site with one kind of arrays
@@ -34,6 +34,7 @@ class Kind:
     weights: Numbers | None
     scores: Evidence = field(default_factory=Evidence)
     labels: Evidence = field(default_factory=Evidence)
+    batches: set[int] = field(default_factory=set[int])  # of labels, those that were seen
     looks: int = 0
     failed: str = ""
 
@@ -114,6 +115,10 @@ class Sightings:
             axis = _axis(contract, values.ndim) if rows else None
             given = kind.options.get("ignore_index", kind.options.get("ignore_class"))
             known = given if isinstance(given, int) else None
+            batch = hash((values.shape, cut(values).tobytes()))
+            if batch in kind.batches:
+                return  # the same labels, step after step, are no more evidence than once
+            kind.batches.add(batch)
             kind.labels.add(values, axis, ignored(contract, kind.options), known)
 
     def failed(self, noted: tuple[Contract, Place, Kind | None], error: str) -> None:

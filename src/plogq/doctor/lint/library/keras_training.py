@@ -159,7 +159,9 @@ def keras_fit(on: Machine, compiled: Value, args: Args) -> None:
     y = args.get(1, "y")
     if y is None:
         data = args.get(0, "x")
-        item = getattr(data, "item", None)
+        item = on.element(data, args.node) if isinstance(data, Instance) else (
+            getattr(data, "item", None)
+        )  # fmt: skip
         if isinstance(item, Tuple) and len(item.items) >= 2:
             y = item.items[1]
     if y is None:
