@@ -11,7 +11,10 @@ from types import FrameType, TracebackType
 from typing import Any
 
 import torch
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import (
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 from torch.overrides import _get_current_function_mode_stack as stack
 
 from ..facts import Array
@@ -41,6 +44,8 @@ class TorchWatch:
         self.compiled = False
         self.depth = 0
         self.hook: Any = None  # that counts the optimisers' steps while it looks
+        self.pause: Any = None  # before each of them
+        self.paused: int | None = None  # the thread whose optimiser is at work
         watch.watched["PyTorch"] = torch.__version__
         watch.readers.append(self.describe)
         watch.ticks.append(self._stepped)
@@ -60,12 +65,32 @@ class TorchWatch:
 
     def _count_steps(self) -> None:
         if self.hook is None:
-            self.hook = register_optimizer_step_post_hook(self._stepped)
+            self.hook = register_optimizer_step_post_hook(self._after_step)
+        if self.pause is None:
+            self.pause = register_optimizer_step_pre_hook(self._before_step)
+
+    def _before_step(self, optimizer: Any, args: Any, kwargs: Any) -> None:
+        """An optimiser calls no loss, but in a closure: nothing is looked at while it works."""
+        closure = any(callable(x) for x in (*args, *kwargs.values()))
+        modes = stack()
+        if not closure and modes and modes[-1] is self.mode:
+            self.mode.__exit__(None, None, None)
+            self.paused = threading.get_ident()
+
+    def _after_step(self, *rest: Any) -> None:
+        if self.paused == threading.get_ident():
+            self.paused = None
+            if self.mode not in stack():
+                self.mode.__enter__()
+        self._stepped()
 
     def _count_no_more(self) -> None:
         """Take the hook away, which may be at work: PyTorch goes through the hooks that it had."""
         if self.hook is None:
             return
+        if self.pause is not None:
+            self.pause.remove()
+            self.pause = None
         hooks = _optimizer._global_optimizer_post_hooks
         if list(hooks) == [self.hook.id]:
             _optimizer._global_optimizer_post_hooks = OrderedDict()
