@@ -61,7 +61,9 @@ class Evidence:
             if not np.isfinite(values).all():
                 self.bad = True
                 return
-        whole = values.dtype.kind != "f" or bool((values == np.trunc(values)).all())
+        whole = values.dtype.kind != "f" or (
+            float(values.flat[0]).is_integer() and bool((values == np.trunc(values)).all())
+        )
         self.batches += 1
         self.whole = self.whole and whole
         labels = values
@@ -98,19 +100,21 @@ class Evidence:
 
     def _rows(self, rows: Numbers, whole: bool) -> None:
         rows = rows[: max(16, min(_ROWS, _MOST // rows.shape[1]))].astype(np.float64, copy=False)
-        inside = ((rows >= 0) & (rows <= 1)).all(1)
-        sums = rows.sum(1)
         self.rows += len(rows)
+        lows, highs = rows.min(1), rows.max(1)
+        inside, negative = (lows >= 0) & (highs <= 1), highs <= 1e-6
+        if negative.any():
+            with np.errstate(over="ignore", under="ignore"):
+                self.log_rows += int((negative & (np.abs(np.exp(rows).sum(1) - 1) < 2e-3)).sum())
+        if not inside.any():
+            return
+        sums = rows.sum(1)
         near = np.abs(sums - 1) < 2e-3
         if whole:
             self.hot += int((inside & (sums == 1)).sum())
             self.empty += int((inside & (sums == 0)).sum())
             self.several += int((inside & (sums >= 2)).sum())
         self.soft += int((inside & near).sum())
-        negative = (rows <= 1e-6).all(1)
-        if negative.any():
-            with np.errstate(over="ignore", under="ignore"):
-                self.log_rows += int((negative & (np.abs(np.exp(rows).sum(1) - 1) < 2e-3)).sum())
 
     def _ends(self, values: Numbers) -> None:
         """Labels that fill the ends of rows: how far each row is filled, how often elsewhere."""

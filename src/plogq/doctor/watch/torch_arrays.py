@@ -11,6 +11,7 @@ from ..facts import Array, Made
 from .evidence import Numbers
 from .places import is_library
 
+_BLANK = Array()
 _PLAIN_DISPATCH = cast("Any", torch.Tensor).__torch_dispatch__
 _wrapped = cast("Any", torch._C)._functorch.is_functorch_wrapped_tensor
 
@@ -27,7 +28,7 @@ def plain(x: torch.Tensor) -> Array:
     if x.is_nested:
         return Array(kind=kind_of(x))  # rows of several lengths have no shape
     made = Made.PARAMETER if x.requires_grad and x.is_leaf else None
-    return Array(made, shape=tuple(x.shape), kind=kind_of(x), batched=x.dim() >= 2)
+    return _BLANK.but(made=made, shape=tuple(x.shape), kind=kind_of(x), batched=x.dim() >= 2)
 
 
 def kind_of(x: torch.Tensor) -> str:

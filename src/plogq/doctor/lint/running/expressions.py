@@ -140,14 +140,13 @@ def call_expression(on: Machine, node: ast.Call) -> Value:
                 is_open = True
                 continue
             more = on.items(value)
-            if more is None and isinstance(value, List) and value.slots["items"]:
+            if more is None:
                 # All of them for layers in a row; else those before any number of them.
-                raw = value.slots["items"]
+                raw = value.slots["items"] if isinstance(value, List) else None
+                raw = raw or (Many(Unknown()),)
                 several = [i for i, x in enumerate(raw) if isinstance(x, Many)]
                 in_a_row = isinstance(f, Ref) and f.name.endswith("Sequential")
                 pos.extend(raw if in_a_row else raw[: several[0]])
-                is_open = True
-            elif more is None:
                 is_open = True
             else:
                 pos.extend(more)

@@ -62,6 +62,8 @@ def attribute(on: Machine, of: Value, name: str, node: Any) -> Value | None:
         if name in ("input", "inputs"):
             return Array(Made.DATA, name, on.place(node), batched=True)
     if isinstance(of, Chain):
+        if name == "children":
+            return Native(lambda on, args: List(of.slots["items"]), name)
         if name in ("add", "append"):
 
             def add(on: Machine, args: Args) -> Value:
