@@ -295,8 +295,7 @@ def _with_terms(on: Desk, op: ast.operator, a: Value, b: Value, node: ast.AST) -
 
 def reduced(on: Desk, terms: Terms, mean: bool, axis: Any, node: ast.AST) -> Value:
     """The sum or the mean of terms, over an axis or over all."""
-    last = terms.logs.rank - 1 if terms.logs.rank is not None else -1
-    over_classes = axis is None or axis is ... or axis in (-1, 1, last)
+    over_classes = axis is None or axis is ... or axis in (-1, 1, (terms.logs.rank or 0) - 1)
     whole_mean = mean and axis is None and not terms.reduced and not terms.picked
     hot = terms.target is not None and terms.target.made in (Made.ONE_HOT, Made.SOFTMAX)
     if hot and axis == 0 and not mean and not terms.reduced and terms.logs.rank == 2:

@@ -142,8 +142,8 @@ def call_expression(on: Machine, node: ast.Call) -> Value:
             more = on.items(value)
             if more is None:
                 # All of them for layers in a row; else those before any number of them.
-                raw = value.slots["items"] if isinstance(value, List) else None
-                raw = raw or (Many(Unknown()),)
+                known = value.slots["items"] if isinstance(value, List) else None
+                raw: tuple[Value, ...] = known or (Many(Unknown()),)
                 several = [i for i, x in enumerate(raw) if isinstance(x, Many)]
                 in_a_row = isinstance(f, Ref) and f.name.endswith("Sequential")
                 pos.extend(raw if in_a_row else raw[: several[0]])
