@@ -35,14 +35,14 @@ def function(
     names: set[str] = set()
     wrappers: list[ast.expr] = []
     for decorator in getattr(node, "decorator_list", ()):
-        names.add(_last(decorator))
+        names.add(last_name(decorator))
         wrappers.append(decorator)
     made = Function(node, scope, on.module, defaults, kw, frozenset(names), owner, _yields(node))
     if on.module is on.home:
         on.functions[node] = made
     out: Value = made
     for decorator in reversed(wrappers):
-        if _last(decorator) in ("vmap", "pmap", "grad", "value_and_grad", "custom_vjp"):
+        if last_name(decorator) in ("vmap", "pmap", "grad", "value_and_grad", "custom_vjp"):
             out = on.call(on.eval(decorator), Args([out], {}, decorator))
         elif owner is None:
             decorated(on, decorator, made)
@@ -103,11 +103,12 @@ def import_from(on: Machine, node: ast.ImportFrom) -> None:
         on.write(on.scope, alias.asname or alias.name, value)
 
 
-def _last(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """The last name of what is called, or named: no_grad of torch.no_grad()."""
     if isinstance(node, ast.Call):
-        last = _last(node.func)
+        last = last_name(node.func)
         if last == "partial" and node.args:
-            return _last(node.args[0])
+            return last_name(node.args[0])
         return last
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 

@@ -19,7 +19,6 @@ from ..values import (
     Function,
     Instance,
     List,
-    Ref,
     Terms,
     Tuple,
     Unknown,
@@ -27,7 +26,7 @@ from ..values import (
     length_of,
 )
 from .containers import truth
-from .definitions import DEFINITIONS
+from .definitions import DEFINITIONS, last_name
 from .loops import LOOPS
 
 
@@ -160,7 +159,7 @@ def with_statement(on: Machine, node: ast.With | ast.AsyncWith) -> bool:
     graded = on.graded
     for item in node.items:
         value = on.eval(item.context_expr)
-        on.graded = on.graded and not _ends_gradients(on, item.context_expr)
+        on.graded = on.graded and last_name(item.context_expr) not in UNGRADED
         if item.optional_vars is not None:
             entered = value
             if isinstance(value, Instance):
@@ -174,12 +173,6 @@ def with_statement(on: Machine, node: ast.With | ast.AsyncWith) -> bool:
         return on.block(node.body)
     finally:
         on.graded = graded
-
-
-def _ends_gradients(on: Machine, context: ast.expr) -> bool:
-    """Whether this is torch.no_grad() or its like."""
-    made_by = on.eval(context.func) if isinstance(context, ast.Call) else None
-    return isinstance(made_by, Ref) and made_by.name.rpartition(".")[2] in UNGRADED
 
 
 def match_statement(on: Machine, node: ast.Match) -> bool:
