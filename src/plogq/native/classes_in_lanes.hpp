@@ -1,334 +1,160 @@
 // Events whose classes lie along the lanes: one row at a time, in chunks that stay in cache.
 //
-// A chunk is read for its maximum, then for Σ exp(s - m). The group of 64 that holds the first
-// maximum is summed without it, so R never contains the 1 that would swallow it. While one chunk is
-// summed the next is fetched.
+// A chunk is read for its maximum m, then for Σ exp(s - m), of which every 1 is left out and
+// counted, so that R never contains the 1 of the maximum, which would swallow it. While one chunk
+// is summed the next is fetched. Of short rows several are worked off side by side, one step after
+// another, so that none waits for its own last step, and what is done once for each is done in
+// lanes.
 #pragma once
-#include "curvature.hpp"
+#include "row_blocks.hpp"
 
 namespace PLOGQ_ISA {
 
-constexpr int BLOCK = 1024;            // classes that are converted at a time, in L1
 constexpr int64_t CHUNK = 32 * BLOCK;  // classes that share a maximum, in L2
 
+// The greatest of the scores [k0, k1) of one event.
 template <class T>
-struct alignas(64) Scratch {
-  T scores[BLOCK], raw[BLOCK], dense[BLOCK], weight[BLOCK], ones[BLOCK], out[BLOCK];
-  Scratch() {
-    for (int i = 0; i < BLOCK; ++i) ones[i] = 1;
+static T chunk_greatest(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scratch<T>& x) {
+  const char* event = p.scores.event(e);
+  T m = -INFINITY;
+  for (int64_t k = k0; k < k1; k += BLOCK) {
+    const Block s =
+        scores_block<T>(p, event, k, int(k1 - k < BLOCK ? k1 - k : BLOCK), -INFINITY, x);
+    const T b = by_dtype<T>(s.dtype, MaxOf<T>{s.data, s.n});
+    if (b > m) m = b;
   }
-};
-
-// How much of what is left makes the next block: whole groups first, which are used where they lie,
-// then the rest of a group, which is padded in scratch.
-PLOGQ_INLINE int block_length(int64_t left) {
-  if (left >= BLOCK) return BLOCK;
-  return int(left >= GROUP ? left / GROUP * GROUP : left);
+  return m;
 }
 
-PLOGQ_INLINE int padded(int n) { return (n + GROUP - 1) / GROUP * GROUP; }
-
-// A block of scores that lanes can be loaded from: where it is stored, or in scratch.
-struct Block {
-  const void* data;
-  int dtype;
-};
-
-// Scores k0 … k0+n, padded to whole groups with `pad`. x.raw takes what is stored where that
-// differs (softcap, probabilities).
+// Σ exp(s - ∞) beside a score of +∞: nothing, or NaN where there is a NaN or a second one.
 template <class T>
-static Block scores_block(const Stored& p, const char* event, int64_t k0, int n, T pad,
-                          Scratch<T>& x) {
-  const View& v = p.scores;
-  const char* from = event + k0 * v.class_stride;
-  const bool plain = p.kind != PROBS && p.softcap == 0;
-  const bool half = sizeof(T) == sizeof(float) && (v.dtype == F16 || v.dtype == BF16);
-  if (plain && n % GROUP == 0 && (direct<T>(v, v.class_stride) || (half && v.class_stride == 2)))
-    return {from, v.dtype};
-  T* to = plain ? x.scores : x.raw;
-  gather<T>(v.dtype, from, v.class_stride, n, to);
-  for (int i = n; i < padded(n); ++i) to[i] = 0;
-  if (!plain) transform<T>(p, x.raw, x.scores, padded(n));
-  for (int i = n; i < padded(n); ++i) x.scores[i] = pad;
-  return {x.scores, NATIVE<T>};
-}
-
-// The same block in the type of the arithmetic, for what reads it more than once.
-template <class T>
-static const T* native(Block s, int n, Scratch<T>& x) {
-  if (s.dtype == NATIVE<T>) return static_cast<const T*>(s.data);
-  gather<T>(s.dtype, static_cast<const char*>(s.data), item_size(s.dtype), n, x.scores);
-  return x.scores;
-}
-
-// Lanes from `at` on, widened on the way in.
-template <class T, int DTYPE>
-PLOGQ_INLINE Vec<T> load_as(const void* data, int at) {
-  if constexpr (DTYPE == NATIVE<T>) {
-    return load(static_cast<const T*>(data) + at);
-  } else {
-    const U16 h = *reinterpret_cast<const U16u*>(static_cast<const char*>(data) + 2 * at);
-    const U32 wide = __builtin_convertvector(h, U32);
-    return DTYPE == BF16 ? widen_bf16(wide) : widen_f16(wide);
+static double beside_infinity(const Stored& p, const char* event, int64_t k0, int64_t k1,
+                              Scratch<T>& x) {
+  int64_t found = 0;
+  for (int64_t k = k0; k < k1; k += BLOCK) {
+    const Block s = scores_block<T>(p, event, k, int(k1 - k < BLOCK ? k1 - k : BLOCK), 0, x);
+    if (s.data != x.scores)
+      gather<T>(s.dtype, static_cast<const char*>(s.data), item_size(s.dtype), s.n, x.scores);
+    for (int i = 0; i < s.n; ++i) found += !(x.scores[i] < T(INFINITY));
   }
+  return found == 1 ? 0 : NAN;
 }
 
-// f.run<dtype>() with the block's dtype as a constant.
-template <class T, class F>
-PLOGQ_INLINE auto by_dtype(int dtype, const F& f) {
-  if constexpr (sizeof(T) == sizeof(float)) {
-    if (dtype == F16) return f.template run<F16>();
-    if (dtype == BF16) return f.template run<BF16>();
-  }
-  return f.template run<NATIVE<T>>();
-}
-
-// The dense part's w_j p_j for the same classes, padded with 0.
+// The statistics of classes [k0, k1) of one event, at most a chunk of them, of which m is the
+// greatest. `keep` takes the exponentials · 2^scale, if it is there.
 template <class T>
-static const T* dense_block(const Stored& p, const char* event, int64_t k0, int n, Scratch<T>& x) {
-  const View& v = p.dense;
-  const char* from = event + k0 * v.class_stride;
-  if (!p.class_weight && n % GROUP == 0 && direct<T>(v, v.class_stride))
-    return reinterpret_cast<const T*>(from);
-  gather<T>(v.dtype, from, v.class_stride, n, x.dense);
-  if (p.class_weight)
-    for (int i = 0; i < n; ++i)
-      x.dense[i] = x.dense[i] == 0 ? 0 : x.dense[i] * T(p.class_weight[k0 + i]);
-  for (int i = n; i < padded(n); ++i) x.dense[i] = 0;
-  return x.dense;
-}
-
-// The background's b_j for the same classes, padded with 0.
-template <class T>
-static const T* spread_block(const Stored& p, int64_t k0, int n, Scratch<T>& x) {
-  if (!p.spread && n % GROUP == 0) return x.ones;
-  for (int i = 0; i < n; ++i) x.weight[i] = p.spread ? T(p.spread[k0 + i]) : T(1);
-  for (int i = n; i < padded(n); ++i) x.weight[i] = 0;
-  return x.weight;
-}
-
-template <class T>
-struct MaxOf {
-  const void* s;
-  int n;
-  template <int D>
-  T run() const {
-    Vec<T> m[UNROLL<T>];
-    for (int u = 0; u < UNROLL<T>; ++u) m[u] = all<T>(-INFINITY);
-    for (int i = 0; i < n; i += GROUP)
-      for (int u = 0; u < UNROLL<T>; ++u) m[u] = greater(load_as<T, D>(s, i + u * LANES<T>), m[u]);
-    return max_lanes<T>(m);
-  }
-};
-
-// Where m, which is there, stands first: by groups, then by lanes.
-template <class T>
-static int first_of(const T* s, T m) {
-  int i = 0;
-  for (;; i += GROUP) {
-    IVec<T> equal = {};
-    for (int u = 0; u < UNROLL<T>; ++u) equal |= load(s + i + u * LANES<T>) == all<T>(m);
-    uint64_t words[sizeof equal / 8], any = 0;
-    std::memcpy(words, &equal, sizeof equal);
-    for (uint64_t word : words) any |= word;
-    if (any) break;
-  }
-  while (!(s[i] == m)) ++i;
-  return i;
-}
-
-// acc += exp(s - m) · 2^scale over [from, to), fetching what lies `ahead` bytes further on.
-template <class T, int D>
-PLOGQ_INLINE void add_exp(const void* s, int from, int to, T m, Vec<T>* acc, int64_t ahead) {
-  constexpr int item = D == NATIVE<T> ? int(sizeof(T)) : 2;
-  for (int i = from; i < to; i += GROUP)
-    for (int u = 0; u < UNROLL<T>; ++u) {
-      const int at = i + u * LANES<T>;
-      if (at * item % 64 == 0)
-        __builtin_prefetch(static_cast<const char*>(s) + at * int64_t(item) + ahead);
-      acc[u] += exp_scaled<T>(load_as<T, D>(s, at) - m);
-    }
-}
-
-// Σ exp(s - m) over a block, without the element at `first` if that lies in it.
-template <class T>
-struct SumOf {
-  const void* s;
-  int n;
-  T m;
-  int first;
-  int64_t ahead;
-  template <int D>
-  double run() const {
-    Vec<T> acc[UNROLL<T>] = {};
-    if (first < 0) {
-      add_exp<T, D>(s, 0, n, m, acc, ahead);
-    } else {
-      const int group = first / GROUP * GROUP;
-      alignas(64) T own[GROUP];
-      for (int l = 0; l < GROUP; l += LANES<T>) store<T>(own + l, load_as<T, D>(s, group + l));
-      own[first - group] = -INFINITY;
-      add_exp<T, D>(s, 0, group, m, acc, ahead);
-      add_exp<T, NATIVE<T>>(own, 0, GROUP, m, acc, 0);
-      add_exp<T, D>(s, group + GROUP, n, m, acc, ahead);
-    }
-    return sum_lanes<T>(acc) * double(Simd<T>::unscale);
-  }
-};
-
-// Half of Σ w (m - s), and Σ w over a block, with 0 · ∞ = 0.
-template <class T>
-static void block_expect(const T* s, const T* w, int n, T m, T share, double& cost, double& mass) {
-  const Vec<T> zero = {};
-  const T from = m * share;
-  Vec<T> c[UNROLL<T>] = {}, a[UNROLL<T>] = {};
-  for (int i = 0; i < n; i += GROUP)
-    for (int u = 0; u < UNROLL<T>; ++u) {
-      const int at = i + u * LANES<T>;
-      Vec<T> x = load(s + at), v = load(w + at);
-      Vec<T> d = x == m ? zero : from - x * share;
-      Vec<T> vd = v * d;
-      c[u] += v == zero ? zero : vd;
-      a[u] += v;
-    }
-  cost += sum_lanes<T>(c);
-  mass += sum_lanes<T>(a);
-}
-
-// The statistics of classes [k0, k1) of one event, at most a chunk of them.
-template <class T>
-static Stats chunk_stats(const Stored& p, int64_t e, int64_t k0, int64_t k1, Scratch<T>& x) {
+static Stats chunk_stats(const Stored& p, int64_t e, int64_t k0, int64_t k1, T m, T* keep,
+                         Scratch<T>& x) {
   const char* event = p.scores.event(e);
   const char* dense = p.dense ? p.dense.event(e) : nullptr;
   const bool logits = p.kind == LOGITS;
   Stats out;
-  T m = -INFINITY;
-  int64_t best = -1;
-  if (logits) {
-    for (int64_t k = k0, step; k < k1; k += step) {
-      const int n = block_length(k1 - k);
-      step = n;
-      const Block s = scores_block<T>(p, event, k, n, -INFINITY, x);
-      const T b = by_dtype<T>(s.dtype, MaxOf<T>{s.data, padded(n)});
-      if (b > m) m = b, best = k;
-    }
-    out.m = double(m);
-  }
-  // Without a finite score the gaps are measured from 0: exp(-∞ - 0) = 0, and a NaN stays one.
-  const T from = m == T(-INFINITY) ? T(0) : m;
-  if (!logits) out.m = 0;
+  if (!logits) m = out.m = 0;
   if (!logits && !p.dense && !p.factor) return out;
+  if (logits) out.m = double(m);
+  const T from = measured_from(m);
   const int64_t ahead = p.scores.class_stride * (k1 - k0);
-  for (int64_t k = k0, step; k < k1; k += step) {
-    const int n = block_length(k1 - k);
-    step = n;
+  // Masses of chunks are needed to bring them together.
+  const bool whole = k0 == 0 && k1 == p.scores.classes;
+  Added found{0, 0};
+  for (int64_t k = k0; k < k1; k += BLOCK) {
+    const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
     const Block s = scores_block<T>(p, event, k, n, -INFINITY, x);
     if (logits) {
-      int first = -1;
-      if (k == best) first = first_of<T>(native<T>(s, padded(n), x), m);
-      out.rest += by_dtype<T>(s.dtype, SumOf<T>{s.data, padded(n), from, first, ahead});
+      T* const to = keep ? keep + (k - k0) : x.out;
+      by_dtype<T>(s.dtype, ExpOf<T>{s, from, to, ahead});
+      const Added added = add_up<T>(to, s.n);
+      found.rest += added.rest;
+      found.ones += added.ones;
     }
-    if (!p.dense && !p.factor) continue;
-    const T* lanes = native<T>(s, padded(n), x);
-    if (p.dense)
-      block_expect<T>(lanes, dense_block<T>(p, dense, k, n, x), padded(n), from, T(shrink(p)),
-                      out.dense, out.dense_mass);
-    if (p.factor)
-      block_expect<T>(lanes, spread_block<T>(p, k, n, x), padded(n), from, T(shrink(p)), out.spread,
-                      out.spread_mass);
+    const T share = T(shrink(p));
+    const auto expect = [&](const T* w, double& cost, double& mass) {
+      if (whole)
+        by_dtype<T>(s.dtype, ExpectOf<T, false>{s, w, from, share, cost, mass});
+      else
+        by_dtype<T>(s.dtype, ExpectOf<T, true>{s, w, from, share, cost, mass});
+    };
+    if (p.dense) expect(dense_block<T>(p, dense, k, n, x), out.dense, out.dense_mass);
+    if (p.factor) expect(spread_block<T>(p, k, n, x), out.spread, out.spread_mass);
   }
+  out.rest = found.beside_one();
+  if (m == T(INFINITY)) out.rest = beside_infinity<T>(p, event, k0, k1, x);
   return out;
 }
 
-// out = exp(s - m) · a · b: in two factors where one would leave the normal numbers.
-template <class T, bool TWO>
-struct Softmax {
-  const void* s;
-  int n;
-  T m, a, b;
-  T* out;
-  template <int D>
-  void run() const {
-    for (int i = 0; i < n; i += GROUP)
-      for (int u = 0; u < UNROLL<T>; ++u) {
-        const int at = i + u * LANES<T>;
-        Vec<T> g = exp_scaled<T>(load_as<T, D>(s, at) - m) * a;
-        store<T>(out + at, TWO ? g * b : g);
-      }
-  }
+// What flows back to the scores of one event, in the type of the arithmetic: to class j
+// a · e_j - dense · w_j, for e_j = exp(s_j - m) · 2^scale, less the background.
+template <class T>
+struct Flow {
+  bool zero;  // nothing flows back
+  bool of_q;  // something flows back to q
+  T m, a, b;  // b is a second factor, where there are two
+  bool two;
+  double q_weight;  // all of it
+  T dense, spread;
 };
 
-// out -= a · w, as far as w is not 0.
-template <class T>
-static void block_subtract(const T* w, int n, T a, T* out) {
-  for (int i = 0; i < n; i += LANES<T>) store<T>(out + i, load(out + i) - load(w + i) * a);
-}
-
-// The gradient of classes [k0, k1) of one event; `sparse` holds what the classes of the sparse part
-// get.
-template <class T>
-static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1,
-                           const Coefficients& c, const Entries& sparse, Scratch<T>& x) {
+// The gradient of classes [k0, k1) of one event; `kept` are their exponentials, if they were kept,
+// and put(k, n, out) writes what the classes of the sparse part get.
+template <class T, class Put>
+static void chunk_gradient(const Stored& p, int64_t e, int64_t k0, int64_t k1, const Flow<T>& c,
+                           const T* kept, const Put& put, Scratch<T>& x) {
   const char* event = p.scores.event(e);
   const char* dense = c.dense != 0 ? p.dense.event(e) : nullptr;
   char* to = p.gradient.event(e);
-  const double q_weight = c.alpha / (1 + c.rest);
-  // exp_scaled carries 2^scale; a weight so small that weight · 2^-scale is no normal number is
-  // applied in two steps.
-  const bool two = std::fabs(q_weight) < (sizeof(T) == 4 ? 0x1p-60 : 0x1p-500);
-  const double lift = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
-  const T a = T(two ? q_weight * lift : q_weight * double(Simd<T>::unscale));
-  const T b = T(double(Simd<T>::unscale) / lift);
-  for (int64_t k = k0, step; k < k1; k += step) {
-    const int n = block_length(k1 - k);
-    step = n;
-    const int lanes = padded(n);
-    const bool in_place =
-        n == lanes && !p.streams && direct<T>(p.gradient, p.gradient.class_stride);
+  const bool of_q = c.of_q && !c.zero;
+  for (int64_t k = k0; k < k1; k += BLOCK) {
+    const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK), lanes = to_vector<T>(n);
+    const bool there = n == lanes && !p.streams && direct<T>(p.gradient, p.gradient.class_stride);
     char* target = to + k * p.gradient.class_stride;
-    T* out = in_place ? reinterpret_cast<T*>(target) : x.out;
-    const bool needs_scores = c.alpha != 0 || p.kind == PROBS || p.softcap != 0;
-    const Block s = c.zero || !needs_scores ? Block{x.ones, NATIVE<T>}
+    T* out = there ? reinterpret_cast<T*>(target) : x.out;
+    const bool needs_scores = (of_q && !kept) || p.kind == PROBS || p.softcap != 0;
+    const Block s = c.zero || !needs_scores ? Block{x.ones, NATIVE<T>, lanes}
                                             : scores_block<T>(p, event, k, n, -INFINITY, x);
-    if (c.zero || c.alpha == 0) {
+    const T* w = dense && !c.zero ? dense_block<T>(p, dense, k, n, x) : nullptr;
+    const bool plain = of_q && c.m != T(INFINITY) && !c.two && !p.flush;
+    if (plain && w) {
+      by_dtype<T>(s.dtype,
+                  SlopeOf<T, true>{s, kept ? kept + (k - k0) : nullptr, w, c.m, c.a, c.dense, out});
+    } else if (!of_q) {
       for (int i = 0; i < lanes; ++i) out[i] = 0;
-    } else if (c.m == INFINITY) {
+    } else if (c.m == T(INFINITY)) {
       // Certainty: all probability on the classes at +∞.
-      const T* t = native<T>(s, lanes, x);
+      const T* t = x.scores;
+      gather<T>(s.dtype, static_cast<const char*>(s.data), item_size(s.dtype), s.n, x.scores);
       for (int i = 0; i < lanes; ++i)
-        out[i] = t[i] == T(INFINITY) ? T(q_weight) : T(q_weight * 0.0);
-    } else if (two) {
-      by_dtype<T>(s.dtype, Softmax<T, true>{s.data, lanes, T(c.m), a, b, out});
+        out[i] = t[i] == T(INFINITY) ? T(c.q_weight) : T(c.q_weight * 0.0);
     } else {
-      by_dtype<T>(s.dtype, Softmax<T, false>{s.data, lanes, T(c.m), a, b, out});
+      by_dtype<T>(s.dtype, SlopeOf<T, false>{s, kept ? kept + (k - k0) : nullptr, w, c.m, c.a,
+                                             c.dense, out});
+      if (c.two) map_vectors<T>(lanes, out, [&](int at) { return load(out + at) * c.b; });
     }
     if (p.flush) {
       const Vec<T> least = all<T>(Simd<T>::smallest_normal);
-      for (int i = 0; i < lanes; i += LANES<T>) {
-        Vec<T> g = load(out + i);
-        store<T>(out + i, absolute<T>(g) < least ? Vec<T>{} : g);
-      }
+      map_vectors<T>(lanes, out, [&](int at) {
+        const Vec<T> g = load(out + at);
+        return absolute<T>(g) < least ? Vec<T>{} : g;
+      });
     }
     if (!c.zero) {
-      if (c.dense != 0)
-        block_subtract<T>(dense_block<T>(p, dense, k, n, x), lanes, T(c.dense), out);
-      if (c.spread != 0) block_subtract<T>(spread_block<T>(p, k, n, x), lanes, T(c.spread), out);
+      const auto subtract = [&](const T* w, T a) {
+        map_vectors<T>(lanes, out, [&](int at) { return load(out + at) - load(w + at) * a; });
+      };
+      if (w && !plain) subtract(w, c.dense);
+      if (c.spread != 0) subtract(spread_block<T>(p, k, n, x), c.spread);
       if (p.kind == PROBS)
         for (int i = 0; i < n; ++i)
           if (out[i] != 0) out[i] /= x.raw[i];
       if (p.softcap != 0) {
         const T cap = T(p.softcap);
-        for (int i = 0; i < lanes; i += LANES<T>) {
-          Vec<T> g = load(out + i), slope = tanh_slope<T>(load(x.raw + i) / cap);
-          store<T>(out + i, g == Vec<T>{} ? g : g * slope);
-        }
+        map_vectors<T>(lanes, out, [&](int at) {
+          const Vec<T> g = load(out + at), slope = tanh_slope<T>(load(x.raw + at) / cap);
+          return g == Vec<T>{} ? g : g * slope;
+        });
       }
+      put(k, n, out);
     }
-    for (int64_t t = 0; !c.zero && t < p.entries; ++t) {
-      const int64_t at = sparse.k[t] - k;
-      if (at >= 0 && at < n) out[at] = T(sparse.v[t]);
-    }
-    if (!in_place) emit<T>(p.streams, p.gradient.dtype, out, n, target, p.gradient.class_stride);
+    if (!there) emit<T>(p.streams, p.gradient.dtype, out, n, target, p.gradient.class_stride);
   }
 }
 
@@ -342,39 +168,198 @@ static void chunk_curvature(const Stored& p, int64_t e, int64_t k0, int64_t k1, 
   const Vec<T> m = all<T>(T(own.m)), total = all<T>(c.total), bound = all<T>(c.bound),
                top = all<T>(c.top);
   const T q = T(own.alpha / (1 + own.rest) * double(Simd<T>::unscale));
-  for (int64_t k = k0, n; k < k1; k += n) {
-    n = block_length(k1 - k);
-    const int lanes = padded(int(n));
-    const T* s = native<T>(scores_block<T>(p, event, k, int(n), -INFINITY, x), lanes, x);
-    for (int i = 0; i < lanes; i += LANES<T>) {
-      Vec<T> e = exp_scaled<T>(load(s + i) - m);
-      store<T>(x.out + i, own.alpha == 0
-                              ? Vec<T>{}
-                              : curved<T>(load(s + i) == m, e, e * q, total, bound, top));
-    }
-    emit<T>(p.streams, p.hessian.dtype, x.out, int(n), to + k * p.hessian.class_stride,
+  for (int64_t k = k0; k < k1; k += BLOCK) {
+    const int n = int(k1 - k < BLOCK ? k1 - k : BLOCK);
+    const Block s = scores_block<T>(p, event, k, n, -INFINITY, x);
+    if (s.data != x.scores)
+      gather<T>(s.dtype, static_cast<const char*>(s.data), item_size(s.dtype), s.n, x.scores);
+    map_vectors<T>(s.n, x.out, [&](int at) {
+      const Vec<T> score = load(x.scores + at), e = exp_scaled<T>(score - m);
+      return own.alpha == 0 ? Vec<T>{} : curved<T>(score == m, e, e * q, total, bound, top);
+    });
+    emit<T>(p.streams, p.hessian.dtype, x.out, n, to + k * p.hessian.class_stride,
             p.hessian.class_stride);
   }
 }
 
+// Whether an event's classes follow one another, and the next event's follow them.
+PLOGQ_INLINE bool rows_together(const View& v) {
+  const int64_t item = item_size(v.dtype);
+  return v.class_stride == item && v.axes == 1 && v.stride[0] == v.classes * item;
+}
+
 // Everything about events that are rows, as work for threads.
 template <class T>
-struct Rows {
-  const Stored& p;
-  int64_t chunks, chunks_at_once, events_at_once;
+struct Rows : Several<T> {
+  using Several<T>::p;
+  int64_t chunks, at_once, events_at_once;
+  bool past;  // what rows side by side write lies together, and bypasses the cache
   Stats* partial;
 
   static int64_t low(int64_t a, int64_t b) { return a < b ? a : b; }
 
-  void statistics(int64_t e, const Stats& s) const {
-    finish(p, e, p.scores.event(e), s, std::log1p(s.rest));
+  // The exponentials of a row side by side with others, where they are kept for its gradient.
+  T* kept(int l, Scratch<T>& x) const {
+    const bool keeps = p.forward && p.gradient && p.kind == LOGITS && p.scores.classes <= KEPT<T>;
+    return keeps ? side(l, x) : nullptr;
   }
+  T* side(int l, Scratch<T>& x) const { return x.kept + l * p.scores.classes; }
+
+  // Whether rows are one block each, which is read where it lies.
+  bool blocks() const {
+    const View& v = p.scores;
+    const bool half = sizeof(T) == sizeof(float) && (v.dtype == F16 || v.dtype == BF16);
+    return p.kind == LOGITS && p.softcap == 0 && v.classes >= LANES<T> && v.classes <= BLOCK &&
+           (direct<T>(v, v.class_stride) || (half && v.class_stride == 2));
+  }
+  Block block(int64_t e) const {
+    return {p.scores.event(e), p.scores.dtype, int(p.scores.classes)};
+  }
+
+  void statistics(int64_t e0, int events, int lanes, Scratch<T>& x) const {
+    if (blocks())
+      of_blocks(e0, events, x);
+    else
+      for (int l = 0; l < events; ++l) of_row(e0 + l, l, x);
+    for (int l = events; l < lanes; ++l) {
+      x.m[l] = x.m[events - 1], x.rest[l] = x.rest[events - 1];
+      x.spread_cost[l] = x.spread_cost[events - 1];
+    }
+    this->finish_all(
+        e0, events, lanes, this->hard(), [&] { read_labels(e0, events, lanes, x); }, x);
+  }
+  void of_row(int64_t e, int l, Scratch<T>& x) const {
+    Stats s = chunk(e, 0, kept(l, x), x);
+    for (int64_t k = CHUNK; k < p.scores.classes; k += CHUNK)
+      merge(s, chunk(e, k, nullptr, x), shrink(p));
+    x.m[l] = T(s.m);
+    x.rest[l] = s.rest;
+    x.dense_cost[l] = s.dense, x.dense_mass[l] = s.dense_mass;
+    x.spread_cost[l] = s.spread, x.spread_mass = s.spread_mass;
+  }
+  // The same for several rows, one step after another, so that no row waits for its own last step.
+  void of_blocks(int64_t e0, int events, Scratch<T>& x) const {
+    const int n = int(p.scores.classes);
+    Block s[SIDE_BY_SIDE];
+    for (int l = 0; l < events; ++l) {
+      s[l] = block(e0 + l);
+      x.m[l] = by_dtype<T>(s[l].dtype, MaxOf<T>{s[l].data, n});
+    }
+    for (int l = 0; l < events; ++l)
+      by_dtype<T>(s[l].dtype, ExpOf<T>{s[l], measured_from(x.m[l]), side(l, x), 0});
+    for (int l = 0; l < events; ++l) {
+      x.rest[l] = add_up<T>(side(l, x), n).beside_one();
+      if (x.m[l] == T(INFINITY)) x.rest[l] = beside_infinity<T>(p, p.scores.event(e0 + l), 0, n, x);
+    }
+    if (!this->asked()) return;
+    const T share = T(shrink(p));
+    double mass = 0;
+    for (int l = 0; p.dense && l < events; ++l) {
+      const T* w = dense_block<T>(p, p.dense.event(e0 + l), 0, n, x);
+      x.dense_cost[l] = 0;
+      by_dtype<T>(s[l].dtype,
+                  ExpectOf<T, false>{s[l], w, measured_from(x.m[l]), share, x.dense_cost[l], mass});
+    }
+    const T* w = p.factor ? spread_block<T>(p, 0, n, x) : nullptr;
+    for (int l = 0; w && l < events; ++l) {
+      x.spread_cost[l] = 0;
+      by_dtype<T>(s[l].dtype, ExpectOf<T, false>{s[l], w, measured_from(x.m[l]), share,
+                                                 x.spread_cost[l], mass});
+    }
+  }
+  Stats chunk(int64_t e, int64_t k, T* keep, Scratch<T>& x) const {
+    const int64_t stop = low(k + CHUNK, p.scores.classes);
+    const T m = p.kind == LOGITS ? chunk_greatest<T>(p, e, k, stop, x) : T(0);
+    return chunk_stats<T>(p, e, k, stop, m, keep, x);
+  }
+
+  // The labels of some events, and the scores there, NaN where there is none.
+  void read_labels(int64_t e0, int events, int lanes, Scratch<T>& x) const {
+    this->labels_of(e0, events, lanes, x.label);
+    for (int l = 0; l < events; ++l)
+      x.at_label[l] = x.label[l] < 0 ? NAN : score_at(p, p.scores.event(e0 + l), x.label[l]);
+    for (int l = events; l < lanes; ++l) x.at_label[l] = x.at_label[events - 1];
+  }
+
+  void gradients(int64_t e0, int events, int lanes, Scratch<T>& x) const {
+    const int64_t classes = p.scores.classes;
+    for (int l = 0; p.hessian && l < events; ++l) chunk_curvature<T>(p, e0 + l, 0, classes, x);
+    if (this->hard()) {
+      if (!(p.forward && this->asked())) {
+        read_labels(e0, events, lanes, x);
+        this->recall(e0, events, lanes, x);
+      }
+      const auto found = this->weights_hard(e0, events, lanes, x);
+      if (!found.unfit) {
+        if (!found.two && !p.factor && plain(events, x))
+          slopes<false>(e0, events, x);
+        else
+          for (int l = 0; l < events; ++l) gradient_hard(e0, l, x);
+        return;
+      }
+    } else if (this->soft() && this->weights_soft(e0, events, lanes, x)) {
+      if (plain(events, x)) return slopes<true>(e0, events, x);
+      for (int l = 0; l < events; ++l) {
+        const Flow<T> c{false, true, x.m[l], x.a[l], 1, false, 0, x.dense_weight[l], 0};
+        chunk_gradient<T>(p, e0 + l, 0, classes, c, kept(l, x), [](int64_t, int, T*) {}, x);
+      }
+      return;
+    }
+    for (int l = 0; l < events; ++l) gradient(e0 + l, 0, classes, x);
+  }
+  // Whether these rows are blocks, and what is made of them is written where it lies, or lies
+  // together.
+  bool plain(int events, const Scratch<T>& x) const {
+    bool certain = false;
+    for (int l = 0; l < events; ++l) certain |= x.m[l] == T(INFINITY);
+    return blocks() && !p.flush && !certain && (written_there() || rows_together(p.gradient));
+  }
+  bool written_there() const {
+    return !past && !p.streams && direct<T>(p.gradient, p.gradient.class_stride);
+  }
+  template <bool DENSE>
+  void slopes(int64_t e0, int events, Scratch<T>& x) const {
+    const bool there = written_there();
+    for (int l = 0; l < events; ++l) {
+      const int64_t e = e0 + l;
+      const Block s = block(e);
+      const T* w = DENSE ? dense_block<T>(p, p.dense.event(e), 0, s.n, x) : nullptr;
+      T* out = there ? reinterpret_cast<T*>(p.gradient.event(e)) : side(l, x);
+      if (!DENSE && x.alpha[l] == 0) {
+        map_vectors<T>(s.n, out, [](int) { return Vec<T>{}; });
+        continue;
+      }
+      by_dtype<T>(s.dtype,
+                  SlopeOf<T, DENSE>{s, kept(l, x), w, x.m[l], x.a[l], x.dense_weight[l], out});
+      if (!DENSE) put_label(x.label[l], l, 0, out, s.n, x);
+    }
+    if (there) return;
+    const View& g = p.gradient;
+    emit<T>(past || p.streams, g.dtype, side(0, x), events * int(g.classes), g.event(e0),
+            g.class_stride);
+  }
+  // The label of an event gets its own, where it is among n classes from k on.
+  static void put_label(int64_t label, int l, int64_t k, T* out, int n, Scratch<T>& x) {
+    const int64_t at = label - k;
+    if (label < 0 || at < 0 || at >= n) return;
+    out[at] = T(x.is_top[l] ? x.at_top[l] : double(out[at]) - x.own[l]);
+  }
+  void gradient_hard(int64_t e0, int l, Scratch<T>& x) const {
+    const double alpha = x.alpha[l];
+    const bool two = std::fabs(alpha / (1 + x.rest[l])) < Several<T>::TWO_BELOW;
+    const Flow<T> c{
+        alpha == 0,        true, x.m[l], x.a[l], x.b[l], two, alpha / (1 + x.rest[l]), 0,
+        x.spread_weight[l]};
+    const bool certain = x.m[l] == T(INFINITY);
+    const auto put = [&](int64_t k, int n, T* out) { put_label(x.label[l], l, k, out, n, x); };
+    chunk_gradient<T>(p, e0 + l, 0, p.scores.classes, c, certain ? nullptr : kept(l, x), put, x);
+  }
+
   Coefficients weights(int64_t e) const {
     return coefficients(p, e, p.z_loss != 0 ? p.greatest[e] + std::log1p(p.rest[e]) : 0);
   }
   // The sparse gradients are worked out before the pass, which may overwrite the scores.
   void gradient(int64_t e, int64_t k0, int64_t k1, Scratch<T>& x) const {
-    if (p.hessian) chunk_curvature<T>(p, e, k0, k1, x);
     const Coefficients c = weights(e);
     const char* event = p.scores.event(e);
     Entries sparse(c.zero ? 0 : p.entries);
@@ -385,58 +370,68 @@ struct Rows {
       sparse.v[t] = sparse_gradient(p, e, event, c, sparse.k[t], sparse.v[t], s, std::exp(s - c.m));
     }
     if (sizeof(T) == sizeof(double) || (fits(c) && !vanishes(e, k0, k1, c, x))) {
-      chunk_gradient<T>(p, e, k0, k1, c, sparse, x);
+      written<T>(e, k0, k1, c, sparse, x);
     } else {
-      Scratch<double>* const wide = new Scratch<double>;
-      chunk_gradient<double>(p, e, k0, k1, c, sparse, *wide);
-      delete wide;
+      written<double>(e, k0, k1, c, sparse, own<Scratch<double>>());
     }
+  }
+  // exp_scaled carries 2^scale; a weight so small that weight · 2^-scale is no normal number is
+  // applied in two steps.
+  template <class R>
+  void written(int64_t e, int64_t k0, int64_t k1, const Coefficients& c, const Entries& sparse,
+               Scratch<R>& x) const {
+    const double q_weight = c.alpha / (1 + c.rest);
+    const bool two = Several<R>::scale_lane(0, q_weight, x);
+    const Flow<R> flow{c.zero, c.alpha != 0, R(c.m),     x.a[0],     x.b[0],
+                       two,    q_weight,     R(c.dense), R(c.spread)};
+    const auto put = [&](int64_t k, int n, R* out) {
+      for (int64_t t = 0; t < p.entries; ++t) {
+        const int64_t at = sparse.k[t] - k;
+        if (at >= 0 && at < n) out[at] = R(sparse.v[t]);
+      }
+    };
+    chunk_gradient<R>(p, e, k0, k1, flow, nullptr, put, x);
   }
 
   // Whether some p · weight is no normal number, and so no measure of p · weight / q.
   bool vanishes(int64_t e, int64_t k0, int64_t k1, const Coefficients& c, Scratch<T>& x) const {
     if (p.kind != PROBS || c.dense == 0) return false;
     Vec<T> found = {};
-    for (int64_t k = k0, n; k < k1; k += n) {
-      n = block_length(k1 - k);
-      const T* mass = dense_block<T>(p, p.dense.event(e), k, int(n), x);
-      for (int i = 0; i < n; i += LANES<T>)
-        found += vanishing<T>(load(mass + i), all<T>(T(c.dense)));
+    for (int64_t k = k0; k < k1; k += BLOCK) {
+      const int n = int(low(k1 - k, BLOCK));
+      const T* mass = dense_block<T>(p, p.dense.event(e), k, n, x);
+      in_vectors<T>(to_vector<T>(n), [&](int at, auto, IVec<T>) {
+        found += vanishing<T>(load(mass + at), all<T>(T(c.dense)));
+      });
     }
     return any<T>(found);
   }
 
-  // Whole events, forward and gradient while the row is still in cache.
+  // Whole events, forward and gradient while the rows are still in cache.
   static void whole(void* context, int64_t unit) {
     const Rows& r = *static_cast<Rows*>(context);
-    const Stored& p = r.p;
-    Scratch<T> x;
-    const int64_t classes = p.scores.classes;
-    for (int64_t e = unit * r.events_at_once; e < low(p.events, (unit + 1) * r.events_at_once);
-         ++e) {
-      if (p.forward) {
-        Stats s = chunk_stats<T>(p, e, 0, low(CHUNK, classes), x);
-        for (int64_t k = CHUNK; k < classes; k += CHUNK)
-          merge(s, chunk_stats<T>(p, e, k, low(k + CHUNK, classes), x), shrink(p));
-        r.statistics(e, s);
-      }
-      if (p.gradient) r.gradient(e, 0, classes, x);
+    Scratch<T>& x = own<Scratch<T>>();
+    const int64_t stop = low(r.p.events, (unit + 1) * r.events_at_once);
+    for (int64_t e = unit * r.events_at_once; e < stop; e += r.at_once) {
+      const int events = int(low(r.at_once, stop - e)), lanes = (events + WIDE - 1) / WIDE * WIDE;
+      if (r.p.forward) r.statistics(e, events, lanes, x);
+      if (r.p.gradient) r.gradients(e, events, lanes, x);
     }
-    if (p.streams) settle();
+    if (r.p.streams || r.past) settle();
   }
   // Few events with many classes: chunks of one event are shared out among the threads.
   static void part_stats(void* context, int64_t unit) {
     const Rows& r = *static_cast<Rows*>(context);
-    Scratch<T> x;
-    const int64_t k = unit % r.chunks * CHUNK;
-    r.partial[unit] =
-        chunk_stats<T>(r.p, unit / r.chunks, k, low(k + CHUNK, r.p.scores.classes), x);
+    r.partial[unit] = r.chunk(unit / r.chunks, unit % r.chunks * CHUNK, nullptr, own<Scratch<T>>());
   }
 
   void run(int threads) {
     const int64_t classes = p.scores.classes;
     chunks = (classes + CHUNK - 1) / CHUNK;
+    at_once = classes > BLOCK ? 1 : low(SIDE_BY_SIDE, CLASSES_AT_ONCE / classes);
+    past = rows_together(p.gradient) && beyond_cache(p.gradient, p.scores, p.events);
     events_at_once = (unit_elements(p.events * classes, threads) + classes - 1) / classes;
+    events_at_once = (events_at_once + at_once - 1) / at_once * at_once;
     const int64_t units = (p.events + events_at_once - 1) / events_at_once;
     const bool split = threads > 1 && chunks > 1 && p.forward && units < 4 * threads &&
                        !(p.gradient && p.gradient.data == p.scores.data);
@@ -449,16 +444,17 @@ struct Rows {
     for (int64_t e = 0; e < p.events; ++e) {
       Stats s = partial[e * chunks];
       for (int64_t i = 1; i < chunks; ++i) merge(s, partial[e * chunks + i], shrink(p));
-      statistics(e, s);
+      finish(p, e, p.scores.event(e), s, std::log1p(s.rest));
     }
     delete[] partial;
     if (p.gradient) plogq::parallel(p.events * chunks, threads, part_gradient, this);
   }
   static void part_gradient(void* context, int64_t unit) {
     const Rows& r = *static_cast<Rows*>(context);
-    Scratch<T> x;
-    const int64_t k = unit % r.chunks * CHUNK;
-    r.gradient(unit / r.chunks, k, low(k + CHUNK, r.p.scores.classes), x);
+    Scratch<T>& x = own<Scratch<T>>();
+    const int64_t k = unit % r.chunks * CHUNK, stop = low(k + CHUNK, r.p.scores.classes);
+    if (r.p.hessian) chunk_curvature<T>(r.p, unit / r.chunks, k, stop, x);
+    r.gradient(unit / r.chunks, k, stop, x);
     if (r.p.streams) settle();
   }
 };

@@ -95,20 +95,30 @@ PLOGQ_INLINE void store_one(int dtype, char* p, double x) {
   }
 }
 
+// body(i) for whole vectors of n halves, the last of which may lie over the one before it; how many
+// halves are done, as fewer than a vector are left to whoever asks.
+template <class Body>
+PLOGQ_INLINE int in_whole_vectors(int n, const Body& body) {
+  constexpr int L = LANES<float>;
+  if (n < L) return 0;
+  int i = 0;
+  for (; i + L <= n; i += L) body(i);
+  if (i < n) body(n - L);
+  return n;
+}
+
 template <class T, bool BF>
 static void widen(const char* from, int64_t stride, int n, T* to) {
-  constexpr int L = LANES<float>;
-  int i = 0;
-  if (stride == 2)
-    for (; i + L <= n; i += L) {
-      U16 h = *reinterpret_cast<const U16u*>(from + 2 * i);
-      U32 wide = __builtin_convertvector(h, U32);
-      V32 f = BF ? widen_bf16(wide) : widen_f16(wide);
-      if constexpr (sizeof(T) == sizeof(float))
-        store<float>(to + i, f);
-      else
-        for (int l = 0; l < L; ++l) to[i + l] = T(f[l]);
-    }
+  int i = in_whole_vectors(stride == 2 ? n : 0, [=](int i) PLOGQ_INLINED {
+    constexpr int L = LANES<float>;
+    U16 h = *reinterpret_cast<const U16u*>(from + 2 * i);
+    U32 wide = __builtin_convertvector(h, U32);
+    V32 f = BF ? widen_bf16(wide) : widen_f16(wide);
+    if constexpr (sizeof(T) == sizeof(float))
+      store<float>(to + i, f);
+    else
+      for (int l = 0; l < L; ++l) to[i + l] = T(f[l]);
+  });
   for (; i < n; ++i) {
     uint16_t h;
     std::memcpy(&h, from + i * stride, 2);
@@ -117,18 +127,16 @@ static void widen(const char* from, int64_t stride, int n, T* to) {
 }
 template <class T, bool BF>
 static void narrow(const T* from, int n, char* to, int64_t stride) {
-  constexpr int L = LANES<float>;
-  int i = 0;
-  if (stride == 2)
-    for (; i + L <= n; i += L) {
-      V32 f;
-      if constexpr (sizeof(T) == sizeof(float))
-        f = load<float>(from + i);
-      else
-        for (int l = 0; l < L; ++l) f[l] = float(from[i + l]);
-      U32 h = BF ? narrow_bf16(f) : narrow_f16(f);
-      *reinterpret_cast<U16u*>(to + 2 * i) = __builtin_convertvector(h, U16);
-    }
+  int i = in_whole_vectors(stride == 2 ? n : 0, [=](int i) PLOGQ_INLINED {
+    constexpr int L = LANES<float>;
+    V32 f;
+    if constexpr (sizeof(T) == sizeof(float))
+      f = load<float>(from + i);
+    else
+      for (int l = 0; l < L; ++l) f[l] = float(from[i + l]);
+    U32 h = BF ? narrow_bf16(f) : narrow_f16(f);
+    *reinterpret_cast<U16u*>(to + 2 * i) = __builtin_convertvector(h, U16);
+  });
   for (; i < n; ++i) {
     uint16_t h = narrow_one<BF>(float(from[i]));
     std::memcpy(to + i * stride, &h, 2);

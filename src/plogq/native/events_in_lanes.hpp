@@ -7,50 +7,27 @@
 #pragma once
 #include "classes_in_lanes.hpp"
 #include "transposed.hpp"
-#include "wide_lanes.hpp"
 
 namespace PLOGQ_ISA {
 
-constexpr int TILE = 128;  // classes in a tile: up to here lanes across events are the faster
+constexpr int TILE = 128;  // classes in a tile: up to here lanes across events may be the faster
 constexpr int FLUSH = 16;  // additions in the narrow type before a sum moves to float64
 
 template <class T>
-struct alignas(64) Tile {
+struct alignas(64) Tile : Each<T> {
   T scores[TILE * GROUP], raw[TILE * GROUP], dense[TILE * GROUP], rows[TILE * GROUP];
   T run[BLOCK];
-  T m[GROUP], a[GROUP], b[GROUP], dense_weight[GROUP], spread_weight[GROUP];
-  T total[GROUP], bound[GROUP], top[GROUP];  // of the Hessian, as in Curve
-  double rest[GROUP], dense_cost[GROUP], dense_mass[GROUP], spread_cost[GROUP], log1p_rest[GROUP];
-  // Of one label per event: its class, -1 for none, and the score there.
-  int64_t label[GROUP];
-  double at_label[GROUP];
-  double spread_mass;
-
-  // This thread's: too large for the stack of a thread everywhere, and made once, as a small call
-  // takes less time than the system does to find such a piece of memory.
-  static Tile& own() {
-    struct Kept {
-      Tile* tile = new Tile;
-      ~Kept() { delete tile; }
-    };
-    static thread_local Kept kept;
-    return *kept.tile;
-  }
 };
 
 template <class T>
-struct Columns {
-  const Stored& p;
+struct Columns : Several<T> {
+  using Several<T>::p;
+  using Several<T>::spread;
   bool across;  // the events of a tile lie closer together than the classes of one
   bool past;    // what a tile writes lies together, and bypasses the cache
 
-  // Whether an event's classes follow one another and the next event's follow them, all in one
-  // tile.
-  static bool packed(const View& v) {
-    const int64_t item = item_size(v.dtype);
-    return v.classes <= TILE && v.class_stride == item && v.axes == 1 &&
-           v.stride[0] == v.classes * item;
-  }
+  // Whether rows lie together, each in one tile.
+  static bool packed(const View& v) { return v.classes <= TILE && rows_together(v); }
 
   // Classes k0 … k0+n of 64 events as columns; lanes past `events` repeat the last event.
   void pack(const View& v, int64_t e0, int events, int64_t k0, int n, T* to, Tile<T>& x) const {
@@ -149,8 +126,6 @@ struct Columns {
         x.dense[l] = x.dense[l] == 0 ? 0 : x.dense[l] * w;
     }
   }
-  T spread(int64_t k) const { return p.spread ? T(p.spread[k]) : T(1); }
-
   static void flush(Vec<T>* narrow, double* wide) {
     alignas(64) T each[GROUP];
     for (int u = 0; u < UNROLL<T>; ++u) {
@@ -165,6 +140,10 @@ struct Columns {
 
   // So many vectors at a time that what they are compared with and added to stays in registers.
   static constexpr int SIDE = UNROLL<T> < 4 ? UNROLL<T> : 4;
+
+  // As in Several, where the classes are one tile.
+  bool hard() const { return Several<T>::hard() && p.scores.classes <= TILE; }
+  bool soft() const { return Several<T>::soft() && p.scores.classes <= TILE; }
 
   // Whether what forward finds of each score, exp(s - m), is what its gradient is made of.
   bool shares(bool loaded) const {
@@ -230,7 +209,7 @@ struct Columns {
             add_exp<false>(part, stop, int(k0), first, from, acc, x);
           flush(acc, x.rest);
         }
-        if (p.dense && asked()) {
+        if (p.dense && this->asked()) {
           Vec<T> cost[U] = {}, mass[U] = {};
           for (int k = part; k < stop; ++k)
             for (int u = 0; u < U; ++u) {
@@ -243,7 +222,7 @@ struct Columns {
           flush(cost, x.dense_cost);
           flush(mass, x.dense_mass);
         }
-        if (p.factor && asked()) {
+        if (p.factor && this->asked()) {
           Vec<T> cost[U] = {};
           for (int k = part; k < stop; ++k) {
             const T w = spread(k0 + k);
@@ -259,41 +238,12 @@ struct Columns {
       }
     }
     for (int l = 0; l < GROUP; ++l) x.rest[l] *= double(Simd<T>::unscale);
-    if (!asked()) return keep(e0, events, x);
-    for (int l = 0; l < GROUP; l += LANES<double>)
-      store<double>(x.log1p_rest + l, log1p<double>(load(x.rest + l)));
-    if (hard()) return finish_hard(e0, events, x);
-    for (int l = 0; l < events; ++l) {
-      Stats s;
-      s.m = double(x.m[l]);
-      s.rest = x.rest[l];
-      s.dense = x.dense_cost[l], s.dense_mass = x.dense_mass[l];
-      s.spread = x.spread_cost[l], s.spread_mass = x.spread_mass;
-      finish(p, e0 + l, p.scores.event(e0 + l), s, x.log1p_rest[l]);
-    }
+    this->finish_all(e0, events, GROUP, hard(), [&] { read_labels(e0, events, x); }, x);
   }
 
-  // Whether anybody wants losses, or statistics alone, which go to the gradient.
-  bool asked() const { return p.kind != LOGITS || p.loss || p.log_z || p.shard; }
-  void keep(int64_t e0, int events, const Tile<T>& x) const {
-    for (int l = 0; l < events; ++l) {
-      p.greatest[e0 + l] = double(x.m[l]);
-      p.rest[e0 + l] = x.m[l] == T(-INFINITY) ? NAN : x.rest[l];
-    }
-  }
-
-  // The background's part at the labels of some events, where there is one.
-  Wide outside(int first, Wide to_spread, const Tile<T>& x) const {
-    alignas(64) double at[WIDE];
-    for (int i = 0; i < WIDE; ++i) {
-      const int64_t k = x.label[first + i];
-      at[i] = k < 0 ? 0 : double(spread(k));
-    }
-    return terms(to_spread, load(at));
-  }
   // The labels of a tile, and the scores there, NaN where there is none.
   void read_labels(int64_t e0, int events, Tile<T>& x) const {
-    labels_of(e0, events, x.label);
+    this->labels_of(e0, events, GROUP, x.label);
     for (int l = 0; l < GROUP; ++l) {
       const double s = double(x.scores[cell(l, x)]);
       x.at_label[l] = x.label[l] < 0 ? double(NAN) : s;
@@ -304,52 +254,6 @@ struct Columns {
     return (x.label[l] < 0 ? 0 : x.label[l]) * GROUP + l;
   }
 
-  // One label per event, perhaps smoothed, and nothing else, the common case: the general path's
-  // arithmetic for one event (finish, coefficients, sparse_gradient), 64 events at a time.
-  bool hard() const {
-    return p.kind == LOGITS && p.entries == 1 && !p.dense && p.softcap == 0 && !p.d_log_z &&
-           p.z_loss == 0 && !p.shard && p.scores.classes <= TILE;
-  }
-  // One number per event, for the events past the last the last one's.
-  static void lanes_of(const double* from, double other, int64_t e0, int events, double* to) {
-    for (int l = 0; l < events; ++l) to[l] = from ? from[e0 + l] : other;
-    for (int l = events; l < GROUP; ++l) to[l] = to[events - 1];
-  }
-  void labels_of(int64_t e0, int events, int64_t* to) const {
-    for (int l = 0; l < events; ++l) to[l] = class_at(p, e0 + l);
-    for (int l = events; l < GROUP; ++l) to[l] = to[events - 1];
-  }
-  void write_lanes(void* array, int64_t e0, int events, const double* from) const {
-    if (array && p.scores.dtype == F64)
-      for (int l = 0; l < events; ++l) static_cast<double*>(array)[e0 + l] = from[l];
-    else if (array)
-      for (int l = 0; l < events; ++l) static_cast<float*>(array)[e0 + l] = float(from[l]);
-  }
-  void finish_hard(int64_t e0, int events, Tile<T>& x) const {
-    alignas(64) double loss[GROUP], m[GROUP], value[GROUP], mass[GROUP], factor[GROUP];
-    read_labels(e0, events, x);
-    lanes_of(p.value, 1, e0, events, value);
-    lanes_of(p.factor ? p.mass : p.value, 1, e0, events, mass);
-    if (p.factor) lanes_of(p.factor, 0, e0, events, factor);
-    for (int l = 0; l < GROUP; ++l) m[l] = double(x.m[l]);
-    for (int l = 0; l < GROUP; l += WIDE) {
-      const Wide top = load(m + l), own = load(x.at_label + l), zero = {}, none = all<double>(NAN);
-      const IWide empty = top == all<double>(-INFINITY);
-      const Wide log1p_rest = empty ? none : load(x.log1p_rest + l);
-      const Wide half_gap = own == top ? zero : top / 2 - own / 2;
-      store<double>(x.rest + l, empty ? none : load(x.rest + l));
-      store<double>(x.log1p_rest + l, log1p_rest);
-      Wide each = terms(load(mass + l), log1p_rest) + 2 * terms(load(value + l), half_gap);
-      if (p.factor) each += terms(load(factor + l), load(x.spread_cost + l)) / shrink(p);
-      store<double>(loss + l, each);
-    }
-    write_lanes(p.loss, e0, events, loss);
-    if (p.greatest)
-      for (int l = 0; l < events; ++l) p.greatest[e0 + l] = m[l], p.rest[e0 + l] = x.rest[l];
-    if (!p.log_z) return;
-    for (int l = 0; l < GROUP; ++l) m[l] += x.log1p_rest[l];
-    write_lanes(p.log_z, e0, events, m);
-  }
   // x.scores becomes what flows back to q and to the background; `KEPT`: x.raw holds exp(s - m).
   template <bool KEPT>
   void slopes(int classes, bool two, Tile<T>& x) const {
@@ -370,96 +274,37 @@ struct Columns {
   }
   void gradient_hard(int64_t e0, int events, bool loaded, Tile<T>& x) const {
     const int classes = int(p.scores.classes);
-    // What flows back to the label, to q, and to the background.
-    alignas(64) double own[GROUP], alpha[GROUP], back[GROUP], mass[GROUP], top[GROUP];
-    alignas(64) int64_t is_top[GROUP];
-    if (!(loaded && p.forward && asked())) {
+    if (!(loaded && p.forward && this->asked())) {
       // What finish_hard has left there else.
       read_labels(e0, events, x);
-      lanes_of(p.rest, 0, e0, events, x.rest);
-      lanes_of(p.greatest, 0, e0, events, mass);
-      for (int l = 0; l < GROUP; ++l) x.m[l] = T(mass[l]);
+      this->recall(e0, events, GROUP, x);
     }
-    lanes_of(p.d_loss, p.d_loss_all, e0, events, alpha);
-    lanes_of(p.value, 1, e0, events, own);
-    lanes_of(p.factor, 0, e0, events, back);
-    lanes_of(p.factor ? p.mass : p.value, 1, e0, events, mass);
-    IWide unfit = {}, two = {}, nothing = {};
-    for (int l = 0; l < GROUP; l += WIDE) {
-      const Wide d_loss = load(alpha + l), value = load(own + l), none = all<double>(NAN);
-      const IWide label = marks(x.label + l);
-      const Wide to_label = d_loss * ((value != Wide{}) & (label < 0) ? none : value);
-      const Wide to_q = p.factor ? d_loss * load(mass + l) : to_label;
-      const Wide to_spread = d_loss * load(back + l), rest = load(x.rest + l), total = 1 + rest;
-      store<double>(own + l, to_label);
-      store<double>(alpha + l, to_q);
-      narrowed<T>(to_spread, x.spread_weight + l);
-      nothing |= to_q == Wide{};
-      unfit |= beyond(to_label) | beyond(to_q) | beyond(to_spread);
-      two |= scale_lanes(l, to_q / total, x);
-      // At the greatest score 1 - q is R / (1 + R), never 1 - q with q ≈ 1 (N2).
-      Wide at_top = terms(to_q - to_label, 1 / total) - terms(to_label, rest / total);
-      if (p.factor) at_top -= outside(l, to_spread, x);
-      store<double>(top + l, at_top);
-      mark(is_top + l, load(x.at_label + l) == widened<T>(x.m + l));
-    }
-    if (p.hessian)
-      for (int l = 0; l < GROUP; ++l) curve_lane(l, alpha[l], x.rest[l], x);
-    if (sizeof(T) == sizeof(float) && some(unfit)) return widely(e0, events);
+    const auto weights = this->weights_hard(e0, events, GROUP, x);
+    if (weights.unfit) return widely(e0, events);
     // What forward has kept is not what there is where the greatest score is ∞.
     if (!certain(events, classes, x) && shares(loaded))
-      slopes<true>(classes, some(two), x);
+      slopes<true>(classes, weights.two, x);
     else
-      slopes<false>(classes, some(two), x);
+      slopes<false>(classes, weights.two, x);
     // Chosen by a mask: half of the labels of two classes are no branch to be foretold.
-    for (int l = 0; l < GROUP; ++l) own[l] = double(x.scores[cell(l, x)]) - own[l];
+    for (int l = 0; l < GROUP; ++l) x.own[l] = double(x.scores[cell(l, x)]) - x.own[l];
     for (int l = 0; l < GROUP; l += WIDE) {
-      store<double>(own + l, marks(is_top + l) ? load(top + l) : load(own + l));
+      store<double>(x.own + l, marks(x.is_top + l) ? load(x.at_top + l) : load(x.own + l));
     }
     for (int l = 0; l < events; ++l)
-      if (x.label[l] >= 0) x.scores[cell(l, x)] = T(own[l]);
-    for (int l = 0; some(nothing) && l < events; ++l)
-      if (alpha[l] == 0)
+      if (x.label[l] >= 0) x.scores[cell(l, x)] = T(x.own[l]);
+    for (int l = 0; weights.nothing && l < events; ++l)
+      if (x.alpha[l] == 0)
         for (int k = 0; k < classes; ++k) x.scores[k * GROUP + l] = x.raw[k * GROUP + l] = 0;
     unpack(p.gradient, e0, events, 0, classes, x.scores, x);
     if (p.hessian) unpack(p.hessian, e0, events, 0, classes, x.raw, x);
   }
 
-  // One distribution per event and nothing else, statistics and gradient in one pass: the general
-  // path's arithmetic, 64 events at a time, with the exponentials that the statistics are made of.
-  bool soft() const {
-    return p.kind == LOGITS && p.dense && p.forward && p.gradient && p.entries == 0 && !p.factor &&
-           p.softcap == 0 && !p.d_log_z && p.z_loss == 0 && !p.shard && p.scores.classes <= TILE;
-  }
-  // False where some event is certain, is not asked about, or has weights that are not for T.
+  // False where the weights of some event are none for this.
   bool gradient_soft(int64_t e0, int events, Tile<T>& x) const {
     constexpr int U = UNROLL<T>, L = LANES<T>;
     const int classes = int(p.scores.classes);
-    double alpha[GROUP], dense[GROUP], mass[GROUP], rest[GROUP], m[GROUP];
-    lanes_of(p.d_loss, p.d_loss_all, e0, events, alpha);
-    lanes_of(p.event, 1, e0, events, dense);
-    lanes_of(p.mass, 1, e0, events, mass);
-    lanes_of(p.rest, 0, e0, events, rest);
-    lanes_of(p.greatest, 0, e0, events, m);
-    const double least = sizeof(T) == 4 ? 0x1p-40 : 0x1p-400, most = 1 / least;
-    int plain = 0;
-    for (int l = 0; l < GROUP; ++l) {
-      dense[l] *= alpha[l];
-      alpha[l] *= mass[l];
-      const double size = std::fabs(alpha[l]), weight = std::fabs(dense[l]);
-      plain += (size >= least) & (size <= most) & (weight >= least) & (weight <= most) &
-               (m[l] < INFINITY) & (rest[l] < most);
-    }
-    if (plain < GROUP) return false;
-    const double bound = p.hessian ? p.bound : 0;
-    for (int l = 0; l < GROUP; ++l) {
-      const double total = 1 + rest[l];
-      x.a[l] = T(alpha[l] / total * double(Simd<T>::unscale));
-      x.dense_weight[l] = T(dense[l]);
-      x.total[l] = T(total);
-      x.bound[l] = T(bound / total);
-      x.top[l] = T(bound * alpha[l] / total * (rest[l] / total));
-    }
+    if (!this->weights_soft(e0, events, GROUP, x)) return false;
     for (int k = 0; k < classes; ++k)
       for (int u = 0; u < U; ++u) {
         const int i = k * GROUP + u * L;
@@ -475,7 +320,7 @@ struct Columns {
   // The same in float64, for what flows back to some of these events is no number for float32.
   void widely(int64_t e0, int events) const {
     Tile<double>* const x = new Tile<double>;
-    Columns<double>{p, across, past, events_at_once}.gradient(e0, events, false, *x);
+    Columns<double>{{p}, across, past, events_at_once}.gradient(e0, events, false, *x);
     delete x;
   }
 
@@ -487,30 +332,10 @@ struct Columns {
     return any<T>(found);
   }
 
-  // The weight of q in two factors, so that neither leaves the normal numbers; whether that takes
-  // two.
-  static bool scale_lane(int l, double q_weight, Tile<T>& x) {
-    const bool two = std::fabs(q_weight) < TWO_BELOW;
-    x.a[l] = T(two ? q_weight * LIFT : q_weight * double(Simd<T>::unscale));
-    x.b[l] = T(two ? double(Simd<T>::unscale) / LIFT : 1.0);
-    return two;
-  }
-  static IWide scale_lanes(int l, Wide q_weight, Tile<T>& x) {
-    const IWide two = absolute<double>(q_weight) < all<double>(TWO_BELOW);
-    narrowed<T>(two ? q_weight * LIFT : q_weight * double(Simd<T>::unscale), x.a + l);
-    narrowed<T>(two ? all<double>(double(Simd<T>::unscale) / LIFT) : all<double>(1.0), x.b + l);
-    return two;
-  }
-  static constexpr double LIFT = sizeof(T) == 4 ? 0x1p32 : 0x1p256;
-  static constexpr double TWO_BELOW = sizeof(T) == 4 ? 0x1p-60 : 0x1p-500;
   static Vec<T> curvature(Vec<T> s, Vec<T> e, Vec<T> g, int u, const Tile<T>& x) {
     const int at = u * LANES<T>;
     return curved<T>(s == load(x.m + at), e, g, load(x.total + at), load(x.bound + at),
                      load(x.top + at));
-  }
-  void curve_lane(int l, double alpha, double rest, Tile<T>& x) const {
-    const Curve<T> c(p.bound, alpha, rest);
-    x.total[l] = c.total, x.bound[l] = c.bound, x.top[l] = c.top;
   }
   // Where nothing flows back to q it is not looked at: 0 · NaN would be NaN.
   static void unasked(const Coefficients* c, int events, int n, Tile<T>& x) {
@@ -554,8 +379,8 @@ struct Columns {
       const double log_z = p.z_loss != 0 ? p.greatest[e] + std::log1p(p.rest[e]) : 0;
       c[l] = coefficients(p, e, log_z);
       x.m[l] = T(c[l].m);
-      scale_lane(l, c[l].alpha / (1 + c[l].rest), x);
-      if (p.hessian) curve_lane(l, c[l].alpha, c[l].rest, x);
+      this->scale_lane(l, c[l].alpha / (1 + c[l].rest), x);
+      if (p.hessian) this->curve_lane(l, c[l].alpha, c[l].rest, x);
       x.dense_weight[l] = T(c[l].dense);
       x.spread_weight[l] = T(c[l].spread);
     }
@@ -645,7 +470,7 @@ struct Columns {
   static void tile(void* context, int64_t unit) {
     const Columns& c = *static_cast<Columns*>(context);
     const Stored& p = c.p;
-    Tile<T>& x = Tile<T>::own();
+    Tile<T>& x = own<Tile<T>>();
     const int64_t classes = p.scores.classes;
     const int64_t stop =
         p.events < (unit + 1) * c.events_at_once ? p.events : (unit + 1) * c.events_at_once;
@@ -679,15 +504,21 @@ PLOGQ_INLINE bool lanes_across_events(const View& v, int64_t events) {
   return b < a && events >= GROUP && v.axes && v.shape[v.axes - 1] >= GROUP / 4;
 }
 
+// Up to so many classes lanes across events are the faster where rows lie together: what is not
+// made of exponentials that were kept takes longer there.
+PLOGQ_INLINE int64_t few(const Stored& p) {
+  return p.hessian || p.softcap != 0 || p.kind == PROBS ? TILE : 64;
+}
+
 template <class T>
 static void run_stored(const Stored& p, int threads) {
   const bool across = lanes_across_events(p.scores, p.events);
-  if (across || (p.scores.classes <= TILE && p.events > 1)) {
+  if (across || (p.scores.classes <= few(p) && p.events > 1)) {
     const int64_t arrays = p.hessian ? 2 : 1;
-    Columns<T> columns{p, across, beyond_cache(p.gradient, p.scores, arrays * p.events), 0};
+    Columns<T> columns{{p}, across, beyond_cache(p.gradient, p.scores, arrays * p.events), 0};
     columns.run(threads);
   } else {
-    Rows<T> rows{p, 0, 0, 0, nullptr};
+    Rows<T> rows{{p}, 0, 0, 0, false, nullptr};
     rows.run(threads);
   }
 }

@@ -24,8 +24,17 @@ struct Totals {
     }
     pending = 0;
   }
+  // Numbers of one row more.
+  void add(const double* x, int n) {
+    int i = 0;
+    for (; i + GROUP <= n; i += GROUP) add_group(x + i);
+    if (i == n) return;
+    alignas(64) double rest[GROUP];
+    for (int l = 0; l < GROUP; ++l) rest[l] = i + l < n ? x[i + l] : 0;
+    add_group(rest);
+  }
   // 64 numbers more, each times `weight`; 0 · ∞ = 0.
-  void add(const double* x, double weight = 1) {
+  void add_group(const double* x, double weight = 1) {
     for (int u = 0; u < U; ++u) {
       const Vec<double> p = load(x + u * L), w = p * weight;
       const Vec<double> v = p == Vec<double>{} ? p : w;
@@ -66,7 +75,7 @@ struct Narrow {
     for (Vec<float>& l : low) l = all<float>(-INFINITY);
   }
   // 64 numbers more; none of them has a weight.
-  void add(const float* x, double = 1) {
+  void add_group(const float* x, double = 1) {
     for (int u = 0; u < U; ++u) {
       const Half p = *reinterpret_cast<const HalfU*>(x + u * L);
       sum[u] += __builtin_convertvector(p, Vec<double>);
@@ -85,15 +94,56 @@ struct Narrow {
   }
 };
 
+// The same of one row.
+struct NarrowRow {
+  typedef Narrow::Half Half;
+  typedef Narrow::HalfU HalfU;
+  static constexpr int L = LANES<double>, SIDE = 4;
+  Vec<double> sum[SIDE] = {};
+  double last = 0;
+  float low = INFINITY;
+
+  void add(const float* x, int n) {
+    Vec<float> most[SIDE / 2];
+    for (Vec<float>& m : most) m = all<float>(-INFINITY);
+    int i = 0;
+    for (; i + SIDE * L <= n; i += SIDE * L) {
+      in_order(
+          [&](auto u) PLOGQ_INLINED {
+            const Half half = *reinterpret_cast<const HalfU*>(x + i + u * L);
+            sum[u] += __builtin_convertvector(half, Vec<double>);
+            if (u % 2 == 0) most[u / 2] = greater(-load(x + i + u * L), most[u / 2]);
+          },
+          std::make_integer_sequence<int, SIDE>());
+    }
+    for (const Vec<float>& m : most)
+      for (int l = 0; l < LANES<float>; ++l) low = -m[l] < low ? -m[l] : low;
+    for (; i < n; ++i) {
+      last += double(x[i]);
+      low = x[i] < low ? x[i] : low;
+    }
+  }
+
+  double all_of_them() {
+    Vec<double> total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    double found = last;
+    for (int l = 0; l < L; ++l) found += total[l];
+    return found;
+  }
+  double least() { return double(low); }
+};
+
 template <class T>
 struct TotalsOf;
 template <>
 struct TotalsOf<double> {
-  using type = Totals;
+  using columns = Totals;
+  using row = Totals;
 };
 template <>
 struct TotalsOf<float> {
-  using type = Narrow;
+  using columns = Narrow;
+  using row = NarrowRow;
 };
 
 struct RowSums {
@@ -114,21 +164,19 @@ struct RowSums {
     const View& v = r.p.array;
     alignas(64) T block[BLOCK];
     for (int64_t e = index * r.events_at_once; e < r.end(index); ++e) {
-      typename TotalsOf<T>::type totals;
+      typename TotalsOf<T>::row totals;
       const char* event = v.event(e);
-      for (int64_t k = 0, step; k < v.classes; k += step) {
-        const int n = block_length(v.classes - k);
-        step = n;
+      for (int64_t k = 0; k < v.classes; k += BLOCK) {
+        const int n = int(v.classes - k < BLOCK ? v.classes - k : BLOCK);
         const char* from = event + k * v.class_stride;
         const T* s = reinterpret_cast<const T*>(from);
-        if (r.p.weight || n % GROUP != 0 || !direct<T>(v, v.class_stride)) {
+        if (r.p.weight || !direct<T>(v, v.class_stride)) {
           gather<T>(v.dtype, from, v.class_stride, n, block);
           for (int i = 0; r.p.weight && i < n; ++i)
             block[i] = block[i] == 0 ? 0 : block[i] * T(r.p.weight[k + i]);
-          for (int i = n; i < padded(n); ++i) block[i] = 0;
           s = block;
         }
-        for (int i = 0; i < padded(n); i += GROUP) totals.add(s + i);
+        totals.add(s, n);
       }
       r.p.sum[e] = totals.all_of_them();
       r.p.least[e] = totals.least();
@@ -140,17 +188,17 @@ struct RowSums {
   static void tile(void* context, int64_t index) {
     const RowSums& r = *static_cast<RowSums*>(context);
     const View& v = r.p.array;
-    Tile<T>& x = Tile<T>::own();
+    Tile<T>& x = own<Tile<T>>();
     Stored none;
-    Columns<T> columns{none, lanes_across_events(v, r.p.events), 0};
+    Columns<T> columns{{none}, lanes_across_events(v, r.p.events), 0};
     for (int64_t e = index * r.events_at_once; e < r.end(index); e += GROUP) {
       const int events = int(r.end(index) - e < GROUP ? r.end(index) - e : GROUP);
-      typename TotalsOf<T>::type totals;
+      typename TotalsOf<T>::columns totals;
       for (int64_t k0 = 0; k0 < v.classes; k0 += TILE) {
         const int n = int(v.classes - k0 < TILE ? v.classes - k0 : TILE);
         columns.pack(v, e, events, k0, n, x.scores, x);
         for (int k = 0; k < n; ++k)
-          totals.add(x.scores + k * GROUP, r.p.weight ? r.p.weight[k0 + k] : 1);
+          totals.add_group(x.scores + k * GROUP, r.p.weight ? r.p.weight[k0 + k] : 1);
       }
       totals.each(events, r.p.sum + e, r.p.least + e);
     }
@@ -159,7 +207,7 @@ struct RowSums {
   void run(int threads) {
     const int64_t classes = p.array.classes;
     const bool columns =
-        lanes_across_events(p.array, p.events) || (classes <= TILE && p.events > 1);
+        lanes_across_events(p.array, p.events) || (classes <= TILE / 2 && p.events > 1);
     const int64_t elements = unit_elements(p.events * classes, threads);
     events_at_once = (elements / classes + GROUP) / GROUP * GROUP;
     if (!columns && classes >= elements) events_at_once = 1;

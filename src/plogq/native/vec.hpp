@@ -1,16 +1,19 @@
 // Fixed-width lanes and the elementary functions on them: exp, log1p, log, tanh.
 //
 // The vectors are GCC's and Clang's portable vector types, not intrinsics: one source becomes SSE,
-// AVX2, AVX-512 or NEON. A group of 64 lanes is summed in the same order on all of them.
+// AVX2, AVX-512 or NEON. Whole groups of 64 lanes are summed in the same order on all of them.
 #pragma once
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #ifndef PLOGQ_VECTOR_BYTES
 #define PLOGQ_VECTOR_BYTES 16
 #endif
 #define PLOGQ_INLINE static inline __attribute__((always_inline))
+#define PLOGQ_INLINED __attribute__((always_inline))
+#define PLOGQ_MEMBER inline PLOGQ_INLINED
 
 namespace PLOGQ_ISA {
 
@@ -194,11 +197,32 @@ PLOGQ_INLINE Vec<T> tanh_slope(Vec<T> x) {
   return T(4) * t / ((T(1) + t) * (T(1) + t));
 }
 
+// body(u) for the vectors of a group, each u a constant: what they add to stays in registers.
+template <class Body, int... U>
+PLOGQ_INLINE void in_order(const Body& body, std::integer_sequence<int, U...>) {
+  (body(std::integral_constant<int, U>()), ...);
+}
+template <class T, class Body>
+PLOGQ_INLINE void in_group(const Body& body) {
+  in_order(body, std::make_integer_sequence<int, UNROLL<T>>());
+}
+
+// a[u] = with(a[u], a[u + half]) for halves of halves: all vectors of a group become one.
+template <int HALF, class V, class With>
+PLOGQ_INLINE void fold(V* a, const With& with) {
+  in_order([&](auto u) PLOGQ_INLINED { a[u] = with(a[u], a[u + HALF]); },
+           std::make_integer_sequence<int, HALF>());
+  if constexpr (HALF > 1) fold<HALF / 2>(a, with);
+}
+template <class T, class With>
+PLOGQ_INLINE void fold_group(Vec<T>* a, const With& with) {
+  if constexpr (UNROLL<T> > 1) fold<UNROLL<T> / 2>(a, with);
+}
+
 // The sum of a group's accumulators, in one fixed order, ending in float64.
 template <class T>
 PLOGQ_INLINE double sum_lanes(Vec<T>* a) {
-  for (int half = UNROLL<T> / 2; half; half /= 2)
-    for (int u = 0; u < half; ++u) a[u] += a[u + half];
+  fold_group<T>(a, [](Vec<T> x, Vec<T> y) PLOGQ_INLINED { return x + y; });
   double sum[LANES<T>];
   for (int l = 0; l < LANES<T>; ++l) sum[l] = double(a[0][l]);
   for (int half = LANES<T> / 2; half; half /= 2)
@@ -208,13 +232,40 @@ PLOGQ_INLINE double sum_lanes(Vec<T>* a) {
 
 template <class T>
 PLOGQ_INLINE T max_lanes(Vec<T>* a) {
-  for (int half = UNROLL<T> / 2; half; half /= 2)
-    for (int u = 0; u < half; ++u) a[u] = greater(a[u], a[u + half]);
+  fold_group<T>(a, [](Vec<T> x, Vec<T> y) PLOGQ_INLINED { return greater(x, y); });
   T most[LANES<T>];
   store<T>(most, a[0]);
   for (int half = LANES<T> / 2; half; half /= 2)
     for (int l = 0; l < half; ++l) most[l] = most[l] > most[l + half] ? most[l] : most[l + half];
   return most[0];
 }
+
+// The sum of counts, which are no more than an Int holds.
+template <class T>
+PLOGQ_INLINE int64_t count_lanes(IVec<T> a) {
+  int64_t sum = 0;
+  for (int l = 0; l < LANES<T>; ++l) sum += a[l];
+  return sum;
+}
+
+// Marks the last `count` lanes.
+template <class T>
+PLOGQ_INLINE IVec<T> last_lanes(int count) {
+  IVec<T> lane;
+  for (int l = 0; l < LANES<T>; ++l) lane[l] = l;
+  return lane >= typename Simd<T>::Int(LANES<T> - count);
+}
+
+// What a group is added to, or the greatest of groups.
+template <class T>
+struct Accumulators {
+  Vec<T> a[UNROLL<T>];
+  PLOGQ_MEMBER explicit Accumulators(T x = 0) {
+    in_group<T>([&](auto u) PLOGQ_INLINED { a[u] = all<T>(x); });
+  }
+  PLOGQ_MEMBER Vec<T>& operator[](int u) { return a[u]; }
+  PLOGQ_MEMBER double sum() { return sum_lanes<T>(a); }
+  PLOGQ_MEMBER T most() { return max_lanes<T>(a); }
+};
 
 }  // namespace PLOGQ_ISA

@@ -11,15 +11,27 @@ namespace PLOGQ_ISA {
 // long for the processor to look that far ahead.
 constexpr int FETCHED = 8192;
 
-// Exponentials of so many classes are kept, which leaves the rows their place in L2.
-template <class T>
-constexpr int64_t KEPT = (int64_t(1) << 17) / int64_t(sizeof(T));
-
 template <class T>
 struct alignas(64) KeptRow {
   T e[KEPT<T>];
   T by[KEPT<T> / BLOCK + 2];  // the greatest score when a block was read
 };
+
+// Where m, which is there, stands first: by groups, then by lanes.
+template <class T>
+static int first_of(const T* s, T m) {
+  int i = 0;
+  for (;; i += GROUP) {
+    IVec<T> equal = {};
+    for (int u = 0; u < UNROLL<T>; ++u) equal |= load(s + i + u * LANES<T>) == all<T>(m);
+    uint64_t words[sizeof equal / 8], any = 0;
+    std::memcpy(words, &equal, sizeof equal);
+    for (uint64_t word : words) any |= word;
+    if (any) break;
+  }
+  while (!(s[i] == m)) ++i;
+  return i;
+}
 
 // n exponentials by m, of whole groups that are read from `group(i)`; `each` takes them.
 template <class T, class Group, class Each>
