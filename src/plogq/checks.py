@@ -273,7 +273,7 @@ def unit_interval(
         first = int(bad.reshape(-1).argmax())
         instead = "if these are scores write BinaryLogits(z)"
         if "(as P)" in role:
-            instead = _OTHER_MARKS.get(frozenset(y.reshape(-1).tolist()[:1000])) or (
+            instead = _OTHER_MARKS.get(frozenset(y.reshape(-1)[:1000].tolist())) or (
                 f"{_SWAPPED}, and what is not known takes a sample_weight of 0, or a mark that "
                 "BinaryProbs(y, ignore=…) leaves out"
             )

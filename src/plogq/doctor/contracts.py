@@ -6,8 +6,13 @@ from dataclasses import dataclass, replace
 
 from ..compat.declared import EXCLUSIVE, YES_NO, Holds, Reduces, Takes
 
-__all__ = ["CONTRACTS", "EXCLUSIVE", "KERAS_STRINGS", "YES_NO", "Contract", "Holds", "Reduces",
-           "Takes", "with_logits"]  # fmt: skip
+__all__ = ["CONTRACTS", "EXCLUSIVE", "KERAS_STRINGS", "LIBRARIES", "YES_NO", "Contract", "Holds",
+           "Reduces", "Takes", "with_logits"]  # fmt: skip
+
+
+# As their users write them, by what is imported.
+LIBRARIES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras", "jax": "JAX",
+             "optax": "optax", "sklearn": "scikit-learn"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from .contracts import CONTRACTS, YES_NO, Contract, Holds, Takes
+from .contracts import CONTRACTS, LIBRARIES, YES_NO, Contract, Holds, Takes
 
-_PEERS = {"torch": "PyTorch", "keras": "Keras", "tensorflow": "TensorFlow", "optax": "optax",
-          "sklearn": "scikit-learn"}  # fmt: skip
 _TARGETS = {
     Holds.INDEX: "Labels(y)",
     Holds.EITHER: "Labels(y)",
@@ -30,7 +28,7 @@ def named(name: str) -> str:
 
 
 def _written(contract: Contract, name: str) -> str:
-    peer, helper = _PEERS[contract.peer], f"plogq.compat.{contract.peer}.{contract.helper}"
+    peer, helper = LIBRARIES[contract.peer], f"plogq.compat.{contract.peer}.{contract.helper}"
     prediction = _PREDICTIONS.get((contract.takes, contract.outcomes == YES_NO))
     if prediction is None or any(more in name.lower() for more in _MORE):
         return f"{helper} has the arguments and numbers of {peer}'s"

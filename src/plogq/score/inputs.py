@@ -11,6 +11,7 @@ import numpy as np
 from ..representations.binary import BinaryLogits, BinaryProbs
 from ..representations.predictions import Logits, LogProbs
 from ..representations.targets import Labels, Probs
+from .codes import distinct
 from .column import Array, InputError
 from .memory import as_numpy
 from .scale import Content
@@ -161,8 +162,7 @@ def _refuse_chosen(truth: Array, values: Array) -> None:
     """Classes in place of how probable they were."""
     if truth.shape != values.shape or values.dtype.kind not in "iubUO":
         return
-    chosen = set(values.reshape(-1).tolist())
-    if chosen <= set(truth.reshape(-1).tolist()):
+    if set(distinct(values.reshape(-1))) <= set(distinct(truth.reshape(-1))):
         raise InputError(
             f"the prediction holds classes that were chosen (such as {values.item(0)!r}), and H is "
             "made of how probable each class was: give what predict_proba or a softmax says, or, "

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .column import Array, InputError, in_python
 from .comparison import Differences, compared
 from .kept import Kept, Losses
 from .notebook import html, text
 from .summary import Summary
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +93,16 @@ class Report(Summary):
 
         write_page(self.to_html(), Path(path))
 
-    def _repr_html_(self) -> str:
+    def _show(self, console: Console) -> None:
         from .show import show
 
-        return html(lambda console: show(self, console, 20))
+        show(self, console, 20)
+
+    def _repr_html_(self) -> str:
+        return html(self._show)
 
     def __str__(self) -> str:
-        from .show import show
-
-        return text(lambda console: show(self, console, 20))
+        return text(self._show)
 
     def __repr__(self) -> str:
         return (
@@ -154,15 +158,16 @@ class Comparison(Differences):
 
         write_page(self.to_html(), Path(path))
 
-    def _repr_html_(self) -> str:
+    def _show(self, console: Console) -> None:
         from .show_comparison import show_comparison
 
-        return html(lambda console: show_comparison(self, console, 20))
+        show_comparison(self, console, 20)
+
+    def _repr_html_(self) -> str:
+        return html(self._show)
 
     def __str__(self) -> str:
-        from .show_comparison import show_comparison
-
-        return text(lambda console: show_comparison(self, console, 20))
+        return text(self._show)
 
     def __repr__(self) -> str:
         return f"<Comparison of {', '.join(self.names)}; print(comparison) shows it>"

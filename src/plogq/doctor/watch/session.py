@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from types import ModuleType
 from typing import Any, Protocol
 
+from ..contracts import LIBRARIES
 from .watch import Watch
 
 # What is watched, and by which module.
@@ -24,8 +25,7 @@ FRAMEWORKS = {
     "optax": "optax_watch",
     "sklearn.metrics": "sklearn_watch",
 }
-NAMES = {"torch": "PyTorch", "tensorflow": "TensorFlow", "keras": "Keras", "jax": "JAX",
-         "optax": "optax", "sklearn.metrics": "scikit-learn"}  # fmt: skip
+NAMES = {name: LIBRARIES[name.partition(".")[0]] for name in FRAMEWORKS}
 
 
 class Finder(importlib.abc.MetaPathFinder):
