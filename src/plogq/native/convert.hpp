@@ -74,26 +74,6 @@ PLOGQ_INLINE double load_one(int dtype, const char* p) {
       return double(*reinterpret_cast<const unsigned char*>(p));
   }
 }
-PLOGQ_INLINE void store_one(int dtype, char* p, double x) {
-  float f = float(x);
-  uint16_t h;
-  switch (dtype) {
-    case F64:
-      std::memcpy(p, &x, 8);
-      return;
-    case F32:
-      std::memcpy(p, &f, 4);
-      return;
-    case F16:
-      h = narrow_one<false>(f);
-      std::memcpy(p, &h, 2);
-      return;
-    default:
-      h = narrow_one<true>(f);
-      std::memcpy(p, &h, 2);
-      return;
-  }
-}
 
 // body(i) for whole vectors of n halves, the last of which may lie over the one before it; how many
 // halves are done, as fewer than a vector are left to whoever asks.
